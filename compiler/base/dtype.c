@@ -250,7 +250,7 @@ static uint64_t load_bits(int bits, const void *data, size_t i) {
         return x64;
     default: {
         size_t per_byte = (size_t)(8 / bits);
-        return p[i / per_byte] >> (i % per_byte * (size_t)bits) & ((1u << bits) - 1);
+        return (unsigned)p[i / per_byte] >> (i % per_byte * (size_t)bits) & ((1u << bits) - 1);
     }
     }
 }

@@ -60,17 +60,20 @@ void strbuf_printf(strbuf *s, const char *format, ...) {
 
 /* Appends formatted text. */
 void strbuf_vprintf(strbuf *s, const char *format, va_list args) {
+    if (s->failed)
+        return;
     va_list again;
     va_copy(again, args);
-    int length = vsnprintf(s->cap == 0 ? NULL : s->text + s->n, s->cap == 0 ? 0 : s->cap - s->n, format, args);
-    if (length < 0) {
+    size_t room = s->cap - s->n;
+    int length = vsnprintf(room == 0 ? NULL : s->text + s->n, room, format, args);
+    if (length < 0)
         s->failed = true;
-    } else if ((size_t)length >= s->cap - s->n) {
-        if (grow(s, (size_t)length))
-            s->n += (size_t)vsnprintf(s->text + s->n, s->cap - s->n, format, again);
-    } else {
+    else if ((size_t)length < room)
         s->n += (size_t)length;
-    }
+    else if (grow(s, (size_t)length))
+        s->n += (size_t)vsnprintf(s->text + s->n, s->cap - s->n, format, again);
+    if (s->failed && room > 0)
+        s->text[s->n] = '\0';
     va_end(again);
 }
 
