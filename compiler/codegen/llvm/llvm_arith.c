@@ -1,0 +1,174 @@
+/* Arithmetic: operators over emitted operands, with the meaning that loop.h states and no more freedom than that. */
+#include "codegen/llvm/llvm_emit.h"
+
+typedef enum number_class { CLASS_SIGNED, CLASS_UNSIGNED, CLASS_REAL, CLASS_COUNT } number_class;
+
+static number_class class_of(dtype t) {
+    return llvm_is_real(t) ? CLASS_REAL : dtype_is_signed(t) ? CLASS_SIGNED : CLASS_UNSIGNED;
+}
+
+static const LLVMOpcode opcodes[EXPR_COUNT][CLASS_COUNT] = {
+    [EXPR_ADD] = {LLVMAdd, LLVMAdd, LLVMFAdd}, [EXPR_SUB] = {LLVMSub, LLVMSub, LLVMFSub},
+    [EXPR_MUL] = {LLVMMul, LLVMMul, LLVMFMul}, [EXPR_DIV] = {LLVMSDiv, LLVMUDiv, LLVMFDiv},
+    [EXPR_REM] = {LLVMSRem, LLVMURem, 0},      [EXPR_AND] = {LLVMAnd, LLVMAnd, 0},
+    [EXPR_OR] = {LLVMOr, LLVMOr, 0},           [EXPR_XOR] = {LLVMXor, LLVMXor, 0},
+};
+
+static LLVMValueRef plain(emitter *e, expr_kind kind, dtype t, LLVMValueRef l, LLVMValueRef r) {
+    return LLVMBuildBinOp(e->at, opcodes[kind][class_of(t)], l, r, "");
+}
+
+LLVMValueRef llvm_arith_binary(emitter *e, const expr *x, const LLVMValueRef *args) {
+    return plain(e, x->kind, x->type.elem, args[0], args[1]);
+}
+
+/* The constant in every lane of x. */
+static bool constant_of(const expr *x, int64_t *out) {
+    while (x->kind == EXPR_BROADCAST)
+        x = x->arg[0];
+    *out = x->imm;
+    return x->kind == EXPR_INT;
+}
+
+/* Integer x/0 and x rem 0 are 0; x/-1 is -x (which wraps), x rem -1 is 0. LLVM leaves all four undefined. */
+LLVMValueRef llvm_arith_divide(emitter *e, const expr *x, const LLVMValueRef *args) {
+    dtype t = x->type.elem;
+    int64_t divisor;
+    if (llvm_is_real(t) || (constant_of(x->arg[1], &divisor) && divisor != 0 && divisor != -1))
+        return plain(e, x->kind, t, args[0], args[1]);
+    LLVMValueRef zero = llvm_int(e, x->type, 0), one = llvm_int(e, x->type, 1), minus_one = llvm_int(e, x->type, -1);
+    LLVMValueRef by_zero = LLVMBuildICmp(e->at, LLVMIntEQ, args[1], zero, "");
+    LLVMValueRef by_minus = LLVMBuildICmp(e->at, LLVMIntEQ, args[1], minus_one, "");
+    LLVMValueRef special = dtype_is_signed(t) ? LLVMBuildOr(e->at, by_zero, by_minus, "") : by_zero;
+    LLVMValueRef safe = LLVMBuildSelect(e->at, special, one, args[1], "");
+    LLVMValueRef result = plain(e, x->kind, t, args[0], safe);
+    if (x->kind == EXPR_REM)
+        return LLVMBuildSelect(e->at, special, zero, result, "");
+    if (dtype_is_signed(t))
+        result = LLVMBuildSelect(e->at, by_minus, LLVMBuildNeg(e->at, args[0], ""), result, "");
+    return LLVMBuildSelect(e->at, by_zero, zero, result, "");
+}
+
+/* a < b ? a : b on floats, as written: LLVM knows it as minps. */
+static LLVMValueRef min_max(emitter *e, bool is_min, dtype t, LLVMValueRef l, LLVMValueRef r) {
+    if (llvm_is_real(t)) {
+        LLVMValueRef first = LLVMBuildFCmp(e->at, is_min ? LLVMRealOLT : LLVMRealOGT, l, r, "");
+        return LLVMBuildSelect(e->at, first, l, r, "");
+    }
+    static const char *const names[2][2] = {{"llvm.umax", "llvm.umin"}, {"llvm.smax", "llvm.smin"}};
+    LLVMValueRef args[] = {l, r};
+    return llvm_intrinsic_like(e, names[dtype_is_signed(t)][is_min], args, 2);
+}
+
+LLVMValueRef llvm_arith_min_max(emitter *e, const expr *x, const LLVMValueRef *args) {
+    return min_max(e, x->kind == EXPR_MIN, x->type.elem, args[0], args[1]);
+}
+
+LLVMValueRef llvm_arith_reduce(emitter *e, const expr *x, const LLVMValueRef *args) {
+    dtype t = x->type.elem;
+    LLVMValueRef rest = args[0];
+    for (int n = x->arg[0]->type.lanes / 2; n >= 1; n /= 2) {
+        LLVMValueRef low = llvm_lanes(e, rest, 0, 1, n), high = llvm_lanes(e, rest, n, 1, n);
+        if (x->kind == EXPR_REDUCE_MIN || x->kind == EXPR_REDUCE_MAX)
+            rest = min_max(e, x->kind == EXPR_REDUCE_MIN, t, low, high);
+        else
+            rest = plain(e, x->kind == EXPR_REDUCE_ADD ? EXPR_ADD : EXPR_MUL, t, low, high);
+    }
+    return rest;
+}
+
+static LLVMValueRef shift(emitter *e, expr_kind kind, ltype t, LLVMValueRef value, LLVMValueRef count) {
+    LLVMValueRef bounded = LLVMBuildAnd(e->at, count, llvm_int(e, t, dtype_bits(t.elem) - 1), "");
+    LLVMOpcode op = kind == EXPR_SHL ? LLVMShl : dtype_is_signed(t.elem) ? LLVMAShr : LLVMLShr;
+    return LLVMBuildBinOp(e->at, op, value, bounded, "");
+}
+
+LLVMValueRef llvm_arith_shift(emitter *e, const expr *x, const LLVMValueRef *args) {
+    return shift(e, x->kind, x->type, args[0], args[1]);
+}
+
+/* (x >> n) + bit n-1 of x: the carry cannot overflow, where adding 2^(n-1) first could. */
+LLVMValueRef llvm_arith_shift_round(emitter *e, const expr *x, const LLVMValueRef *args) {
+    ltype t = x->type;
+    LLVMValueRef one = llvm_int(e, t, 1);
+    LLVMValueRef count = LLVMBuildAnd(e->at, args[1], llvm_int(e, t, dtype_bits(t.elem) - 1), "");
+    LLVMValueRef high = shift(e, EXPR_SHR, t, args[0], count);
+    LLVMValueRef below = shift(e, EXPR_SHR, t, args[0], LLVMBuildSub(e->at, count, one, ""));
+    LLVMValueRef rounded = LLVMBuildAdd(e->at, high, LLVMBuildAnd(e->at, below, one, ""), "");
+    LLVMValueRef none = LLVMBuildICmp(e->at, LLVMIntEQ, count, llvm_int(e, t, 0), "");
+    return LLVMBuildSelect(e->at, none, args[0], rounded, "");
+}
+
+static const LLVMIntPredicate int_predicates[EXPR_COUNT][2] = {
+    [EXPR_EQ] = {LLVMIntEQ, LLVMIntEQ},
+    [EXPR_NE] = {LLVMIntNE, LLVMIntNE},
+    [EXPR_LT] = {LLVMIntULT, LLVMIntSLT},
+    [EXPR_LE] = {LLVMIntULE, LLVMIntSLE},
+};
+
+static const LLVMRealPredicate real_predicates[EXPR_COUNT] = {
+    [EXPR_EQ] = LLVMRealOEQ,
+    [EXPR_NE] = LLVMRealUNE,
+    [EXPR_LT] = LLVMRealOLT,
+    [EXPR_LE] = LLVMRealOLE,
+};
+
+LLVMValueRef llvm_arith_compare(emitter *e, const expr *x, const LLVMValueRef *args) {
+    dtype t = x->arg[0]->type.elem;
+    if (llvm_is_real(t))
+        return LLVMBuildFCmp(e->at, real_predicates[x->kind], args[0], args[1], "");
+    return LLVMBuildICmp(e->at, int_predicates[x->kind][dtype_is_signed(t)], args[0], args[1], "");
+}
+
+LLVMValueRef llvm_arith_neg(emitter *e, const expr *x, const LLVMValueRef *args) {
+    return llvm_is_real(x->type.elem) ? LLVMBuildFNeg(e->at, args[0], "") : LLVMBuildNeg(e->at, args[0], "");
+}
+
+LLVMValueRef llvm_arith_abs(emitter *e, const expr *x, const LLVMValueRef *args) {
+    LLVMValueRef operands[] = {args[0], LLVMConstInt(LLVMInt1TypeInContext(e->context), 0, false)};
+    if (llvm_is_real(x->type.elem))
+        return llvm_intrinsic_like(e, "llvm.fabs", operands, 1);
+    return dtype_is_signed(x->type.elem) ? llvm_intrinsic_like(e, "llvm.abs", operands, 2) : args[0];
+}
+
+LLVMValueRef llvm_arith_not(emitter *e, const expr *x, const LLVMValueRef *args) {
+    (void)x;
+    return LLVMBuildNot(e->at, args[0], "");
+}
+
+static const char *const float_intrinsics[EXPR_COUNT] = {
+    [EXPR_SQRT] = "llvm.sqrt",   [EXPR_FLOOR] = "llvm.floor",    [EXPR_CEIL] = "llvm.ceil",
+    [EXPR_TRUNC] = "llvm.trunc", [EXPR_RINT] = "llvm.roundeven",
+};
+
+LLVMValueRef llvm_arith_float_unary(emitter *e, const expr *x, const LLVMValueRef *args) {
+    LLVMValueRef operand = args[0];
+    return llvm_intrinsic_like(e, float_intrinsics[x->kind], &operand, 1);
+}
+
+LLVMValueRef llvm_arith_select(emitter *e, const expr *x, const LLVMValueRef *args) {
+    (void)x;
+    return LLVMBuildSelect(e->at, args[0], args[1], args[2], "");
+}
+
+LLVMValueRef llvm_arith_fma(emitter *e, const expr *x, const LLVMValueRef *args) {
+    (void)x;
+    LLVMValueRef operands[] = {args[0], args[1], args[2]};
+    return llvm_intrinsic_like(e, "llvm.fma", operands, 3);
+}
+
+static LLVMValueRef widened(emitter *e, const expr *x, LLVMValueRef value) {
+    LLVMTypeRef wide = llvm_type(e, (ltype){DT_I32, x->type.lanes});
+    return dtype_is_signed(x->type.elem) ? LLVMBuildSExt(e->at, value, wide, "")
+                                         : LLVMBuildZExt(e->at, value, wide, "");
+}
+
+/* Widened products, then every group's members lane by lane: sums wrap, so their order is free. */
+LLVMValueRef llvm_arith_dot(emitter *e, const expr *x, const LLVMValueRef *args) {
+    int group = x->kind == EXPR_DOT2 ? 2 : 4;
+    LLVMValueRef products = LLVMBuildMul(e->at, widened(e, x->arg[1], args[1]), widened(e, x->arg[2], args[2]), "");
+    LLVMValueRef sum = args[0];
+    for (int i = 0; i < group; i++)
+        sum = LLVMBuildAdd(e->at, sum, llvm_lanes(e, products, i, group, x->type.lanes), "");
+    return sum;
+}

@@ -1,0 +1,93 @@
+/* Conversions between element types. */
+#include "codegen/llvm/llvm_emit.h"
+
+static bool is_whole(dtype t) {
+    return dtype_is_int(t) || t == DT_BOOL;
+}
+
+static LLVMValueRef int_to_int(emitter *e, ltype from, ltype to, LLVMValueRef value) {
+    LLVMTypeRef type = llvm_type(e, to);
+    int from_bits = dtype_bits(from.elem), to_bits = dtype_bits(to.elem);
+    if (from.elem != DT_BOOL && to_bits < from_bits)
+        return LLVMBuildTrunc(e->at, value, type, "");
+    if (from.elem != DT_BOOL && to_bits == from_bits)
+        return value;
+    return dtype_is_signed(from.elem) ? LLVMBuildSExt(e->at, value, type, "") : LLVMBuildZExt(e->at, value, type, "");
+}
+
+static LLVMValueRef to_bool(emitter *e, ltype from, LLVMValueRef value) {
+    LLVMValueRef zero = LLVMConstNull(llvm_type(e, from));
+    if (llvm_is_real(from.elem))
+        return LLVMBuildFCmp(e->at, LLVMRealUNE, value, zero, "");
+    return LLVMBuildICmp(e->at, LLVMIntNE, value, zero, "");
+}
+
+/* Truncates, saturates, NaN gives 0. */
+static LLVMValueRef real_to_int(emitter *e, ltype to, LLVMValueRef value) {
+    LLVMTypeRef types[] = {llvm_type(e, to), LLVMTypeOf(value)};
+    return llvm_intrinsic(e, dtype_is_signed(to.elem) ? "llvm.fptosi.sat" : "llvm.fptoui.sat", types, 2, &value, 1);
+}
+
+static LLVMValueRef int_to_real(emitter *e, ltype from, ltype to, LLVMValueRef value) {
+    LLVMTypeRef type = llvm_type(e, to);
+    return dtype_is_signed(from.elem) ? LLVMBuildSIToFP(e->at, value, type, "")
+                                      : LLVMBuildUIToFP(e->at, value, type, "");
+}
+
+/* Between f32 and f16, whose bits travel as an integer. Every other conversion of a storage type has been legalised. */
+static LLVMValueRef half_cast(emitter *e, ltype from, ltype to, LLVMValueRef value) {
+    TENON_ASSERT(e->program->target->has_half);
+    TENON_ASSERT((from.elem == DT_F16 && to.elem == DT_F32) || (from.elem == DT_F32 && to.elem == DT_F16));
+    LLVMTypeRef half = LLVMHalfTypeInContext(e->context);
+    if (from.lanes > 1)
+        half = LLVMVectorType(half, (unsigned)from.lanes);
+    if (from.elem == DT_F16)
+        return LLVMBuildFPExt(e->at, LLVMBuildBitCast(e->at, value, half, ""), llvm_type(e, to), "");
+    return LLVMBuildBitCast(e->at, LLVMBuildFPTrunc(e->at, value, half, ""), llvm_type(e, to), "");
+}
+
+LLVMValueRef llvm_convert_cast(emitter *e, const expr *x, const LLVMValueRef *args) {
+    ltype from = x->arg[0]->type, to = x->type;
+    if (from.elem == to.elem)
+        return args[0];
+    if (to.elem == DT_BOOL && (is_whole(from.elem) || llvm_is_real(from.elem)))
+        return to_bool(e, from, args[0]);
+    if (is_whole(from.elem) && is_whole(to.elem))
+        return int_to_int(e, from, to, args[0]);
+    if (llvm_is_real(from.elem) && is_whole(to.elem))
+        return real_to_int(e, to, args[0]);
+    if (is_whole(from.elem) && llvm_is_real(to.elem))
+        return int_to_real(e, from, to, args[0]);
+    if (llvm_is_real(from.elem) && llvm_is_real(to.elem))
+        return LLVMBuildFPCast(e->at, args[0], llvm_type(e, to), "");
+    return half_cast(e, from, to, args[0]);
+}
+
+/* Clamps in the source's type to what both types hold, then resizes. */
+LLVMValueRef llvm_convert_saturate(emitter *e, const expr *x, const LLVMValueRef *args) {
+    ltype from = x->arg[0]->type, to = x->type;
+    bool from_signed = dtype_is_signed(from.elem);
+    int64_t lowest = dtype_min(to.elem) > dtype_min(from.elem) ? dtype_min(to.elem) : dtype_min(from.elem);
+    uint64_t highest = dtype_max(to.elem) < dtype_max(from.elem) ? dtype_max(to.elem) : dtype_max(from.elem);
+    LLVMValueRef value = args[0];
+    if (lowest != dtype_min(from.elem)) {
+        LLVMValueRef low[] = {value, llvm_int(e, from, lowest)};
+        value = llvm_intrinsic_like(e, from_signed ? "llvm.smax" : "llvm.umax", low, 2);
+    }
+    if (highest != dtype_max(from.elem)) {
+        LLVMValueRef high[] = {value, llvm_int(e, from, (int64_t)highest)};
+        value = llvm_intrinsic_like(e, from_signed ? "llvm.smin" : "llvm.umin", high, 2);
+    }
+    return int_to_int(e, from, to, value);
+}
+
+LLVMValueRef llvm_convert_bitcast(emitter *e, const expr *x, const LLVMValueRef *args) {
+    ltype from = x->arg[0]->type, to = x->type;
+    if (from.elem == to.elem)
+        return args[0];
+    if (to.elem == DT_BOOL)
+        return to_bool(e, (ltype){DT_U8, from.lanes}, args[0]);
+    if (from.elem == DT_BOOL)
+        return LLVMBuildZExt(e->at, args[0], llvm_type(e, to), "");
+    return LLVMBuildBitCast(e->at, args[0], llvm_type(e, to), "");
+}

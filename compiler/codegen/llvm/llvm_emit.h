@@ -1,0 +1,131 @@
+/* The LLVM back end's own page: from the loop IR to an LLVM module, to code in this process.
+ *
+ * Every value has the LLVM type of its ltype: a scalar, or <lanes x scalar>; bool is i1 in registers and i8 in memory;
+ * f16, bf16 and the float8 kinds travel as integers of their width. No instruction carries a fast-math flag.
+ * Calls of LLVM do not fail: it aborts when memory is out. What fails here is our own bookkeeping: `failed`. */
+#ifndef TENON_CODEGEN_LLVM_EMIT_H
+#define TENON_CODEGEN_LLVM_EMIT_H
+
+#include <llvm-c/Core.h>
+#include <llvm-c/Error.h>
+#include <llvm-c/TargetMachine.h>
+
+#include "codegen/codegen.h"
+
+/* Where the module's constants live: in place at their address (JIT), or as globals of the module (text). */
+typedef enum const_place { CONSTS_IN_PLACE, CONSTS_IN_MODULE } const_place;
+
+/* An expression's value, good while its statement is emitted. */
+typedef struct memo_entry {
+    const expr *key;
+    uint32_t statement;
+    LLVMValueRef value;
+} memo_entry;
+
+typedef struct emitter {
+    arena *memory;
+    const program *program;
+    const kernel *kernel; /* the one being emitted */
+    LLVMContextRef context;
+    LLVMModuleRef module;
+    LLVMBuilderRef at;
+    LLVMTypeRef scalar[DT_COUNT]; /* in registers */
+    LLVMTypeRef pointer, i32, i64;
+    LLVMValueRef function;
+    LLVMBasicBlockRef entry; /* holds the allocas */
+    LLVMValueRef *buffers;   /* by the kernel's buffer number: the parameters */
+    LLVMValueRef *vars;      /* by the kernel's variable number */
+    LLVMValueRef **regs;     /* by register array, by element: an alloca, promoted by LLVM; NULL before DECLARE */
+    memo_entry *memo;        /* open addressing, a power of two slots */
+    size_t memo_slots, memo_used;
+    uint32_t statement;
+    bool failed; /* out of memory */
+} emitter;
+
+/* ---- llvm_types.c ---- */
+/* Types and constants of `e->context`. */
+void llvm_types_init(emitter *e);
+bool llvm_is_real(dtype t); /* f32, f64: has arithmetic as a float */
+LLVMTypeRef llvm_type(const emitter *e, ltype t);
+/* The type in memory: bool as i8. */
+LLVMTypeRef llvm_memory_type(const emitter *e, ltype t);
+/* `value` in every lane of a bool or integer type. */
+LLVMValueRef llvm_int(const emitter *e, ltype t, int64_t value);
+/* Every lane of a float type; the storage types by their bits. */
+LLVMValueRef llvm_float(const emitter *e, ltype t, double value);
+LLVMValueRef llvm_splat(const emitter *e, LLVMValueRef scalar, int lanes);
+/* Lanes first, first + step, ... of x (and y, or NULL), as a vector; as a scalar where n is 1. */
+LLVMValueRef llvm_lanes(const emitter *e, LLVMValueRef x, int first, int step, int n);
+/* Calls the intrinsic `name` overloaded on `types`. */
+LLVMValueRef llvm_intrinsic(const emitter *e, const char *name, const LLVMTypeRef *types, int n_types,
+                            LLVMValueRef *args, int n_args);
+/* The same for an intrinsic overloaded on the type of its first operand. */
+LLVMValueRef llvm_intrinsic_like(const emitter *e, const char *name, LLVMValueRef *args, int n_args);
+LLVMAttributeRef llvm_attribute(LLVMContextRef context, const char *name, uint64_t value);
+
+/* ---- llvm_expr.c ---- */
+/* The value of x at the builder's position. */
+LLVMValueRef llvm_expr(emitter *e, const expr *x);
+
+/* ---- llvm_arith.c: x's operator applied to emitted operands ---- */
+typedef LLVMValueRef (*expr_emitter)(emitter *e, const expr *x, const LLVMValueRef *args);
+LLVMValueRef llvm_arith_binary(emitter *e, const expr *x, const LLVMValueRef *args);
+LLVMValueRef llvm_arith_divide(emitter *e, const expr *x, const LLVMValueRef *args);
+LLVMValueRef llvm_arith_min_max(emitter *e, const expr *x, const LLVMValueRef *args);
+LLVMValueRef llvm_arith_shift(emitter *e, const expr *x, const LLVMValueRef *args);
+LLVMValueRef llvm_arith_shift_round(emitter *e, const expr *x, const LLVMValueRef *args);
+LLVMValueRef llvm_arith_compare(emitter *e, const expr *x, const LLVMValueRef *args);
+LLVMValueRef llvm_arith_reduce(emitter *e, const expr *x, const LLVMValueRef *args);
+LLVMValueRef llvm_arith_neg(emitter *e, const expr *x, const LLVMValueRef *args);
+LLVMValueRef llvm_arith_abs(emitter *e, const expr *x, const LLVMValueRef *args);
+LLVMValueRef llvm_arith_not(emitter *e, const expr *x, const LLVMValueRef *args);
+LLVMValueRef llvm_arith_float_unary(emitter *e, const expr *x, const LLVMValueRef *args);
+LLVMValueRef llvm_arith_select(emitter *e, const expr *x, const LLVMValueRef *args);
+LLVMValueRef llvm_arith_fma(emitter *e, const expr *x, const LLVMValueRef *args);
+LLVMValueRef llvm_arith_dot(emitter *e, const expr *x, const LLVMValueRef *args);
+
+/* ---- llvm_convert.c ---- */
+LLVMValueRef llvm_convert_cast(emitter *e, const expr *x, const LLVMValueRef *args);
+LLVMValueRef llvm_convert_saturate(emitter *e, const expr *x, const LLVMValueRef *args);
+LLVMValueRef llvm_convert_bitcast(emitter *e, const expr *x, const LLVMValueRef *args);
+
+/* ---- llvm_memory.c ---- */
+LLVMValueRef llvm_memory_load(emitter *e, const expr *x);
+void llvm_memory_store(emitter *e, const stmt *s);
+
+/* ---- llvm_stmt.c ---- */
+/* Appends the block's statements; the builder ends where control goes on. */
+void llvm_block(emitter *e, const block *b);
+bool llvm_block_has_check(const block *b);
+
+/* ---- llvm_program.c ---- */
+/* A new module in `context` with all of p: one internal function per kernel, and the exported
+ * `int PREFIX_run_raw(void *const *inputs, void *const *outputs, void *scratch)`, in p's order.
+ * The caller disposes of the module, also after a failure (NULL where none was made). */
+status llvm_program_emit(const program *p, const_place consts, LLVMContextRef context, LLVMTargetMachineRef machine,
+                         arena *a, diag *d, LLVMModuleRef *out);
+/* PREFIX_run_raw. NULL when out of memory. */
+const char *llvm_program_entry(const program *p, arena *a);
+
+/* ---- llvm_target.c ---- */
+/* LLVM's machine for t; a diagnostic where this LLVM has none. The caller disposes of it. */
+status llvm_target_machine(const target *t, diag *d, LLVMTargetMachineRef *out);
+/* A context whose errors become diagnostics: LLVM's own handler would exit. The caller disposes of it. */
+LLVMContextRef llvm_target_context(diag *d);
+/* Runs the pass pipeline. */
+status llvm_target_optimise(LLVMModuleRef module, LLVMTargetMachineRef machine, diag *d);
+/* Machine code or assembly of the module; the caller disposes of the buffer, NULL after a failure. */
+status llvm_target_generate(LLVMModuleRef module, LLVMTargetMachineRef machine, LLVMCodeGenFileType form, diag *d,
+                            LLVMMemoryBufferRef *out);
+/* Turns an LLVMErrorRef (consumed) into a diagnostic; STATUS_OK where it is success. */
+status llvm_target_check(LLVMErrorRef error, const char *doing, diag *d);
+/* The same for the message (consumed; may be NULL) of a failed call. */
+status llvm_target_fail(char *message, const char *doing, diag *d);
+
+/* ---- llvm_jit.c ---- */
+status llvm_jit_compile(const program *p, const allocator *from, diag *d, llvm_code **out);
+int llvm_jit_run(const llvm_code *c, const void *const *inputs, void *const *outputs, void *scratch);
+size_t llvm_jit_code_bytes(const llvm_code *c);
+void llvm_jit_release(llvm_code *c);
+
+#endif

@@ -1,0 +1,261 @@
+/* A program as one LLVM module: a function per kernel, and one that calls them in order. */
+#include "codegen/llvm/llvm_emit.h"
+
+#include <llvm-c/Analysis.h>
+#include <stdio.h>
+#include <string.h>
+
+/* What a run's three parameters are. */
+enum { RUN_INPUTS, RUN_OUTPUTS, RUN_SCRATCH, RUN_PARAMS };
+
+typedef struct run_builder {
+    emitter *e;
+    const_place consts;
+    LLVMValueRef *base; /* by the program's buffer number: where it begins */
+    LLVMValueRef *kernels;
+    LLVMTypeRef *types;
+    bool *checked; /* by kernel: returns a CHECK's code */
+} run_builder;
+
+#define BASE_ALIGNMENT 64
+
+const char *llvm_program_entry(const program *p, arena *a) {
+    return arena_printf(a, "%s_run_raw", p->name);
+}
+
+static void set_attribute(emitter *e, LLVMValueRef function, LLVMAttributeIndex where, const char *name,
+                          uint64_t value) {
+    LLVMAddAttributeAtIndex(function, where, llvm_attribute(e->context, name, value));
+}
+
+static void set_text_attribute(emitter *e, LLVMValueRef function, const char *name, const char *value) {
+    LLVMAttributeRef attribute =
+        LLVMCreateStringAttribute(e->context, name, (unsigned)strlen(name), value, (unsigned)strlen(value));
+    LLVMAddAttributeAtIndex(function, (LLVMAttributeIndex)LLVMAttributeFunctionIndex, attribute);
+}
+
+static void set_function_attributes(emitter *e, LLVMValueRef function) {
+    const target *t = e->program->target;
+    char width[16];
+    snprintf(width, sizeof width, "%d", t->vector_bytes * 8);
+    set_attribute(e, function, (LLVMAttributeIndex)LLVMAttributeFunctionIndex, "nounwind", 0);
+    set_text_attribute(e, function, "no-builtins", "");
+    if (t->cpu != NULL)
+        set_text_attribute(e, function, "target-cpu", t->cpu);
+    if (t->features != NULL)
+        set_text_attribute(e, function, "target-features", t->features);
+    if (t->vector_bytes != 0)
+        set_text_attribute(e, function, "prefer-vector-width", width);
+}
+
+static uint64_t lowest_bit(uint64_t x) {
+    return x & (~x + 1);
+}
+
+/* What is known of the alignment of an argument of a call; users' buffers may lie anywhere. */
+static uint64_t argument_alignment(const program *p, const_place consts, const step_arg *arg) {
+    const program_buffer *b = &p->buffers.at[arg->buffer];
+    uint64_t place = (uint64_t)arg->first * ((uint64_t)dtype_bits(b->elem) / 8);
+    if (b->place == PLACE_INPUT || b->place == PLACE_OUTPUT)
+        return 1;
+    if (b->place == PLACE_ARENA)
+        place += (uint64_t)b->offset;
+    else if (consts == CONSTS_IN_PLACE)
+        place += (uint64_t)(uintptr_t)b->data;
+    return lowest_bit(place | BASE_ALIGNMENT);
+}
+
+/* What holds in every call of kernel k. */
+static uint64_t parameter_alignment(const program *p, const_place consts, int k, size_t parameter) {
+    uint64_t alignment = BASE_ALIGNMENT;
+    for (size_t i = 0; i < p->steps.n; i++) {
+        if (p->steps.at[i].kernel != k)
+            continue;
+        uint64_t here = argument_alignment(p, consts, &p->steps.at[i].args[parameter]);
+        alignment = here < alignment ? here : alignment;
+    }
+    return alignment;
+}
+
+static void set_parameter_attributes(run_builder *r, int k, size_t parameter) {
+    emitter *e = r->e;
+    const kernel_buffer *b = &e->kernel->buffers.at[parameter];
+    LLVMAttributeIndex where = (LLVMAttributeIndex)(parameter + 1);
+    uint64_t alignment = parameter_alignment(e->program, r->consts, k, parameter);
+    uint64_t bytes = (uint64_t)b->n * ((uint64_t)dtype_bits(b->elem) / 8);
+    set_attribute(e, e->function, where, "noalias", 0);
+    set_attribute(e, e->function, where, "nocapture", 0);
+    if (b->access == ACCESS_READ)
+        set_attribute(e, e->function, where, "readonly", 0);
+    if (b->access == ACCESS_WRITE)
+        set_attribute(e, e->function, where, "writeonly", 0);
+    if (alignment > 1)
+        set_attribute(e, e->function, where, "align", alignment);
+    if (bytes > 0)
+        set_attribute(e, e->function, where, "dereferenceable", bytes);
+    LLVMSetValueName2(e->buffers[parameter], b->name, strlen(b->name));
+}
+
+static status declare_kernel(run_builder *r, int k) {
+    emitter *e = r->e;
+    const kernel *source = e->program->kernels.at[k];
+    LLVMTypeRef *params = ARENA_NEW_N(e->memory, LLVMTypeRef, source->buffers.n + 1);
+    TRY_ALLOC(params);
+    for (size_t i = 0; i < source->buffers.n; i++)
+        params[i] = e->pointer;
+    r->checked[k] = llvm_block_has_check(&source->body);
+    LLVMTypeRef result = r->checked[k] ? e->i32 : LLVMVoidTypeInContext(e->context);
+    r->types[k] = LLVMFunctionType(result, params, (unsigned)source->buffers.n, false);
+    r->kernels[k] = LLVMAddFunction(e->module, source->name, r->types[k]);
+    LLVMSetLinkage(r->kernels[k], LLVMInternalLinkage);
+    set_function_attributes(e, r->kernels[k]);
+    return STATUS_OK;
+}
+
+static status emit_kernel(run_builder *r, int k) {
+    emitter *e = r->e;
+    e->kernel = e->program->kernels.at[k];
+    e->function = r->kernels[k];
+    e->buffers = ARENA_NEW_N(e->memory, LLVMValueRef, e->kernel->buffers.n + 1);
+    e->vars = ARENA_NEW_N(e->memory, LLVMValueRef, e->kernel->vars.n + 1);
+    e->regs = ARENA_NEW_N(e->memory, LLVMValueRef *, e->kernel->regs.n + 1);
+    if (e->buffers == NULL || e->vars == NULL || e->regs == NULL)
+        return STATUS_RESOURCE;
+    for (size_t i = 0; i < e->kernel->buffers.n; i++) {
+        e->buffers[i] = LLVMGetParam(e->function, (unsigned)i);
+        set_parameter_attributes(r, k, i);
+    }
+    e->entry = LLVMAppendBasicBlockInContext(e->context, e->function, "entry");
+    LLVMBasicBlockRef start = LLVMAppendBasicBlockInContext(e->context, e->function, "start");
+    LLVMPositionBuilderAtEnd(e->at, start);
+    llvm_block(e, &e->kernel->body);
+    if (e->failed)
+        return STATUS_RESOURCE;
+    if (r->checked[k])
+        LLVMBuildRet(e->at, LLVMConstInt(e->i32, 0, false));
+    else
+        LLVMBuildRetVoid(e->at);
+    LLVMPositionBuilderAtEnd(e->at, e->entry);
+    LLVMBuildBr(e->at, start);
+    return STATUS_OK;
+}
+
+static LLVMValueRef constant_in_module(emitter *e, const program_buffer *b) {
+    LLVMValueRef bytes = LLVMConstStringInContext2(e->context, b->data, dtype_bytes(b->elem, (size_t)b->n), true);
+    LLVMValueRef global = LLVMAddGlobal(e->module, LLVMTypeOf(bytes), b->name);
+    LLVMSetInitializer(global, bytes);
+    LLVMSetGlobalConstant(global, true);
+    LLVMSetLinkage(global, LLVMPrivateLinkage);
+    LLVMSetUnnamedAddress(global, LLVMGlobalUnnamedAddr);
+    LLVMSetAlignment(global, BASE_ALIGNMENT);
+    return global;
+}
+
+static LLVMValueRef nth_pointer(emitter *e, LLVMValueRef table, size_t n) {
+    LLVMValueRef index = LLVMConstInt(e->i64, n, false);
+    return LLVMBuildLoad2(e->at, e->pointer, LLVMBuildInBoundsGEP2(e->at, e->pointer, table, &index, 1, ""), "");
+}
+
+static LLVMValueRef buffer_base(run_builder *r, LLVMValueRef run, size_t i) {
+    emitter *e = r->e;
+    const program_buffer *b = &e->program->buffers.at[i];
+    if (b->place == PLACE_INPUT)
+        return nth_pointer(e, LLVMGetParam(run, RUN_INPUTS), i);
+    if (b->place == PLACE_OUTPUT)
+        return nth_pointer(e, LLVMGetParam(run, RUN_OUTPUTS), i - (size_t)e->program->n_inputs);
+    if (b->place == PLACE_ARENA) {
+        LLVMValueRef offset = LLVMConstInt(e->i64, (uint64_t)b->offset, false);
+        return LLVMBuildInBoundsGEP2(e->at, LLVMInt8TypeInContext(e->context), LLVMGetParam(run, RUN_SCRATCH), &offset,
+                                     1, "");
+    }
+    if (r->consts == CONSTS_IN_MODULE)
+        return constant_in_module(e, b);
+    return LLVMConstIntToPtr(LLVMConstInt(e->i64, (uint64_t)(uintptr_t)b->data, false), e->pointer);
+}
+
+/* Calls the step's kernel; a code other than 0 ends the run. */
+static status emit_step(run_builder *r, LLVMValueRef run, const program_step *s) {
+    emitter *e = r->e;
+    const kernel *k = e->program->kernels.at[s->kernel];
+    LLVMValueRef *args = ARENA_NEW_N(e->memory, LLVMValueRef, k->buffers.n + 1);
+    TRY_ALLOC(args);
+    for (size_t i = 0; i < k->buffers.n; i++) {
+        LLVMValueRef first = LLVMConstInt(e->i64, (uint64_t)s->args[i].first, false);
+        LLVMTypeRef element = llvm_memory_type(e, (ltype){k->buffers.at[i].elem, 1});
+        args[i] = LLVMBuildInBoundsGEP2(e->at, element, r->base[s->args[i].buffer], &first, 1, "");
+    }
+    LLVMValueRef code =
+        LLVMBuildCall2(e->at, r->types[s->kernel], r->kernels[s->kernel], args, (unsigned)k->buffers.n, "");
+    if (!r->checked[s->kernel])
+        return STATUS_OK;
+    LLVMBasicBlockRef fail = LLVMAppendBasicBlockInContext(e->context, run, "fail");
+    LLVMBasicBlockRef next = LLVMAppendBasicBlockInContext(e->context, run, "next");
+    LLVMValueRef is_zero = LLVMBuildICmp(e->at, LLVMIntEQ, code, LLVMConstInt(e->i32, 0, false), "");
+    LLVMBuildCondBr(e->at, is_zero, next, fail);
+    LLVMPositionBuilderAtEnd(e->at, fail);
+    LLVMBuildRet(e->at, code);
+    LLVMPositionBuilderAtEnd(e->at, next);
+    return STATUS_OK;
+}
+
+static status emit_run(run_builder *r, LLVMValueRef run) {
+    emitter *e = r->e;
+    const program *p = e->program;
+    static const char *const names[RUN_PARAMS] = {"inputs", "outputs", "scratch"};
+    for (unsigned i = 0; i < RUN_PARAMS; i++)
+        LLVMSetValueName2(LLVMGetParam(run, i), names[i], strlen(names[i]));
+    LLVMPositionBuilderAtEnd(e->at, LLVMAppendBasicBlockInContext(e->context, run, "entry"));
+    for (size_t i = 0; i < p->buffers.n; i++)
+        r->base[i] = buffer_base(r, run, i);
+    for (size_t i = 0; i < p->steps.n; i++)
+        TRY(emit_step(r, run, &p->steps.at[i]));
+    LLVMBuildRet(e->at, LLVMConstInt(e->i32, 0, false));
+    return STATUS_OK;
+}
+
+/* Everything after the module and the builder exist, which the caller disposes of. */
+static status emit_all(run_builder *r) {
+    emitter *e = r->e;
+    const program *p = e->program;
+    const char *entry = llvm_program_entry(p, e->memory);
+    r->base = ARENA_NEW_N(e->memory, LLVMValueRef, p->buffers.n + 1);
+    r->kernels = ARENA_NEW_N(e->memory, LLVMValueRef, p->kernels.n + 1);
+    r->types = ARENA_NEW_N(e->memory, LLVMTypeRef, p->kernels.n + 1);
+    r->checked = ARENA_NEW_N(e->memory, bool, p->kernels.n + 1);
+    if (entry == NULL || r->base == NULL || r->kernels == NULL || r->types == NULL || r->checked == NULL)
+        return STATUS_RESOURCE;
+    LLVMTypeRef params[RUN_PARAMS] = {e->pointer, e->pointer, e->pointer};
+    LLVMValueRef run = LLVMAddFunction(e->module, entry, LLVMFunctionType(e->i32, params, RUN_PARAMS, false));
+    set_function_attributes(e, run);
+    for (int k = 0; k < (int)p->kernels.n; k++)
+        TRY(declare_kernel(r, k));
+    for (int k = 0; k < (int)p->kernels.n; k++)
+        TRY(emit_kernel(r, k));
+    return emit_run(r, run);
+}
+
+static status verify(LLVMModuleRef module, diag *d) {
+    char *message = NULL;
+    if (LLVMVerifyModule(module, LLVMReturnStatusAction, &message))
+        return llvm_target_fail(message, "the emitted module", d);
+    LLVMDisposeMessage(message);
+    return STATUS_OK;
+}
+
+status llvm_program_emit(const program *p, const_place consts, LLVMContextRef context, LLVMTargetMachineRef machine,
+                         arena *a, diag *d, LLVMModuleRef *out) {
+    emitter e = {.memory = a, .program = p, .context = context};
+    e.module = *out = LLVMModuleCreateWithNameInContext(p->name, context);
+    e.at = LLVMCreateBuilderInContext(context);
+    char *triple = LLVMGetTargetMachineTriple(machine);
+    LLVMTargetDataRef layout = LLVMCreateTargetDataLayout(machine);
+    LLVMSetTarget(e.module, triple);
+    LLVMSetModuleDataLayout(e.module, layout);
+    LLVMDisposeTargetData(layout);
+    LLVMDisposeMessage(triple);
+    llvm_types_init(&e);
+    run_builder r = {.e = &e, .consts = consts};
+    status result = emit_all(&r);
+    LLVMDisposeBuilder(e.at);
+    return result == STATUS_OK ? verify(*out, d) : result;
+}

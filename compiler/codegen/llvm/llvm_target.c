@@ -1,0 +1,104 @@
+/* LLVM's side of a target: its machine, the pass pipeline, and errors as diagnostics. */
+#include "codegen/llvm/llvm_emit.h"
+
+#include <llvm-c/Transforms/PassBuilder.h>
+
+typedef struct llvm_backend {
+    const char *arch; /* the triple begins with it */
+    void (*info)(void);
+    void (*target)(void);
+    void (*code)(void);
+    void (*printer)(void);
+} llvm_backend;
+
+#define BACKEND(arch, name)                                                                                            \
+    {arch,                                                                                                             \
+     LLVMInitialize##name##TargetInfo,                                                                                 \
+     LLVMInitialize##name##Target,                                                                                     \
+     LLVMInitialize##name##TargetMC,                                                                                   \
+     LLVMInitialize##name##AsmPrinter}
+
+static const llvm_backend backends[] = {
+    BACKEND("x86_64-", X86),
+    BACKEND("aarch64-", AArch64),
+};
+
+/* The registry of LLVM's back ends is not locked, so it is filled once, under the loader's lock. */
+__attribute__((constructor)) static void register_backends(void) {
+    for (size_t i = 0; i < sizeof backends / sizeof backends[0]; i++) {
+        backends[i].info();
+        backends[i].target();
+        backends[i].code();
+        backends[i].printer();
+    }
+}
+
+status llvm_target_fail(char *message, const char *doing, diag *d) {
+    status result = diag_error(d, STATUS_RESOURCE, "llvm", DIAG_NOWHERE, "%s: %s", doing,
+                               message ? message : "LLVM gives no reason");
+    LLVMDisposeMessage(message);
+    return result;
+}
+
+status llvm_target_check(LLVMErrorRef error, const char *doing, diag *d) {
+    if (error == LLVMErrorSuccess)
+        return STATUS_OK;
+    char *message = LLVMGetErrorMessage(error);
+    status result = diag_error(d, STATUS_RESOURCE, "llvm", DIAG_NOWHERE, "%s: %s", doing, message);
+    LLVMDisposeErrorMessage(message);
+    return result;
+}
+
+static void report(LLVMDiagnosticInfoRef info, void *ctx) {
+    if (LLVMGetDiagInfoSeverity(info) == LLVMDSError)
+        llvm_target_fail(LLVMGetDiagInfoDescription(info), "LLVM", ctx);
+}
+
+LLVMContextRef llvm_target_context(diag *d) {
+    LLVMContextRef context = LLVMContextCreate();
+    LLVMContextSetDiagnosticHandler(context, report, d);
+    return context;
+}
+
+status llvm_target_machine(const target *t, diag *d, LLVMTargetMachineRef *out) {
+    *out = NULL;
+    char *message = NULL;
+    char *triple = t->triple != NULL ? LLVMNormalizeTargetTriple(t->triple) : LLVMGetDefaultTargetTriple();
+    LLVMTargetRef row = NULL;
+    status result = STATUS_OK;
+    if (LLVMGetTargetFromTriple(triple, &row, &message))
+        result = llvm_target_fail(message, t->name, d);
+    else
+        *out = LLVMCreateTargetMachine(row, triple, t->cpu ? t->cpu : "", t->features ? t->features : "",
+                                       LLVMCodeGenLevelDefault, LLVMRelocPIC, LLVMCodeModelDefault);
+    LLVMDisposeMessage(triple);
+    if (result == STATUS_OK && *out == NULL)
+        result = llvm_target_fail(NULL, t->name, d);
+    return result;
+}
+
+/* The schedule is decided before LLVM sees the program: no vectoriser, no unroller, no inliner. What is left is to
+ * bring register arrays into registers, simplify addresses, and move what loops do not change out of them. */
+static const char *const pipeline = "function(sroa,early-cse<memssa>,instcombine<no-verify-fixpoint>,simplifycfg,"
+                                    "loop-mssa(licm),early-cse<memssa>)";
+
+status llvm_target_optimise(LLVMModuleRef module, LLVMTargetMachineRef machine, diag *d) {
+    LLVMPassBuilderOptionsRef options = LLVMCreatePassBuilderOptions();
+    LLVMErrorRef error = LLVMRunPasses(module, pipeline, machine, options);
+    LLVMDisposePassBuilderOptions(options);
+    return llvm_target_check(error, "optimising", d);
+}
+
+status llvm_target_generate(LLVMModuleRef module, LLVMTargetMachineRef machine, LLVMCodeGenFileType form, diag *d,
+                            LLVMMemoryBufferRef *out) {
+    *out = NULL;
+    char *message = NULL;
+    size_t errors = diag_errors(d);
+    if (LLVMTargetMachineEmitToMemoryBuffer(machine, module, form, &message, out))
+        return llvm_target_fail(message, "generating code", d);
+    if (diag_errors(d) == errors)
+        return STATUS_OK;
+    LLVMDisposeMemoryBuffer(*out);
+    *out = NULL;
+    return STATUS_RESOURCE;
+}
