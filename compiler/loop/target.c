@@ -1,0 +1,140 @@
+/* The targets there are, and which of them this machine can run. */
+#include "loop/target.h"
+
+#include <string.h>
+
+#include "base/text.h"
+
+static const target generic = {
+    .name = "generic",
+    .isa = ISA_NONE,
+    .triple = "x86_64-unknown-linux-gnu",
+    .cpu = "x86-64",
+    .features = "",
+};
+
+static const target x86_64 = {
+    .name = "x86-64",
+    .isa = ISA_SSE2,
+    .vector_bytes = 16,
+    .vector_registers = 16,
+    .has_sqrt = true,
+    .triple = "x86_64-unknown-linux-gnu",
+    .cpu = "x86-64",
+    .features = "",
+};
+
+static const target x86_64_v3 = {
+    .name = "x86-64-v3",
+    .isa = ISA_AVX2,
+    .vector_bytes = 32,
+    .vector_registers = 16,
+    .has_fma = true,
+    .has_sqrt = true,
+    .has_rint = true,
+    .has_half = true,
+    .triple = "x86_64-unknown-linux-gnu",
+    .cpu = "x86-64-v3",
+    .features = "",
+    .c_target = "avx2,fma,f16c,bmi,bmi2,lzcnt,popcnt",
+};
+
+static const target x86_64_v4 = {
+    .name = "x86-64-v4",
+    .isa = ISA_AVX512,
+    .vector_bytes = 64,
+    .vector_registers = 32,
+    .has_fma = true,
+    .has_sqrt = true,
+    .has_rint = true,
+    .has_half = true,
+    .triple = "x86_64-unknown-linux-gnu",
+    .cpu = "x86-64-v4",
+    .features = "-prefer-256-bit",
+    .c_target = "avx512f,avx512bw,avx512cd,avx512dq,avx512vl,avx2,fma,f16c,bmi,bmi2,lzcnt,popcnt",
+};
+
+static const target aarch64 = {
+    .name = "aarch64",
+    .isa = ISA_NEON,
+    .vector_bytes = 16,
+    .vector_registers = 32,
+    .has_fma = true,
+    .has_sqrt = true,
+    .has_rint = true,
+    .has_half = true,
+    .triple = "aarch64-unknown-linux-gnu",
+    .cpu = "generic",
+    .features = "+neon",
+};
+
+const target *const target_table[] = {&generic, &x86_64, &x86_64_v3, &x86_64_v4, &aarch64, NULL};
+
+#if defined(__x86_64__)
+static bool isa_runs_here(target_isa isa) {
+    __builtin_cpu_init();
+    switch (isa) {
+    case ISA_NONE:
+    case ISA_SSE2:
+        return true;
+    case ISA_AVX2:
+        return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2");
+    case ISA_AVX512:
+        return isa_runs_here(ISA_AVX2) && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+               __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") &&
+               __builtin_cpu_supports("avx512vl");
+    default:
+        return false;
+    }
+}
+#elif defined(__aarch64__)
+static bool isa_runs_here(target_isa isa) {
+    return isa == ISA_NEON;
+}
+#else
+static bool isa_runs_here(target_isa isa) {
+    (void)isa;
+    return false;
+}
+#endif
+
+bool target_runs_here(const target *t) {
+    return isa_runs_here(t->isa);
+}
+
+/* The widest vectors that run here; the generic row where none do. */
+const target *target_host(void) {
+    const target *best = &generic;
+    for (size_t i = 0; target_table[i] != NULL; i++)
+        if (target_runs_here(target_table[i]) && target_table[i]->vector_bytes >= best->vector_bytes)
+            best = target_table[i];
+    return best;
+}
+
+const target *target_find(const char *name, diag *d) {
+    if (strcmp(name, "host") == 0)
+        return target_host();
+    char names[128] = "host";
+    const char *choices[sizeof target_table / sizeof *target_table];
+    size_t n = 0;
+    for (; target_table[n] != NULL; n++) {
+        if (strcmp(target_table[n]->name, name) == 0)
+            return target_table[n];
+        choices[n] = target_table[n]->name;
+        strcat(strcat(names, ", "), target_table[n]->name);
+    }
+    diag_error(d, STATUS_USAGE, "unknown-target", DIAG_NOWHERE, "there is no target '%s'; there are %s", name, names);
+    const char *near = text_nearest(name, choices, n);
+    if (near != NULL)
+        diag_note(d, "did you mean '%s'?", near);
+    return NULL;
+}
+
+int target_lanes(const target *t, int bits) {
+    int lanes = t->vector_bytes * 8 / bits;
+    return lanes > 1 ? lanes : 1;
+}
+
+const target *target_numeric(void) {
+    return &x86_64_v3;
+}
