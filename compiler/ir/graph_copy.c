@@ -69,10 +69,11 @@ static status copy_values(copier *c) {
 }
 
 static status copy_attrs(copier *c, const node *from, node *to) {
-    to->attrs = ARENA_NEW_N(c->to->memory, attr, from->n_attrs);
-    TRY_ALLOC(to->attrs);
-    for (; to->n_attrs < from->n_attrs; to->n_attrs++)
-        TRY(attr_copy(c->to, &from->attrs[to->n_attrs], true, &to->attrs[to->n_attrs]));
+    for (int i = 0; i < from->n_attrs; i++) {
+        attr made;
+        TRY(attr_copy(c->to, &from->attrs[i], true, &made));
+        TRY(node_append_attr(to, &made));
+    }
     if (from->notes == NULL)
         return STATUS_OK;
     to->notes = ARENA_NEW(c->to->memory, map);
@@ -86,6 +87,8 @@ static status copy_node(copier *c, const node *from) {
     node *n = graph_add_node(g, NULL, from->domain, from->op, from->version, from->name, NULL, 0, NULL, 0);
     TRY_ALLOC(n);
     n->source = from->source;
+    if (from->n_inputs > 0)
+        TRY(node_set_input(n, from->n_inputs - 1, NULL));
     for (int i = 0; i < from->n_inputs; i++) {
         const value *v = from->inputs[i].v;
         TRY(node_set_input(n, i, v == NULL ? NULL : c->values[v->id]));

@@ -228,6 +228,26 @@ status attr_copy(graph *g, const attr *a, bool deep, attr *out) {
     return STATUS_OK;
 }
 
+static int attr_room(int n) {
+    int room = n > 0;
+    while (room < n)
+        room *= 2;
+    return room;
+}
+
+/* Adds an attribute that is in the graph's arena. The list has room for the next power of two. */
+status node_append_attr(node *n, const attr *made) {
+    if (n->n_attrs == attr_room(n->n_attrs)) {
+        attr *grown = ARENA_NEW_N(n->graph->memory, attr, attr_room(n->n_attrs + 1));
+        TRY_ALLOC(grown);
+        for (int i = 0; i < n->n_attrs; i++)
+            grown[i] = n->attrs[i];
+        n->attrs = grown;
+    }
+    n->attrs[n->n_attrs++] = *made;
+    return STATUS_OK;
+}
+
 /* Sets an attribute, in the place of one of the same name or behind the others. */
 status node_set_attr(node *n, const attr *a) {
     attr made;
@@ -237,13 +257,7 @@ status node_set_attr(node *n, const attr *a) {
             n->attrs[i] = made;
             return STATUS_OK;
         }
-    attr *grown = ARENA_NEW_N(n->graph->memory, attr, n->n_attrs + 1);
-    TRY_ALLOC(grown);
-    for (int i = 0; i < n->n_attrs; i++)
-        grown[i] = n->attrs[i];
-    grown[n->n_attrs++] = made;
-    n->attrs = grown;
-    return STATUS_OK;
+    return node_append_attr(n, &made);
 }
 
 /* Removes the attribute where there is one. */

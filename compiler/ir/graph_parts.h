@@ -22,6 +22,13 @@ const char *node_label(const node *n);
 /* A copy of `a` in g's arena; tensors are held, or copied where they live in an arena and `deep` is set. */
 status attr_copy(graph *g, const attr *a, bool deep, attr *out);
 
+/* Adds an attribute that is in the graph's arena. */
+status node_append_attr(node *n, const attr *made);
+
+/* ---- op.c ---- */
+/* Of two outcomes the one to return: no memory before invalid before unsupported before OK. */
+status op_worse(status x, status y);
+
 /* ---- graph_order.c ---- */
 /* Puts a node that is not in the list before `before` (NULL: at the end). */
 void order_insert(graph *g, node *n, node *before);

@@ -174,7 +174,7 @@ static status unknown_attribute(const node *n, const attr *a) {
 }
 
 /* Remembers the worst of several outcomes: no memory, then invalid, then unsupported. */
-static status worse(status x, status y) {
+status op_worse(status x, status y) {
     static const int rank[] = {[STATUS_OK] = 0, [STATUS_UNSUPPORTED] = 1, [STATUS_INVALID] = 2, [STATUS_RESOURCE] = 3};
     return rank[y] > rank[x] ? y : x;
 }
@@ -194,7 +194,7 @@ static status check_attributes(const node *n) {
     for (const op_attr *a = n->row->attrs; a != NULL && a->name != NULL; a++)
         if (a->required && missing == STATUS_OK && node_attr(n, a->name) == NULL)
             missing = op_invalid(n, "missing-attribute", "%s needs the attribute '%s', %s", n->op, a->name, kind_name(a->kind));
-    return worse(unknown, worse(wrong, missing));
+    return op_worse(unknown, op_worse(wrong, missing));
 }
 
 static void print_types(uint64_t types, strbuf *out) {
@@ -267,6 +267,6 @@ status op_check(node *n) {
     if (n->row == NULL)
         return unsupported_operator(n);
     status s = check_arity(n);
-    s = worse(s, check_attributes(n));
-    return worse(s, check_types(n));
+    s = op_worse(s, check_attributes(n));
+    return op_worse(s, check_types(n));
 }

@@ -272,8 +272,7 @@ status graph_infer(graph *g) {
         status s = op_infer(n);
         if (s == STATUS_RESOURCE)
             return s;
-        if (s == STATUS_INVALID || worst == STATUS_OK)
-            worst = s;
+        worst = op_worse(worst, s);
     }
     return worst;
 }

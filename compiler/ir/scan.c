@@ -2,6 +2,7 @@
 #include "ir/scan.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -75,51 +76,109 @@ bool scan_word(scan *s, const char **out_text, size_t *out_n) {
     return true;
 }
 
-/* Takes an integer; nothing is taken where it is none or out of range. */
-bool scan_int(scan *s, int64_t *out) {
+/* Takes a decimal natural number; nothing is taken where there is none or it is out of range. */
+bool scan_natural(scan *s, uint64_t *out) {
     scan_space(s);
     const char *p = s->at;
-    bool negative = p < s->end && *p == '-';
-    p += negative;
-    if (p == s->end || !is_digit(*p))
-        return false;
-    int64_t x = 0;
+    uint64_t x = 0;
     for (; p < s->end && is_digit(*p); p++) {
-        int digit = *p - '0';
-        if (__builtin_mul_overflow(x, 10, &x) || __builtin_sub_overflow(x, digit, &x))
+        uint64_t digit = (uint64_t)(*p - '0');
+        if (__builtin_mul_overflow(x, 10u, &x) || __builtin_add_overflow(x, digit, &x))
             return false;
     }
-    if (!negative && x == INT64_MIN)
+    if (p == s->at)
         return false;
-    *out = negative ? x : -x;
+    *out = x;
     s->at = p;
     return true;
 }
 
-/* Takes a number: digits as strtod reads them, or inf, -inf, nan. */
-bool scan_double(scan *s, double *out) {
+/* Takes an integer; nothing is taken where it is none or out of range. */
+bool scan_int(scan *s, int64_t *out) {
+    scan_space(s);
+    scan before = *s;
+    bool negative = s->at < s->end && *s->at == '-';
+    s->at += negative;
+    uint64_t x;
+    bool digits = s->at < s->end && is_digit(*s->at) && scan_natural(s, &x);
+    if (!digits || x > (uint64_t)INT64_MAX + negative) {
+        *s = before;
+        return false;
+    }
+    *out = negative ? (int64_t)(0 - x) : (int64_t)x;
+    return true;
+}
+
+/* Digits without their point, and the power of ten that makes up for it: strtod's point depends on the locale. */
+static bool decimal_text(const char *p, const char *end, char text[NUMBER_MAX + 8], const char **out_rest) {
+    int n = 0, after_point = 0, exponent = 0;
+    bool point = false;
+    for (; p < end && n < NUMBER_MAX && (is_digit(*p) || (*p == '.' && !point)); p++) {
+        if (*p == '.') {
+            point = true;
+            continue;
+        }
+        text[n++] = *p;
+        after_point += point;
+    }
+    if (n == 0)
+        return false;
+    if (p < end && *p == 'e') {
+        bool negative = ++p < end && *p == '-';
+        p += negative;
+        const char *digits = p;
+        for (; p < end && is_digit(*p) && p - digits < 4; p++)
+            exponent = exponent * 10 + (*p - '0');
+        if (p == digits)
+            return false;
+        exponent = negative ? -exponent : exponent;
+    }
+    if (p < end && is_word_part(*p))
+        return false;
+    snprintf(text + n, 8, "e%d", exponent - after_point);
+    *out_rest = p;
+    return true;
+}
+
+/* Takes a number: decimal, or inf, -inf, nan. */
+bool scan_float(scan *s, bool single, double *out) {
+    scan_space(s);
+    scan before = *s;
     if (scan_take(s, "nan")) {
         *out = (double)NAN;
         return true;
     }
-    char text[NUMBER_MAX];
-    size_t n = 0;
-    for (const char *p = s->at; p < s->end && n < NUMBER_MAX - 1 && (is_word_part(*p) || *p == '-' || *p == '+'); p++)
-        text[n++] = *p;
-    text[n] = '\0';
-    const char *digits = text + (text[0] == '-');
-    if (!is_digit(*digits) && strcmp(digits, "inf") != 0)
+    bool negative = s->at < s->end && *s->at == '-';
+    s->at += negative;
+    char text[NUMBER_MAX + 8];
+    bool infinite = s->at < s->end && *s->at == 'i' && scan_take(s, "inf");
+    if (infinite) {
+        *out = (double)INFINITY;
+    } else if (decimal_text(s->at, s->end, text, &s->at)) {
+        *out = single ? (double)strtof(text, NULL) : strtod(text, NULL);
+    } else {
+        *s = before;
         return false;
-    char *rest;
-    *out = strtod(text, &rest);
-    if (rest == text || *rest != '\0')
-        return false;
-    s->at += n;
+    }
+    *out = negative ? -*out : *out;
     return true;
 }
 
 static int hex_digit(char c) {
     return is_digit(c) ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+/* Takes hexadecimal digits; nothing is taken where there is none. */
+bool scan_hex(scan *s, uint64_t *out) {
+    const char *p = s->at;
+    uint64_t x = 0;
+    for (; p < s->end && p - s->at < 16 && hex_digit(*p) >= 0; p++)
+        x = x << 4 | (uint64_t)hex_digit(*p);
+    if (p == s->at)
+        return false;
+    *out = x;
+    s->at = p;
+    return true;
 }
 
 /* The character that the escape after a backslash stands for, -1 where it is none; moves *p behind it. */

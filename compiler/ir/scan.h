@@ -22,8 +22,12 @@ bool scan_take(scan *s, const char *token);
 bool scan_word(scan *s, const char **out_text, size_t *out_n);
 /* Takes a decimal integer in the range of int64_t, with an optional minus sign. */
 bool scan_int(scan *s, int64_t *out);
-/* Takes a number as strbuf_double writes it ("inf", "-inf", "nan" too). */
-bool scan_double(scan *s, double *out);
+/* Takes a decimal natural number. */
+bool scan_natural(scan *s, uint64_t *out);
+/* Takes a number as strbuf_double, or with `single` strbuf_float, writes it ("inf", "-inf", "nan" too). */
+bool scan_float(scan *s, bool single, double *out);
+/* Takes hexadecimal digits, at most 16 and with nothing between. */
+bool scan_hex(scan *s, uint64_t *out);
 /* Takes what strbuf_quoted wrote: STATUS_INVALID where it is not such a text. The copy ends with '\0', not counted. */
 status scan_quoted(scan *s, arena *a, const char **out_text, size_t *out_n);
 /* Is `text` a word in the sense of scan_word? */
