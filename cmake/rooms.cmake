@@ -1,0 +1,41 @@
+# A room is one folder of compiler/: a static library whose link list and include path are the dependency rule.
+#
+# Sources write #include "room/file.h". Each room's headers are reachable only through a folder of their own in the build
+# tree, which holds one link, room -> compiler/room; a room's include path has its own folder and those of the rooms it uses.
+
+set(TENON_WARNINGS -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes -Werror)
+
+add_library(tenon_flags INTERFACE)
+target_compile_options(tenon_flags INTERFACE ${TENON_WARNINGS} -ffp-contract=off)
+target_compile_definitions(tenon_flags INTERFACE _GNU_SOURCE TENON_VERSION="${PROJECT_VERSION}")
+if(TENON_SANITIZE)
+  target_compile_options(tenon_flags INTERFACE -fsanitize=${TENON_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  target_link_options(tenon_flags INTERFACE -fsanitize=${TENON_SANITIZE})
+endif()
+
+# tenon_room(NAME [USES room...] [RUNTIME] [PUBLIC_HEADERS])
+function(tenon_room name)
+  cmake_parse_arguments(ROOM "RUNTIME;PUBLIC_HEADERS" "" "USES" ${ARGN})
+  set(source ${PROJECT_SOURCE_DIR}/compiler/${name})
+  set(door ${PROJECT_BINARY_DIR}/rooms/${name})
+  file(MAKE_DIRECTORY ${door})
+  file(CREATE_LINK ${source} ${door}/${name} SYMBOLIC)
+  file(GLOB_RECURSE files CONFIGURE_DEPENDS ${source}/*.c)
+  list(FILTER files EXCLUDE REGEX "/codegen/llvm/")
+  if(NOT files)
+    file(WRITE ${PROJECT_BINARY_DIR}/rooms/empty.c "typedef int tenon_empty_room;\n")
+    set(files ${PROJECT_BINARY_DIR}/rooms/empty.c)
+  endif()
+  add_library(tenon_${name} STATIC ${files})
+  target_include_directories(tenon_${name} PUBLIC ${door})
+  target_link_libraries(tenon_${name} PRIVATE tenon_flags)
+  foreach(used ${ROOM_USES})
+    target_link_libraries(tenon_${name} PUBLIC tenon_${used})
+  endforeach()
+  if(ROOM_RUNTIME)
+    target_include_directories(tenon_${name} PUBLIC ${PROJECT_SOURCE_DIR}/runtime/include)
+  endif()
+  if(ROOM_PUBLIC_HEADERS)
+    target_include_directories(tenon_${name} PUBLIC ${PROJECT_SOURCE_DIR}/compiler/include)
+  endif()
+endfunction()

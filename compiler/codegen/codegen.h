@@ -1,0 +1,49 @@
+/* The back ends: spell a verified, legalised program in C99 or through LLVM. They see the loop IR and nothing else. */
+#ifndef TENON_CODEGEN_CODEGEN_H
+#define TENON_CODEGEN_CODEGEN_H
+
+#include "loop/loop.h"
+
+/* ---- c99/ ---- */
+typedef enum weights_form { WEIGHTS_INLINE, WEIGHTS_C, WEIGHTS_BIN } weights_form;
+
+typedef struct c99_files {      /* each NULL where not written; texts end with '\0', not counted */
+    const char *source;         /* PREFIX.c */
+    size_t source_bytes;
+    const char *header;         /* PREFIX.h */
+    size_t header_bytes;
+    const char *example;        /* PREFIX_example.c */
+    size_t example_bytes;
+    const char *weights_source; /* WEIGHTS_C: PREFIX_weights.c */
+    size_t weights_source_bytes;
+    const void *weights;        /* WEIGHTS_BIN: PREFIX.weights */
+    size_t weights_bytes;
+} c99_files;
+
+/* Writes p as C99 for p->target, in `a`. The prefix is p->name. STATUS_RESOURCE when out of memory. */
+status c99_emit(const program *p, weights_form weights, arena *a, c99_files *out);
+
+/* ---- llvm/: built as the module lib/tenon/tenon-llvm.so, which api/ opens on first use ---- */
+typedef enum llvm_form { LLVM_FORM_IR, LLVM_FORM_ASSEMBLY } llvm_form;
+
+typedef struct llvm_code llvm_code; /* a program compiled into this process */
+
+#define LLVM_TABLE_VERSION 1u
+typedef struct llvm_table {
+    uint32_t version;           /* LLVM_TABLE_VERSION of the module's build */
+    /* LLVM IR or assembly text of the program for p->target. */
+    status (*emit)(const program *p, llvm_form form, arena *a, diag *d, const char **out_text, size_t *out_bytes);
+    /* Compiles p for this machine (p->target must run here). Constants are used in place: p must outlive the code. */
+    status (*compile)(const program *p, const allocator *from, diag *d, llvm_code **out);
+    /* Runs it: one pointer per input and output, scratch of p->arena_bytes aligned to 64. Returns 0 or a CHECK's code.
+     * Re-entrant with different scratch. */
+    int (*run)(const llvm_code *c, const void *const *inputs, void *const *outputs, void *scratch);
+    size_t (*code_bytes)(const llvm_code *c);
+    void (*release)(llvm_code *c);
+    const char *(*llvm_version)(void);
+} llvm_table;
+
+/* The module's one exported symbol. NULL where `version` is not LLVM_TABLE_VERSION. */
+const llvm_table *tenon_llvm_query(uint32_t version);
+
+#endif
