@@ -163,12 +163,14 @@ static LLVMValueRef widened(emitter *e, const expr *x, LLVMValueRef value) {
                                          : LLVMBuildZExt(e->at, value, wide, "");
 }
 
-/* Widened products, then every group's members lane by lane: sums wrap, so their order is free. */
+/* Widened products, then the sum of every group's members, then the accumulator: sums wrap, so their order is free, and
+ * this one LLVM knows as pmaddwd. */
 LLVMValueRef llvm_arith_dot(emitter *e, const expr *x, const LLVMValueRef *args) {
-    int group = x->kind == EXPR_DOT2 ? 2 : 4;
-    LLVMValueRef products = LLVMBuildMul(e->at, widened(e, x->arg[1], args[1]), widened(e, x->arg[2], args[2]), "");
-    LLVMValueRef sum = args[0];
-    for (int i = 0; i < group; i++)
-        sum = LLVMBuildAdd(e->at, sum, llvm_lanes(e, products, i, group, x->type.lanes), "");
-    return sum;
+    int group = x->kind == EXPR_DOT2 ? 2 : 4, lanes = x->type.lanes;
+    LLVMValueRef left = widened(e, x->arg[1], args[1]), right = widened(e, x->arg[2], args[2]);
+    LLVMValueRef products = LLVMBuildMul(e->at, left, right, "");
+    LLVMValueRef sum = llvm_lanes(e, products, 0, group, lanes);
+    for (int i = 1; i < group; i++)
+        sum = LLVMBuildAdd(e->at, sum, llvm_lanes(e, products, i, group, lanes), "");
+    return LLVMBuildAdd(e->at, args[0], sum, "");
 }

@@ -89,11 +89,9 @@ status llvm_jit_compile(const program *p, const allocator *from, diag *d, llvm_c
                           p->target->name);
     arena *memory = arena_new(from), *scratch = arena_new(from);
     llvm_code *c = memory != NULL ? ARENA_NEW(memory, llvm_code) : NULL;
-    status result = STATUS_RESOURCE;
-    if (c != NULL && scratch != NULL) {
+    if (c != NULL)
         c->memory = memory;
-        result = compile_into(c, p, scratch, d);
-    }
+    status result = c != NULL && scratch != NULL ? compile_into(c, p, scratch, d) : STATUS_RESOURCE;
     arena_free(scratch);
     if (result == STATUS_OK)
         *out = c;

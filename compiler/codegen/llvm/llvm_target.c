@@ -4,23 +4,19 @@
 #include <llvm-c/Transforms/PassBuilder.h>
 
 typedef struct llvm_backend {
-    const char *arch; /* the triple begins with it */
     void (*info)(void);
     void (*target)(void);
     void (*code)(void);
     void (*printer)(void);
 } llvm_backend;
 
-#define BACKEND(arch, name)                                                                                            \
-    {arch,                                                                                                             \
-     LLVMInitialize##name##TargetInfo,                                                                                 \
-     LLVMInitialize##name##Target,                                                                                     \
-     LLVMInitialize##name##TargetMC,                                                                                   \
+#define BACKEND(name)                                                                                                  \
+    {LLVMInitialize##name##TargetInfo, LLVMInitialize##name##Target, LLVMInitialize##name##TargetMC,                   \
      LLVMInitialize##name##AsmPrinter}
 
 static const llvm_backend backends[] = {
-    BACKEND("x86_64-", X86),
-    BACKEND("aarch64-", AArch64),
+    BACKEND(X86),
+    BACKEND(AArch64),
 };
 
 /* The registry of LLVM's back ends is not locked, so it is filled once, under the loader's lock. */
