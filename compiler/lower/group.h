@@ -1,0 +1,68 @@
+/* Groups: which nodes are computed together. Private to lower/.
+ *
+ * A map is a node whose result is one expression per element (element-wise work, movement). It may be inlined into whoever reads
+ * it. What is not inlined is a root: it gets a kernel and a buffer. A root map may take the work of the one node it reads into its
+ * own kernel, as that node's epilogue; that node is then the root's core (a contraction, a softmax, ...).
+ */
+#ifndef TENON_LOWER_GROUP_H
+#define TENON_LOWER_GROUP_H
+
+#include "lower/lower.h"
+
+#define GROUP_MAX_ROOTS 4
+
+typedef struct node_info {
+    const node *n;
+    bool map;          /* one nest with one store at the identity index */
+    bool movement;     /* a map that only reads */
+    bool view;         /* a movement that keeps every element's linear position */
+    bool may_be_core;  /* its last nest ends with a store that covers the output, and nothing else stores there */
+    bool contract;
+    bool raw;          /* has raw nests: operands must be buffers */
+    int n_nests;
+    int cost;          /* of a map's expression: operations on elements */
+    int reads;         /* how often an element of an input may be read by a stage: > 1 for softmax and the like */
+    /* decided by group_nodes */
+    bool inlined;
+    int core;          /* of a root: its core's index, or -1 */
+    int core_of;       /* index of the root whose core it is, or -1 */
+    int roots[GROUP_MAX_ROOTS]; /* the roots whose kernels evaluate it */
+    int n_roots;       /* above GROUP_MAX_ROOTS: too many */
+    bool hot;          /* evaluated inside a contraction's reduction */
+    bool repeated;     /* evaluated several times per element */
+    bool operand_of_raw;
+} node_info;
+
+typedef struct grouping {
+    const graph *g;
+    const lower_options *o;
+    arena *memory;
+    node_info *nodes;  /* in order */
+    int n;
+    map by_node;       /* node -> node_info */
+} grouping;
+
+node_info *group_info(const grouping *x, const node *n);
+/* Fills `out`. With naive, every node is a root. */
+status group_nodes(const graph *g, const lower_options *o, arena *a, grouping *out);
+/* One node as a group of its own. */
+status group_node(const node *n, const lower_options *o, arena *a, grouping *out);
+
+/* ---- compose.c ---- */
+/* The operands of a composed nest: values with buffers, and temporaries of the node. */
+typedef struct composed {
+    builder *b;
+    nest *n;
+    VEC(const value *) values;         /* operand -> value; NULL: temporary number `temporary` of the root */
+    VEC(int) temporaries;
+    VEC(schedule_operand) operands;
+} composed;
+
+/* Lowers node n with builder b: its own nests over its own operands. */
+status compose_lower(const node *n, arena *a, builder *b, nest_list **out);
+/* Nest `index` of root (or of its core), with all inlined nodes and the epilogue substituted. */
+status compose_group(const grouping *x, const node_info *root, const node_info *which, int index, arena *a, composed *out);
+/* Are all addresses in the nest's reductions affine in its axes? */
+bool compose_is_affine(const composed *c);
+
+#endif

@@ -1,0 +1,13 @@
+/* The built-in passes' functions. Private to passes/. */
+#ifndef TENON_PASSES_BUILTIN_H
+#define TENON_PASSES_BUILTIN_H
+
+#include "ir/op.h"
+
+status pass_expand(graph *g);
+status pass_fold(graph *g);
+status pass_canonicalise(graph *g);
+status pass_cse(graph *g);
+status pass_dead_code(graph *g);
+
+#endif

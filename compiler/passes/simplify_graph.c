@@ -1,0 +1,96 @@
+/* Small clean-ups of the graph: expansion, identities, common subexpressions, dead code. */
+#include <string.h>
+
+#include "lower/lower.h"
+#include "passes/builtin.h"
+
+status pass_expand(graph *g) {
+    for (node *n = g->first, *next; n != NULL; n = next) {
+        next = n->next;
+        if (n->row == NULL || n->row->kind != OP_EXPAND)
+            continue;
+        node *before = n->prev;
+        TRY(n->row->expand(g, n));
+        TRY(graph_erase_node(g, n));
+        next = before != NULL ? before->next : g->first; /* what came in its place may be expanded, too */
+    }
+    return STATUS_OK;
+}
+
+status pass_canonicalise(graph *g) {
+    arena *scratch = arena_new(arena_allocator(g->memory));
+    TRY_ALLOC(scratch);
+    status s = STATUS_OK;
+    for (node *n = g->first, *next; n != NULL && s == STATUS_OK; n = next) {
+        next = n->next;
+        int input = 0;
+        if (!lower_is_identity(n, scratch, &input))
+            continue;
+        s = graph_replace_all_uses(g, n->outputs[0], node_input(n, input));
+        if (s == STATUS_OK)
+            s = graph_erase_node(g, n);
+    }
+    arena_free(scratch);
+    return s;
+}
+
+/* A text that is equal for nodes that compute the same. Nodes with sub-graphs or tensors in attributes have none. */
+static const char *node_key(const node *n, arena *a) {
+    strbuf s = strbuf_in(a);
+    strbuf_printf(&s, "%s:%s:%d:%d", n->domain, n->op, n->version, n->n_outputs);
+    for (int i = 0; i < n->n_inputs; i++)
+        strbuf_printf(&s, " %d", n->inputs[i].v != NULL ? (int)n->inputs[i].v->id : -1);
+    for (int i = 0; i < n->n_outputs; i++)
+        strbuf_add(&s, n->outputs[i] != NULL ? "y" : "-");
+    for (int i = 0; i < n->n_attrs; i++) {
+        const attr *x = &n->attrs[i];
+        if (x->kind == ATTR_TENSOR || x->kind == ATTR_GRAPH || x->kind == ATTR_STRINGS)
+            return NULL;
+        strbuf_printf(&s, " %s=%d:%lld:%a:", x->name, (int)x->kind, (long long)x->i, x->f);
+        if (x->kind == ATTR_STRING)
+            strbuf_quoted(&s, x->s, x->s_bytes);
+        for (int64_t k = 0; k < x->n; k++)
+            if (x->kind == ATTR_INTS)
+                strbuf_printf(&s, ",%lld", (long long)x->ints[k]);
+            else
+                strbuf_printf(&s, ",%a", x->floats[k]);
+    }
+    const char *text = NULL;
+    return strbuf_finish(&s, &text) == STATUS_OK ? text : NULL;
+}
+
+static status merge_into(graph *g, node *n, const node *same) {
+    for (int i = 0; i < n->n_outputs; i++)
+        if (n->outputs[i] != NULL)
+            TRY(graph_replace_all_uses(g, n->outputs[i], same->outputs[i]));
+    return graph_erase_node(g, n);
+}
+
+status pass_cse(graph *g) {
+    arena *scratch = arena_new(arena_allocator(g->memory));
+    TRY_ALLOC(scratch);
+    map seen = map_in(scratch);
+    status s = STATUS_OK;
+    for (node *n = g->first, *next; n != NULL && s == STATUS_OK; n = next) {
+        next = n->next;
+        const char *key = node_key(n, scratch);
+        if (key == NULL || n->n_inputs == 0)
+            continue;
+        const node *same = map_get(&seen, key);
+        s = same != NULL ? merge_into(g, n, same) : map_set(&seen, key, n);
+    }
+    arena_free(scratch);
+    return s;
+}
+
+status pass_dead_code(graph *g) {
+    for (node *n = g->last, *before; n != NULL; n = before) {
+        before = n->prev;
+        bool used = false;
+        for (int i = 0; i < n->n_outputs; i++)
+            used |= n->outputs[i] != NULL && n->outputs[i]->uses != NULL;
+        if (!used)
+            TRY(graph_erase_node(g, n));
+    }
+    return STATUS_OK;
+}

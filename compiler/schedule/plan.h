@@ -1,0 +1,97 @@
+/* A nest on its way to a kernel: READs resolved to LOADs at linear addresses, axes collapsed. Private to schedule/. */
+#ifndef TENON_SCHEDULE_PLAN_H
+#define TENON_SCHEDULE_PLAN_H
+
+#include "schedule/schedule.h"
+
+#define PLAN_MAX_AXES (2 * NEST_MAX_AXES)
+
+typedef struct plan_stage {
+    stage_kind kind;
+    int n_axes;
+    nest_axis axes[NEST_MAX_AXES];
+    const expr *value;
+    reduce_op op;
+    const expr *result;  /* REDUCE */
+    int slot;            /* STORE: kernel buffer */
+    const expr *address; /* STORE */
+} plan_stage;
+
+typedef struct plan {
+    builder *b;
+    arena *memory;
+    const schedule_options *options;
+    const schedule_operand *operands;
+    int n_operands;
+    schedule *out;
+    const char *name;
+    bool contract;
+    int n_axes;
+    nest_axis axes[NEST_MAX_AXES];
+    int n_stages;
+    plan_stage *stages;
+    VEC(int) slots;      /* kernel buffer -> entry of out->buffers */
+    VEC(bool) written;   /* kernel buffer is stored to */
+    bool raw;            /* stored buffers may also be loaded */
+} plan;
+
+/* The kernel buffer for an operand, made on first use. -1 when out of memory. */
+int plan_operand_slot(plan *p, int operand);
+/* A kernel buffer for a new schedule buffer. -1 when out of memory. */
+int plan_new_slot(plan *p, schedule_buffer buffer);
+const schedule_buffer *plan_slot_buffer(const plan *p, int slot);
+
+/* The distinct LOADs in all stage values (addresses included), in order of creation. */
+typedef struct load_list {
+    VEC(const expr *) at;
+    arena *memory;
+    status result;
+} load_list;
+status plan_loads(const plan *p, load_list *out);
+/* Replaces from[i] by to[i] in every stage's value and store address. */
+void plan_substitute(plan *p, const expr *const *from, const expr *const *to, int n);
+/* All axes: outer, then those of each stage in order; returns how many (at most PLAN_MAX_AXES). */
+int plan_all_axes(const plan *p, nest_axis *out);
+/* Ends the plan: its builder's statements become the kernel and its call is appended. */
+status plan_finish(plan *p);
+/* Combines the running value with the next one: op(acc, value), with a fused multiply-add where value is a product. */
+const expr *plan_combine(builder *b, reduce_op op, const expr *acc, const expr *value);
+/* The neutral element of op. */
+const expr *plan_neutral(builder *b, reduce_op op, ltype t);
+
+/* Emitters: write the plan's statements. */
+status emit_naive(plan *p);                      /* naive.c: as it stands */
+status emit_tiles(plan *p, int axis, int lanes); /* tiles.c: vectors along outer axis `axis`, register blocks */
+status emit_rows(plan *p, int lanes);            /* rows.c: vectors along the stages' innermost axes */
+/* strategy.c: chooses among them by a count of loads and operations. */
+status emit_plan(plan *p);
+
+/* How a load steps along the axes: coefficients of plan_all_axes' axes, and the rest where it is a constant. */
+typedef struct access {
+    const expr *load;
+    bool affine;   /* the address is affine in all axes with a constant rest */
+    int64_t first; /* that rest */
+    int64_t step[PLAN_MAX_AXES];
+} access;
+access plan_access(const plan *p, const expr *load);
+/* The step of an address along one axis; false where it is not affine in it. */
+bool plan_step(const plan *p, const expr *address, const expr *axis, int64_t *out_step);
+/* Does the buffer hold constant data? */
+bool plan_is_constant(const plan *p, int slot);
+
+/* collapse.c: merges neighbouring axes that every access steps through as one. */
+status plan_collapse(plan *p);
+
+/* resolve.c: READs become LOADs. In a contraction, zero-padded operands are copied into a padded scratch first. */
+status plan_resolve(plan *p, const nest *n);
+/* pack.c: writes dst[t] = src[src_first + sum(stride * (t + first))] as a call of its own; dst is dense over the given axes. Elements whose
+ * position in some dimension lies outside the source are 0: see pack_dim. */
+typedef struct pack_dim {
+    int64_t extent; /* of dst in this dimension */
+    int64_t stride; /* of src */
+    int64_t first;  /* position in src of dst's position 0 */
+    int64_t limit;  /* positions outside [0, limit) of src are 0; -1: never outside */
+} pack_dim;
+status pack_copy(plan *p, int src_slot, int64_t src_first, int dst_slot, const pack_dim *dims, int n);
+
+#endif

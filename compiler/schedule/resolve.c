@@ -1,0 +1,133 @@
+/* From a nest to a plan: READs of operands become LOADs at linear addresses. */
+#include "schedule/plan.h"
+
+#include <string.h>
+
+typedef struct read_list {
+    VEC(const expr *) at;
+    arena *memory;
+    status result;
+} read_list;
+
+static void collect_read(const expr *x, void *ctx) {
+    read_list *l = ctx;
+    if (x->kind != EXPR_READ)
+        return;
+    for (size_t i = 0; i < l->at.n; i++)
+        if (l->at.at[i] == x)
+            return;
+    if (VEC_PUSH(l->memory, l->at, x) != STATUS_OK)
+        l->result = STATUS_RESOURCE;
+}
+
+/* The only element of a one-element constant, or NULL. */
+static const expr *constant_scalar(plan *p, const schedule_operand *o) {
+    for (int d = 0; d < o->rank; d++)
+        if (o->dims[d] != 1)
+            return NULL;
+    if (o->data == NULL)
+        return NULL;
+    if (o->elem == DT_F32 || o->elem == DT_F64)
+        return build_float(p->b, o->elem, dtype_get_double(o->elem, o->data, 0));
+    return dtype_is_int(o->elem) || o->elem == DT_BOOL ? build_int(p->b, o->elem, dtype_get_int(o->elem, o->data, 0)) : NULL;
+}
+
+/* Copies a zero-padded operand into a dense scratch that covers every index the nest reads, so that the contraction needs no
+ * masks. *out_load is NULL where the index is not affine. */
+static status pad_operand(plan *p, const expr *read, const expr **out_load) {
+    const schedule_operand *o = &p->operands[read->ref];
+    nest_axis axes[PLAN_MAX_AXES];
+    const expr *vars[PLAN_MAX_AXES];
+    int n_axes = plan_all_axes(p, axes);
+    for (int i = 0; i < n_axes; i++)
+        vars[i] = axes[i].var;
+    pack_dim dims[NEST_MAX_AXES];
+    const expr *address = build_index(p->b, 0);
+    int64_t stride = 1, total = 1;
+    *out_load = NULL;
+    for (int d = o->rank - 1; d >= 0; d--) {
+        int64_t c[PLAN_MAX_AXES];
+        const expr *rest = NULL;
+        if (!expr_affine(p->b, read->arg[d], vars, n_axes, c, &rest) || rest->kind != EXPR_INT)
+            return STATUS_OK;
+        int64_t low = rest->imm, high = rest->imm;
+        for (int i = 0; i < n_axes; i++) {
+            int64_t reach = c[i] * (axes[i].extent - 1);
+            *(reach < 0 ? &low : &high) += reach;
+        }
+        dims[d] = (pack_dim){high - low + 1, stride, low, o->dims[d]};
+        const expr *position = build_sub(p->b, read->arg[d], build_index(p->b, low));
+        address = build_add(p->b, address, build_mul(p->b, position, build_index(p->b, total)));
+        stride *= o->dims[d];
+        total *= dims[d].extent;
+    }
+    int src = plan_operand_slot(p, read->ref);
+    int dst = plan_new_slot(p, (schedule_buffer){.kind = SCHEDULE_SCRATCH, .elem = o->elem, .n = total});
+    if (src < 0 || dst < 0)
+        return STATUS_RESOURCE;
+    TRY(pack_copy(p, src, 0, dst, dims, o->rank));
+    *out_load = build_load(p->b, dst, read->type, address, NULL);
+    return STATUS_OK;
+}
+
+static status resolve_read(plan *p, const expr *read, const expr **out_load) {
+    const schedule_operand *o = &p->operands[read->ref];
+    if (!read->masked && (*out_load = constant_scalar(p, o)) != NULL)
+        return STATUS_OK;
+    if (read->masked && p->contract && !p->options->naive) {
+        TRY(pad_operand(p, read, out_load));
+        if (*out_load != NULL)
+            return STATUS_OK;
+    }
+    int slot = plan_operand_slot(p, read->ref);
+    if (slot < 0)
+        return STATUS_RESOURCE;
+    const expr *address = nest_linear(p->b, read->arg, o->rank, o->dims);
+    *out_load = build_load(p->b, slot, read->type, address, read->masked ? read->arg[read->n_args - 1] : NULL);
+    return STATUS_OK;
+}
+
+static status resolve_reads(plan *p) {
+    read_list reads = {.memory = p->memory};
+    for (int s = 0; s < p->n_stages; s++) {
+        expr_visit(p->stages[s].value, collect_read, &reads);
+        if (p->stages[s].kind == STAGE_STORE)
+            expr_visit(p->stages[s].address, collect_read, &reads);
+    }
+    TRY(reads.result);
+    /* A READ's index may hold another READ, which comes first in the list: replace one by one, in the later ones too. */
+    for (size_t i = 0; i < reads.at.n; i++) {
+        const expr *load = NULL;
+        TRY(resolve_read(p, reads.at.at[i], &load));
+        plan_substitute(p, &reads.at.at[i], &load, 1);
+        const expr *from = reads.at.at[i];
+        for (size_t j = i + 1; j < reads.at.n; j++)
+            reads.at.at[j] = build_substitute(p->b, reads.at.at[j], &from, &load, 1);
+    }
+    return builder_status(p->b);
+}
+
+status plan_resolve(plan *p, const nest *n) {
+    p->contract = n->contract;
+    p->name = n->name;
+    p->n_axes = n->n_axes;
+    memcpy(p->axes, n->axes, sizeof p->axes);
+    p->n_stages = (int)n->stages.n;
+    p->stages = ARENA_NEW_N(p->memory, plan_stage, n->stages.n + 1);
+    TRY_ALLOC(p->stages);
+    for (int s = 0; s < p->n_stages; s++) {
+        const nest_stage *from = &n->stages.at[s];
+        plan_stage *to = &p->stages[s];
+        *to = (plan_stage){.kind = from->kind, .n_axes = from->n_axes, .value = from->value, .op = from->op, .result = from->result};
+        memcpy(to->axes, from->axes, sizeof to->axes);
+        if (from->kind == STAGE_STORE) {
+            const schedule_operand *o = &p->operands[from->operand];
+            to->slot = plan_operand_slot(p, from->operand);
+            if (to->slot < 0)
+                return STATUS_RESOURCE;
+            p->written.at[to->slot] = true;
+            to->address = nest_linear(p->b, from->index, from->rank, o->dims);
+        }
+    }
+    return resolve_reads(p);
+}

@@ -1,0 +1,40 @@
+/* From one nest to the calls that compute it. */
+#include "schedule/plan.h"
+
+static void mark_written(plan *p, const block *body) {
+    for (const stmt *s = body->first; s != NULL; s = s->next) {
+        if (s->kind == STMT_STORE)
+            p->written.at[s->store.buffer] = true;
+        if (s->kind == STMT_FOR)
+            mark_written(p, &s->loop.body);
+        if (s->kind == STMT_IF) {
+            mark_written(p, &s->cond.then);
+            mark_written(p, &s->cond.otherwise);
+        }
+    }
+}
+
+/* A raw nest is a kernel already: its buffer numbers are operand numbers. */
+static status schedule_raw(nest *n, plan *p) {
+    for (int k = 0; k < p->n_operands; k++)
+        if (plan_operand_slot(p, k) != k)
+            return STATUS_RESOURCE;
+    mark_written(p, &n->body);
+    p->raw = true;
+    p->name = n->name;
+    return plan_finish(p);
+}
+
+status schedule_nest(nest *n, const schedule_operand *operands, int n_operands, const schedule_options *o, schedule *out) {
+    plan p = {.b = n->b, .memory = out->memory, .options = o, .operands = operands, .n_operands = n_operands, .out = out};
+    if (n->raw)
+        return schedule_raw(n, &p);
+    TRY(plan_resolve(&p, n));
+    if (o->naive) {
+        TRY(emit_naive(&p));
+    } else {
+        TRY(plan_collapse(&p));
+        TRY(emit_plan(&p));
+    }
+    return plan_finish(&p);
+}

@@ -1,0 +1,56 @@
+/* The scheduler: decides how a nest is computed, and writes it as kernels.
+ *
+ * schedule_nest turns one (composed) nest into calls of kernels: the nest's own, preceded by copies of operands into a layout that
+ * it wants. Constant operands are repacked at compile time. The naive schedule spells the nest as it stands.
+ */
+#ifndef TENON_SCHEDULE_SCHEDULE_H
+#define TENON_SCHEDULE_SCHEDULE_H
+
+#include "loop/nest.h"
+
+/* An operand of the nest: what READs and stores refer to by number. */
+typedef struct schedule_operand {
+    dtype elem;
+    int rank;
+    const int64_t *dims;
+    const void *data; /* contents where they are constant, else NULL */
+} schedule_operand;
+
+typedef enum schedule_kind { SCHEDULE_OPERAND, SCHEDULE_SCRATCH, SCHEDULE_CONST } schedule_kind;
+
+/* A buffer that the calls use: an operand, scratch between calls, or repacked constant data. */
+typedef struct schedule_buffer {
+    schedule_kind kind;
+    int operand;
+    dtype elem;
+    int64_t n;
+    const void *data; /* SCHEDULE_CONST: in the arena */
+} schedule_buffer;
+
+typedef struct schedule_call {
+    kernel *k;
+    const int *buffers; /* one entry of the schedule's buffers for each kernel buffer */
+    int64_t macs;
+} schedule_call;
+
+typedef struct schedule {
+    arena *memory;
+    VEC(schedule_buffer) buffers;
+    VEC(schedule_call) calls; /* in order */
+} schedule;
+
+typedef struct schedule_options {
+    const target *target;
+    bool naive;
+} schedule_options;
+
+/* Appends the calls for `n` to `out`. n's builder must be fresh since the nest was made: it becomes the kernel. */
+status schedule_nest(nest *n, const schedule_operand *operands, int n_operands, const schedule_options *o, schedule *out);
+
+/* ---- memory_plan.c ---- */
+/* Gives every PLACE_ARENA buffer an offset such that buffers alive at one step do not overlap, and sets arena_bytes. */
+status plan_memory(program *p);
+/* The largest sum of bytes alive at any step: no plan can need less. */
+int64_t plan_lower_bound(const program *p);
+
+#endif

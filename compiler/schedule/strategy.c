@@ -1,0 +1,151 @@
+/* Which way a plan is computed: vectors along an outer axis, along the stages' own axes, or no vectors at all. */
+#include "schedule/plan.h"
+
+/* A load that does not step by 0 or 1 along the vector axis is made lane by lane. */
+#define GATHER_COST 1.5
+#define NO_AXIS (-1)
+
+typedef struct candidate {
+    int axis;     /* outer axis, or NO_AXIS for rows */
+    int lanes;
+    double cost;  /* loads and operations in scalars' worth */
+} candidate;
+
+/* ---- how wide may the vectors be ---- */
+
+typedef struct width {
+    int bits;
+} width;
+
+static void widest_element(const expr *x, void *ctx) {
+    width *w = ctx;
+    int bits = x->kind == EXPR_INT || x->kind == EXPR_FLOAT || x->type.elem == DT_BOOL ? 0 : dtype_bits(x->type.elem);
+    if (bits > w->bits)
+        w->bits = bits;
+}
+
+/* The widest element type that is computed with in vectors along `var`; addresses that step by 0 or 1 stay scalar. */
+static status element_bits(const plan *p, const plan_stage *g, const expr *var, int *out_bits) {
+    load_list loads;
+    TRY(plan_loads(p, &loads));
+    const expr **stand_ins = ARENA_NEW_N(p->memory, const expr *, loads.at.n + 1);
+    TRY_ALLOC(stand_ins);
+    for (size_t i = 0; i < loads.at.n; i++) {
+        const expr *x = loads.at.at[i];
+        int64_t step = 0;
+        bool scalar_address = !x->masked && plan_step(p, x->arg[0], var, &step) && (step == 0 || step == 1);
+        stand_ins[i] = scalar_address ? build_var(p->b, x->type, "load") : x;
+    }
+    width w = {0};
+    expr_visit(build_substitute(p->b, g->value, loads.at.at, stand_ins, (int)loads.at.n), widest_element, &w);
+    *out_bits = w.bits > *out_bits ? w.bits : *out_bits;
+    return STATUS_OK;
+}
+
+static int lanes_for(const plan *p, int bits, int64_t extent) {
+    int lanes = bits == 0 ? 1 : target_lanes(p->options->target, bits);
+    while (lanes > extent)
+        lanes /= 2;
+    return lanes < 1 ? 1 : lanes;
+}
+
+/* ---- what it costs ---- */
+
+typedef struct work {
+    const plan *p;
+    const expr *var; /* the vector axis; NULL: none */
+    int lanes;
+    double cost;
+} work;
+
+static void count_work(const expr *x, void *ctx) {
+    work *w = ctx;
+    int64_t step = 0;
+    if (x->n_args == 0)
+        return;
+    if (x->kind != EXPR_LOAD) {
+        w->cost += x->type.elem == DT_I64 ? 0 : 1.0 / w->lanes;
+        return;
+    }
+    bool dense = w->var == NULL || (plan_step(w->p, x->arg[0], w->var, &step) && (step == 0 || step == 1));
+    w->cost += dense ? 1.0 / w->lanes : GATHER_COST;
+}
+
+static double stage_cost(const plan *p, const plan_stage *g, const expr *var, int lanes) {
+    work w = {p, var, lanes, 0};
+    double points = 1;
+    for (int i = 0; i < p->n_axes; i++)
+        points *= (double)p->axes[i].extent;
+    for (int i = 0; i < g->n_axes; i++)
+        points *= (double)g->axes[i].extent;
+    expr_visit(g->value, count_work, &w);
+    return points * (w.cost + 1.0 / lanes);
+}
+
+/* ---- the candidates ---- */
+
+/* Do all stores step by one along the outer axis? */
+static bool stores_step_by_one(const plan *p, const expr *var) {
+    for (int s = 0; s < p->n_stages; s++) {
+        int64_t step = 0;
+        if (p->stages[s].kind == STAGE_STORE && (!plan_step(p, p->stages[s].address, var, &step) || step != 1))
+            return false;
+    }
+    return true;
+}
+
+static status consider_outer(const plan *p, int axis, candidate *best) {
+    const expr *var = p->axes[axis].var;
+    if (!stores_step_by_one(p, var))
+        return STATUS_OK;
+    int bits = 0;
+    for (int s = 0; s < p->n_stages; s++)
+        TRY(element_bits(p, &p->stages[s], var, &bits));
+    candidate c = {axis, lanes_for(p, bits, p->axes[axis].extent), 0};
+    for (int s = 0; s < p->n_stages; s++)
+        c.cost += stage_cost(p, &p->stages[s], p->contract ? NULL : var, c.lanes); /* a contraction's operands get packed */
+    if (c.cost < best->cost)
+        *best = c;
+    return STATUS_OK;
+}
+
+static status consider_rows(const plan *p, candidate *best) {
+    int bits = 0;
+    int64_t extent = 1;
+    for (int s = 0; s < p->n_stages; s++) {
+        const plan_stage *g = &p->stages[s];
+        if (g->n_axes == 0)
+            continue;
+        const nest_axis *last = &g->axes[g->n_axes - 1];
+        TRY(element_bits(p, g, last->var, &bits));
+        extent = last->extent > extent ? last->extent : extent;
+    }
+    candidate c = {NO_AXIS, lanes_for(p, bits, extent), 0};
+    for (int s = 0; s < p->n_stages; s++) {
+        const plan_stage *g = &p->stages[s];
+        bool own = g->n_axes > 0;
+        c.cost += stage_cost(p, g, own ? g->axes[g->n_axes - 1].var : NULL, own ? c.lanes : 1);
+    }
+    if (c.cost < best->cost)
+        *best = c;
+    return STATUS_OK;
+}
+
+static bool has_own_axes(const plan *p) {
+    for (int s = 0; s < p->n_stages; s++)
+        if (p->stages[s].n_axes > 0)
+            return true;
+    return false;
+}
+
+status emit_plan(plan *p) {
+    candidate best = {NO_AXIS, 1, __builtin_inf()};
+    for (int i = 0; i < p->n_axes; i++)
+        TRY(consider_outer(p, i, &best));
+    if (has_own_axes(p) && !(p->contract && best.axis != NO_AXIS))
+        TRY(consider_rows(p, &best));
+    TRY(builder_status(p->b));
+    if (best.axis != NO_AXIS)
+        return emit_tiles(p, best.axis, best.lanes);
+    return has_own_axes(p) ? emit_rows(p, best.lanes) : emit_naive(p);
+}

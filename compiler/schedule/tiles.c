@@ -1,0 +1,153 @@
+/* Register tiles: every stage is computed for a block of vectors and rows at once. Any nest whose stores step by one along an outer
+ * axis can be written so: contractions (whose loads the block shares), pooling, reductions over outer axes, element-wise chains. */
+#include "schedule/tiles.h"
+
+typedef struct tile_state {
+    tile *t;
+    const expr *a_first, *c_first;   /* of the current block */
+    const expr *a_index, *c_index;   /* the current block */
+    const expr **from, **to;         /* axes bound to loops around the block */
+    int n;
+    const expr ***results;           /* [stage][point]: reduced values */
+} tile_state;
+
+static void bind(tile_state *s, const expr *from, const expr *to) {
+    s->from[s->n] = from;
+    s->to[s->n++] = to;
+}
+
+static const expr *loop(tile_state *s, const char *name, int64_t extent) {
+    return extent == 1 ? build_index(s->t->p->b, 0) : build_for(s->t->p->b, name, build_index(s->t->p->b, extent), LOOP_SERIAL);
+}
+
+static void end(tile_state *s, int64_t extent) {
+    if (extent != 1)
+        build_end(s->t->p->b);
+}
+
+/* First element of the block of this number, as tile_a_first and tile_c_first count it. */
+static const expr *block_first(tile_state *s, const expr *number, int64_t size, int64_t extent) {
+    builder *b = s->t->p->b;
+    const expr *first = build_mul(b, number, build_index(b, size));
+    if (extent <= size)
+        return build_index(b, 0);
+    if (extent % size != 0)
+        first = build_min(b, first, build_index(b, extent - size));
+    return build_let(b, "first", first);
+}
+
+/* x at vector v and row r of the block: `lanes` lanes, or the scalar of lane 0 (for addresses). */
+static const expr *at_point(tile_state *s, int stage, const expr *x, int v, int r, int lanes) {
+    tile *t = s->t;
+    plan *p = t->p;
+    builder *b = p->b;
+    int n = s->n;
+    const expr *first = build_add(b, s->a_first, build_index(b, tile_vector_first(t, v)));
+    const expr *lane = build_index(b, (int64_t)v * t->lanes);
+    bind(s, p->axes[t->a].var, lanes == 1 ? first : build_ramp(b, first, 1, lanes));
+    bind(s, t->lane, lanes == 1 ? lane : build_ramp(b, lane, 1, lanes));
+    if (t->c >= 0)
+        bind(s, p->axes[t->c].var, build_add(b, s->c_first, build_index(b, r)));
+    bind(s, t->row, build_index(b, r));
+    bind(s, t->a_block, s->a_index);
+    bind(s, t->c_block, s->c_index);
+    for (int k = 0; k < stage; k++)
+        if (p->stages[k].kind == STAGE_REDUCE && lanes == t->lanes)
+            bind(s, p->stages[k].result, s->results[k][r * t->vectors + v]);
+    x = build_widen(b, x, s->from, s->to, s->n, lanes);
+    s->n = n;
+    return x->type.lanes == lanes ? x : build_broadcast(b, x, lanes);
+}
+
+static void open_stage(tile_state *s, const plan_stage *g) {
+    for (int i = 0; i < g->n_axes; i++)
+        bind(s, g->axes[i].var, loop(s, "k", g->axes[i].extent));
+}
+
+static void close_stage(tile_state *s, const plan_stage *g) {
+    for (int i = 0; i < g->n_axes; i++)
+        end(s, g->axes[i].extent);
+    s->n -= g->n_axes;
+}
+
+static void reduce_stage(tile_state *s, int stage) {
+    tile *t = s->t;
+    builder *b = t->p->b;
+    const plan_stage *g = &t->p->stages[stage];
+    ltype type = LTYPE(g->value->type.elem, t->lanes);
+    int points = t->rows * t->vectors;
+    int acc = build_declare(b, "acc", type, points);
+    for (int i = 0; i < points; i++)
+        build_set(b, acc, build_index(b, i), plan_neutral(b, g->op, type));
+    open_stage(s, g);
+    for (int r = 0; r < t->rows; r++)
+        for (int v = 0; v < t->vectors; v++) {
+            const expr *i = build_index(b, r * t->vectors + v);
+            const expr *value = at_point(s, stage, g->value, v, r, t->lanes);
+            build_set(b, acc, i, plan_combine(b, g->op, build_reg_get(b, acc, type, i), value));
+        }
+    close_stage(s, g);
+    for (int i = 0; i < points; i++)
+        s->results[stage][i] = build_reg_get(b, acc, type, build_index(b, i));
+}
+
+static void store_stage(tile_state *s, int stage) {
+    tile *t = s->t;
+    const plan_stage *g = &t->p->stages[stage];
+    open_stage(s, g);
+    for (int r = 0; r < t->rows; r++)
+        for (int v = 0; v < t->vectors; v++)
+            build_store(t->p->b, g->slot, at_point(s, stage, g->address, v, r, 1), at_point(s, stage, g->value, v, r, t->lanes), NULL);
+    close_stage(s, g);
+}
+
+static void emit_block(tile_state *s) {
+    tile *t = s->t;
+    plan *p = t->p;
+    int64_t a_extent = p->axes[t->a].extent, c_extent = t->c >= 0 ? p->axes[t->c].extent : 1;
+    s->a_index = loop(s, "ab", t->a_blocks);
+    s->a_first = block_first(s, s->a_index, (int64_t)t->lanes * t->vectors, a_extent);
+    s->c_index = loop(s, "cb", t->c_blocks);
+    s->c_first = block_first(s, s->c_index, t->rows, c_extent);
+    for (int k = 0; k < p->n_stages; k++) {
+        if (p->stages[k].kind == STAGE_REDUCE)
+            reduce_stage(s, k);
+        else
+            store_stage(s, k);
+    }
+    end(s, t->c_blocks);
+    end(s, t->a_blocks);
+}
+
+static status new_state(tile *t, tile_state *out) {
+    plan *p = t->p;
+    int most = 2 * PLAN_MAX_AXES + p->n_stages + 8;
+    *out = (tile_state){.t = t};
+    TRY_ALLOC(out->from = ARENA_NEW_N(p->memory, const expr *, most));
+    TRY_ALLOC(out->to = ARENA_NEW_N(p->memory, const expr *, most));
+    TRY_ALLOC(out->results = ARENA_NEW_N(p->memory, const expr **, p->n_stages + 1));
+    for (int k = 0; k < p->n_stages; k++)
+        TRY_ALLOC(out->results[k] = ARENA_NEW_N(p->memory, const expr *, t->rows * t->vectors));
+    return STATUS_OK;
+}
+
+status emit_tiles(plan *p, int axis, int lanes) {
+    tile t;
+    tile_state s;
+    ltype index = LTYPE(DT_I64, 1);
+    TRY(tile_choose(p, axis, lanes, &t));
+    t.a_block = build_var(p->b, index, "a_block");
+    t.c_block = build_var(p->b, index, "c_block");
+    t.row = build_var(p->b, index, "row");
+    t.lane = build_var(p->b, index, "lane");
+    TRY(tile_pack(&t));
+    TRY(new_state(&t, &s));
+    for (int i = 0; i < p->n_axes; i++)
+        if (i != t.a && i != t.c)
+            bind(&s, p->axes[i].var, loop(&s, "i", p->axes[i].extent));
+    emit_block(&s);
+    for (int i = 0; i < p->n_axes; i++)
+        if (i != t.a && i != t.c)
+            end(&s, p->axes[i].extent);
+    return STATUS_OK;
+}
