@@ -143,8 +143,8 @@ static status format_place(arena *a, diag_place where, const char **out) {
     return strbuf_finish(&s, out);
 }
 
-static status add_item(diag *d, diag_severity severity, status code, const char *id, diag_place where, const char *format,
-                       va_list args) {
+static status add_item(diag *d, diag_severity severity, status code, const char *id, diag_place where,
+                       const char *format, va_list args) {
     diag_item item = {.severity = severity, .code = code};
     TRY_ALLOC(item.id = arena_strdup(d->memory, id));
     TRY(format_place(d->memory, where, &item.place));
@@ -225,7 +225,8 @@ void diag_clear(diag *d) {
 char *diag_line(const diag *d, size_t i, arena *a) {
     const diag_item *item = diag_at(d, i);
     strbuf s = strbuf_in(a);
-    strbuf_printf(&s, "%s: %s[%s]: ", item->place[0] == '\0' ? "tenon" : item->place, SEVERITIES[item->severity], item->id);
+    strbuf_printf(&s, "%s: %s[%s]: ", item->place[0] == '\0' ? "tenon" : item->place, SEVERITIES[item->severity],
+                  item->id);
     add_words(&s, item->message);
     for (size_t k = 0; k < item->n_notes; k++) {
         strbuf_add(&s, "\nnote: ");

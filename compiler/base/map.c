@@ -50,7 +50,8 @@ map map_in(arena *a) {
 }
 
 static bool entry_is(const map_entry *e, const char *name, uint64_t key) {
-    return e->value != NULL && e->key == key && (name == NULL ? e->name == NULL : e->name != NULL && strcmp(e->name, name) == 0);
+    return e->value != NULL && e->key == key &&
+           (name == NULL ? e->name == NULL : e->name != NULL && strcmp(e->name, name) == 0);
 }
 
 static map_entry *find(const map *m, const char *name, uint64_t key) {

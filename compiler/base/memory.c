@@ -72,7 +72,9 @@ static void chunk_pop(arena *a) {
 
 /* A chunk with room for the block: the next of the growing ones, or one of the block's own. */
 static chunk *chunk_for(arena *a, chunk *fill, size_t bytes) {
-    size_t next = fill == NULL ? FIRST_CHUNK_BYTES : fill->bytes < LAST_CHUNK_BYTES ? fill->bytes * 2 : LAST_CHUNK_BYTES;
+    size_t next = fill == NULL                     ? FIRST_CHUNK_BYTES
+                  : fill->bytes < LAST_CHUNK_BYTES ? fill->bytes * 2
+                                                   : LAST_CHUNK_BYTES;
     if (bytes <= next / 4)
         return chunk_push(a, next);
     if (bytes > SIZE_MAX - BIG_ALIGN)

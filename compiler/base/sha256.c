@@ -34,21 +34,22 @@ static void schedule_block(uint32_t w[64], const unsigned char *p) {
     }
 }
 
-static void add_block(uint32_t state[8], const unsigned char *p) {
-    uint32_t w[64], s[8];
-    schedule_block(w, p);
-    memcpy(s, state, sizeof s);
+static void add_block(uint32_t state[8], const unsigned char *block) {
+    uint32_t w[64];
+    schedule_block(w, block);
+    uint32_t a = state[0], b = state[1], c = state[2], d = state[3];
+    uint32_t e = state[4], f = state[5], g = state[6], h = state[7];
     for (int i = 0; i < 64; i++) {
-        uint32_t choose = (s[4] & s[5]) ^ (~s[4] & s[6]);
-        uint32_t majority = (s[0] & s[1]) ^ (s[0] & s[2]) ^ (s[1] & s[2]);
-        uint32_t t1 = s[7] + (right(s[4], 6) ^ right(s[4], 11) ^ right(s[4], 25)) + choose + ROUND[i] + w[i];
-        uint32_t t2 = (right(s[0], 2) ^ right(s[0], 13) ^ right(s[0], 22)) + majority;
-        memmove(s + 1, s, 7 * sizeof *s);
-        s[4] += t1;
-        s[0] = t1 + t2;
+        uint32_t choose = (e & f) ^ (~e & g);
+        uint32_t majority = (a & b) ^ (a & c) ^ (b & c);
+        uint32_t t1 = h + (right(e, 6) ^ right(e, 11) ^ right(e, 25)) + choose + ROUND[i] + w[i];
+        uint32_t t2 = (right(a, 2) ^ right(a, 13) ^ right(a, 22)) + majority;
+        h = g, g = f, f = e, e = d + t1;
+        d = c, c = b, b = a, a = t1 + t2;
     }
+    const uint32_t end[8] = {a, b, c, d, e, f, g, h};
     for (int i = 0; i < 8; i++)
-        state[i] += s[i];
+        state[i] += end[i];
 }
 
 /* Lower-case hex sha256 of the bytes. */

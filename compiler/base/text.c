@@ -216,10 +216,12 @@ status strbuf_finish(strbuf *s, const char **out_text) {
 }
 
 static const char *const C_KEYWORDS[] = {
-    "alignas", "alignof", "asm", "auto", "bool", "break", "case", "char", "const", "constexpr", "continue", "default",
-    "do", "double", "else", "enum", "extern", "false", "float", "for", "goto", "if", "inline", "int", "long", "nullptr",
-    "register", "restrict", "return", "short", "signed", "sizeof", "static", "static_assert", "struct", "switch",
-    "thread_local", "true", "typedef", "typeof", "typeof_unqual", "union", "unsigned", "void", "volatile", "while",
+    "alignas",       "alignof",       "asm",      "auto",     "bool",         "break",  "case",    "char",
+    "const",         "constexpr",     "continue", "default",  "do",           "double", "else",    "enum",
+    "extern",        "false",         "float",    "for",      "goto",         "if",     "inline",  "int",
+    "long",          "nullptr",       "register", "restrict", "return",       "short",  "signed",  "sizeof",
+    "static",        "static_assert", "struct",   "switch",   "thread_local", "true",   "typedef", "typeof",
+    "typeof_unqual", "union",         "unsigned", "void",     "volatile",     "while",
 };
 
 static bool is_keyword(const char *text) {

@@ -14,7 +14,8 @@ static void diag_prints_place_and_notes(void **state) {
     (void)state;
     diag *d = diag_new(&allocator_system);
     arena *a = arena_new(&allocator_system);
-    assert_int_equal(diag_error(d, STATUS_INVALID, "shape-mismatch", CONV, "input '%s' has %d channels", "W", 3), STATUS_INVALID);
+    assert_int_equal(diag_error(d, STATUS_INVALID, "shape-mismatch", CONV, "input '%s' has %d channels", "W", 3),
+                     STATUS_INVALID);
     diag_note(d, "expected %d", 4);
     for (int i = 0; i < 20; i++)
         diag_note(d, "%d", i);
@@ -27,8 +28,9 @@ static void diag_prints_place_and_notes(void **state) {
     assert_string_equal(diag_at(d, 0)->id, "shape-mismatch");
     assert_string_equal(diag_at(d, 0)->message, "input 'W' has 3 channels");
     assert_string_equal(diag_at(d, 1)->place, "");
-    static const char start[] = "model.onnx: main/node 12 'conv1' (Conv-22): error[shape-mismatch]: input 'W' has 3 channels\n"
-                                "note: expected 4\nnote: 0\n";
+    static const char start[] =
+        "model.onnx: main/node 12 'conv1' (Conv-22): error[shape-mismatch]: input 'W' has 3 channels\n"
+        "note: expected 4\nnote: 0\n";
     assert_memory_equal(diag_line(d, 0, a), start, strlen(start));
     assert_string_equal(diag_line(d, 1, a), "tenon: warning[slow]: no vector unit");
     diag_clear(d);
@@ -76,7 +78,9 @@ static void diag_escapes_what_would_break_the_line(void **state) {
         {"gr\xc3\xbc\xc3\x9f \xe2\x82\xac \xf0\x9f\x99\x82", "gr\xc3\xbc\xc3\x9f \xe2\x82\xac \xf0\x9f\x99\x82"},
         {"\xff\xc3", "\\xff\\xc3"},
         {"\xc0\xaf \xed\xa0\x80 \xf4\x90\x80\x80", "\\xc0\\xaf \\xed\\xa0\\x80 \\xf4\\x90\\x80\\x80"},
-        {"\xe2\x80\xae" "x \xc2\x85 \x7f", "\\xe2\\x80\\xaex \\xc2\\x85 \\x7f"},
+        {"\xe2\x80\xae"
+         "x \xc2\x85 \x7f",
+         "\\xe2\\x80\\xaex \\xc2\\x85 \\x7f"},
         {"", ""},
         {" two  spaces ", " two  spaces "},
     };
@@ -89,7 +93,8 @@ static void diag_escapes_what_would_break_the_line(void **state) {
     diag_place hostile = {"m\n.onnx", "g\x01", 0, "n\xff", "O\x1b"};
     diag_warn(d, "x", hostile, "y");
     diag_note(d, "z\n");
-    assert_string_equal(diag_line(d, diag_count(d) - 1, a), "m\\n.onnx: g\\x01/node 0 'n\\xff' (O\\x1b): warning[x]: y\nnote: z\\n");
+    assert_string_equal(diag_line(d, diag_count(d) - 1, a),
+                        "m\\n.onnx: g\\x01/node 0 'n\\xff' (O\\x1b): warning[x]: y\nnote: z\\n");
     diag_free(d);
     arena_free(a);
 }

@@ -40,7 +40,8 @@ static double value_of(const spec *s, int code) {
         return (double)NAN;
     int field = magnitude >> s->man_bits, fraction = magnitude & ((1 << s->man_bits) - 1);
     double scale = ldexp(1, -s->man_bits);
-    return field == 0 ? sign * ldexp(fraction * scale, 1 - s->bias) : sign * ldexp(1 + fraction * scale, field - s->bias);
+    return field == 0 ? sign * ldexp(fraction * scale, 1 - s->bias)
+                      : sign * ldexp(1 + fraction * scale, field - s->bias);
 }
 
 static double get(dtype t, int code) {
@@ -70,7 +71,8 @@ static void dtype_every_code_has_its_value_and_comes_back(void **state) {
             double x = get(s->type, code);
             assert_true(same(x, value_of(s, code)));
             if (isnan(x))
-                assert_true(isnan(get(s->type, make(s->type, NAN, true))) && isnan(get(s->type, make(s->type, -NAN, false))));
+                assert_true(isnan(get(s->type, make(s->type, NAN, true))) &&
+                            isnan(get(s->type, make(s->type, -NAN, false))));
             else if (!isinf(x))
                 assert_int_equal(make(s->type, (float)x, true), code);
         }
@@ -124,7 +126,9 @@ static void dtype_beyond_the_largest(void **state) {
                 float x = negative ? -outside[i] : outside[i];
                 double clamped = negative ? -s->largest : s->largest;
                 double loose = get(s->type, make(s->type, x, false)), tight = get(s->type, make(s->type, x, true));
-                assert_true(clamps ? loose == clamped : s->infinite < 0 ? isnan(loose) : same(loose, (double)x * INFINITY));
+                assert_true(clamps            ? loose == clamped
+                            : s->infinite < 0 ? isnan(loose)
+                                              : same(loose, (double)x * INFINITY));
                 assert_true(wide || tight == clamped);
             }
         }
@@ -216,7 +220,8 @@ static void dtype_integers_store_and_load(void **state) {
             dtype_set_int(t, data, i, wanted[i]);
         for (size_t i = 0; i < 7; i++) {
             assert_int_equal(dtype_get_int(t, data, i), wanted[i]);
-            assert_true(dtype_get_double(t, data, i) == (t == DT_U64 ? (double)(uint64_t)wanted[i] : (double)wanted[i]));
+            assert_true(dtype_get_double(t, data, i) ==
+                        (t == DT_U64 ? (double)(uint64_t)wanted[i] : (double)wanted[i]));
         }
         dtype_set_int(t, data, 3, (int64_t)((uint64_t)high + 1));
         assert_int_equal(dtype_get_int(t, data, 3), low);
@@ -247,10 +252,22 @@ static void dtype_doubles_round_and_wrap(void **state) {
         double x;
         int64_t stored;
     } cases[] = {
-        {DT_I32, 2.5, 2},     {DT_I32, 3.5, 4},    {DT_I32, -2.5, -2},          {DT_U8, 256.0, 0},
-        {DT_U8, -1.0, 255},   {DT_I8, 128.0, -128}, {DT_I32, 0x1p32 + 5, 5},    {DT_U64, 0x1p63, INT64_MIN},
-        {DT_I64, 0x1p64, 0},  {DT_I64, -0x1p63, INT64_MIN}, {DT_U64, 0x1.8p64, INT64_MIN}, {DT_BOOL, 0.25, 1},
-        {DT_BOOL, -0.0, 0},   {DT_F32, 2.75, 2},   {DT_F64, -2.75, -2},         {DT_F64, 1e30, INT64_MAX},
+        {DT_I32, 2.5, 2},
+        {DT_I32, 3.5, 4},
+        {DT_I32, -2.5, -2},
+        {DT_U8, 256.0, 0},
+        {DT_U8, -1.0, 255},
+        {DT_I8, 128.0, -128},
+        {DT_I32, 0x1p32 + 5, 5},
+        {DT_U64, 0x1p63, INT64_MIN},
+        {DT_I64, 0x1p64, 0},
+        {DT_I64, -0x1p63, INT64_MIN},
+        {DT_U64, 0x1.8p64, INT64_MIN},
+        {DT_BOOL, 0.25, 1},
+        {DT_BOOL, -0.0, 0},
+        {DT_F32, 2.75, 2},
+        {DT_F64, -2.75, -2},
+        {DT_F64, 1e30, INT64_MAX},
         {DT_F64, -1e30, INT64_MIN},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {

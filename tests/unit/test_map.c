@@ -154,10 +154,10 @@ static void map_every_allocation_may_fail(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(map_finds_what_was_set),          cmocka_unit_test(map_keeps_order_through_growth),
-        cmocka_unit_test(map_agrees_with_an_array),        cmocka_unit_test(map_removed_entry_comes_back_last),
-        cmocka_unit_test(map_takes_integer_keys),          cmocka_unit_test(map_hash_is_fixed),
-        cmocka_unit_test(map_hash_depends_on_every_bit),   cmocka_unit_test(map_every_allocation_may_fail),
+        cmocka_unit_test(map_finds_what_was_set),        cmocka_unit_test(map_keeps_order_through_growth),
+        cmocka_unit_test(map_agrees_with_an_array),      cmocka_unit_test(map_removed_entry_comes_back_last),
+        cmocka_unit_test(map_takes_integer_keys),        cmocka_unit_test(map_hash_is_fixed),
+        cmocka_unit_test(map_hash_depends_on_every_bit), cmocka_unit_test(map_every_allocation_may_fail),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -197,7 +197,8 @@ static status work_with_arena(const allocator *from, void *ctx) {
     status s = arena_on_free(a, count_up, cleaned);
     for (int i = 0; i < 3000 && s == STATUS_OK; i++)
         s = VEC_PUSH(a, v, i);
-    if (s == STATUS_OK && (arena_alloc(a, 100000) == NULL || arena_strdup(a, "x") == NULL || arena_printf(a, "%d", 1) == NULL))
+    if (s == STATUS_OK &&
+        (arena_alloc(a, 100000) == NULL || arena_strdup(a, "x") == NULL || arena_printf(a, "%d", 1) == NULL))
         s = STATUS_RESOURCE;
     for (size_t i = 0; i < v.n; i++)
         assert_int_equal(v.at[i], i);

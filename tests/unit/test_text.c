@@ -64,17 +64,39 @@ static void text_numbers_are_short(void **state) {
         double x;
         const char *text;
     } doubles[] = {
-        {0, "0"}, {-0.0, "-0"}, {1, "1"}, {-1.5, "-1.5"}, {0.1, "0.1"}, {1.0 / 3, "0.3333333333333333"}, {100, "100"},
-        {1e16, "10000000000000000"}, {1e17, "1e17"}, {1.5e300, "1.5e300"}, {0.00001, "0.00001"}, {0.000001, "1e-6"},
-        {5e-324, "5e-324"}, {2.2250738585072014e-308, "2.2250738585072014e-308"}, {1.7976931348623157e308, "1.7976931348623157e308"},
-        {0x1p-44, "5.684341886080802e-14"}, {0x1p53, "9007199254740992"}, {123456.789, "123456.789"}, {2e-323, "2e-323"},
+        {0, "0"},
+        {-0.0, "-0"},
+        {1, "1"},
+        {-1.5, "-1.5"},
+        {0.1, "0.1"},
+        {1.0 / 3, "0.3333333333333333"},
+        {100, "100"},
+        {1e16, "10000000000000000"},
+        {1e17, "1e17"},
+        {1.5e300, "1.5e300"},
+        {0.00001, "0.00001"},
+        {0.000001, "1e-6"},
+        {5e-324, "5e-324"},
+        {2.2250738585072014e-308, "2.2250738585072014e-308"},
+        {1.7976931348623157e308, "1.7976931348623157e308"},
+        {0x1p-44, "5.684341886080802e-14"},
+        {0x1p53, "9007199254740992"},
+        {123456.789, "123456.789"},
+        {2e-323, "2e-323"},
     };
     static const struct {
         float x;
         const char *text;
     } floats[] = {
-        {0.1f, "0.1"}, {16777216, "16777216"}, {3.4028235e38f, "3.4028235e38"}, {1e-45f, "1e-45"}, {1.17549435e-38f, "1.1754944e-38"},
-        {1.0f / 3, "0.33333334"}, {0x1p-96f, "1.2621775e-29"}, {-2.5f, "-2.5"}, {1e10f, "10000000000"},
+        {0.1f, "0.1"},
+        {16777216, "16777216"},
+        {3.4028235e38f, "3.4028235e38"},
+        {1e-45f, "1e-45"},
+        {1.17549435e-38f, "1.1754944e-38"},
+        {1.0f / 3, "0.33333334"},
+        {0x1p-96f, "1.2621775e-29"},
+        {-2.5f, "-2.5"},
+        {1e10f, "10000000000"},
     };
     arena *a = arena_new(&allocator_system);
     for (size_t i = 0; i < sizeof doubles / sizeof *doubles; i++)
@@ -143,7 +165,8 @@ static void text_quotes(void **state) {
 static void text_makes_identifiers(void **state) {
     (void)state;
     static const char *const cases[][2] = {
-        {"conv1", "conv1"}, {"a/b.c:0", "a_b_c_0"}, {"1x", "_1x"}, {"while", "_while"}, {"restrict", "_restrict"}, {"", "_"}, {"\xc3\xa9", "__"}, {"_", "_"},
+        {"conv1", "conv1"}, {"a/b.c:0", "a_b_c_0"}, {"1x", "_1x"}, {"while", "_while"}, {"restrict", "_restrict"},
+        {"", "_"},          {"\xc3\xa9", "__"},     {"_", "_"},
     };
     arena *a = arena_new(&allocator_system);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
@@ -155,7 +178,15 @@ static void text_suggests_the_nearest(void **state) {
     (void)state;
     static const char *const names[] = {"Conv", "ConvTranspose", "Gemm", "MatMul", "Relu", "Elu"};
     static const char *const cases[][2] = {
-        {"conv", "Conv"}, {"Cnov", "Conv"}, {"MATMUL", "MatMul"}, {"MatMull", "MatMul"}, {"ConvTrasnpose", "ConvTranspose"}, {"Rel", "Relu"}, {"Softmax", NULL}, {"", NULL}, {"X", NULL},
+        {"conv", "Conv"},
+        {"Cnov", "Conv"},
+        {"MATMUL", "MatMul"},
+        {"MatMull", "MatMul"},
+        {"ConvTrasnpose", "ConvTranspose"},
+        {"Rel", "Relu"},
+        {"Softmax", NULL},
+        {"", NULL},
+        {"X", NULL},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         const char *nearest = text_nearest(cases[i][0], names, 6);
@@ -198,7 +229,8 @@ static void text_sha256_test_vectors(void **state) {
     } cases[] = {
         {"", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"},
         {"abc", "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"},
-        {"abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq", "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1"},
+        {"abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq",
+         "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1"},
     };
     char sum[65];
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -240,11 +272,16 @@ static void text_every_allocation_may_fail(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(text_buffer_appends),      cmocka_unit_test(text_buffer_stays_failed),
-        cmocka_unit_test(text_numbers_are_short),   cmocka_unit_test(text_numbers_read_back),
-        cmocka_unit_test(text_quotes),              cmocka_unit_test(text_makes_identifiers),
-        cmocka_unit_test(text_suggests_the_nearest), cmocka_unit_test(text_matches_globs),
-        cmocka_unit_test(text_sha256_test_vectors), cmocka_unit_test(text_every_allocation_may_fail),
+        cmocka_unit_test(text_buffer_appends),
+        cmocka_unit_test(text_buffer_stays_failed),
+        cmocka_unit_test(text_numbers_are_short),
+        cmocka_unit_test(text_numbers_read_back),
+        cmocka_unit_test(text_quotes),
+        cmocka_unit_test(text_makes_identifiers),
+        cmocka_unit_test(text_suggests_the_nearest),
+        cmocka_unit_test(text_matches_globs),
+        cmocka_unit_test(text_sha256_test_vectors),
+        cmocka_unit_test(text_every_allocation_may_fail),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
