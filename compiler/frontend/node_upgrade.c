@@ -1,0 +1,62 @@
+/* Nodes of older opsets, put into the newest form of their operator. */
+#include "frontend/import.h"
+
+/* The version whose form an opset has; 0 where the operator is newer than the opset. */
+static int form_of(const op_row *row, int opset) {
+    int form = 0;
+    for (const int *v = row->versions; *v != 0 && *v <= opset; v++)
+        form = *v;
+    return form;
+}
+
+static bool needs_rewrite(const node *n) {
+    return n->row != NULL && n->row->upgrade != NULL && form_of(n->row, n->version) < op_newest(n->row);
+}
+
+static status upgrade(node *n) {
+    /* Reported already, or soon will be. */
+    if (n->row == NULL || n->version == 0)
+        return STATUS_OK;
+    if (form_of(n->row, n->version) == 0)
+        return op_unsupported(n, "unsupported-version",
+                              "opset %d does not have this form of %s; it has been there since opset %d", n->version,
+                              n->op, n->row->versions[0]);
+    if (needs_rewrite(n))
+        TRY(n->row->upgrade(n));
+    n->version = op_newest(n->row);
+    return STATUS_OK;
+}
+
+/* Types that later rewrites ask for. What is wrong is reported by the inference that ends the import, so `silent`
+ * swallows it here. */
+static status infer_silently(node *n, diag *silent) {
+    diag *loud = n->graph->diags;
+    n->graph->diags = silent;
+    status s = op_infer(n);
+    n->graph->diags = loud;
+    diag_clear(silent);
+    return s == STATUS_RESOURCE ? s : STATUS_OK;
+}
+
+static status upgrade_nodes(importer *im, diag *silent) {
+    int rewrites = 0;
+    for (const node *n = im->g->first; n != NULL; n = n->next)
+        rewrites += needs_rewrite(n);
+    node *next;
+    for (node *n = im->g->first; n != NULL; n = next) {
+        next = n->next;
+        rewrites -= needs_rewrite(n);
+        COLLECT(im, upgrade(n));
+        if (rewrites > 0 && !n->erased)
+            TRY(infer_silently(n, silent));
+    }
+    return STATUS_OK;
+}
+
+status node_upgrade_all(importer *im) {
+    diag *silent = diag_new(arena_allocator(im->scratch));
+    TRY_ALLOC(silent);
+    status s = upgrade_nodes(im, silent);
+    diag_free(silent);
+    return s;
+}
