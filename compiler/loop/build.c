@@ -267,6 +267,10 @@ void expr_visit(const expr *x, void (*fn)(const expr *x, void *ctx), void *ctx) 
     walk_from(x, 0, fn, ctx);
 }
 
+bool expr_owner_failed(const expr *x) {
+    return head_of(x)->owner->failed;
+}
+
 typedef struct part_search {
     const expr *part;
     bool found;
