@@ -136,6 +136,7 @@ struct graph {
     uint32_t next_id;
     map by_name;           /* values */
     map name_counts;       /* base name -> the last number given to make it unique */
+    bool out_of_memory;    /* where a failed allocation could not be returned; op_infer returns it */
     map opsets;            /* domain -> (void *)(intptr_t)version */
     map metadata;          /* model's metadata_props, producer etc.: name -> const char * */
 };

@@ -139,6 +139,8 @@ const int64_t *op_known_ints(const node *n, int index, int64_t *out_n) {
         ints[i] = tensor_int(t, i);
     if (ints != NULL)
         *out_n = t->count;
+    else
+        n->graph->out_of_memory = true;
     return ints;
 }
 
@@ -262,7 +264,8 @@ status op_infer(node *n) {
     TRY(check_ranks(n));
     if (has_unknown_input(n))
         return STATUS_OK;
-    return n->row->infer != NULL ? n->row->infer(n) : infer_scalar(n);
+    status s = n->row->infer != NULL ? n->row->infer(n) : infer_scalar(n);
+    return n->graph->out_of_memory ? STATUS_RESOURCE : s;
 }
 
 /* Infers all nodes in order, reports every independent error, and returns the worst: invalid before unsupported. */
