@@ -1,0 +1,113 @@
+/* What the operator families share: parameter lists, wide arithmetic on narrow floats, reads and stores in nests, upgrades. */
+#ifndef TENON_OPS_KIT_H
+#define TENON_OPS_KIT_H
+
+#include "ir/op.h"
+#include "loop/nest.h"
+
+/* What can be moved from place to place: everything but the types narrower than a byte. */
+#define TYPES_MOVE (TYPES_NUMBER | TYPES_BOOL | TYPES_FLOAT8)
+/* What the newer dense operators (MatMul, Gemm, Reduce*) take. */
+#define TYPES_WIDE (TYPES_FLOAT | TYPE_BIT(DT_I32) | TYPE_BIT(DT_I64) | TYPE_BIT(DT_U32) | TYPE_BIT(DT_U64))
+
+/* TENON_E_INDEX of tenon/runtime.h: an index in the data is out of range. */
+enum { KIT_E_INDEX = 6 };
+
+/* The lists in a row: VERSIONS(1, 7, 13), PARAMS({"X", TYPES_FLOAT, 'T', 0}), ATTRS({"axis", ATTR_INT, .i = -1}). */
+#define VERSIONS(...) ((const int[]){__VA_ARGS__, 0})
+#define PARAMS(...) ((const op_param[]){__VA_ARGS__, {NULL, 0, 0, 0}})
+#define ATTRS(...) ((const op_attr[]){__VA_ARGS__, {.name = NULL}})
+
+/* The history that most element-wise operators have in common, and that of operators on any element type. */
+#define VERSIONS_BROADCAST VERSIONS(1, 6, 7, 13, 14)
+#define VERSIONS_UNARY VERSIONS(1, 6, 13)
+
+extern const op_param kit_float_X[], kit_float_Y[];          /* "X" -> "Y", floats of one type */
+extern const op_param kit_float_input[], kit_float_output[]; /* "input" -> "output" */
+
+/* ---- kit_scalar.c: arithmetic ---- */
+/* The type that values of `t` are computed in: f32 for f16 and bf16, u8 for bool, else t. */
+dtype kit_compute(dtype t);
+const expr *kit_wide(builder *b, const expr *x);
+/* From the computed type back to `t`. */
+const expr *kit_narrow(builder *b, dtype t, const expr *x);
+/* CAST between any two element types, by way of f32 where a narrow float takes part. */
+const expr *kit_cast(builder *b, dtype t, const expr *x);
+/* fn in the computed type, result in x's type. */
+const expr *kit_unary(builder *b, const expr *x, const expr *(*fn)(builder *b, const expr *x));
+const expr *kit_binary(builder *b, const expr *x, const expr *y, const expr *(*fn)(builder *b, const expr *x, const expr *y));
+/* A constant of x's type. */
+const expr *kit_const(builder *b, const expr *x, double number);
+/* The float attribute as a constant of x's type. */
+const expr *kit_attr(builder *b, const node *n, const char *name, const expr *x);
+/* Element i of a tensor as a constant of the tensor's type. */
+const expr *kit_element(builder *b, const tensor *t, int64_t i);
+/* x*x; 1/x; x where it is NaN and MIN or MAX of the two else. */
+const expr *kit_square(builder *b, const expr *x);
+const expr *kit_reciprocal(builder *b, const expr *x);
+const expr *kit_min(builder *b, const expr *x, const expr *y);
+const expr *kit_max(builder *b, const expr *x, const expr *y);
+/* The smallest value of an arithmetic type (-inf of floats) and the largest. */
+const expr *kit_lowest(builder *b, dtype t);
+const expr *kit_highest(builder *b, dtype t);
+
+/* ---- kit_nest.c: nests ---- */
+/* Reads in the computed type, and a store that converts back. */
+const expr *kit_read(const nest_list *l, int operand, const expr *const *index);
+const expr *kit_read_masked(const nest_list *l, int operand, const expr *const *index, const expr *mask);
+const expr *kit_read_broadcast(const nest_list *l, int operand, const expr *const *index, int rank);
+void kit_store(nest_list *l, nest *n, int operand, const expr *const *index, const expr *x);
+/* A nest whose outer axes are the dimensions of `operand`: vars[rank]. */
+nest *kit_over(nest_list *l, const char *name, int operand, const expr **vars);
+const nest_operand *kit_operand(const nest_list *l, int operand);
+/* A nest over a tensor of the operand's shape whose outer axes are the dimensions outside `inner`, in order; a stage then runs over
+ * those inside. `index` is complete once the first stage is open. */
+typedef struct kit_rows {
+    nest *m;
+    int rank;
+    const int64_t *dims;
+    bool inner[TENSOR_MAX_RANK];
+    const expr *index[TENSOR_MAX_RANK];
+    int64_t count; /* elements of a row: the product of the inner dimensions */
+} kit_rows;
+void kit_rows_begin(nest_list *l, const char *name, int operand, const bool *inner, kit_rows *out);
+/* Opens a stage over the row. */
+void kit_rows_open(kit_rows *r);
+/* The index into a tensor of `dims` of what stands at `index` in a tensor of the same elements shaped `from`; plain
+ * variables and products wherever groups of dimensions correspond. */
+void kit_reindex(builder *b, const expr *const *index, int from_rank, const int64_t *from, int rank, const int64_t *dims, const expr **out);
+/* lo <= x < hi as a condition; NULL stands for true, also in `mask`, which is and-ed to it. */
+const expr *kit_inside(builder *b, const expr *mask, const expr *x, int64_t lo, int64_t hi, bool check_lo, bool check_hi);
+/* An index operand's element as an i64 with negative ones counted from the end; not in need of it where the operand is a constant
+ * without negative elements. */
+const expr *kit_wrapped_index(const node *n, const nest_list *l, int operand, const expr *const *index, int64_t extent);
+/* A nest that refuses to go on (TENON_E_INDEX) where an element of the operand is outside [lo, hi) and not `except`. None where the operand is
+ * a constant of the node: kit_check_constant_index has seen it. */
+void kit_check_index(const node *n, nest_list *l, int operand, int64_t lo, int64_t hi, const int64_t *except);
+
+/* ---- kit_infer.c ---- */
+/* Output k has the type of the input / the input's shape and another element type. */
+status kit_infer_same(node *n);
+status kit_output_like(node *n, int output, int input);
+status kit_output_shaped(node *n, int output, int input, dtype elem);
+/* [bad-index] where input k is a constant with an element outside [-extent, extent). */
+status kit_check_constant_index(node *n, int k, dim extent);
+/* axis counted from the end where negative, known to be valid. */
+static inline int kit_axis(int64_t axis, int rank) {
+    return (int)(axis < 0 ? axis + rank : axis);
+}
+/* Marks axes[0..n) (negative: from the end) in out_set[rank]; [bad-axis] where one is out of range or given twice. */
+status kit_axis_set(const node *n, const int64_t *axes, int64_t n_axes, int rank, bool *out_set);
+/* Product of dims[from..to). */
+dim kit_product(const node *n, const dim *dims, int from, int to);
+/* The known contents of input k, any element type; NULL where not known. */
+const tensor *kit_constant(const node *n, int k);
+
+/* ---- kit_upgrade.c ---- */
+/* A new one-dimensional i64 constant; a scalar constant of type `t`. NULL when out of memory. */
+value *kit_new_ints(graph *g, const int64_t *ints, int64_t n);
+value *kit_new_scalar(graph *g, dtype t, double x);
+/* The list attribute `name`, if there, becomes the i64 input `index`. */
+status kit_ints_to_input(node *n, const char *name, int index);
+
+#endif

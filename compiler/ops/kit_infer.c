@@ -1,0 +1,54 @@
+/* Inference that operators share. */
+#include "ops/kit.h"
+
+status kit_output_shaped(node *n, int output, int input, dtype elem) {
+    const tensor_type *x = op_input_type(n, input);
+    return x->rank < 0 ? op_unknown_output(n, output, elem) : op_set_output(n, output, elem, x->rank, x->dims);
+}
+
+status kit_output_like(node *n, int output, int input) {
+    return kit_output_shaped(n, output, input, op_input_type(n, input)->elem);
+}
+
+status kit_infer_same(node *n) {
+    return kit_output_like(n, 0, 0);
+}
+
+const tensor *kit_constant(const node *n, int k) {
+    const value *v = node_input(n, k);
+    return v == NULL ? NULL : v->constant;
+}
+
+status kit_check_constant_index(node *n, int k, dim extent) {
+    const tensor *t = kit_constant(n, k);
+    if (t == NULL || !dim_is_known(extent))
+        return STATUS_OK;
+    for (int64_t i = 0; i < t->count; i++) {
+        int64_t index = tensor_int(t, i);
+        if (index < -extent.n || index >= extent.n)
+            return op_invalid(n, "bad-index", "input '%s' holds the index %lld, outside [-%lld, %lld)", n->row->inputs[k].name,
+                              (long long)index, (long long)extent.n, (long long)extent.n);
+    }
+    return STATUS_OK;
+}
+
+status kit_axis_set(const node *n, const int64_t *axes, int64_t n_axes, int rank, bool *out_set) {
+    for (int k = 0; k < rank; k++)
+        out_set[k] = false;
+    for (int64_t k = 0; k < n_axes; k++) {
+        if (axes[k] < -rank || axes[k] >= rank)
+            return op_invalid(n, "bad-axis", "axis %lld is outside [-%d, %d)", (long long)axes[k], rank, rank);
+        bool *seen = &out_set[kit_axis(axes[k], rank)];
+        if (*seen)
+            return op_invalid(n, "bad-axis", "axis %lld is given twice", (long long)axes[k]);
+        *seen = true;
+    }
+    return STATUS_OK;
+}
+
+dim kit_product(const node *n, const dim *dims, int from, int to) {
+    dim product = DIM(1);
+    for (int k = from; k < to; k++)
+        product = dim_mul(n->graph->memory, product, dims[k]);
+    return product;
+}

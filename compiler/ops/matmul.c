@@ -1,0 +1,181 @@
+/* Matrix products: MatMul, Gemm, MatMulInteger. */
+#include <string.h>
+
+#include "ops/kit.h"
+
+/* ---- MatMul: numpy's rules for vectors and stacks of matrices ---- */
+
+/* Shape of a product: batch dimensions, then rows unless A is a vector, then columns unless B is one. */
+static status matmul_shape(node *n, int a_input, int b_input, dtype elem) {
+    const tensor_type *a = op_input_type(n, a_input), *b = op_input_type(n, b_input);
+    if (a->rank < 0 || b->rank < 0)
+        return op_unknown_output(n, 0, elem);
+    if (a->rank == 0 || b->rank == 0)
+        return op_invalid(n, "wrong-rank", "an operand of a matrix product is a scalar");
+    dim inner_a = a->dims[a->rank - 1], inner_b = b->dims[b->rank == 1 ? 0 : b->rank - 2];
+    if (dim_is_known(inner_a) && dim_is_known(inner_b) && inner_a.n != inner_b.n)
+        return op_invalid(n, "shape-mismatch", "'%s' has %lld columns, '%s' %lld rows", n->row->inputs[a_input].name, (long long)inner_a.n,
+                          n->row->inputs[b_input].name, (long long)inner_b.n);
+    int batch_a = a->rank > 2 ? a->rank - 2 : 0, batch_b = b->rank > 2 ? b->rank - 2 : 0, rank = batch_a > batch_b ? batch_a : batch_b;
+    dim dims[TENSOR_MAX_RANK + 2];
+    for (int k = 0; k < rank; k++) {
+        int from_a = k - (rank - batch_a), from_b = k - (rank - batch_b);
+        TRY(op_broadcast_dim(n, from_a < 0 ? DIM(1) : a->dims[from_a], from_b < 0 ? DIM(1) : b->dims[from_b], &dims[k]));
+    }
+    if (a->rank > 1)
+        dims[rank++] = a->dims[a->rank - 2];
+    if (b->rank > 1)
+        dims[rank++] = b->dims[b->rank - 1];
+    return op_set_output(n, 0, elem, rank, dims);
+}
+
+/* Index into one operand's batch dimensions, aligned at the right of the output's. */
+static void batch_index(builder *b, const nest_operand *x, const expr *const *i, int n_batch, const expr **out) {
+    int own = x->rank > 2 ? x->rank - 2 : 0;
+    for (int k = 0; k < own; k++)
+        out[k] = x->dims[k] == 1 ? build_index(b, 0) : i[n_batch - own + k];
+}
+
+/* A nest whose reduction runs over k; `term` makes the product of the elements at the two indices. */
+typedef struct product {
+    nest *m;
+    const expr *i[TENSOR_MAX_RANK];
+    const expr *a_index[TENSOR_MAX_RANK], *b_index[TENSOR_MAX_RANK];
+} product;
+
+static void open_product(nest_list *l, const char *name, int a_operand, int b_operand, product *out) {
+    const nest_operand *a = kit_operand(l, a_operand), *b = kit_operand(l, b_operand), *y = kit_operand(l, nest_output(l, 0));
+    int n_batch = y->rank - (a->rank > 1) - (b->rank > 1), at = n_batch;
+    out->m = kit_over(l, name, nest_output(l, 0), out->i);
+    out->m->contract = true;
+    batch_index(l->b, a, out->i, n_batch, out->a_index);
+    batch_index(l->b, b, out->i, n_batch, out->b_index);
+    if (a->rank > 1)
+        out->a_index[a->rank - 2] = out->i[at++];
+    if (b->rank > 1)
+        out->b_index[b->rank - 1] = out->i[at];
+    nest_open(out->m);
+    const expr *k = nest_inner(out->m, "k", a->dims[a->rank - 1]);
+    out->a_index[a->rank - 1] = k;
+    out->b_index[b->rank > 1 ? b->rank - 2 : 0] = k;
+}
+
+static status matmul_infer(node *n) {
+    return matmul_shape(n, 0, 1, op_input_type(n, 0)->elem);
+}
+
+static status matmul_lower(const node *n, nest_list *l) {
+    (void)n;
+    product p;
+    open_product(l, "matmul", 0, 1, &p);
+    const expr *term = build_mul(l->b, kit_read(l, 0, p.a_index), kit_read(l, 1, p.b_index));
+    kit_store(l, p.m, nest_output(l, 0), p.i, nest_reduce(p.m, REDUCE_SUM, term));
+    return builder_status(l->b);
+}
+
+OP_ROW(MatMul) = {
+    .name = "MatMul", .domain = "", .versions = VERSIONS(1, 9, 13), .kind = OP_CONTRACT,
+    .inputs = PARAMS({"A", TYPES_WIDE, 'T', 0}, {"B", TYPES_WIDE, 'T', 0}), .outputs = PARAMS({"Y", TYPES_WIDE, 'T', 0}),
+    .infer = matmul_infer, .lower = matmul_lower,
+};
+
+/* ---- MatMulInteger: zero points subtracted before the product ---- */
+
+#define TYPES_BYTE (TYPE_BIT(DT_I8) | TYPE_BIT(DT_U8))
+
+/* A zero point is a scalar, or has one element per row of A or per column of B (in their batch, too). */
+static const expr *zero_point(const nest_list *l, int operand, bool columns, const expr *const *matrix_index, int matrix_rank) {
+    builder *b = l->b;
+    const nest_operand *z = kit_operand(l, operand);
+    const expr *index[TENSOR_MAX_RANK];
+    for (int k = 0; k < z->rank; k++)
+        index[k] = z->dims[k] == 1 || z->rank == 1 ? build_index(b, 0) : matrix_index[k];
+    if (z->rank == 1 && z->dims[0] != 1)
+        index[0] = matrix_index[columns ? matrix_rank - 1 : matrix_rank - 2];
+    return build_cast(b, DT_I32, nest_read(l, operand, index));
+}
+
+static const expr *shifted(const nest_list *l, int operand, const expr *const *index, int zero_operand, bool columns) {
+    const expr *x = build_cast(l->b, DT_I32, nest_read(l, operand, index));
+    if (zero_operand >= l->n_inputs || !kit_operand(l, zero_operand)->present)
+        return x;
+    return build_sub(l->b, x, zero_point(l, zero_operand, columns, index, kit_operand(l, operand)->rank));
+}
+
+static status matmul_integer_infer(node *n) {
+    return matmul_shape(n, 0, 1, DT_I32);
+}
+
+static status matmul_integer_lower(const node *n, nest_list *l) {
+    (void)n;
+    product p;
+    open_product(l, "matmul_integer", 0, 1, &p);
+    const expr *term = build_mul(l->b, shifted(l, 0, p.a_index, 2, false), shifted(l, 1, p.b_index, 3, true));
+    kit_store(l, p.m, nest_output(l, 0), p.i, nest_reduce(p.m, REDUCE_SUM, term));
+    return builder_status(l->b);
+}
+
+OP_ROW(MatMulInteger) = {
+    .name = "MatMulInteger", .domain = "", .versions = VERSIONS(10), .kind = OP_CONTRACT,
+    .inputs = PARAMS({"A", TYPES_BYTE, 'T', 0}, {"B", TYPES_BYTE, 'U', 0}, {"a_zero_point", TYPES_BYTE, 'T', PARAM_OPTIONAL},
+                     {"b_zero_point", TYPES_BYTE, 'U', PARAM_OPTIONAL}),
+    .outputs = PARAMS({"Y", TYPE_BIT(DT_I32), 0, 0}), .infer = matmul_integer_infer, .lower = matmul_integer_lower,
+};
+
+/* ---- Gemm ---- */
+
+static status gemm_infer(node *n) {
+    const tensor_type *a = op_input_type(n, 0), *b = op_input_type(n, 1);
+    bool trans_a = op_int(n, "transA") != 0, trans_b = op_int(n, "transB") != 0;
+    if (!dtype_is_float(a->elem) && (op_float(n, "alpha") != (double)(int64_t)op_float(n, "alpha") || op_float(n, "beta") != (double)(int64_t)op_float(n, "beta")))
+        return op_unsupported(n, "unsupported-attribute", "alpha and beta must be whole numbers for integer matrices");
+    if (a->rank < 0 || b->rank < 0)
+        return op_unknown_output(n, 0, a->elem);
+    if (a->rank != 2 || b->rank != 2)
+        return op_invalid(n, "wrong-rank", "'A' and 'B' must be matrices, they have %d and %d dimensions", a->rank, b->rank);
+    dim inner_a = a->dims[trans_a ? 0 : 1], inner_b = b->dims[trans_b ? 1 : 0];
+    if (dim_is_known(inner_a) && dim_is_known(inner_b) && inner_a.n != inner_b.n)
+        return op_invalid(n, "shape-mismatch", "'A' has %lld columns, 'B' %lld rows", (long long)inner_a.n, (long long)inner_b.n);
+    dim dims[2] = {a->dims[trans_a ? 1 : 0], b->dims[trans_b ? 0 : 1]}, spread;
+    const tensor_type *c = op_input_type(n, 2);
+    if (c != NULL && c->rank > 2)
+        return op_invalid(n, "wrong-rank", "'C' must have 2 dimensions or fewer, it has %d", c->rank);
+    for (int k = 0; c != NULL && k < c->rank; k++) {
+        dim y = dims[2 - c->rank + k];
+        TRY(op_broadcast_dim(n, c->dims[k], y, &spread));
+        if (dim_is_known(y) && dim_is_known(spread) && spread.n != y.n)
+            return op_invalid(n, "shape-mismatch", "'C' is larger than the product along dimension %d", k);
+    }
+    return op_set_output(n, 0, a->elem, 2, dims);
+}
+
+/* factor * x, or x itself for 1. */
+static const expr *scaled(builder *b, const expr *x, double factor) {
+    return factor == 1 ? x : build_mul(b, kit_const(b, x, factor), x);
+}
+
+static status gemm_lower(const node *n, nest_list *l) {
+    const expr *i[2];
+    builder *b = l->b;
+    bool trans_a = op_int(n, "transA") != 0, trans_b = op_int(n, "transB") != 0;
+    double beta = op_float(n, "beta");
+    nest *m = kit_over(l, "gemm", nest_output(l, 0), i);
+    m->contract = true;
+    nest_open(m);
+    const expr *k = nest_inner(m, "k", kit_operand(l, 0)->dims[trans_a ? 0 : 1]);
+    const expr *x = kit_read(l, 0, trans_a ? (const expr *[]){k, i[0]} : (const expr *[]){i[0], k});
+    const expr *w = kit_read(l, 1, trans_b ? (const expr *[]){i[1], k} : (const expr *[]){k, i[1]});
+    const expr *y = scaled(b, nest_reduce(m, REDUCE_SUM, build_mul(b, x, w)), op_float(n, "alpha"));
+    if (node_input(n, 2) != NULL && beta != 0)
+        y = build_add(b, y, scaled(b, kit_read_broadcast(l, 2, i, 2), beta));
+    kit_store(l, m, nest_output(l, 0), i, y);
+    return builder_status(b);
+}
+
+OP_ROW(Gemm) = {
+    .name = "Gemm", .domain = "", .versions = VERSIONS(1, 6, 7, 9, 11, 13), .kind = OP_CONTRACT,
+    .inputs = PARAMS({"A", TYPES_WIDE, 'T', 0}, {"B", TYPES_WIDE, 'T', 0}, {"C", TYPES_WIDE, 'T', PARAM_OPTIONAL}),
+    .outputs = PARAMS({"Y", TYPES_WIDE, 'T', 0}),
+    .attrs = ATTRS({"alpha", ATTR_FLOAT, .f = 1}, {"beta", ATTR_FLOAT, .f = 1}, {"transA", ATTR_INT, .i = 0}, {"transB", ATTR_INT, .i = 0}),
+    .infer = gemm_infer, .lower = gemm_lower,
+};

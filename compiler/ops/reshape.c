@@ -1,0 +1,187 @@
+/* Operators that give the same elements another shape: Reshape, Flatten, Squeeze, Unsqueeze, Identity, Dropout. */
+#include "ops/kit.h"
+
+static status reshape_lower(const node *n, nest_list *l) {
+    (void)n;
+    const expr *i[TENSOR_MAX_RANK], *f[TENSOR_MAX_RANK];
+    const nest_operand *x = kit_operand(l, 0), *y = kit_operand(l, nest_output(l, 0));
+    nest *m = kit_over(l, "reshape", nest_output(l, 0), i);
+    kit_reindex(l->b, i, y->rank, y->dims, x->rank, x->dims, f);
+    nest_store(m, nest_output(l, 0), i, y->rank, nest_read(l, 0, f));
+    return builder_status(l->b);
+}
+
+#define SHAPED(NAME) PARAMS({NAME, TYPES_MOVE, 'T', 0})
+#define MOVE_NOTE "no strings, no complex numbers, no 2- and 4-bit elements"
+
+/* ---- Reshape ---- */
+
+/* The one -1 in a shape is what is left of the input's elements. */
+static status reshape_infer(node *n) {
+    const tensor_type *x = op_input_type(n, 0);
+    int64_t rank;
+    const int64_t *shape = op_known_ints(n, 1, &rank);
+    if (shape == NULL || x->rank < 0)
+        return op_unknown_output(n, 0, x->elem);
+    if (rank > TENSOR_MAX_RANK)
+        return op_unsupported(n, "too-many-dimensions", "%lld dimensions, more than %d", (long long)rank, TENSOR_MAX_RANK);
+    dim dims[TENSOR_MAX_RANK], known = DIM(1), all = kit_product(n, x->dims, 0, x->rank);
+    int64_t rest = -1;
+    for (int64_t k = 0; k < rank; k++) {
+        if (shape[k] < -1 || (shape[k] == -1 && rest >= 0))
+            return op_invalid(n, "bad-shape", shape[k] < -1 ? "dimension %lld of the shape is below -1" : "dimension %lld of the shape is a second -1", (long long)k);
+        bool copied = shape[k] == 0 && op_int(n, "allowzero") == 0;
+        if (copied && k >= x->rank)
+            return op_invalid(n, "bad-shape", "dimension %lld of the shape is 0, a copy of the input's, which has only %d", (long long)k, x->rank);
+        dims[k] = copied ? x->dims[k] : DIM(shape[k]);
+        if (shape[k] == -1)
+            rest = k;
+        else
+            known = dim_mul(n->graph->memory, known, dims[k]);
+    }
+    if (rest >= 0) {
+        if (dim_is_known(known) && known.n == 0)
+            return op_invalid(n, "bad-shape", "the -1 in the shape stands for any number, the other dimensions have no elements");
+        if (dim_is_known(known) && dim_is_known(all) && all.n % known.n != 0)
+            return op_invalid(n, "shape-mismatch", "%lld elements cannot be shaped into groups of %lld", (long long)all.n, (long long)known.n);
+        dims[rest] = dim_floor_div(n->graph->memory, all, known);
+    } else if (dim_is_known(known) && dim_is_known(all) && known.n != all.n) {
+        return op_invalid(n, "shape-mismatch", "the input has %lld elements, the new shape %lld", (long long)all.n, (long long)known.n);
+    }
+    return op_set_output(n, 0, x->elem, (int)rank, dims);
+}
+
+OP_ROW(Reshape) = {
+    .name = "Reshape", .domain = "", .versions = VERSIONS(1, 5, 13, 14, 19, 21, 23, 24, 25), .kind = OP_LOWER,
+    .inputs = PARAMS({"data", TYPES_MOVE, 'T', 0}, {"shape", TYPE_BIT(DT_I64), 0, PARAM_KNOWN}), .outputs = SHAPED("reshaped"),
+    .attrs = ATTRS({"allowzero", ATTR_INT, .i = 0}), .note = MOVE_NOTE, .infer = reshape_infer, .lower = reshape_lower,
+};
+
+/* ---- Flatten ---- */
+
+static status flatten_infer(node *n) {
+    const tensor_type *x = op_input_type(n, 0);
+    int64_t axis = op_int(n, "axis");
+    if (x->rank < 0)
+        return op_unknown_output(n, 0, x->elem);
+    if (axis < -x->rank || axis > x->rank)
+        return op_invalid(n, "bad-axis", "axis %lld is outside [-%d, %d]", (long long)axis, x->rank, x->rank);
+    int split = kit_axis(axis, x->rank);
+    dim dims[2] = {kit_product(n, x->dims, 0, split), kit_product(n, x->dims, split, x->rank)};
+    return op_set_output(n, 0, x->elem, 2, dims);
+}
+
+OP_ROW(Flatten) = {
+    .name = "Flatten", .domain = "", .versions = VERSIONS(1, 9, 11, 13, 21, 23, 24, 25), .kind = OP_LOWER, .inputs = SHAPED("input"),
+    .outputs = SHAPED("output"), .attrs = ATTRS({"axis", ATTR_INT, .i = 1}), .note = MOVE_NOTE, .infer = flatten_infer, .lower = reshape_lower,
+};
+
+/* ---- Squeeze, Unsqueeze ---- */
+
+static status axes_upgrade(node *n) {
+    return kit_ints_to_input(n, "axes", 1);
+}
+
+static status squeeze_infer(node *n) {
+    const tensor_type *x = op_input_type(n, 0);
+    int64_t n_axes = 0;
+    const int64_t *axes = op_known_ints(n, 1, &n_axes);
+    bool given = node_input(n, 1) != NULL, gone[TENSOR_MAX_RANK];
+    if (x->rank < 0 || (given && axes == NULL))
+        return op_unknown_output(n, 0, x->elem);
+    TRY(kit_axis_set(n, axes, given ? n_axes : 0, x->rank, gone));
+    dim dims[TENSOR_MAX_RANK];
+    int rank = 0;
+    for (int k = 0; k < x->rank; k++) {
+        bool one = dim_equal(x->dims[k], DIM(1));
+        if (!given && !dim_is_known(x->dims[k]))
+            return op_unknown_output(n, 0, x->elem);
+        if (gone[k] && !one && dim_is_known(x->dims[k]))
+            return op_invalid(n, "shape-mismatch", "dimension %d is %lld and cannot be squeezed", k, (long long)x->dims[k].n);
+        if (given ? !gone[k] : !one)
+            dims[rank++] = x->dims[k];
+    }
+    return op_set_output(n, 0, x->elem, rank, dims);
+}
+
+OP_ROW(Squeeze) = {
+    .name = "Squeeze", .domain = "", .versions = VERSIONS(1, 11, 13, 21, 23, 24, 25), .kind = OP_LOWER,
+    .inputs = PARAMS({"data", TYPES_MOVE, 'T', 0}, {"axes", TYPE_BIT(DT_I64), 0, PARAM_OPTIONAL | PARAM_KNOWN}), .outputs = SHAPED("squeezed"),
+    .note = MOVE_NOTE, .infer = squeeze_infer, .upgrade = axes_upgrade, .lower = reshape_lower,
+};
+
+static status unsqueeze_infer(node *n) {
+    const tensor_type *x = op_input_type(n, 0);
+    int64_t n_axes;
+    const int64_t *axes = op_known_ints(n, 1, &n_axes);
+    bool added[TENSOR_MAX_RANK];
+    if (x->rank < 0 || axes == NULL)
+        return op_unknown_output(n, 0, x->elem);
+    if (n_axes > TENSOR_MAX_RANK - x->rank)
+        return op_unsupported(n, "too-many-dimensions", "%lld dimensions, more than %d", (long long)n_axes + x->rank, TENSOR_MAX_RANK);
+    int rank = x->rank + (int)n_axes, from = 0;
+    TRY(kit_axis_set(n, axes, n_axes, rank, added));
+    dim dims[TENSOR_MAX_RANK];
+    for (int k = 0; k < rank; k++)
+        dims[k] = added[k] ? DIM(1) : x->dims[from++];
+    return op_set_output(n, 0, x->elem, rank, dims);
+}
+
+OP_ROW(Unsqueeze) = {
+    .name = "Unsqueeze", .domain = "", .versions = VERSIONS(1, 11, 13, 21, 23, 24, 25), .kind = OP_LOWER,
+    .inputs = PARAMS({"data", TYPES_MOVE, 'T', 0}, {"axes", TYPE_BIT(DT_I64), 0, PARAM_KNOWN}), .outputs = SHAPED("expanded"),
+    .note = MOVE_NOTE, .infer = unsqueeze_infer, .upgrade = axes_upgrade, .lower = reshape_lower,
+};
+
+/* ---- Identity, Dropout ---- */
+
+static status copy_lower(const node *n, nest_list *l) {
+    (void)n;
+    const expr *i[TENSOR_MAX_RANK];
+    int y = nest_output(l, 0);
+    nest *m = kit_over(l, "copy", y, i);
+    nest_store(m, y, i, kit_operand(l, y)->rank, nest_read(l, 0, i));
+    return builder_status(l->b);
+}
+
+OP_ROW(Identity) = {
+    .name = "Identity", .domain = "", .versions = VERSIONS(1, 13, 14, 16, 19, 21, 23, 24, 25), .kind = OP_LOWER, .inputs = SHAPED("input"),
+    .outputs = SHAPED("output"), .note = MOVE_NOTE, .infer = kit_infer_same, .lower = copy_lower,
+};
+
+static status dropout_infer(node *n) {
+    const tensor *training = kit_constant(n, 2);
+    if (training != NULL && tensor_int(training, 0) != 0) {
+        const tensor *ratio = kit_constant(n, 1);
+        if (ratio == NULL || tensor_double(ratio, 0) != 0)
+            return op_unsupported(n, "unsupported-attribute", "training_mode drops elements at random; set it to false for inference");
+    }
+    TRY(kit_output_like(n, 0, 0));
+    return node_output(n, 1) == NULL ? STATUS_OK : kit_output_shaped(n, 1, 0, DT_BOOL);
+}
+
+/* Before opset 12 the ratio was an attribute and inference was all there was. */
+static status dropout_upgrade(node *n) {
+    node_remove_attr(n, "ratio");
+    return STATUS_OK;
+}
+
+static status dropout_lower(const node *n, nest_list *l) {
+    TRY(copy_lower(n, l));
+    int mask = nest_output(l, 1);
+    if (!kit_operand(l, mask)->present)
+        return STATUS_OK;
+    const expr *i[TENSOR_MAX_RANK];
+    nest *m = kit_over(l, "mask", mask, i);
+    nest_store(m, mask, i, kit_operand(l, mask)->rank, build_int(l->b, DT_BOOL, 1));
+    return builder_status(l->b);
+}
+
+OP_ROW(Dropout) = {
+    .name = "Dropout", .domain = "", .versions = VERSIONS(1, 6, 7, 10, 12, 13, 22), .kind = OP_LOWER,
+    .inputs = PARAMS({"data", TYPES_FLOAT | TYPES_FLOAT8, 'T', 0}, {"ratio", TYPES_FLOAT | TYPES_FLOAT8, 'U', PARAM_OPTIONAL},
+                     {"training_mode", TYPES_BOOL, 0, PARAM_OPTIONAL | PARAM_KNOWN}),
+    .outputs = PARAMS({"output", TYPES_FLOAT | TYPES_FLOAT8, 'T', 0}, {"mask", TYPES_BOOL, 0, PARAM_OPTIONAL}),
+    .attrs = ATTRS({"seed", .kind = ATTR_INT}), .note = "inference only (training_mode false)", .infer = dropout_infer, .upgrade = dropout_upgrade,
+    .lower = dropout_lower,
+};
