@@ -1,0 +1,230 @@
+/* A program as C99 files. */
+#include <string.h>
+
+#include "codegen/c99/c99.h"
+
+typedef struct isa_text {
+    const char *check;   /* which machine the file is for */
+    const char *include; /* its intrinsics */
+} isa_text;
+
+#define X86_TEXT                                                                                                               \
+    {                                                                                                                          \
+        "#if !defined(__x86_64__)\n#error \"this file was generated for x86-64\"\n#endif\n", "#include <immintrin.h>\n"        \
+    }
+
+static const isa_text isa_texts[] = {
+    [ISA_NONE] = {"", ""},
+    [ISA_SSE2] = X86_TEXT,
+    [ISA_AVX2] = X86_TEXT,
+    [ISA_AVX512] = X86_TEXT,
+    [ISA_NEON] = {"#if !defined(__aarch64__)\n#error \"this file was generated for aarch64\"\n#endif\n", "#include <arm_neon.h>\n"},
+};
+
+/* Names that stand in the file whatever the model is. */
+static void reserve_names(c99 *c) {
+    static const char *const suffixes[] = {"inputs",  "outputs", "run", "run_env", "model", "ARENA_BYTES", "ARENA_ALIGN",
+                                           "WEIGHTS_BYTES"};
+    static const char *const locals[] = {"in", "out", "env", "arena", "weights", "code", "inputs", "outputs", "one", "max_abi", "known"};
+    for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++)
+        c99_reserve(c, &c->globals, c99_keep(c, arena_printf(c->memory, "%s_%s", c->p->name, suffixes[i])));
+    for (size_t i = 0; i < sizeof locals / sizeof *locals; i++)
+        c99_reserve(c, &c->globals, locals[i]);
+}
+
+/* Constants that other files see carry the prefix. */
+static void name_const(c99 *c, int buffer) {
+    const program_buffer *b = &c->p->buffers.at[buffer];
+    if (b->place != PLACE_CONST || c->const_names[buffer] != NULL)
+        return;
+    const char *wanted = c->weights == WEIGHTS_C ? arena_printf(c->memory, "%s_w_%s", c->p->name, b->name)
+                                                 : arena_printf(c->memory, "w_%s", b->name);
+    c->const_names[buffer] = c99_name(c, &c->globals, c99_keep(c, wanted));
+}
+
+/* The header's macros would be replaced in members too. */
+static void reserve_members(c99 *c, names *scope) {
+    static const char *const macros[] = {"ARENA_BYTES", "ARENA_ALIGN", "WEIGHTS_BYTES"};
+    for (size_t i = 0; i < sizeof macros / sizeof *macros; i++)
+        c99_reserve(c, scope, c99_keep(c, arena_printf(c->memory, "%s_%s", c->p->name, macros[i])));
+}
+
+static void name_everything(c99 *c) {
+    const program *p = c->p;
+    reserve_names(c);
+    for (size_t i = 0; i < p->steps.n; i++) {
+        const program_step *s = &p->steps.at[i];
+        const kernel *k = p->kernels.at[s->kernel];
+        if (c->kernel_names[s->kernel] == NULL)
+            c->kernel_names[s->kernel] = c99_name(c, &c->globals, k->name);
+        for (size_t a = 0; a < k->buffers.n; a++)
+            name_const(c, s->args[a].buffer);
+    }
+    names inputs = {map_in(c->memory), NULL}, outputs = {map_in(c->memory), NULL};
+    reserve_members(c, &inputs);
+    reserve_members(c, &outputs);
+    for (int i = 0; i < p->n_inputs + p->n_outputs; i++)
+        c->fields[i] = c99_name(c, i < p->n_inputs ? &inputs : &outputs, p->buffers.at[i].name);
+}
+
+static bool prepare(c99 *c, const program *p, weights_form weights, arena *a) {
+    size_t n = p->buffers.n + 1;
+    c->memory = a;
+    c->p = p;
+    c->target = p->target;
+    c->weights = weights;
+    c->globals = (names){map_in(a), NULL};
+    c->helpers = ARENA_NEW_N(a, bool, HELPER_COUNT * DT_COUNT * DT_COUNT);
+    c->const_names = ARENA_NEW_N(a, const char *, n);
+    c->fields = ARENA_NEW_N(a, const char *, n);
+    c->weight_offsets = ARENA_NEW_N(a, uint64_t, n);
+    c->kernel_names = ARENA_NEW_N(a, const char *, p->kernels.n + 1);
+    c->kernel_checks = ARENA_NEW_N(a, bool, p->kernels.n + 1);
+    return c->helpers != NULL && c->const_names != NULL && c->fields != NULL && c->weight_offsets != NULL && c->kernel_names != NULL &&
+           c->kernel_checks != NULL;
+}
+
+/* ---- PREFIX.c ---- */
+
+static void write_target(c99 *c, strbuf *out) {
+    const target *t = c->target;
+    strbuf_add(out, isa_texts[t->isa].check);
+    strbuf_add(out, "#if defined(__FAST_MATH__)\n#error \"this file needs IEEE arithmetic: compile it without -ffast-math\"\n#endif\n"
+                    "#if defined(__FLT_EVAL_METHOD__) && __FLT_EVAL_METHOD__ == 2\n"
+                    "#error \"this file needs float arithmetic in float: compile it without x87, e.g. with -msse2 -mfpmath=sse\"\n#endif\n");
+    if (c99_weights_have_order(c))
+        strbuf_add(out, "#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__\n"
+                        "#error \"the weights of this file are little-endian\"\n#endif\n");
+    strbuf_add(out, "#if defined(__clang__)\n#pragma clang fp contract(off)\n#elif defined(__GNUC__)\n"
+                    "#pragma GCC optimize(\"fp-contract=off\")\n");
+    if (t->c_target != NULL)
+        strbuf_printf(out, "#pragma GCC target(\"%s\")\n", t->c_target);
+    strbuf_add(out, "#endif\n");
+    strbuf_add(out, isa_texts[t->isa].include);
+    if (t->c_target != NULL)
+        strbuf_printf(out, "#if defined(__clang__)\n#pragma clang attribute push(__attribute__((target(\"%s\"))), apply_to = function)\n#endif\n",
+                      t->c_target);
+}
+
+static void write_macros(strbuf *out) {
+    strbuf_add(out, "#if defined(__GNUC__)\n#define TN_KERNEL __attribute__((noinline))\n#define TN_ALIGNED __attribute__((aligned(64)))\n"
+                    "#else\n#define TN_KERNEL\n#define TN_ALIGNED\n#endif\n\n");
+}
+
+/* Long strings are what the pragma is for: gcc and clang have no limit. */
+static void begin_weights(strbuf *out) {
+    strbuf_add(out, "#if defined(__GNUC__)\n#pragma GCC diagnostic push\n#pragma GCC diagnostic ignored \"-Woverlength-strings\"\n#endif\n\n");
+}
+
+static void end_weights(strbuf *out) {
+    strbuf_add(out, "#if defined(__GNUC__)\n#pragma GCC diagnostic pop\n#endif\n\n");
+}
+
+static void write_weights(c99 *c, strbuf *out) {
+    if (c->weights == WEIGHTS_BIN)
+        return;
+    if (c->weights == WEIGHTS_INLINE)
+        begin_weights(out);
+    for (size_t i = 0; i < c->p->buffers.n; i++) {
+        if (c->const_names[i] == NULL)
+            continue;
+        if (c->weights == WEIGHTS_INLINE)
+            c99_weight_write(c, (int)i, true, out);
+        else
+            c99_weight_declare(c, (int)i, out);
+    }
+    if (c->weights == WEIGHTS_INLINE)
+        end_weights(out);
+    else
+        strbuf_char(out, '\n');
+}
+
+static status write_source(c99 *c, strbuf *out) {
+    strbuf kernels = strbuf_in(c->memory);
+    for (size_t i = 0; i < c->p->kernels.n && !c->failed; i++)
+        if (c->kernel_names[i] != NULL)
+            c99_kernel_write(c, (int)i, &kernels);
+    const char *text;
+    TRY(strbuf_finish(&kernels, &text));
+    c99_banner(c, out);
+    strbuf_printf(out, "#include <stdbool.h>\n#include <stddef.h>\n#include <stdint.h>\n\n#include \"%s.h\"\n\n", c->p->name);
+    write_target(c, out);
+    strbuf_char(out, '\n');
+    write_macros(out);
+    c99_vector_typedefs(c, out);
+    strbuf_char(out, '\n');
+    /* Helpers may need constants of helpers before them. */
+    c99_helpers_write(c, out);
+    write_weights(c, out);
+    strbuf_add(out, text);
+    c99_run_write(c, out);
+    if (c->target->c_target != NULL)
+        strbuf_add(out, "\n#if defined(__clang__)\n#pragma clang attribute pop\n#endif\n");
+    return STATUS_OK;
+}
+
+/* ---- PREFIX_weights.c, PREFIX.weights ---- */
+
+static void write_weights_source(c99 *c, strbuf *out) {
+    c99_banner(c, out);
+    strbuf_add(out, "#include <stdint.h>\n\n");
+    write_macros(out);
+    begin_weights(out);
+    for (size_t i = 0; i < c->p->buffers.n; i++)
+        if (c->const_names[i] != NULL) {
+            c99_weight_declare(c, (int)i, out);
+            c99_weight_write(c, (int)i, false, out);
+        }
+    end_weights(out);
+}
+
+static status write_weights_file(c99 *c, c99_files *out) {
+    unsigned char *bytes = arena_alloc(c->memory, c->weight_bytes);
+    TRY_ALLOC(bytes);
+    for (size_t i = 0; i < c->p->buffers.n; i++) {
+        const program_buffer *b = &c->p->buffers.at[i];
+        if (c->const_names[i] != NULL)
+            memcpy(bytes + c->weight_offsets[i], b->data, dtype_bytes(b->elem, (size_t)b->n));
+    }
+    out->weights = bytes;
+    out->weights_bytes = c->weight_bytes;
+    return STATUS_OK;
+}
+
+static status finish(const c99 *c, strbuf *s, const char **out_text, size_t *out_bytes) {
+    TRY(strbuf_finish(s, out_text));
+    *out_bytes = s->n;
+    return c->failed ? STATUS_RESOURCE : STATUS_OK;
+}
+
+static status emit(c99 *c, c99_files *out) {
+    name_everything(c);
+    if (c->weights == WEIGHTS_BIN)
+        c->weight_bytes = c99_weights_place(c, c->weight_offsets);
+    strbuf source = strbuf_in(c->memory), header = strbuf_in(c->memory), example = strbuf_in(c->memory);
+    TRY(write_source(c, &source));
+    TRY(finish(c, &source, &out->source, &out->source_bytes));
+    c99_header_write(c, &header);
+    TRY(finish(c, &header, &out->header, &out->header_bytes));
+    c99_example_write(c, &example);
+    TRY(finish(c, &example, &out->example, &out->example_bytes));
+    if (c->weights == WEIGHTS_C) {
+        strbuf weights = strbuf_in(c->memory);
+        write_weights_source(c, &weights);
+        TRY(finish(c, &weights, &out->weights_source, &out->weights_source_bytes));
+    }
+    return c->weight_bytes > 0 ? write_weights_file(c, out) : STATUS_OK;
+}
+
+status c99_emit(const program *p, weights_form weights, arena *a, c99_files *out) {
+    c99 *c = ARENA_NEW(a, c99);
+    TRY_ALLOC(c);
+    *out = (c99_files){0};
+    if (!prepare(c, p, weights, a))
+        return STATUS_RESOURCE;
+    c->scratch = arena_new(arena_allocator(a));
+    TRY_ALLOC(c->scratch);
+    status s = emit(c, out);
+    arena_free(c->scratch);
+    return s;
+}

@@ -1,0 +1,237 @@
+/* Expressions on one vector: a table from (kind, element type, instruction set) to C. */
+#include "codegen/c99/c99.h"
+
+#define E(type) (1u << DT_##type)
+#define FLOATS (E(F32) | E(F64))
+#define SIGNED (E(I8) | E(I16) | E(I32) | E(I64))
+#define UNSIGNED (E(U8) | E(U16) | E(U32) | E(U64))
+#define INTS (SIGNED | UNSIGNED)
+#define ALL (INTS | FLOATS)
+
+#define ON(isa) (1u << ISA_##isa)
+#define AVX512 ON(AVX512)
+#define AVX2 (ON(AVX2) | AVX512)
+#define X86 (ON(SSE2) | AVX2)
+#define NEON ON(NEON)
+#define GNU (X86 | NEON)
+
+enum { HALF = 8, XMM = 16, YMM = 32, ZMM = 64, REGISTER = XMM | YMM | ZMM, SIZES = HALF | REGISTER };
+
+typedef struct vector_row {
+    expr_kind kind;
+    uint32_t types, isas;
+    int bytes;     /* sizes of vectors */
+    bool repeats;  /* an operand stands more than once */
+    level result;
+    /* $0 $1 $2 operands; @0 the same as __m128i ..; $P _mm, _mm256, _mm512; $e ps pd epi8 epu8 ..;
+     * $T the type, $U and $I its unsigned and signed form; $N NEON's type, $t its suffix; $m all bits but the sign, $w width - 1;
+     * $C operand 1 as a shift count */
+    const char *text;
+} vector_row;
+
+#define CALL(kind, types, isas, bytes, text) {EXPR_##kind, types, isas, bytes, false, LEVEL_ATOM, text}
+#define INFIX(kind, types, text) {EXPR_##kind, types, GNU, SIZES, false, LEVEL_ANY, text}
+#define TWICE(kind, types, text) {EXPR_##kind, types, GNU, SIZES, true, LEVEL_ANY, text}
+
+static const vector_row rows[] = {
+    CALL(MIN, FLOATS, X86, REGISTER, "$P_min_$e($0, $1)"),
+    CALL(MAX, FLOATS, X86, REGISTER, "$P_max_$e($0, $1)"),
+    CALL(MIN, E(I16) | E(U8), X86, REGISTER, "($T)$P_min_$e(@0, @1)"),
+    CALL(MAX, E(I16) | E(U8), X86, REGISTER, "($T)$P_max_$e(@0, @1)"),
+    CALL(MIN, E(I8) | E(U16) | E(I32) | E(U32), AVX2, REGISTER, "($T)$P_min_$e(@0, @1)"),
+    CALL(MAX, E(I8) | E(U16) | E(I32) | E(U32), AVX2, REGISTER, "($T)$P_max_$e(@0, @1)"),
+    CALL(MIN, E(I64) | E(U64), AVX512, REGISTER, "($T)$P_min_$e(@0, @1)"),
+    CALL(MAX, E(I64) | E(U64), AVX512, REGISTER, "($T)$P_max_$e(@0, @1)"),
+    TWICE(MIN, ALL, "($T)((($I)($0 < $1) & ($I)$0) | (~($I)($0 < $1) & ($I)$1))"),
+    TWICE(MAX, ALL, "($T)((($I)($0 > $1) & ($I)$0) | (~($I)($0 > $1) & ($I)$1))"),
+    CALL(SQRT, FLOATS, X86, REGISTER, "$P_sqrt_$e($0)"),
+    CALL(FLOOR, FLOATS, AVX2, REGISTER, "$P_floor_$e($0)"),
+    CALL(CEIL, FLOATS, AVX2, REGISTER, "$P_ceil_$e($0)"),
+    CALL(TRUNC, FLOATS, AVX2, XMM | YMM, "$P_round_$e($0, 3 | 8)"),
+    CALL(RINT, FLOATS, AVX2, XMM | YMM, "$P_round_$e($0, 0 | 8)"),
+    CALL(TRUNC, FLOATS, AVX512, ZMM, "$P_roundscale_$e($0, 3 | 8)"),
+    CALL(RINT, FLOATS, AVX512, ZMM, "$P_roundscale_$e($0, 0 | 8)"),
+    CALL(FMA, FLOATS, AVX2, REGISTER, "$P_fmadd_$e($0, $1, $2)"),
+    CALL(SQRT, FLOATS, NEON, XMM, "($T)vsqrtq_$t(($N)$0)"),
+    CALL(FLOOR, FLOATS, NEON, XMM, "($T)vrndmq_$t(($N)$0)"),
+    CALL(CEIL, FLOATS, NEON, XMM, "($T)vrndpq_$t(($N)$0)"),
+    CALL(TRUNC, FLOATS, NEON, XMM, "($T)vrndq_$t(($N)$0)"),
+    CALL(RINT, FLOATS, NEON, XMM, "($T)vrndnq_$t(($N)$0)"),
+    CALL(FMA, FLOATS, NEON, XMM, "($T)vfmaq_$t(($N)$2, ($N)$0, ($N)$1)"),
+    CALL(ABS, E(I8) | E(I16) | E(I32), AVX2, REGISTER, "($T)$P_abs_$e(@0)"),
+    TWICE(ABS, SIGNED, "($T)(($U)($0 ^ ($0 >> $w)) - ($U)($0 >> $w))"),
+    INFIX(ABS, UNSIGNED, "$0"),
+    INFIX(ABS, FLOATS, "($T)(($U)$0 & $m)"),
+    INFIX(NEG, FLOATS, "-$0"),
+    INFIX(NEG, INTS, "($T)-($U)$0"),
+    INFIX(NOT, INTS, "~$0"),
+    INFIX(ADD, UNSIGNED | FLOATS, "$0 + $1"),
+    INFIX(SUB, UNSIGNED | FLOATS, "$0 - $1"),
+    INFIX(MUL, UNSIGNED | FLOATS, "$0 * $1"),
+    INFIX(ADD, SIGNED, "($T)(($U)$0 + ($U)$1)"),
+    INFIX(SUB, SIGNED, "($T)(($U)$0 - ($U)$1)"),
+    INFIX(MUL, SIGNED, "($T)(($U)$0 * ($U)$1)"),
+    INFIX(DIV, FLOATS, "$0 / $1"),
+    INFIX(AND, INTS, "$0 & $1"),
+    INFIX(OR, INTS, "$0 | $1"),
+    INFIX(XOR, INTS, "$0 ^ $1"),
+    INFIX(SHL, INTS, "($T)(($U)$0 << $C)"),
+    INFIX(SHR, INTS, "$0 >> $C"),
+    INFIX(EQ, ALL, "($I)($0 == $1)"),
+    INFIX(NE, ALL, "($I)($0 != $1)"),
+    INFIX(LT, ALL, "($I)($0 < $1)"),
+    INFIX(LE, ALL, "($I)($0 <= $1)"),
+    CALL(DOT2, E(I32), X86, REGISTER, "($T)(($U)$0 + ($U)$P_madd_epi16(@1, @2))"),
+};
+
+static const char *prefix_of(int bytes) {
+    return bytes == 64 ? "_mm512" : bytes == 32 ? "_mm256" : "_mm";
+}
+
+static void add_neon(strbuf *s, dtype t, int count, char field) {
+    if (field == 't')
+        strbuf_printf(s, "f%d", dtype_bits(t));
+    else
+        strbuf_printf(s, "float%dx%d_t", dtype_bits(t), count);
+}
+
+static void add_type(c99 *c, strbuf *s, dtype t, int count, char field) {
+    int bits = dtype_bits(t);
+    switch (field) {
+    case 'T':
+        strbuf_add(s, c99_vector(c, t, count));
+        break;
+    case 'U':
+    case 'I':
+        strbuf_add(s, c99_vector(c, c99_int_type(bits, field == 'I'), count));
+        break;
+    case 'P':
+        strbuf_add(s, prefix_of(bits / 8 * count));
+        break;
+    case 'e':
+        if (dtype_is_float(t))
+            strbuf_add(s, t == DT_F32 ? "ps" : "pd");
+        else
+            strbuf_printf(s, "ep%c%d", dtype_is_signed(t) ? 'i' : 'u', bits);
+        break;
+    case 'm':
+        strbuf_add(s, t == DT_F32 ? "0x7fffffffu" : "UINT64_C(0x7fffffffffffffff)");
+        break;
+    case 'w':
+        strbuf_printf(s, "%d", bits - 1);
+        break;
+    default:
+        add_neon(s, t, count, field);
+        break;
+    }
+}
+
+static void add_count(c99 *c, strbuf *s, dtype t, int count, code n) {
+    const char *text = c99_inside(c, n, LEVEL_UNARY);
+    if (*n.s >= '0' && *n.s <= '9')
+        strbuf_add(s, text);
+    else
+        strbuf_printf(s, "(%s)(%s & %d)", c99_vector(c, t, count), text, dtype_bits(t) - 1);
+}
+
+static const char *fill(c99 *c, const char *text, dtype t, int count, const code *args) {
+    static const char *const ints[] = {"(__m128i)", "(__m256i)", "(__m512i)"};
+    int bytes = dtype_bits(t) / 8 * count;
+    strbuf s = strbuf_in(c->scratch);
+    for (; *text != '\0'; text++) {
+        if (*text == '@')
+            strbuf_add(&s, ints[bytes == 64 ? 2 : bytes == 32]);
+        else if (*text != '$')
+            strbuf_char(&s, *text);
+        if (*text != '@' && *text != '$')
+            continue;
+        text++;
+        if (*text >= '0' && *text <= '2')
+            strbuf_add(&s, c99_inside(c, args[*text - '0'], LEVEL_UNARY));
+        else if (*text == 'C')
+            add_count(c, &s, text[-2] == '>' ? t : c99_int_type(dtype_bits(t), false), count, args[1]);
+        else
+            add_type(c, &s, t, count, *text);
+    }
+    const char *out = "";
+    if (strbuf_finish(&s, &out) != STATUS_OK)
+        c->failed = true;
+    return out;
+}
+
+static const vector_row *find_row(const c99 *c, expr_kind kind, dtype t, int bytes) {
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        const vector_row *r = &rows[i];
+        if (r->kind == kind && (r->types & (1u << t)) && (r->isas & (1u << c->target->isa)) && (r->bytes & bytes))
+            return r;
+    }
+    return NULL;
+}
+
+bool c99_vector_op(c99 *c, expr_kind kind, dtype elem, int count, int n, const code *args, code *out) {
+    dtype t = c99_stored(elem);
+    const vector_row *r = find_row(c, kind, t, dtype_bits(t) / 8 * count);
+    if (r == NULL)
+        return false;
+    code named[3];
+    int cost = 1;
+    for (int i = 0; i < n; i++) {
+        named[i] = r->repeats ? c99_temporary(c, t, dtype_bits(t), count, args[i]) : args[i];
+        cost += named[i].cost;
+    }
+    *out = (code){fill(c, r->text, t, count, named), r->result, cost};
+    return true;
+}
+
+static code call3(c99 *c, const char *format, dtype t, int count, code mask, code a, code b) {
+    code args[3] = {mask, a, b};
+    return (code){fill(c, format, t, count, args), LEVEL_UNARY, mask.cost + a.cost + b.cost + 1};
+}
+
+code c99_vector_select(c99 *c, dtype elem, int count, code mask, code a, code b) {
+    dtype t = c99_stored(elem);
+    int bits = dtype_bits(t), bytes = bits / 8 * count;
+    bool avx = c->target->isa == ISA_AVX2 || c->target->isa == ISA_AVX512;
+    if (avx && bytes == 64 && dtype_is_float(t))
+        return call3(c, t == DT_F32 ? "_mm512_mask_blend_ps(_mm512_movepi32_mask(@0), $2, $1)"
+                                    : "_mm512_mask_blend_pd(_mm512_movepi64_mask(@0), $2, $1)",
+                     t, count, mask, a, b);
+    if (avx && bytes == 64) {
+        code text = c99_code(c, LEVEL_ANY, 0, "($T)_mm512_mask_blend_epi%d(_mm512_movepi%d_mask(@0), @2, @1)", bits, bits);
+        return call3(c, text.s, t, count, mask, a, b);
+    }
+    if (avx && bytes >= 16 && dtype_is_float(t))
+        return call3(c, bytes == 32 ? t == DT_F32 ? "$P_blendv_$e($2, $1, (__m256)$0)" : "$P_blendv_$e($2, $1, (__m256d)$0)"
+                                    : t == DT_F32 ? "$P_blendv_$e($2, $1, (__m128)$0)" : "$P_blendv_$e($2, $1, (__m128d)$0)",
+                     t, count, mask, a, b);
+    if (avx && bytes >= 16)
+        return call3(c, "($T)$P_blendv_epi8(@2, @1, @0)", t, count, mask, a, b);
+    mask = c99_temporary(c, DT_BOOL, bits, count, mask);
+    return call3(c, "($T)(($0 & ($I)$1) | (~$0 & ($I)$2))", t, count, mask, a, b);
+}
+
+/* {x, x, x, x} of the type; x is a name. */
+static code repeated(c99 *c, dtype t, int count, code x) {
+    strbuf s = strbuf_in(c->scratch);
+    strbuf_printf(&s, "(%s){", c99_vector(c, t, count));
+    for (int i = 0; i < count; i++)
+        strbuf_printf(&s, "%s%s", i == 0 ? "" : ", ", x.s);
+    strbuf_char(&s, '}');
+    const char *text = "";
+    if (strbuf_finish(&s, &text) != STATUS_OK)
+        c->failed = true;
+    return (code){text, LEVEL_ATOM, 2};
+}
+
+code c99_vector_splat(c99 *c, dtype elem, int count, code x) {
+    dtype t = c99_stored(elem);
+    int bits = dtype_bits(t), bytes = bits / 8 * count;
+    if (bytes < 16 || c->target->isa == ISA_NEON)
+        return repeated(c, t, count, c99_temporary(c, t, bits, 1, x));
+    if (dtype_is_float(t))
+        return c99_code(c, LEVEL_ATOM, x.cost + 1, "%s_set1_%s(%s)", prefix_of(bytes), t == DT_F32 ? "ps" : "pd", x.s);
+    static const char *const params[] = {"char", "short", "int", "long long"};
+    const char *param = params[bits == 8 ? 0 : bits == 16 ? 1 : bits == 32 ? 2 : 3];
+    return c99_code(c, LEVEL_UNARY, x.cost + 1, "(%s)%s_set1_epi%d%s((%s)%s)", c99_vector(c, t, count), prefix_of(bytes), bits,
+                    bits == 64 && bytes < 64 ? "x" : "", param, c99_inside(c, x, LEVEL_UNARY));
+}
