@@ -1,0 +1,69 @@
+/* Data files: .npy and .npz arrays, their conversion to a model's inputs, and metrics. All files are untrusted. */
+#ifndef TENON_DATA_DATA_H
+#define TENON_DATA_DATA_H
+
+#include "base/diag.h"
+#include "base/dtype.h"
+
+#define DATA_MAX_RANK 16
+
+/* A dense row-major array in an arena. */
+typedef struct array {
+    dtype elem;
+    int rank;
+    int64_t dims[DATA_MAX_RANK];
+    int64_t count;
+    void *data;
+} array;
+
+/* ---- npy.c: NumPy's format, versions 1 to 3; Fortran order is converted; big-endian, structured, string and object arrays are
+ * refused. `name` stands in diagnostics. [npy] STATUS_INVALID, [file] STATUS_RESOURCE. ---- */
+status npy_parse(const void *bytes, size_t n, const char *name, arena *a, diag *d, array *out);
+status npy_read(const char *path, arena *a, diag *d, array *out);
+/* Element types that NumPy lacks are written as the unsigned integer of their width (bfloat16 as uint16), sub-byte types one a byte. */
+status npy_write(const char *path, const array *x, arena *scratch, diag *d);
+
+/* ---- npz.c ---- */
+typedef struct npz npz;
+/* Opens the file; arrays are read on demand. Closed with the arena. [npz] STATUS_INVALID, [file] STATUS_RESOURCE. */
+status npz_open(const char *path, arena *a, diag *d, npz **out);
+size_t npz_count(const npz *z);
+const char *npz_name(const npz *z, size_t i); /* without ".npy" */
+/* Reads array `name` into `a`. [missing-array] STATUS_INVALID lists the arrays there are. */
+status npz_read(npz *z, const char *name, arena *a, diag *d, array *out);
+
+/* ---- convert.c ---- */
+/* What the model wants of one input. scale multiplies first; then, where quantised, x / quantum + zero_point rounds half to even and
+ * saturates. */
+typedef struct array_want {
+    const char *name;     /* input's, for diagnostics */
+    dtype elem;
+    double scale;         /* 1: none */
+    bool quantised;
+    double quantum;
+    int64_t zero_point;
+} array_want;
+/* Sample i (along the first dimension) of x as `count` elements of want->elem in out (count * element size bytes). Integers are converted
+ * where every value fits ([value-range] STATUS_INVALID says which does not); a real for an integer input that is not quantised is
+ * refused ([wrong-type]). */
+status array_sample(const array *x, int64_t i, const array_want *want, int64_t count, void *out, diag *d);
+/* The whole of x, likewise. */
+status array_convert(const array *x, const array_want *want, void *out, diag *d);
+
+/* ---- metrics.c ---- */
+typedef struct accuracy {
+    int64_t samples, correct;
+} accuracy;
+/* Index of the first largest of n elements (NaN never is). */
+int64_t metric_argmax(dtype t, const void *data, int64_t n);
+/* Wilson's 95 % interval of a proportion. */
+void metric_wilson(int64_t correct, int64_t samples, double *out_low, double *out_high);
+/* Sums of squares over n elements: of the reference and of the difference. mse = noise / n, sqnr = 10 log10(signal / noise) dB. */
+typedef struct squares {
+    double signal, noise;
+    int64_t n;
+} squares;
+void metric_squares(dtype t, const void *reference, const void *x, int64_t n, squares *into);
+double metric_sqnr(const squares *s);
+
+#endif
