@@ -77,8 +77,6 @@ static status parse_name(const parser *p, const char **out) {
     const char *from = s->at;
     while (s->at < s->end && text_is_name_part(*s->at))
         s->at++;
-    if (s->at > from && s->at[-1] == ':')
-        s->at--;
     if (s->at > from)
         return copy_text(p, from, (size_t)(s->at - from), out);
     if (s->at == s->end || *s->at != '"')

@@ -15,9 +15,9 @@ static void print_quoted(const char *text, strbuf *out) {
     strbuf_quoted(out, text, strlen(text));
 }
 
-/* May character c stand in a name without quotes? A colon only before another such character. */
+/* May character c stand in a name without quotes? */
 bool text_is_name_part(char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || (c != '\0' && strchr("_./-:", c) != NULL);
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || (c != '\0' && strchr("_./-", c) != NULL);
 }
 
 static void print_name(const char *name, strbuf *out) {
@@ -25,7 +25,7 @@ static void print_name(const char *name, strbuf *out) {
     while (text_is_name_part(name[n]))
         n++;
     strbuf_char(out, '%');
-    if (n == 0 || name[n] != '\0' || name[n - 1] == ':')
+    if (n == 0 || name[n] != '\0')
         print_quoted(name, out);
     else
         strbuf_add(out, name);

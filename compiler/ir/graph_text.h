@@ -10,7 +10,7 @@
  *   }
  *
  * `_` is an absent input or output; `#` begins a comment; a value's name stands in quotes where it has other characters than
- * letters, digits and _ . / - : (a colon only before another of these). Types: "f32[*]" of unknown rank, "?[*]" nothing known.
+ * letters, digits and _ . / - (no colon). Types: "f32[*]" of unknown rank, "?[*]" nothing known.
  * Attributes: 1 integer, 1.0 float, "s" string, [1, 2] list, `ints []` empty list, `tensor f32[2] [1, 2]`, `graph ...`.
  */
 #ifndef TENON_IR_GRAPH_TEXT_H

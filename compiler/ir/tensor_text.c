@@ -20,10 +20,18 @@ static void set_element_bits(dtype elem, void *data, size_t i, uint64_t bits) {
         ((uint8_t *)data)[i * bytes + b] = (uint8_t)(bits >> (8 * b));
 }
 
+/* As dtype_set_double, but an infinity stays one where the type has it. */
+static void set_float(dtype elem, void *data, size_t i, double x) {
+    if (dtype_bits(elem) == 8)
+        set_element_bits(elem, data, i, dtype_small_float_make(elem, (float)x, false));
+    else
+        dtype_set_double(elem, data, i, x);
+}
+
 /* "nan", with the bits where they are not those that NaN converts to. */
 static void print_nan(dtype elem, const void *data, size_t i, strbuf *out) {
     uint64_t usual = 0, bits = element_bits(elem, data, i);
-    dtype_set_double(elem, &usual, 0, (double)NAN);
+    set_float(elem, &usual, 0, (double)NAN);
     strbuf_add(out, "nan");
     if (bits != element_bits(elem, &usual, 0))
         strbuf_printf(out, ":%llx", (unsigned long long)bits);
@@ -74,7 +82,7 @@ bool element_scan(scan *s, dtype elem, void *data, size_t i) {
         return false;
     bool other_nan = isnan(x) && s->at < s->end && *s->at == ':';
     if (!other_nan) {
-        dtype_set_double(elem, data, i, x);
+        set_float(elem, data, i, x);
         return true;
     }
     s->at++;
