@@ -139,7 +139,8 @@ typedef struct kernel {
 typedef enum place_kind { PLACE_INPUT, PLACE_OUTPUT, PLACE_CONST, PLACE_ARENA, PLACE_COUNT } place_kind;
 
 typedef struct program_buffer {
-    const char *name;
+    const char *name;       /* an identifier, unique in the program */
+    const char *title;      /* inputs and outputs: the tensor's name in the model; else NULL */
     dtype elem;
     int64_t n;              /* elements */
     place_kind place;

@@ -27,7 +27,10 @@ static int as_number(void *pointer) {
     return (int)(intptr_t)pointer - 1;
 }
 
+/* Names the buffer by its kind and number. */
 static status add_buffer(lowering *w, program_buffer b, int *out) {
+    static const char *const stems[PLACE_COUNT] = {[PLACE_INPUT] = "in", [PLACE_OUTPUT] = "out", [PLACE_CONST] = "w", [PLACE_ARENA] = "t"};
+    TRY_ALLOC(b.name = arena_printf(w->memory, "%s%zu", stems[b.place], w->p->buffers.n));
     TRY(VEC_PUSH(w->memory, w->p->buffers, b));
     *out = (int)w->p->buffers.n - 1;
     return STATUS_OK;
@@ -42,8 +45,8 @@ static status value_shape(lowering *w, const value *v, const int64_t **out_dims,
     return STATUS_OK;
 }
 
-static status add_value_buffer(lowering *w, const value *v, const char *name, place_kind place, int *out) {
-    program_buffer b = {.name = name, .elem = v->type.elem, .place = place, .rank = v->type.rank};
+static status add_value_buffer(lowering *w, const value *v, const char *title, place_kind place, int *out) {
+    program_buffer b = {.title = title, .elem = v->type.elem, .place = place, .rank = v->type.rank};
     TRY(value_shape(w, v, &b.dims, &b.n));
     if (place == PLACE_CONST)
         b.data = v->constant->data;
@@ -54,7 +57,7 @@ static status value_buffer(lowering *w, const value *v, int *out) {
     *out = as_number(map_get_key(&w->buffers, MAP_KEY(v)));
     if (*out >= 0)
         return STATUS_OK;
-    TRY(add_value_buffer(w, v, v->name, v->constant != NULL ? PLACE_CONST : PLACE_ARENA, out));
+    TRY(add_value_buffer(w, v, NULL, v->constant != NULL ? PLACE_CONST : PLACE_ARENA, out));
     return map_set_key(&w->buffers, MAP_KEY(v), as_pointer(*out));
 }
 
@@ -66,10 +69,10 @@ static status operand_buffer(lowering *w, const composed *c, int operand, int *o
     for (int d = 0; d < o->rank; d++)
         n *= o->dims[d];
     if (c->temporaries.at[operand] < 0)
-        return add_buffer(w, (program_buffer){.name = "none", .elem = o->elem, .n = n, .place = PLACE_CONST, .data = o->data}, out);
+        return add_buffer(w, (program_buffer){.elem = o->elem, .n = n, .place = PLACE_CONST, .data = o->data}, out);
     int *slot = &w->temporaries[c->temporaries.at[operand]];
     if (*slot < 0)
-        TRY(add_buffer(w, (program_buffer){.name = "temporary", .elem = o->elem, .n = n, .place = PLACE_ARENA}, slot));
+        TRY(add_buffer(w, (program_buffer){.elem = o->elem, .n = n, .place = PLACE_ARENA}, slot));
     *out = *slot;
     return STATUS_OK;
 }
@@ -101,8 +104,7 @@ static status add_steps(lowering *w, const schedule *s, const composed *c, const
             TRY(operand_buffer(w, c, b->operand, &buffers[i]));
         } else {
             place_kind place = b->kind == SCHEDULE_CONST ? PLACE_CONST : PLACE_ARENA;
-            const char *name = b->kind == SCHEDULE_CONST ? "packed" : "scratch";
-            TRY(add_buffer(w, (program_buffer){.name = name, .elem = b->elem, .n = b->n, .place = place, .data = b->data}, &buffers[i]));
+            TRY(add_buffer(w, (program_buffer){.elem = b->elem, .n = b->n, .place = place, .data = b->data}, &buffers[i]));
         }
     }
     for (size_t i = 0; i < s->calls.n; i++) {
