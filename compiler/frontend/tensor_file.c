@@ -3,16 +3,23 @@
 #include "frontend/tensor_import.h"
 #include "frontend/wire.h"
 
-enum { FIELD_ELEMENTS = 3 };
+/* Fields that a tensor's file may have; those of sequences and optionals begin with a name where a tensor has its
+ * dimensions. */
+enum { FIELD_DIMS = 1, FIELD_ELEMENTS = 3, FIELD_FLOAT = 4, FIELD_NAME = 8 };
 
-/* Sequences and optionals have elements in field 3, where a tensor has what nobody writes. */
+/* Sequences and optionals: elements in field 3, where a tensor has what nobody writes, or a text first and nothing that
+ * only tensors have. */
 static bool is_sequence(const mapped_file *file) {
+    bool has_text = false, has_tensor_field = false;
     wire_record r;
     wire_fault none;
-    for (size_t at = 0; at < file->n && wire_next(file->bytes, &at, file->n, &r, &none);)
+    for (size_t at = 0; at < file->n && wire_next(file->bytes, &at, file->n, &r, &none);) {
         if (r.field == FIELD_ELEMENTS)
             return true;
-    return false;
+        has_text |= r.field == FIELD_DIMS && r.type == WIRE_BYTES;
+        has_tensor_field |= r.field == FIELD_FLOAT || r.field >= FIELD_NAME;
+    }
+    return has_text && !has_tensor_field;
 }
 
 static status read_message(const mapped_file *file, arena *a, arena *scratch, diag *d, diag_place where, tensor **out,

@@ -280,6 +280,8 @@ def main():
         value = [np.zeros(1, np.float32)] if name == "sequence" else np.zeros(1, np.float32)
         maker = onnx.numpy_helper.from_list if name == "sequence" else onnx.numpy_helper.from_optional
         write(bad, name + ".pb", maker(value, name).SerializeToString())
+    write(bad, "empty_optional.pb", b"\x0a\x0eoptional_input\x10\x00")
+    write(bad, "short.pb", tensor("t", [2], [1, 2]).SerializeToString()[:-4])
     write(good, "tensor.pb", tensor("input ids", [2, 2], [1, 2, 3, -4], TensorProto.INT64).SerializeToString())
 
 
