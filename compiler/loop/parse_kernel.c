@@ -42,8 +42,8 @@ static const expr *define(parser *p, const char *name, ltype t) {
 /* ---- statements, after their first word ---- */
 
 static bool parse_let(parser *p, block *to) {
-    const char *name;
-    ltype t;
+    const char *name = "";
+    ltype t = LTYPE(DT_NONE, 1);
     if (!parse_name(p, &name) || !parse_expect(p, ":") || !parse_type(p, &t) || !parse_expect(p, "="))
         return false;
     const expr *value = parse_expr(p);
@@ -61,7 +61,7 @@ static bool parse_let(parser *p, block *to) {
 }
 
 static bool parse_loop(parser *p, block *to, loop_kind kind) {
-    const char *name;
+    const char *name = "";
     if (!parse_name(p, &name) || !parse_expect(p, "<"))
         return false;
     const expr *extent = parse_expr(p);
@@ -84,7 +84,7 @@ static bool parse_parallel(parser *p, block *to) {
 }
 
 static bool parse_store(parser *p, block *to) {
-    const char *name;
+    const char *name = "";
     if (!parse_name(p, &name))
         return false;
     kernel_name *buffer = parse_find(p, NAME_BUFFER, name);
@@ -124,10 +124,10 @@ static bool find_or_add_reg(parser *p, const char *name, ltype t, int64_t n, int
 }
 
 static bool parse_declare(parser *p, block *to) {
-    const char *name;
-    ltype t;
-    int64_t n;
-    int reg;
+    const char *name = "";
+    ltype t = LTYPE(DT_NONE, 1);
+    int64_t n = 0;
+    int reg = 0;
     if (!parse_name(p, &name) || !parse_expect(p, ":") || !parse_type(p, &t) || !parse_expect(p, "[") ||
         !parse_count(p, &n) || !parse_expect(p, "]") || !find_or_add_reg(p, name, t, n, &reg))
         return false;
@@ -138,7 +138,7 @@ static bool parse_declare(parser *p, block *to) {
 }
 
 static bool parse_set(parser *p, block *to) {
-    const char *name;
+    const char *name = "";
     if (!parse_name(p, &name))
         return false;
     kernel_name *reg = parse_find(p, NAME_REG, name);
@@ -168,7 +168,7 @@ static bool parse_if(parser *p, block *to) {
 
 static bool parse_check(parser *p, block *to) {
     const expr *condition = parse_expr(p);
-    int64_t code;
+    int64_t code = 0;
     if (condition == NULL || !parse_expect(p, ",") || !parse_integer(p, DT_I32, &code))
         return false;
     stmt *s = append(p, to, STMT_CHECK);

@@ -122,6 +122,7 @@ bool parse_expect(parser *p, const char *text) {
 }
 
 bool parse_name(parser *p, const char **out_name) {
+    *out_name = "";
     if (p->current.kind != TOKEN_NAME)
         return parse_unexpected(p, "a name");
     *out_name = arena_strndup(p->memory, p->current.text, p->current.n);
@@ -148,6 +149,7 @@ static bool number_text(parser *p, char *out, size_t room) {
 
 bool parse_integer(parser *p, dtype t, int64_t *out_value) {
     char text[32], *end;
+    *out_value = 0;
     if (!number_text(p, text, sizeof text))
         return false;
     bool wide = t == DT_U64;
@@ -160,6 +162,7 @@ bool parse_integer(parser *p, dtype t, int64_t *out_value) {
 
 bool parse_float(parser *p, dtype t, double *out_value) {
     char text[512], *end;
+    *out_value = 0;
     if (!number_text(p, text, sizeof text))
         return false;
     *out_value = t == DT_F32 ? (double)strtof_l(text, &end, p->c_locale) : strtod_l(text, &end, p->c_locale);
@@ -192,6 +195,7 @@ static int unescape(const char **at) {
 }
 
 bool parse_string(parser *p, const char **out_text) {
+    *out_text = "";
     if (p->current.kind != TOKEN_STRING)
         return parse_unexpected(p, "a string");
     char *text = arena_alloc(p->memory, p->current.n);
@@ -227,6 +231,7 @@ static bool type_from(const char *name, ltype *out) {
 
 bool parse_type(parser *p, ltype *out_type) {
     const char *name;
+    *out_type = LTYPE(DT_NONE, 1);
     if (!parse_name(p, &name))
         return false;
     return type_from(name, out_type) || parse_fail(p, "there is no type '%.40s'", name);
