@@ -51,7 +51,7 @@ static status complete_type(graph *g, value *v, const tensor_type *bound) {
         t->rank = bound->rank;
         t->dims = bound->dims;
     }
-    if (t->rank != bound->rank || type_shape(t, NULL))
+    if (t->rank < 0 || t->rank != bound->rank || type_shape(t, NULL))
         return STATUS_OK;
     dim *dims = arena_copy(g->memory, t->dims, (size_t)t->rank * sizeof *dims);
     TRY_ALLOC(dims);
