@@ -184,8 +184,6 @@ static status split_evenly(node *n, const tensor_type *x, int axis) {
     arena *a = n->graph->memory;
     dim all = x->dims[axis], pieces = DIM(n->n_outputs);
     dim each = dim_floor_div(a, dim_add(a, all, DIM(n->n_outputs - 1)), pieces);
-    if (n->version < 18 && dim_is_known(all) && all.n % n->n_outputs != 0)
-        return op_invalid(n, "shape-mismatch", "%lld elements do not split into %d equal parts", (long long)all.n, n->n_outputs);
     dim dims[TENSOR_MAX_RANK];
     memcpy(dims, x->dims, (size_t)x->rank * sizeof *dims);
     for (int k = 0; k < n->n_outputs; k++) {

@@ -198,8 +198,6 @@ static status group_norm_upgrade(node *n) {
     const tensor_type *x = op_input_type(n, 0);
     graph *g = n->graph;
     int64_t groups = op_int(n, "num_groups");
-    if (n->version >= 21)
-        return STATUS_OK;
     if (x->rank < 2 || !dim_is_known(x->dims[1]) || groups < 1)
         return op_unsupported(n, "unknown-shape", "the number of channels must be known to bring this node to opset 21");
     value *column = kit_new_ints(g, (int64_t[]){groups, 1}, 2), *spread = kit_new_ints(g, (int64_t[]){groups, x->dims[1].n / groups}, 2);

@@ -11,8 +11,6 @@ static status softmax_infer(node *n) {
 /* Before opset 13 all dimensions from `axis` (1 if not given) on were one row. Unless that is the last one alone, the operator is
  * wrapped: Flatten, the operator, Reshape; the old node is left without users. */
 static status softmax_upgrade(node *n) {
-    if (n->version >= 13)
-        return STATUS_OK;
     graph *g = n->graph;
     value *x = node_input(n, 0), *y = node_output(n, 0);
     int rank = x->type.rank;

@@ -1,0 +1,707 @@
+#!/usr/bin/env python3
+"""Writes single-node models with inputs and expected outputs, in the form that `tenon check --suite OUT` reads.
+
+    make_cases.py OUT [--seed N] [--only OP[,OP...]]
+
+Each case is OUT/<operator>/<number>/model.onnx with test_data_set_0/input_<i>.pb and output_<i>.pb. Expected outputs come from
+onnxruntime without optimisation, or from onnx.reference where onnxruntime lacks the operator's version or element type.
+The same seed writes the same cases. The cases of a family are listed in the function of that name, below.
+"""
+import argparse
+import os
+import sys
+
+import ml_dtypes
+import numpy as np
+import onnx
+import onnxruntime
+from onnx import TensorProto, helper, numpy_helper
+from onnx.reference import ReferenceEvaluator
+
+F32, F64, F16, BF16 = np.float32, np.float64, np.float16, ml_dtypes.bfloat16
+NEWEST = 28
+NEWEST_OF_ORT = 24
+
+
+class Const:
+    """An input that the model holds as an initializer."""
+
+    def __init__(self, array):
+        self.array = np.asarray(array)
+
+
+def ints(*values):
+    return Const(np.array(values, np.int64))
+
+
+class Cases:
+    def __init__(self, seed):
+        self.random = np.random.default_rng(seed)
+        self.list = []
+
+    def add(self, op, inputs, opset=17, outputs=1, reference=False, domain="", **attributes):
+        """inputs: arrays, Const, or None where absent. outputs: a number, or a list with False for an absent one."""
+        self.list.append((op, inputs, opset, outputs, reference, domain, attributes))
+
+    def real(self, *shape, dtype=F32, low=-3.0, high=3.0):
+        return self.random.uniform(low, high, shape).astype(dtype)
+
+    def whole(self, *shape, dtype=np.int64, low=-10, high=10):
+        return self.random.integers(low, high, shape, endpoint=True).astype(dtype)
+
+    def any(self, dtype, *shape):
+        if dtype == np.bool_:
+            return self.random.integers(0, 2, shape).astype(np.bool_)
+        if np.issubdtype(dtype, np.integer):
+            return self.whole(*shape, dtype=dtype, low=0 if np.issubdtype(dtype, np.unsignedinteger) else -10, high=10)
+        return self.real(*shape, dtype=dtype)
+
+    def chance(self):
+        return bool(self.random.integers(0, 2))
+
+    def pick(self, *choices):
+        return choices[int(self.random.integers(0, len(choices)))]
+
+
+FLOATS = (F32, F64, F16, BF16)
+NUMBERS = (F32, F64, F16, np.int8, np.int16, np.int32, np.int64, np.uint8, np.uint16, np.uint32, np.uint64)
+MOVED = NUMBERS + (np.bool_, BF16)
+
+
+# ---- families ----
+
+def elementwise(c):
+    shapes = [((3, 4), (3, 4)), ((2, 3, 4), (4,)), ((4,), (2, 3, 4)), ((2, 1, 4), (3, 1)), ((), (2, 3)), ((1,), ()), ((0, 3), (1, 3)), ((5, 67), (67,))]
+    for op in ("Add", "Sub", "Mul", "Div"):
+        for x, y in shapes:
+            c.add(op, [c.real(*x), c.real(*y, low=0.5)])
+        for dtype in NUMBERS + (BF16,):
+            y = np.maximum(np.abs(c.any(dtype, 3, 4).astype(F32)), 1).astype(dtype)
+            c.add(op, [c.any(dtype, 3, 4), y], reference=dtype == BF16)
+    for op in ("Min", "Max"):
+        c.add(op, [c.real(3, 4), c.real(4), c.real(3, 1)])
+        c.add(op, [c.real(5)])
+        c.add(op, [np.array([np.nan, 1, np.nan, 2], F32), np.array([1, np.nan, np.nan, 3], F32)])
+        for dtype in NUMBERS:
+            c.add(op, [c.any(dtype, 3, 4), c.any(dtype, 3, 4)], reference=dtype in (np.int8, np.int16, np.uint8, np.uint16))
+    for op in ("Sum", "Mean"):
+        c.add(op, [c.real(3, 4), c.real(4), c.real(3, 1)])
+        c.add(op, [c.real(3, 4, dtype=F16), c.real(4, dtype=F16)])
+        c.add(op, [c.real(2)])
+    for exponent in (0.0, 1.0, 2.0, 3.0, 4.0, 0.5, -1.5, 5.0):
+        c.add("Pow", [c.real(3, 4, low=0.1), Const(np.array(exponent, F32))])
+    c.add("Pow", [c.real(3, 4, low=0.1), c.real(4)])
+    c.add("Pow", [c.real(4), Const(np.array([2], np.int64))])
+    c.add("Pow", [c.whole(3, 4, dtype=np.int32, low=-5, high=5), c.whole(4, dtype=np.int32, low=0, high=6)])
+    c.add("Pow", [c.whole(3, 4, dtype=np.int64, low=-5, high=5), c.whole(4, dtype=np.int64, low=0, high=9)])
+    c.add("Pow", [c.whole(3, 4, dtype=np.int32, low=1, high=5), c.real(4, low=0.2)])
+    c.add("Pow", [c.real(3, 4, dtype=F64, low=0.1), c.real(4, dtype=F64)])
+    for fmod in (0, 1):
+        for dtype in (np.int8, np.int32, np.int64, np.uint8, np.uint32):
+            c.add("Mod", [c.any(dtype, 50), (c.pick(1, 3, 7) * np.ones(50)).astype(dtype)], fmod=fmod)
+    c.add("Mod", [c.whole(40, dtype=np.int32), np.full(40, c.pick(-3, 4), np.int32)])
+    c.add("Mod", [c.real(50, low=-100, high=100), c.real(50, low=0.3)], fmod=1)
+    c.add("Mod", [c.real(50, low=-1e6, high=1e6), c.real(50, low=0.3)], fmod=1)
+    for dtype in (np.uint8, np.uint16, np.uint32, np.uint64):
+        for direction in ("LEFT", "RIGHT"):
+            c.add("BitShift", [c.any(dtype, 3, 4), c.whole(3, 4, dtype=dtype, low=0, high=7)], direction=direction)
+    for op in ("BitwiseAnd", "BitwiseOr", "BitwiseXor"):
+        for dtype in (np.int32, np.uint8, np.int64):
+            c.add(op, [c.any(dtype, 3, 4), c.any(dtype, 4)], opset=18)
+    c.add("BitwiseNot", [c.whole(3, 4, dtype=np.int32)], opset=18)
+    for op in ("Neg", "Abs", "Sign", "Relu"):
+        for dtype in (F32, F64, np.int8, np.int32, np.int64):
+            if (op, dtype) != ("Relu", np.int64):
+                c.add(op, [c.any(dtype, 3, 4)])
+    c.add("Abs", [c.whole(4, dtype=np.uint8, low=0)])
+    c.add("Sign", [np.array([np.nan, -0.0, 0.0, np.inf, -np.inf], F32)], reference=True)
+
+
+def unary(c):
+    ranges = {
+        "Sqrt": (0, 9), "Reciprocal": (0.2, 5), "Log": (1e-3, 50), "Exp": (-20, 20), "Erf": (-5, 5), "Tanh": (-10, 10), "Sigmoid": (-20, 20),
+        "Sin": (-20, 20), "Cos": (-20, 20), "Tan": (-1.5, 1.5), "Sinh": (-5, 5), "Cosh": (-5, 5), "Asinh": (-50, 50), "Acosh": (1, 50),
+        "Atanh": (-0.999, 0.999), "Asin": (-1, 1), "Acos": (-1, 1), "Atan": (-50, 50), "Floor": (-5, 5), "Ceil": (-5, 5), "Round": (-5, 5),
+        "Softplus": (-30, 30), "HardSwish": (-5, 5), "Softsign": (-5, 5),
+    }
+    for op, (low, high) in ranges.items():
+        c.add(op, [c.real(5, 37, low=low, high=high)])
+        c.add(op, [c.real(37, low=low, high=high, dtype=F64)], reference=True)
+        c.add(op, [c.real(37, low=low, high=high, dtype=F16)])
+        c.add(op, [c.real(37, low=low, high=high, dtype=BF16)], reference=True, opset=22)
+    for op in ("Sinh", "Asinh", "Atan", "Atanh", "Asin", "Erf", "Tanh"):
+        c.add(op, [np.array([1e-6, -1e-6, 0.0, -0.0, 1e-20, 0.01], F32)])
+    for op in ("Exp", "Log", "Tanh", "Sigmoid", "Erf", "Relu", "Softplus", "Sqrt", "Floor"):
+        c.add(op, [np.array([np.inf, -np.inf, np.nan, 0.0, 1.0], F32)], reference=True)
+    c.add("Round", [np.array([0.5, 1.5, 2.5, -0.5, -1.5, -2.5, 1e9], F32)])
+    c.add("Mish", [c.real(5, 7, low=-8, high=8)], opset=18)
+    c.add("Gelu", [c.real(5, 37, low=-6, high=6)], opset=20)
+    c.add("Gelu", [c.real(5, 37, low=-6, high=6)], opset=20, approximate="tanh")
+    c.add("Swish", [c.real(5, 37, low=-6, high=6)], opset=24, alpha=1.7, reference=True)
+
+
+def activations(c):
+    x = lambda: c.real(4, 33, low=-5, high=5)
+    for op, attributes in (("LeakyRelu", {"alpha": 0.2}), ("Elu", {"alpha": 1.5}), ("Selu", {"alpha": 1.2, "gamma": 2.0}), ("Celu", {"alpha": 0.7}),
+                           ("ThresholdedRelu", {"alpha": 1.3}), ("HardSigmoid", {"alpha": 0.3, "beta": 0.4}), ("Shrink", {"lambd": 1.5, "bias": 0.3})):
+        c.add(op, [x()])
+        c.add(op, [x()], **attributes)
+    c.add("Shrink", [c.whole(20, dtype=np.int32)], lambd=3.0, bias=1.0)
+    c.add("PRelu", [c.real(2, 3, 4), c.real(4)])
+    c.add("PRelu", [c.real(2, 3, 4), c.real(3, 1)])
+    c.add("PRelu", [c.real(2, 3, 4), c.real(1)])
+    c.add("Clip", [x(), Const(np.array(-1, F32)), Const(np.array(2, F32))])
+    c.add("Clip", [x(), None, Const(np.array(2, F32))])
+    c.add("Clip", [x(), np.array(-1, F32)])
+    c.add("Clip", [x()])
+    c.add("Clip", [x(), Const(np.array(2, F32)), Const(np.array(-2, F32))])
+    c.add("Clip", [x()], opset=7, min=-1.0, max=1.5)
+    c.add("Clip", [x()], opset=10, max=1.5)
+    for dtype in (np.int8, np.int32, np.uint8, np.int64, F16):
+        c.add("Clip", [c.any(dtype, 9), np.array(2, dtype), np.array(6, dtype)])
+    for opset in (7, 10):
+        c.add("Dropout", [x()], opset=opset, ratio=0.3)
+    c.add("Dropout", [x(), Const(np.array(0.4, F32)), Const(np.array(False))], outputs=2)
+    c.add("Dropout", [x()], opset=13)
+
+
+def comparisons(c):
+    for op in ("Equal", "Less", "Greater", "LessOrEqual", "GreaterOrEqual"):
+        for dtype in (F32, F64, np.int32, np.int64, np.uint8, np.int8) + ((np.bool_,) if op == "Equal" else ()):
+            c.add(op, [c.any(dtype, 5, 6), c.any(dtype, 6)])
+        c.add(op, [np.array([1, np.nan, np.inf, -0.0], F32), np.array([np.nan, np.nan, np.inf, 0.0], F32)])
+    for op in ("And", "Or", "Xor"):
+        c.add(op, [c.any(np.bool_, 5, 6), c.any(np.bool_, 6)])
+    c.add("Not", [c.any(np.bool_, 5, 6)])
+    for dtype in (F32, np.int64, np.uint8, F16, np.bool_):
+        c.add("Where", [c.any(np.bool_, 3, 1), c.any(dtype, 3, 4), c.any(dtype, 1, 4)], reference=dtype in (F16, np.bool_))
+    special = np.array([np.nan, np.inf, -np.inf, 1.0], F32)
+    c.add("IsNaN", [special])
+    c.add("IsInf", [special])
+    c.add("IsInf", [special], detect_negative=0)
+    c.add("IsInf", [special], detect_positive=0)
+    c.add("IsInf", [special], detect_positive=0, detect_negative=0)
+
+
+def casts(c):
+    kinds = [F32, F64, F16, np.int8, np.int16, np.int32, np.int64, np.uint8, np.uint16, np.uint32, np.uint64, np.bool_]
+    for source in kinds:
+        for to in kinds:
+            x = c.any(source, 20) if source not in (F32, F64, F16) else c.real(20, dtype=source, low=0 if np.issubdtype(to, np.unsignedinteger) else -9, high=9)
+            if np.issubdtype(to, np.unsignedinteger) and np.issubdtype(source, np.signedinteger):
+                x = np.abs(x)
+            c.add("Cast", [x], to=helper.np_dtype_to_tensor_dtype(np.dtype(to)), reference=True)
+    c.add("Cast", [c.real(40, low=-1e4, high=1e4)], to=TensorProto.BFLOAT16, reference=True, opset=19)
+    c.add("Cast", [c.real(40, dtype=BF16)], to=TensorProto.FLOAT, reference=True, opset=19)
+    c.add("CastLike", [c.real(8), c.whole(3, dtype=np.int32)], opset=19, reference=True)
+    small = np.array([0, 1, -1, 0.3, 447, 448, 449, 463, 465, 500, 1e6, -1e6, np.inf, -np.inf, np.nan, 1e-4, 57344, 61440, 61441, 60000, 239, 240, 247, 248, 249], F32)
+    for to in (TensorProto.FLOAT8E4M3FN, TensorProto.FLOAT8E4M3FNUZ, TensorProto.FLOAT8E5M2, TensorProto.FLOAT8E5M2FNUZ):
+        for saturate in (0, 1):
+            c.add("Cast", [small], to=to, saturate=saturate, reference=True, opset=19)
+    c.add("BitCast", [c.real(8)], to=TensorProto.INT32, opset=26, reference=True)
+
+
+def constants(c):
+    c.add("Shape", [c.real(2, 0, 5)])
+    c.add("Shape", [c.real(2, 3, 4, 5)], start=1, end=-1)
+    c.add("Shape", [c.real(2, 3, 4, 5)], start=-9, end=9)
+    c.add("Shape", [c.real(2, 3)], start=2, end=1)
+    c.add("Shape", [c.real()])
+    c.add("Size", [c.real(2, 3, 4)])
+    c.add("ConstantOfShape", [ints(2, 3)])
+    c.add("ConstantOfShape", [ints(2, 3)], value=numpy_helper.from_array(np.array([7], np.int64)))
+    c.add("ConstantOfShape", [ints(4)], value=numpy_helper.from_array(np.array([True])))
+    c.add("ConstantOfShape", [ints(4)], value=numpy_helper.from_array(np.array([1.5], F16)))
+    c.add("ConstantOfShape", [Const(np.zeros(0, np.int64))])
+    for start, limit, delta, dtype in ((0, 10, 3, np.int64), (10, 0, -3, np.int64), (1, 1, 1, np.int32), (0.5, 3.0, 0.7, F32), (3, -1, -0.5, F64), (5, 2, 1, np.int64)):
+        c.add("Range", [Const(np.array(v, dtype)) for v in (start, limit, delta)])
+    for k in (-1, 0, 2):
+        c.add("EyeLike", [c.whole(3, 5, dtype=np.int32)], k=k, dtype=TensorProto.FLOAT)
+    c.add("EyeLike", [c.real(4, 4)])
+
+
+def shapes(c):
+    for new in ((4, 6), (2, -1), (0, 0, 4), (24,), (-1, 2, 2, 2), (1, 24, 1), (3, 8), (0, -1)):
+        c.add("Reshape", [c.real(2, 3, 4), ints(*new)])
+    for dtype in MOVED:
+        c.add("Reshape", [c.any(dtype, 2, 6), ints(3, 4)])
+    c.add("Reshape", [c.real(0, 3), ints(3, 0)], allowzero=1)
+    c.add("Reshape", [c.real(1, 1), Const(np.zeros(0, np.int64))])
+    c.add("Reshape", [c.real(6, 35), ints(10, 21)])
+    c.add("Reshape", [c.real(2, 3, 4, 5), ints(6, 20)])
+    c.add("Reshape", [c.real(12, 10), ints(3, 4, 2, 5)])
+    for axis in (0, 1, 2, 3, -1, -2):
+        c.add("Flatten", [c.real(2, 3, 4)], axis=axis)
+    c.add("Flatten", [c.real(2, 3, 4, 5)])
+    c.add("Flatten", [c.real(3, 4)], opset=9, axis=0)
+    c.add("Squeeze", [c.real(1, 3, 1, 4)])
+    c.add("Squeeze", [c.real(1, 3, 1, 4), ints(0, -2)])
+    c.add("Squeeze", [c.real(1, 3, 1, 4)], opset=11, axes=[2])
+    c.add("Squeeze", [c.real(1, 3, 1, 4)], opset=7, axes=[0, 2])
+    c.add("Unsqueeze", [c.real(3, 4), ints(0, -1)])
+    c.add("Unsqueeze", [c.real(3, 4), ints(3, 1)])
+    c.add("Unsqueeze", [c.real(3, 4)], opset=7, axes=[1])
+    c.add("Unsqueeze", [c.real(), ints(0)])
+    c.add("Identity", [c.real(3, 4)])
+    c.add("Identity", [c.real()])
+
+
+def movement(c):
+    c.add("Transpose", [c.real(2, 3, 4)])
+    for perm in ((0, 2, 1), (2, 0, 1), (1, 0, 2), (1, 2, 0)):
+        c.add("Transpose", [c.real(2, 3, 4)], perm=list(perm))
+    c.add("Transpose", [c.real(2, 3, 4, 5)], perm=[0, 2, 1, 3])
+    c.add("Transpose", [c.real(1, 9, 17, 3)], perm=[0, 3, 1, 2])
+    for dtype in MOVED:
+        c.add("Transpose", [c.any(dtype, 3, 5)])
+    c.add("Expand", [c.real(3, 1), ints(2, 1, 6)])
+    c.add("Expand", [c.real(3, 1), ints(3, 4)])
+    c.add("Expand", [c.real(2, 3, 4), ints(1)])
+    c.add("Expand", [c.real(), ints(2, 2)])
+    c.add("Tile", [c.real(2, 3), ints(2, 2)])
+    c.add("Tile", [c.real(2, 3), ints(1, 3)])
+    c.add("Tile", [c.real(2, 3), ints(0, 3)])
+    for axis in (0, 1, 2, -1):
+        shapes_ = [[2, 3, 4] for _ in range(3)]
+        for k, s in enumerate(shapes_):
+            s[axis] = k + 1
+        c.add("Concat", [c.real(*s) for s in shapes_], axis=axis)
+    c.add("Concat", [c.real(3)], axis=0)
+    c.add("Concat", [c.real(0, 3), c.real(2, 3)], axis=0)
+    c.add("Concat", [c.whole(3), c.whole(1)], axis=0, opset=7)
+    c.add("Split", [c.real(6, 4)], opset=13, outputs=3)
+    c.add("Split", [c.real(6, 4), ints(1, 3)], opset=13, outputs=2, axis=1)
+    c.add("Split", [c.real(6, 4)], opset=11, outputs=2, axis=-1, split=[1, 3])
+    c.add("Split", [c.real(6, 4)], opset=7, outputs=2)
+    c.add("Split", [c.real(7, 4)], opset=18, outputs=3, num_outputs=3)
+    c.add("Split", [c.real(7, 2), ints(2, 0, 5)], opset=18, outputs=3)
+    for mode in ("DCR", "CRD"):
+        c.add("DepthToSpace", [c.real(2, 8, 3, 4)], blocksize=2, mode=mode)
+    c.add("DepthToSpace", [c.real(1, 9, 2, 2)], opset=7, blocksize=3)
+    c.add("SpaceToDepth", [c.real(2, 3, 4, 6)], blocksize=2)
+    for upper in (0, 1):
+        for k in (None, ints(1), ints(-1), ints(5), Const(np.array(-2, np.int64))):
+            c.add("Trilu", [c.real(2, 4, 5)] + ([k] if k else []), upper=upper)
+    c.add("Trilu", [c.whole(4, 4), np.array(1, np.int64)])
+
+
+def slices(c):
+    x = lambda: c.real(5, 6, 7)
+    c.add("Slice", [x(), ints(1, 2), ints(4, 5)])
+    c.add("Slice", [x(), ints(-3), ints(100), ints(-1)])
+    c.add("Slice", [x(), ints(0, 1), ints(5, 6), ints(0, 2), ints(2, 3)])
+    c.add("Slice", [x(), ints(-1, 5), ints(-100, 0), ints(0, 1), ints(-1, -2)])
+    c.add("Slice", [x(), ints(4), ints(-2**63), ints(0), ints(-1)])
+    c.add("Slice", [x(), ints(0), ints(2**63 - 1), ints(1), ints(4)])
+    c.add("Slice", [x(), ints(3), ints(2), ints(1)])
+    c.add("Slice", [x(), ints(20), ints(30), ints(1)])
+    c.add("Slice", [x(), Const(np.array([1], np.int32)), Const(np.array([3], np.int32)), Const(np.array([2], np.int32))])
+    c.add("Slice", [x()], opset=7, starts=[1, -3], ends=[3, 100], axes=[0, 2])
+    c.add("Slice", [x()], opset=9, starts=[1], ends=[-1])
+    for _ in range(12):
+        axes = c.random.permutation(3)[: c.pick(1, 2, 3)]
+        n = len(axes)
+        steps = c.random.choice([-3, -2, -1, 1, 2, 3], n)
+        c.add("Slice", [x(), ints(*c.random.integers(-9, 9, n)), ints(*c.random.integers(-9, 9, n)), ints(*axes), ints(*steps)])
+    for mode in ("constant", "reflect", "edge"):
+        c.add("Pad", [c.real(4, 5), ints(1, 2, 2, 1)], mode=mode)
+        c.add("Pad", [c.real(2, 4, 5), ints(0, 1, 0, 0, 0, 3)], mode=mode)
+    c.add("Pad", [c.real(4, 5), ints(1, 2, 2, 1), Const(np.array(7, F32))])
+    c.add("Pad", [c.real(4, 5), ints(1, 2, 2, 1), np.array(7, F32)])
+    c.add("Pad", [c.real(4, 5), ints(-1, 2, 2, -1)])
+    c.add("Pad", [c.real(4, 5), ints(2, 1), None, ints(-1)], opset=18)
+    c.add("Pad", [c.real(4, 5), ints(3, 6, 4, 7)], opset=19, mode="wrap")
+    c.add("Pad", [c.whole(3, 3, dtype=np.int32), ints(1, 1, 1, 1), Const(np.array(9, np.int32))])
+    c.add("Pad", [c.real(1, 2, 3, 3)], opset=7, pads=[0, 0, 1, 1, 0, 0, 1, 1], value=0.5)
+    c.add("Pad", [c.real(1, 2, 3, 3)], opset=10, pads=[0, 0, 1, 1, 0, 0, 1, 1], mode="reflect")
+
+
+def gathers(c):
+    for axis in (0, 1, -1):
+        x = c.real(4, 5, 6)
+        n = x.shape[axis]
+        c.add("Gather", [x, c.whole(2, 3, low=-n, high=n - 1)], axis=axis)
+        c.add("Gather", [x, Const(c.whole(3, low=-n, high=n - 1))], axis=axis)
+    c.add("Gather", [c.real(4, 5), Const(np.array(2, np.int64))], axis=1)
+    c.add("Gather", [c.real(4, 5), np.array(-1, np.int32)])
+    c.add("Gather", [c.whole(7), Const(np.array([0, 3], np.int32))])
+    c.add("Gather", [c.real(30, 16), c.whole(1, 20, low=0, high=29)])
+    c.add("Gather", [c.any(np.bool_, 4, 5), c.whole(3, low=0, high=3)])
+    for axis in (0, 1, 2):
+        x = c.real(3, 4, 5)
+        n = x.shape[axis]
+        c.add("GatherElements", [x, c.whole(2, 3, 4, low=-n, high=n - 1)], axis=axis)
+    c.add("GatherND", [c.real(3, 4, 5), c.whole(6, 2, low=-3, high=2)])
+    c.add("GatherND", [c.real(3, 4, 5), c.whole(2, 3, 3, low=0, high=2)])
+    c.add("GatherND", [c.real(3, 4, 5), c.whole(3, 2, 1, low=0, high=3)], batch_dims=1)
+    c.add("GatherND", [c.real(2, 3, 4), c.whole(2, 3, 1, low=0, high=3)], batch_dims=2)
+    for axis in (-1, 0, 1):
+        c.add("OneHot", [c.whole(3, 4, low=-6, high=7), Const(np.array(5, np.int64)), np.array([0.5, 2], F32)], axis=axis)
+    c.add("OneHot", [c.real(4, low=0, high=4).round(), Const(np.array([5], F32)), np.array([0, 1], F32)])
+    for axis in (0, 1, -1):
+        for reduction, opset in (("none", 16), ("add", 16), ("mul", 16), ("max", 18), ("min", 18)):
+            x = c.real(4, 5)
+            index = np.stack([c.random.permutation(4)[:2] for _ in range(5)], 1) if axis == 0 else np.stack([c.random.permutation(5)[:2] for _ in range(4)])
+            c.add("ScatterElements", [x, index.astype(np.int64), c.real(*index.shape)], axis=axis, reduction=reduction, opset=opset)
+    c.add("ScatterElements", [c.real(3, 3), np.array([[-1, 0], [1, -2]], np.int64), c.real(2, 2)], axis=1, opset=13)
+    c.add("ScatterElements", [c.whole(6), np.array([1, 1, 1, 2], np.int64), c.whole(4)], axis=0, opset=18, reduction="add")
+    for reduction, opset in (("none", 16), ("add", 16), ("mul", 16), ("max", 18), ("min", 18)):
+        c.add("ScatterND", [c.real(4, 5, 6), np.array([[1], [3]], np.int64), c.real(2, 5, 6)], reduction=reduction, opset=opset)
+        c.add("ScatterND", [c.real(4, 5), np.array([[[1, 2], [-1, 0]], [[0, 0], [2, -2]]], np.int64), c.real(2, 2)], reduction=reduction, opset=opset)
+    c.add("ScatterND", [c.real(8), np.array([[1], [1], [7]], np.int64), c.real(3)], reduction="add", opset=18)
+
+
+def matrices(c):
+    for a, b in (((3, 4), (4, 5)), ((2, 3, 4), (4, 5)), ((2, 3, 4), (2, 4, 5)), ((5, 1, 3, 4), (2, 4, 6)), ((4,), (4,)), ((4,), (4, 5)), ((3, 4), (4,)),
+                 ((2, 3, 4), (4,)), ((4,), (2, 4, 5)), ((1, 33), (33, 65)), ((37, 64), (64, 48)), ((128, 128), (128, 2)), ((2, 0), (0, 3)), ((9, 100), (100, 17)), ((0, 3), (3, 2))):
+        c.add("MatMul", [c.real(*a), c.real(*b)])
+        c.add("MatMul", [c.real(*a), Const(c.real(*b))])
+    for dtype in (F64, F16, np.int32, np.int64, np.uint32, np.uint64):
+        c.add("MatMul", [c.any(dtype, 5, 7), c.any(dtype, 7, 6)])
+    c.add("MatMul", [c.real(5, 7, dtype=BF16), c.real(7, 6, dtype=BF16)], reference=True)
+    for trans_a in (0, 1):
+        for trans_b in (0, 1):
+            a = (7, 9) if trans_a else (9, 7)
+            b = (11, 7) if trans_b else (7, 11)
+            bias = c.pick((11,), (9, 11), (9, 1), (1,), (), (1, 11))
+            c.add("Gemm", [c.real(*a), c.real(*b), c.real(*bias)], transA=trans_a, transB=trans_b)
+            c.add("Gemm", [c.real(*a), Const(c.real(*b)), Const(c.real(11))], transA=trans_a, transB=trans_b, alpha=0.5, beta=2.0)
+    c.add("Gemm", [c.real(1, 64), Const(c.real(30, 64)), Const(c.real(30))], transB=1)
+    c.add("Gemm", [c.real(3, 4), c.real(4, 5)])
+    c.add("Gemm", [c.real(3, 4), c.real(4, 5), c.real(5)], beta=0.0)
+    c.add("Gemm", [c.real(3, 4), c.real(4, 5), c.real(5)], opset=7)
+    c.add("Gemm", [c.whole(3, 4, dtype=np.int32), c.whole(4, 5, dtype=np.int32), c.whole(5, dtype=np.int32)], reference=True)
+    for za, zb in ((None, None), (np.array(3, np.uint8), np.array(5, np.uint8)), (np.array(128, np.uint8), c.any(np.uint8, 6))):
+        c.add("MatMulInteger", [c.whole(4, 33, dtype=np.uint8, low=0, high=255), c.whole(33, 6, dtype=np.uint8, low=0, high=255)] + ([za, zb] if za is not None else []))
+    c.add("MatMulInteger", [c.whole(4, 5, dtype=np.uint8, low=0, high=255), c.whole(5, 6, dtype=np.int8, low=-128, high=127)])
+
+
+def convolutions(c):
+    def conv(x, channels, kernel, bias=True, group=1, **attributes):
+        w = c.real(channels, x[1] // group, *kernel)
+        weights = Const(w) if c.chance() else w
+        c.add("Conv", [c.real(*x), weights] + ([c.real(channels)] if bias else []), group=group, **attributes)
+
+    conv((1, 1, 28, 28), 8, (3, 3), pads=[1, 1, 1, 1])
+    conv((2, 3, 9, 11), 4, (3, 3))
+    conv((2, 3, 9, 11), 4, (3, 3), strides=[2, 2], pads=[1, 1, 1, 1])
+    conv((1, 3, 10, 10), 5, (3, 2), dilations=[2, 3], pads=[1, 0, 2, 1])
+    conv((1, 4, 9, 8), 6, (3, 3), group=2, pads=[1, 1, 1, 1])
+    conv((1, 6, 9, 8), 6, (3, 3), group=6, pads=[1, 1, 1, 1], bias=False)
+    conv((1, 4, 9, 8), 8, (3, 3), group=4, strides=[2, 1])
+    conv((1, 8, 7, 7), 16, (1, 1))
+    conv((1, 8, 7, 7), 16, (1, 1), strides=[2, 2], bias=False)
+    conv((2, 3, 20), 4, (5,), pads=[2, 2])
+    conv((1, 2, 5, 6, 7), 3, (2, 3, 2), strides=[1, 2, 1])
+    conv((1, 3, 8, 8), 4, (8, 8))
+    conv((1, 16, 30, 1), 16, (3, 1), pads=[2, 0, 0, 0])
+    for auto_pad in ("SAME_UPPER", "SAME_LOWER", "VALID"):
+        for stride in (1, 2, 3):
+            conv((1, 3, 10, 9), 4, (3, 4), auto_pad=auto_pad, strides=[stride, stride])
+    conv((1, 3, 10, 9), 4, (3, 3), auto_pad="SAME_UPPER", opset=7)
+    c.add("Conv", [c.real(1, 3, 6, 6, dtype=F16), c.real(4, 3, 3, 3, dtype=F16)])
+    c.add("Conv", [c.real(1, 3, 6, 6, dtype=F64), c.real(4, 3, 3, 3, dtype=F64)], reference=True)
+    for _ in range(15):
+        rank = c.pick(1, 2, 2, 2, 3)
+        group = c.pick(1, 1, 2, 3)
+        kernel = [c.pick(1, 2, 3, 5) for _ in range(rank)]
+        dilations = [c.pick(1, 1, 2) for _ in range(rank)]
+        sizes = [(k - 1) * d + 1 + c.pick(0, 1, 4, 7) for k, d in zip(kernel, dilations)]
+        pads = [int(p) for p in c.random.integers(0, 3, 2 * rank)]
+        conv((c.pick(1, 2), group * c.pick(1, 2, 5), *sizes), group * c.pick(1, 2, 8, 17), kernel, c.chance(), group, dilations=dilations, pads=pads,
+             strides=[c.pick(1, 1, 2, 3) for _ in range(rank)])
+    c.add("ConvInteger", [c.whole(1, 2, 6, 7, dtype=np.uint8, low=0, high=255), c.whole(3, 2, 3, 3, dtype=np.uint8, low=0, high=255), np.array(7, np.uint8)], pads=[1, 1, 1, 1])
+    c.add("ConvInteger", [c.whole(1, 2, 6, 7, dtype=np.uint8, low=0, high=255), c.whole(3, 2, 3, 3, dtype=np.uint8, low=0, high=255)])
+    for attributes in ({}, {"strides": [2, 2]}, {"strides": [2, 3], "pads": [1, 1, 1, 2]}, {"dilations": [2, 2]}, {"strides": [2, 2], "output_padding": [1, 1]},
+                       {"strides": [2, 2], "output_shape": [9, 10]}, {"group": 2}, {"auto_pad": "SAME_UPPER", "strides": [2, 2]}, {"auto_pad": "SAME_LOWER", "strides": [2, 2]}):
+        c.add("ConvTranspose", [c.real(1, 4, 4, 5), c.real(4, 3, 3, 3), c.real(3 * attributes.get("group", 1))], **attributes)
+    c.add("ConvTranspose", [c.real(2, 3, 7), c.real(3, 2, 4)], strides=[3])
+
+
+def pools(c):
+    settings = [
+        dict(kernel_shape=[2, 2], strides=[2, 2]), dict(kernel_shape=[3, 3], strides=[2, 2], pads=[1, 1, 1, 1]), dict(kernel_shape=[3, 2]),
+        dict(kernel_shape=[3, 3], strides=[2, 2], ceil_mode=1), dict(kernel_shape=[2, 2], strides=[3, 3], pads=[1, 0, 1, 1], ceil_mode=1),
+        dict(kernel_shape=[3, 3], auto_pad="SAME_UPPER", strides=[2, 2]), dict(kernel_shape=[2, 2], auto_pad="SAME_LOWER"), dict(kernel_shape=[2, 2], auto_pad="VALID", strides=[2, 1]),
+        dict(kernel_shape=[5, 5], strides=[1, 1], pads=[2, 2, 2, 2]),
+    ]
+    for s in settings:
+        for op in ("MaxPool", "AveragePool"):
+            c.add(op, [c.real(2, 3, 9, 10)], **s)
+        c.add("AveragePool", [c.real(2, 3, 9, 10)], count_include_pad=1, **s)
+        c.add("MaxPool", [c.real(2, 3, 9, 10)], outputs=2, **s)
+        if "ceil_mode" not in s:
+            c.add("LpPool", [c.real(2, 3, 9, 10)], opset=18, **s)
+    c.add("MaxPool", [c.real(1, 2, 12, 12)], kernel_shape=[3, 3], dilations=[2, 2], pads=[1, 1, 1, 1])
+    c.add("MaxPool", [c.real(1, 2, 12, 12)], kernel_shape=[2, 2], dilations=[3, 2], outputs=2, storage_order=1)
+    c.add("MaxPool", [c.real(1, 2, 12)], kernel_shape=[3], strides=[2])
+    c.add("MaxPool", [c.real(1, 2, 5, 6, 7)], kernel_shape=[2, 3, 2], outputs=2)
+    c.add("MaxPool", [c.whole(1, 2, 6, 6, dtype=np.int8, low=-128, high=-100)], kernel_shape=[2, 2], pads=[1, 1, 1, 1])
+    c.add("MaxPool", [c.whole(1, 2, 6, 6, dtype=np.uint8, low=0, high=255)], kernel_shape=[2, 2])
+    c.add("MaxPool", [c.real(1, 1, 6, 6)], kernel_shape=[2, 2], opset=7)
+    c.add("AveragePool", [c.real(1, 2, 12, 12)], kernel_shape=[3, 3], dilations=[2, 2], pads=[2, 2, 2, 2], opset=19)
+    c.add("AveragePool", [c.real(1, 2, 12, 12)], kernel_shape=[3, 3], dilations=[2, 2], pads=[2, 2, 2, 2], opset=19, count_include_pad=1)
+    c.add("AveragePool", [c.real(1, 2, 12)], kernel_shape=[4])
+    c.add("LpPool", [c.real(1, 2, 8)], kernel_shape=[4], p=3, opset=18)
+    c.add("LpPool", [c.real(1, 2, 8)], kernel_shape=[4], p=1, opset=18)
+    for op in ("GlobalAveragePool", "GlobalMaxPool"):
+        for x in ((2, 3, 4, 5), (1, 2, 7), (1, 2, 3, 4, 5)):
+            c.add(op, [c.real(*x)])
+    c.add("GlobalLpPool", [c.real(2, 3, 4, 5)], p=2)
+    c.add("GlobalLpPool", [c.real(2, 3, 4, 5)], p=3)
+
+
+def normalizations(c):
+    for op in ("Softmax", "LogSoftmax", "Hardmax"):
+        for axis in (0, 1, 2, -1):
+            c.add(op, [c.real(3, 4, 5)], axis=axis)
+        c.add(op, [c.real(2, 37, low=-50, high=50)])
+        c.add(op, [c.real(2, 9, dtype=F64)], reference=True)
+        c.add(op, [c.real(2, 9, dtype=F16)], reference=op == "Hardmax")
+        for axis in (0, 1, 2):
+            c.add(op, [c.real(3, 4, 5)], opset=11, axis=axis)
+        c.add(op, [c.real(3, 4, 5)], opset=7)
+    for axis in (-1, 1, 0, -2):
+        x = c.real(2, 3, 16)
+        tail = x.shape[axis:]
+        c.add("LayerNormalization", [x, c.real(*tail), c.real(*tail)], axis=axis)
+        c.add("LayerNormalization", [x, Const(c.real(*tail))], axis=axis, epsilon=0.1)
+    c.add("LayerNormalization", [c.real(2, 3, 128), c.real(128), c.real(128)], outputs=3)
+    c.add("LayerNormalization", [c.real(2, 3, 64, dtype=F16), c.real(64, dtype=F16), c.real(64, dtype=F16)])
+    for axis in (-1, 1):
+        x = c.real(2, 3, 16)
+        c.add("RMSNormalization", [x, c.real(*x.shape[axis:])], axis=axis, opset=23, reference=True)
+    c.add("InstanceNormalization", [c.real(2, 3, 4, 5), c.real(3), c.real(3)], epsilon=0.01)
+    c.add("InstanceNormalization", [c.real(2, 3, 40), c.real(3), c.real(3)])
+    c.add("GroupNormalization", [c.real(2, 6, 4, 5), c.real(6), c.real(6)], num_groups=3, opset=21)
+    c.add("GroupNormalization", [c.real(2, 6, 4, 5), c.real(3), c.real(3)], num_groups=3, opset=18)
+    for opset in (7, 9, 14, 15):
+        c.add("BatchNormalization", [c.real(2, 3, 4, 5)] + [Const(c.real(3, low=0.2)) for _ in range(4)], opset=opset)
+        c.add("BatchNormalization", [c.real(2, 3)] + [c.real(3, low=0.2) for _ in range(4)], opset=opset, epsilon=0.01)
+    c.add("BatchNormalization", [c.real(2, 3, 4)] + [c.real(3, low=0.2) for _ in range(4)], training_mode=1, outputs=3, opset=15)
+    c.add("LRN", [c.real(2, 7, 3, 3)], size=3)
+    c.add("LRN", [c.real(2, 7, 3, 3)], size=4, alpha=0.5, beta=0.6, bias=2.0)
+    c.add("MeanVarianceNormalization", [c.real(2, 3, 4, 5)])
+    c.add("MeanVarianceNormalization", [c.real(2, 3, 4, 5)], axes=[1, -1])
+    for p in (1, 2):
+        c.add("LpNormalization", [c.real(3, 4, 5)], p=p)
+        c.add("LpNormalization", [c.real(3, 4, 5)], p=p, axis=1)
+    c.add("LpNormalization", [np.zeros((2, 3), F32)], reference=True, opset=22)
+
+
+def reductions(c):
+    attribute_ops = ("ReduceMean", "ReduceMax", "ReduceMin", "ReduceProd", "ReduceL1", "ReduceL2", "ReduceLogSum", "ReduceLogSumExp", "ReduceSumSquare")
+    for op in attribute_ops + ("ReduceSum",):
+        low = 0.2 if op == "ReduceLogSum" else -3
+        for keepdims in (0, 1):
+            for axes in ((0,), (1,), (-1,), (0, 2), (1, 2), (0, 1, 2)):
+                c.add(op, [c.real(3, 4, 5, low=low), ints(*axes)], opset=18, keepdims=keepdims)
+            c.add(op, [c.real(3, 4, 5, low=low)], opset=18, keepdims=keepdims)
+        c.add(op, [c.real(3, 4, low=low)], opset=18, noop_with_empty_axes=1) if op not in ("ReduceLogSum", "ReduceLogSumExp", "ReduceL1", "ReduceL2", "ReduceSumSquare") else None
+        c.add(op, [c.real(3, 4, 5, low=low)], opset=11, axes=[1], keepdims=0)
+        c.add(op, [c.real(3, 4, 5, low=low)], opset=7, axes=[0, 1])
+        c.add(op, [c.real(low=low)], opset=18)
+        c.add(op, [c.real(3, 100, low=low), ints(1)], opset=18)
+        for dtype in (F64, np.int32, np.int64):
+            if op not in ("ReduceLogSum", "ReduceLogSumExp") or dtype == F64:
+                c.add(op, [np.abs(c.any(dtype, 3, 4)) if op == "ReduceLogSum" else c.any(dtype, 3, 4), ints(1)], opset=18, reference=True)
+        c.add(op, [c.real(3, 40, low=low, dtype=F16), ints(1)], opset=18)
+    for op in ("ReduceMax", "ReduceMin"):
+        c.add(op, [c.any(np.int8, 3, 4), ints(1)], opset=18)
+        c.add(op, [c.any(np.bool_, 3, 4), ints(1)], opset=20)
+    for op in ("ArgMax", "ArgMin"):
+        for axis in (0, 1, -1):
+            for keepdims in (0, 1):
+                c.add(op, [c.whole(4, 5, 6, dtype=F32, low=0, high=3)], axis=axis, keepdims=keepdims)
+                c.add(op, [c.whole(4, 5, 6, dtype=F32, low=0, high=3)], axis=axis, keepdims=keepdims, select_last_index=1)
+        c.add(op, [c.whole(4, 5, dtype=np.int32)])
+        c.add(op, [c.real(4, 5)], opset=7)
+    for op in ("CumSum", "CumProd"):
+        for axis in (0, 1, -1):
+            for exclusive in (0, 1):
+                c.add(op, [c.real(3, 4, 5), Const(np.array(axis, np.int64))], exclusive=exclusive, reverse=int(c.chance()), opset=26 if op == "CumProd" else 17,
+                      reference=op == "CumProd")
+    c.add("CumSum", [c.whole(9, dtype=np.int32), Const(np.array([0], np.int32))], reverse=1, exclusive=1)
+
+
+def losses(c):
+    for weight in (False, True):
+        for reduction in ("none", "sum", "mean"):
+            for shape in ((5, 4), (2, 4, 3), (2, 4, 3, 2)):
+                for ignore in (False, True):
+                    target = c.whole(shape[0], *shape[2:], low=0, high=3)
+                    attributes = {"reduction": reduction}
+                    if ignore:
+                        target.flat[0] = attributes["ignore_index"] = c.pick(2, -1)
+                    inputs = [c.real(*shape), target] + ([c.real(4, low=0.1)] if weight else [])
+                    c.add("NegativeLogLikelihoodLoss", inputs, opset=13, **attributes)
+                    c.add("SoftmaxCrossEntropyLoss", inputs, opset=13, outputs=c.pick(1, 2), **attributes)
+
+
+def quantization(c):
+    u8, i8 = np.uint8, np.int8
+    for dtype in (u8, i8):
+        zero = np.array(c.pick(0, 3, 100), dtype)
+        c.add("QuantizeLinear", [c.real(4, 33, low=-40, high=40), np.array(0.25, F32), zero])
+        c.add("DequantizeLinear", [c.any(dtype, 4, 33), np.array(0.25, F32), zero])
+        c.add("DequantizeLinear", [c.any(dtype, 2, 3, 4), Const(c.real(3, low=0.1)), Const(c.any(dtype, 3))], axis=1)
+        c.add("QuantizeLinear", [c.real(2, 3, 4, low=-40, high=40), Const(c.real(3, low=0.1)), Const(c.any(dtype, 3))], axis=1)
+    c.add("QuantizeLinear", [np.array([0.5, 1.5, 2.5, -0.5, -1.5, 1e9, -1e9], F32), np.array(1, F32)])
+    c.add("QuantizeLinear", [c.real(20, low=-1e5, high=1e5), np.array(0.7, F32), np.array(5, np.int16)], opset=21)
+    c.add("QuantizeLinear", [c.real(20, low=-1e5, high=1e5), np.array(0.7, F32), np.array(5, np.uint16)], opset=21)
+    c.add("QuantizeLinear", [c.real(20), np.array(0.7, F32)], opset=21, output_dtype=TensorProto.INT8)
+    c.add("QuantizeLinear", [c.real(4, 6), c.real(2, 6, low=0.1), c.any(i8, 2, 6)], opset=21, axis=0, block_size=2)
+    c.add("DequantizeLinear", [c.whole(5, dtype=np.int32, low=-1000, high=1000), np.array(0.01, F32)])
+    c.add("DequantizeLinear", [c.any(i8, 4, 6), c.real(2, 6, low=0.1), c.any(i8, 2, 6)], opset=21, axis=0, block_size=2)
+    c.add("DequantizeLinear", [c.any(i8, 4, 6), np.array(0.25, F16)], opset=19)
+    c.add("DynamicQuantizeLinear", [c.real(4, 7)], outputs=3)
+    c.add("DynamicQuantizeLinear", [c.real(4, 7, low=1, high=5)], outputs=3)
+    c.add("DynamicQuantizeLinear", [c.real(4, 7, low=-5, high=-1)], outputs=3)
+    scale = lambda: np.array(0.02, F32)
+    x, w = c.whole(4, 9, dtype=u8, low=0, high=255), c.whole(9, 5, dtype=u8, low=0, high=255)
+    c.add("QLinearMatMul", [x, scale(), np.array(120, u8), w, scale(), np.array(130, u8), np.array(0.5, F32), np.array(100, u8)])
+    image, kernel = c.whole(1, 2, 6, 7, dtype=u8, low=0, high=255), c.whole(3, 2, 3, 3, dtype=u8, low=0, high=255)
+    c.add("QLinearConv", [image, scale(), np.array(120, u8), kernel, scale(), np.array(130, u8), np.array(0.4, F32), np.array(100, u8)], pads=[1, 1, 1, 1])
+    c.add("QLinearConv", [c.whole(1, 2, 6, 7, dtype=i8, low=-128, high=127), scale(), np.array(3, i8), c.whole(3, 2, 3, 3, dtype=i8, low=-128, high=127),
+                          c.real(3, low=0.01, high=0.03), np.zeros(3, i8), np.array(0.4, F32), np.array(-5, i8), c.whole(3, dtype=np.int32, low=-999, high=999)])
+
+
+def resizing(c):
+    absent = None
+    for mode in ("nearest", "linear", "cubic"):
+        for coordinates in ("half_pixel", "asymmetric", "align_corners", "pytorch_half_pixel", "half_pixel_symmetric"):
+            opset = 19 if coordinates == "half_pixel_symmetric" else 13
+            for sizes in ((1, 2, 8, 6), (1, 2, 3, 2), (1, 2, 7, 5)):
+                c.add("Resize", [c.real(1, 2, 4, 3), absent, absent, ints(*sizes)], mode=mode, coordinate_transformation_mode=coordinates, opset=opset)
+    for nearest in ("floor", "ceil", "round_prefer_floor", "round_prefer_ceil"):
+        c.add("Resize", [c.real(1, 2, 4, 3), absent, Const(np.array([1, 1, 2, 1.7], F32))], mode="nearest", nearest_mode=nearest, opset=13)
+        c.add("Resize", [c.real(1, 2, 4, 6), absent, Const(np.array([1, 1, 0.5, 0.6], F32))], mode="nearest", nearest_mode=nearest, coordinate_transformation_mode="asymmetric", opset=13)
+    c.add("Resize", [c.real(1, 2, 4, 3), absent, Const(np.array([1, 1, 2, 2], F32))], mode="linear", opset=11)
+    c.add("Resize", [c.real(1, 2, 4, 3), Const(np.array([1, 1, 2, 3], F32))], mode="nearest", opset=10)
+    c.add("Resize", [c.real(1, 2, 4, 3), absent, Const(np.array([2, 3], F32))], axes=[2, 3], mode="linear", opset=18)
+    c.add("Resize", [c.real(1, 2, 8, 9), absent, Const(np.array([1, 1, 0.4, 0.5], F32))], mode="linear", antialias=1, opset=18)
+    c.add("Resize", [c.real(1, 2, 8, 9), absent, Const(np.array([1, 1, 0.4, 0.5], F32))], mode="cubic", cubic_coeff_a=-0.5, exclude_outside=1, opset=13)
+    c.add("Resize", [c.real(1, 1, 4, 4), Const(np.array([0, 0, 0.4, 0.6, 1, 1, 0.6, 0.8], F32)), absent, ints(1, 1, 3, 3)], mode="linear",
+          coordinate_transformation_mode="tf_crop_and_resize", extrapolation_value=10.0, opset=13)
+    for policy in ("not_larger", "not_smaller"):
+        c.add("Resize", [c.real(1, 2, 4, 6), absent, absent, ints(7, 8)], axes=[2, 3], keep_aspect_ratio_policy=policy, opset=18, reference=True)
+    c.add("Upsample", [c.real(1, 2, 3, 4), Const(np.array([1, 1, 2, 3], F32))], opset=9)
+    c.add("Upsample", [c.real(1, 2, 3, 4)], opset=7, scales=[1.0, 1.0, 2.0, 2.0])
+
+
+def selection(c):
+    for axis in (0, 1, -1):
+        for largest in (0, 1):
+            c.add("TopK", [c.real(4, 5, 6), ints(3)], axis=axis, largest=largest, outputs=2)
+    c.add("TopK", [c.whole(4, 9, dtype=np.int64, low=0, high=4), ints(5)], outputs=2)
+    c.add("TopK", [c.real(4, 9), ints(9)], outputs=2, opset=10)
+    c.add("ReverseSequence", [c.real(4, 5, 3), np.array([1, 4, 2, 4, 3], np.int64)])
+    c.add("ReverseSequence", [c.real(4, 5), np.array([1, 5, 2, 3], np.int64)], batch_axis=0, time_axis=1)
+    for equation, shapes_ in (("ij,jk->ik", ((3, 4), (4, 5))), ("bij,bjk->bik", ((2, 3, 4), (2, 4, 5))), ("ij->ji", ((3, 4),)), ("ij->i", ((3, 4),)), ("ii->i", ((4, 4),)),
+                              ("i,i", ((4,), (4,))), ("...ij,...jk->...ik", ((2, 3, 4), (4, 5))), ("bhqd,bhkd->bhqk", ((1, 2, 3, 4), (1, 2, 5, 4))), ("ij,kl->ijkl", ((2, 3), (4, 2)))):
+        c.add("Einsum", [c.real(*s) for s in shapes_], equation=equation)
+
+
+FAMILIES = (elementwise, unary, activations, comparisons, casts, constants, shapes, movement, slices, gathers, matrices, convolutions, pools, normalizations,
+            reductions, losses, quantization, resizing, selection)
+
+
+# ---- models and their expected outputs ----
+
+def element_type(array):
+    return helper.np_dtype_to_tensor_dtype(array.dtype)
+
+
+def build_model(op, inputs, opset, n_outputs, domain, attributes, output_types):
+    names, graph_inputs, initializers = [], [], []
+    for k, x in enumerate(inputs):
+        name = "" if x is None else f"x{k}"
+        names.append(name)
+        if isinstance(x, Const):
+            initializers.append(numpy_helper.from_array(x.array, name))
+        elif x is not None:
+            graph_inputs.append(helper.make_tensor_value_info(name, element_type(x), x.shape))
+    outputs = [f"y{k}" for k in range(n_outputs)]
+    node = helper.make_node(op, names, outputs, name=op.lower(), domain=domain, **attributes)
+    types = output_types or [TensorProto.UNDEFINED] * n_outputs
+    infos = [helper.make_tensor_value_info(y, t, None) for y, t in zip(outputs, types)]
+    graph = helper.make_graph([node], op, graph_inputs, infos, initializers)
+    opsets = [helper.make_opsetid("", opset)] + ([helper.make_opsetid(domain, 1)] if domain else [])
+    return helper.make_model(graph, opset_imports=opsets, ir_version=8 if opset < 19 else 10)
+
+
+def run_onnxruntime(model, feeds):
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    options.log_severity_level = 4
+    session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    return session.run(None, feeds)
+
+
+def declared_types(model):
+    inferred = onnx.shape_inference.infer_shapes(model)
+    return [o.type.tensor_type.elem_type for o in inferred.graph.output]
+
+
+def expected(case):
+    op, inputs, opset, outputs, reference, domain, attributes = case
+    feeds = {f"x{k}": x for k, x in enumerate(inputs) if x is not None and not isinstance(x, Const)}
+    draft = build_model(op, inputs, opset, outputs, domain, attributes, None)
+    types = declared_types(draft)
+    model = build_model(op, inputs, opset, outputs, domain, attributes, types)
+    if not reference and opset <= NEWEST_OF_ORT:
+        try:
+            return model, feeds, run_onnxruntime(model, feeds), types
+        except Exception:
+            pass
+    return model, feeds, ReferenceEvaluator(model).run(None, feeds), types
+
+
+def write_tensor(path, array, name, elem):
+    array = np.asarray(array)
+    wanted = helper.tensor_dtype_to_np_dtype(elem) if elem else array.dtype
+    if array.dtype != wanted:
+        array = array.view(wanted) if array.dtype.itemsize == wanted.itemsize and array.dtype.kind in "uV" else array.astype(wanted)
+    with open(path, "wb") as f:
+        f.write(numpy_helper.from_array(array, name).SerializeToString())
+
+
+def write_case(folder, case):
+    model, feeds, results, types = expected(case)
+    data = os.path.join(folder, "test_data_set_0")
+    os.makedirs(data, exist_ok=True)
+    onnx.save(model, os.path.join(folder, "model.onnx"))
+    for k, (name, array) in enumerate(feeds.items()):
+        write_tensor(os.path.join(data, f"input_{k}.pb"), array, name, None)
+    for k, array in enumerate(results):
+        write_tensor(os.path.join(data, f"output_{k}.pb"), array, f"y{k}", types[k])
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("out")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--only", default="")
+    options = parser.parse_args()
+    only = set(filter(None, options.only.split(",")))
+    cases = Cases(options.seed)
+    for family in FAMILIES:
+        family(cases)
+    counts, failed = {}, 0
+    for case in cases.list:
+        op = case[0]
+        counts[op] = counts.get(op, 0) + 1
+        if only and op not in only:
+            continue
+        try:
+            write_case(os.path.join(options.out, op, f"{counts[op]:03d}"), case)
+        except Exception as problem:
+            failed += 1
+            print(f"no expected output for {op} {counts[op]} (opset {case[2]}, {case[6]}): {str(problem).splitlines()[0][:150]}", file=sys.stderr)
+    written = sum(n for op, n in counts.items() if not only or op in only) - failed
+    print(f"{written} cases of {len(counts)} operators written to {options.out}, {failed} without expected outputs")
+    return 0 if failed == 0 else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
