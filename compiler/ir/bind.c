@@ -8,8 +8,8 @@ static status check_bindings(const graph *g, const map *bindings) {
         const int64_t *x = bindings->entries[i].value;
         if (x != NULL && (*x < 0 || *x > DIM_SYMBOL_MAX))
             s = diag_error(g->diags, STATUS_INVALID, "bad-dimension", graph_place(g),
-                           "dimension '%s' cannot be %lld: expected 0 to %lld", bindings->entries[i].name, (long long)*x,
-                           (long long)DIM_SYMBOL_MAX);
+                           "dimension '%s' cannot be %lld: expected 0 to %lld", bindings->entries[i].name,
+                           (long long)*x, (long long)DIM_SYMBOL_MAX);
     }
     return s;
 }

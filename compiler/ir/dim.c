@@ -275,8 +275,8 @@ static int64_t common_divisor(int64_t x, int64_t y) {
     return x < 0 ? -x : x;
 }
 
-/* floor(x / y) for y > 0: floor((y*Q + R) / y) = Q + floor(R / y) with the coefficients of R in [0, y), and then what R's
- * coefficients and y have in common cancels. */
+/* floor(x / y) for y > 0: floor((y*Q + R) / y) = Q + floor(R / y) with the coefficients of R in [0, y), and then what
+ * R's coefficients and y have in common cancels. */
 static dim divide_by_number(arena *a, dim x, int64_t y) {
     sum whole = {.memory = a}, rest = {.memory = a};
     int64_t common = y;
@@ -414,7 +414,8 @@ static int64_t clamp(__int128 x) {
 }
 
 static range range_product(range x, range y) {
-    __int128 p[4] = {(__int128)x.low * y.low, (__int128)x.low * y.high, (__int128)x.high * y.low, (__int128)x.high * y.high};
+    __int128 p[4] = {(__int128)x.low * y.low, (__int128)x.low * y.high, (__int128)x.high * y.low,
+                     (__int128)x.high * y.high};
     __int128 low = p[0], high = p[0];
     for (int i = 1; i < 4; i++) {
         low = p[i] < low ? p[i] : low;
@@ -437,8 +438,8 @@ static int64_t larger(int64_t x, int64_t y) {
     return x > y ? x : y;
 }
 
-/* Of floor(x / y): a divisor that may be zero or negative says nothing; otherwise a quotient is no farther from zero than x
- * (or is -1). */
+/* Of floor(x / y): a divisor that may be zero or negative says nothing; otherwise a quotient is no farther from zero
+ * than x (or is -1). */
 static range range_quotient(range x, range y) {
     if (y.low <= 0)
         return (range){-RANGE_LIMIT, RANGE_LIMIT};

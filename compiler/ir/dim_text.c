@@ -136,10 +136,10 @@ static status parse_signed(arena *a, scan *s, int depth, dim *out) {
 static status parse_product(arena *a, scan *s, int depth, dim *out) {
     TRY(parse_signed(a, s, depth, out));
     for (;;) {
-        dim (*make)(arena *, dim, dim) = scan_take(s, "*")                            ? dim_mul
+        dim (*make)(arena *, dim, dim) = scan_take(s, "*")                         ? dim_mul
                                          : scan_take(s, "//") || scan_take(s, "/") ? dim_floor_div
-                                         : scan_take(s, "%")                          ? dim_rem
-                                                                                      : NULL;
+                                         : scan_take(s, "%")                       ? dim_rem
+                                                                                   : NULL;
         if (make == NULL)
             return STATUS_OK;
         dim y;

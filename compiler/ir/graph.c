@@ -91,7 +91,8 @@ value *value_new(graph *g, const char *name, node *def, int def_index) {
     const char *own = name == NULL ? fresh_name(g) : unique_name(g, name);
     if (v == NULL || own == NULL || map_set(&g->by_name, own, v) != STATUS_OK)
         return NULL;
-    *v = (value){.name = own, .type.rank = -1, .def = def, .def_index = def_index, .prev = g->last_value, .id = g->next_id++};
+    *v = (value){
+        .name = own, .type.rank = -1, .def = def, .def_index = def_index, .prev = g->last_value, .id = g->next_id++};
     *(g->last_value != NULL ? &g->last_value->next : &g->values) = v;
     g->last_value = v;
     return v;

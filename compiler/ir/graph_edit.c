@@ -67,9 +67,9 @@ static status complete_node(node *n, const attr *attrs, int n_attrs) {
     return op_infer(n);
 }
 
-/* A node of the newest version in domain "", with inferred output types; NULL after a diagnostic or when out of memory. */
-node *graph_build(graph *g, node *before, const char *op, value *const *inputs, int n_inputs, const attr *attrs, int n_attrs,
-                  int n_outputs) {
+/* A node of the newest version in domain "", with inferred output types; NULL after a diagnostic or for want of memory. */
+node *graph_build(graph *g, node *before, const char *op, value *const *inputs, int n_inputs, const attr *attrs,
+                  int n_attrs, int n_outputs) {
     const op_row *row = op_find(g->ops, "", op);
     int version = row == NULL ? 0 : op_newest(row);
     node *n = graph_add_node(g, before, "", op, version, NULL, inputs, n_inputs, NULL, n_outputs);
@@ -138,8 +138,8 @@ status graph_erase_node(graph *g, node *n) {
         const value *v = n->outputs[i];
         if (v == NULL || v->n_uses == 0)
             continue;
-        const char *what = arena_printf(g->memory, "node '%s' (%s) cannot be erased: its output '%s'", node_label(n), n->op,
-                                        v->name);
+        const char *what =
+            arena_printf(g->memory, "node '%s' (%s) cannot be erased: its output '%s'", node_label(n), n->op, v->name);
         TRY_ALLOC(what);
         return value_refuse(g, v, node_place(n), what, "replace_all_uses_with first moves them");
     }
@@ -214,7 +214,7 @@ static status copy_floats(graph *g, const attr *a, attr *out) {
 /* A copy of `a` in g's arena; tensors are held, or copied where they live in an arena and `deep` is set. */
 status attr_copy(graph *g, const attr *a, bool deep, attr *out) {
     static status (*const copy[])(graph *, const attr *, attr *) = {
-        [ATTR_STRING] = copy_bytes,   [ATTR_INTS] = copy_ints,   [ATTR_FLOATS] = copy_floats,
+        [ATTR_STRING] = copy_bytes,    [ATTR_INTS] = copy_ints,   [ATTR_FLOATS] = copy_floats,
         [ATTR_STRINGS] = copy_strings, [ATTR_GRAPH] = copy_graph,
     };
     attr made = {.kind = a->kind, .i = a->i, .f = a->f, .s_bytes = a->s_bytes, .n = a->n};

@@ -81,7 +81,7 @@ typedef struct sorter {
     node **stack;
     int *next_input; /* by stack slot */
     int depth;
-    uint8_t *marks;  /* by node->order, which counts from 0 meanwhile */
+    uint8_t *marks; /* by node->order, which counts from 0 meanwhile */
     node **sorted;
     int n_sorted;
 } sorter;

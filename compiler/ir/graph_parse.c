@@ -471,7 +471,8 @@ static status parse_body(parser *p) {
 
 /* A graph behind the word `graph`, in the graph of `outer`. */
 static status parse_graph(const parser *outer, graph **out) {
-    parser p = {.s = outer->s, .from = outer->from, .resolve = outer->resolve, .ctx = outer->ctx, .depth = outer->depth + 1};
+    parser p = {
+        .s = outer->s, .from = outer->from, .resolve = outer->resolve, .ctx = outer->ctx, .depth = outer->depth + 1};
     const char *name;
     if (p.depth > GRAPH_DEPTH_MAX)
         return syntax(outer, "graphs nested too deeply");

@@ -17,7 +17,8 @@ static void print_quoted(const char *text, strbuf *out) {
 
 /* May character c stand in a name without quotes? */
 bool text_is_name_part(char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || (c != '\0' && strchr("_./-", c) != NULL);
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           (c != '\0' && strchr("_./-", c) != NULL);
 }
 
 static void print_name(const char *name, strbuf *out) {

@@ -9,8 +9,8 @@ static status broken(const graph *g, const char *what, const char *name) {
 }
 
 static status broken_node(const node *n, const char *what) {
-    return diag_error(n->graph->diags, STATUS_INVALID, "broken-graph", node_place(n), "node '%s' (%s): %s", node_label(n),
-                      n->op, what);
+    return diag_error(n->graph->diags, STATUS_INVALID, "broken-graph", node_place(n), "node '%s' (%s): %s",
+                      node_label(n), n->op, what);
 }
 
 /* ---- values and uses ---- */
@@ -117,8 +117,8 @@ static status verify_inputs(const node *n) {
             return broken_node(n, "an input that is not in the graph");
         if (u->v->def != NULL && !node_is_before(u->v->def, n))
             return diag_error(n->graph->diags, STATUS_INVALID, "use-before-definition", node_place(n),
-                              "node '%s' (%s) uses '%s' before its definition by '%s' (%s)", node_label(n), n->op, u->v->name,
-                              node_label(u->v->def), u->v->def->op);
+                              "node '%s' (%s) uses '%s' before its definition by '%s' (%s)", node_label(n), n->op,
+                              u->v->name, node_label(u->v->def), u->v->def->op);
     }
     return STATUS_OK;
 }
@@ -203,8 +203,8 @@ static status verify_subgraphs(const graph *g) {
     return STATUS_OK;
 }
 
-/* Checks the whole graph: the first broken invariant, or else all contradictions between nodes, rows and types. Nodes that
- * nobody knows are not checked against a row. */
+/* Checks the whole graph: the first broken invariant, or else all contradictions between nodes, rows and types. Nodes
+ * that nobody knows are not checked against a row. */
 status graph_verify(graph *g) {
     TRY(verify_values(g));
     TRY(verify_ends(g));

@@ -39,8 +39,8 @@ int op_newest(const op_row *row) {
 
 /* ---- diagnostics at a node ---- */
 
-__attribute__((format(printf, 4, 0))) static status report(const node *n, status code, const char *id, const char *format,
-                                                           va_list args) {
+__attribute__((format(printf, 4, 0))) static status report(const node *n, status code, const char *id,
+                                                           const char *format, va_list args) {
     strbuf text = strbuf_in(n->graph->memory);
     strbuf_vprintf(&text, format, args);
     const char *message;
@@ -154,9 +154,15 @@ static status check_arity(const node *n) {
 
 static const char *kind_name(attr_kind kind) {
     static const char *const names[] = {
-        [ATTR_NONE] = "nothing",       [ATTR_INT] = "an integer",          [ATTR_FLOAT] = "a float",
-        [ATTR_STRING] = "a string",    [ATTR_INTS] = "a list of integers", [ATTR_FLOATS] = "a list of floats",
-        [ATTR_STRINGS] = "a list of strings", [ATTR_TENSOR] = "a tensor",  [ATTR_GRAPH] = "a graph",
+        [ATTR_NONE] = "nothing",
+        [ATTR_INT] = "an integer",
+        [ATTR_FLOAT] = "a float",
+        [ATTR_STRING] = "a string",
+        [ATTR_INTS] = "a list of integers",
+        [ATTR_FLOATS] = "a list of floats",
+        [ATTR_STRINGS] = "a list of strings",
+        [ATTR_TENSOR] = "a tensor",
+        [ATTR_GRAPH] = "a graph",
     };
     return names[kind];
 }
@@ -193,7 +199,8 @@ static status check_attributes(const node *n) {
     }
     for (const op_attr *a = n->row->attrs; a != NULL && a->name != NULL; a++)
         if (a->required && missing == STATUS_OK && node_attr(n, a->name) == NULL)
-            missing = op_invalid(n, "missing-attribute", "%s needs the attribute '%s', %s", n->op, a->name, kind_name(a->kind));
+            missing = op_invalid(n, "missing-attribute", "%s needs the attribute '%s', %s", n->op, a->name,
+                                 kind_name(a->kind));
     return op_worse(unknown, op_worse(wrong, missing));
 }
 
@@ -234,8 +241,8 @@ static status check_types(const node *n) {
         if (t != DT_NONE && (p->types & TYPE_BIT(t)) == 0)
             return wrong_type(n, "input", p, t);
         if (t != DT_NONE && p->var != 0 && var->type != DT_NONE && var->type != t)
-            return op_invalid(n, "wrong-type", "input '%s' has type %s, but '%s' has %s: they must be the same", p->name,
-                              dtype_name(t), var->param, dtype_name(var->type));
+            return op_invalid(n, "wrong-type", "input '%s' has type %s, but '%s' has %s: they must be the same",
+                              p->name, dtype_name(t), var->param, dtype_name(var->type));
         if (t != DT_NONE && var->type == DT_NONE)
             *var = (var_type){t, p->name};
         p += (p->flags & PARAM_VARIADIC) == 0;
@@ -246,7 +253,8 @@ static status check_types(const node *n) {
 static status unsupported_operator(const node *n) {
     const op_table *t = n->graph->ops;
     const char *domain = n->domain[0] == '\0' ? "ai.onnx" : n->domain;
-    status s = op_unsupported(n, "unsupported-operator", "operator '%s' of domain '%s' is not supported", n->op, domain);
+    status s =
+        op_unsupported(n, "unsupported-operator", "operator '%s' of domain '%s' is not supported", n->op, domain);
     arena *a = n->graph->memory;
     arena_mark mark = arena_get_mark(a);
     const char **names = ARENA_NEW_N(a, const char *, t == NULL ? 0 : t->n);

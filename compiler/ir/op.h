@@ -91,7 +91,8 @@ int op_newest(const op_row *row);
 /* Arity, attributes (names, kinds, required), element types by the row; the first of each kind is a diagnostic at the node:
  * [wrong-arity], [unknown-attribute], [wrong-attribute], [missing-attribute], [wrong-type]. */
 status op_check(node *n);
-/* op_check, then infer; checks that declared and inferred types agree, and sets the outputs' types. [shape-mismatch] and the like. */
+/* op_check, then infer; checks that declared and inferred types agree, and sets the outputs' types. [shape-mismatch] and the like.
+ * A type that an output has counts as declared: who changes what a node computes gives its outputs unknown types first. */
 status op_infer(node *n);
 /* All nodes in order. Reports every independent error; nodes after an unknown one get unknown types without a diagnostic. */
 status graph_infer(graph *g);

@@ -20,8 +20,8 @@ static status check_elem(const node *n, int index, dtype elem) {
     const value *v = n->outputs[index];
     const op_param *p = output_param(n, index);
     if (v->type.elem != DT_NONE && v->type.elem != elem)
-        return op_invalid(n, "type-mismatch", "output '%s' is declared %s, but is %s", v->name, dtype_name(v->type.elem),
-                          dtype_name(elem));
+        return op_invalid(n, "type-mismatch", "output '%s' is declared %s, but is %s", v->name,
+                          dtype_name(v->type.elem), dtype_name(elem));
     if (p != NULL && (p->types & TYPE_BIT(elem)) == 0)
         return op_unsupported(n, "unsupported-type", "output '%s' would be %s, which %s does not support", v->name,
                               dtype_name(elem), n->op);
@@ -62,7 +62,8 @@ static status check_dims(const node *n, const value *v, const tensor_type *t) {
         if (dim_status(t->dims[i]) == STATUS_RESOURCE)
             return STATUS_RESOURCE;
         if (dim_status(t->dims[i]) != STATUS_OK)
-            return op_invalid(n, "shape-mismatch", "dimension %d of output '%s' cannot be computed: too large", i, v->name);
+            return op_invalid(n, "shape-mismatch", "dimension %d of output '%s' cannot be computed: too large", i,
+                              v->name);
         if (!dim_is_known(t->dims[i]))
             continue;
         if (t->dims[i].n < 0)
@@ -85,7 +86,8 @@ status op_set_output(node *n, int index, dtype elem, int rank, const dim *dims) 
         return op_unknown_output(n, index, elem);
     TRY(check_elem(n, index, elem));
     if (rank > TENSOR_MAX_RANK)
-        return op_unsupported(n, "unsupported-rank", "output '%s' would have rank %d, above %d", v->name, rank, TENSOR_MAX_RANK);
+        return op_unsupported(n, "unsupported-rank", "output '%s' would have rank %d, above %d", v->name, rank,
+                              TENSOR_MAX_RANK);
     dim merged[TENSOR_MAX_RANK];
     for (int i = 0; i < rank; i++)
         merged[i] = dims[i];
@@ -159,7 +161,8 @@ static bool broadcast(dim x, dim y, dim *out) {
 status op_broadcast_dim(node *n, dim x, dim y, dim *out) {
     if (broadcast(x, y, out))
         return STATUS_OK;
-    return op_invalid(n, "shape-mismatch", "dimensions %lld and %lld cannot be broadcast", (long long)x.n, (long long)y.n);
+    return op_invalid(n, "shape-mismatch", "dimensions %lld and %lld cannot be broadcast", (long long)x.n,
+                      (long long)y.n);
 }
 
 static status broadcast_conflict(const node *n, const value *x, const value *y) {
@@ -185,7 +188,8 @@ static const value *conflicting(const node *n, int first, int index, int from_en
     return n->inputs[first].v;
 }
 
-/* numpy broadcasting of n_inputs inputs from first_input on, absent ones left out; rank -1 where one's rank is not known. */
+/* numpy broadcasting of n_inputs inputs from first_input on, absent ones left out; rank -1 where one's rank is not
+ * known. */
 status op_broadcast(node *n, int first_input, int n_inputs, int *out_rank, dim out_dims[TENSOR_MAX_RANK]) {
     int rank = 0, end = first_input + n_inputs < n->n_inputs ? first_input + n_inputs : n->n_inputs;
     *out_rank = -1;
@@ -258,7 +262,8 @@ static status check_ranks(const node *n) {
     return STATUS_OK;
 }
 
-/* Checks the node and sets its outputs' types. Behind an input whose type is not known nothing can be told: no error. */
+/* Checks the node and sets its outputs' types. Behind an input whose type is not known nothing can be told: no error.
+ */
 status op_infer(node *n) {
     TRY(op_check(n));
     TRY(check_ranks(n));

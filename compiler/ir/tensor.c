@@ -63,8 +63,8 @@ static bool count_elements(int rank, const int64_t *dims, int64_t *out) {
     return empty || (!overflow && *out <= INT64_MAX / 64);
 }
 
-/* A tensor in arena `a`; data NULL: zeroed and writable until shared, else borrowed. NULL when out of memory, and where the
- * dimensions are negative or their product overflows. */
+/* A tensor in arena `a`; data NULL: zeroed and writable until shared, else borrowed. NULL when out of memory, and where
+ * the dimensions are negative or their product overflows. */
 tensor *tensor_new(arena *a, dtype elem, int rank, const int64_t *dims, const void *data) {
     int64_t count;
     if (!count_elements(rank, dims, &count))

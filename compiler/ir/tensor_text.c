@@ -132,8 +132,8 @@ static bool scan_sha(scan *s, char sha[65], uint64_t *out_bytes) {
     return scan_take(s, "bytes") && scan_natural(s, out_bytes);
 }
 
-static status scan_hashed(scan *s, arena *a, dtype elem, int rank, const int64_t *dims, size_t bytes, graph_resolver resolve,
-                          void *ctx, tensor **out, const char **out_why) {
+static status scan_hashed(scan *s, arena *a, dtype elem, int rank, const int64_t *dims, size_t bytes,
+                          graph_resolver resolve, void *ctx, tensor **out, const char **out_why) {
     char sha[65];
     uint64_t said;
     *out_why = "expected 64 hexadecimal digits and the number of bytes";
@@ -159,8 +159,8 @@ status tensor_scan_data(scan *s, arena *a, const tensor_type *type, graph_resolv
     if (type->elem == DT_NONE || count < 0 || count > (INT64_C(1) << 48) || !type_shape(type, dims))
         return STATUS_INVALID;
     if (scan_take(s, "sha256:"))
-        return scan_hashed(s, a, type->elem, type->rank, dims, dtype_bytes(type->elem, (size_t)count), resolve, ctx, out,
-                           out_why);
+        return scan_hashed(s, a, type->elem, type->rank, dims, dtype_bytes(type->elem, (size_t)count), resolve, ctx,
+                           out, out_why);
     *out_why = "expected '[' or 'sha256:'";
     if (!scan_take(s, "["))
         return STATUS_INVALID;

@@ -1,4 +1,5 @@
-/* What the tests of the tensor graph share: a handful of operators, a graph to start from, its text and its diagnostics. */
+/* What the tests of the tensor graph share: a handful of operators, a graph to start from, its text and its
+ * diagnostics. */
 #ifndef TENON_IR_SUPPORT_H
 #define TENON_IR_SUPPORT_H
 
@@ -45,8 +46,10 @@ static inline status infer_reshape(node *n) {
 static const op_param ir_one[] = {{"X", TYPES_FLOAT, 'T', 0}, {0}};
 static const op_param ir_two[] = {{"A", TYPES_NUMBER, 'T', 0}, {"B", TYPES_NUMBER, 'T', 0}, {0}};
 static const op_param ir_many[] = {{"inputs", TYPES_ANY, 'T', PARAM_VARIADIC}, {0}};
-static const op_param ir_scaled[] = {
-    {"X", TYPES_FLOAT, 'T', 0}, {"low", TYPES_FLOAT, 'T', PARAM_OPTIONAL}, {"high", TYPES_FLOAT, 'T', PARAM_OPTIONAL}, {0}};
+static const op_param ir_scaled[] = {{"X", TYPES_FLOAT, 'T', 0},
+                                     {"low", TYPES_FLOAT, 'T', PARAM_OPTIONAL},
+                                     {"high", TYPES_FLOAT, 'T', PARAM_OPTIONAL},
+                                     {0}};
 static const op_param ir_reshaped[] = {{"data", TYPES_ANY, 'T', 0}, {"shape", TYPE_BIT(DT_I64), 0, PARAM_KNOWN}, {0}};
 static const op_param ir_out[] = {{"Y", TYPES_ANY, 'T', 0}, {0}};
 static const op_param ir_outs[] = {{"Y", TYPES_ANY, 'T', PARAM_VARIADIC}, {0}};
@@ -59,15 +62,36 @@ static const int ir_versions[] = {1, 7, 13, 0};
 static const op_row ir_rows[] = {
     {.name = "Add", .domain = "", .versions = ir_versions, .kind = OP_SCALAR, .inputs = ir_two, .outputs = ir_out},
     {.name = "Bound", .domain = "", .versions = ir_versions, .kind = OP_SCALAR, .inputs = ir_scaled, .outputs = ir_out},
-    {.name = "Copy", .domain = "", .versions = ir_versions, .kind = OP_LOWER, .inputs = ir_many, .outputs = ir_outs,
+    {.name = "Copy",
+     .domain = "",
+     .versions = ir_versions,
+     .kind = OP_LOWER,
+     .inputs = ir_many,
+     .outputs = ir_outs,
      .infer = infer_as_input},
-    {.name = "Join", .domain = "", .versions = ir_versions, .kind = OP_LOWER, .inputs = ir_many, .outputs = ir_out,
-     .attrs = ir_axis, .infer = infer_join},
+    {.name = "Join",
+     .domain = "",
+     .versions = ir_versions,
+     .kind = OP_LOWER,
+     .inputs = ir_many,
+     .outputs = ir_out,
+     .attrs = ir_axis,
+     .infer = infer_join},
     {.name = "Less", .domain = "", .versions = ir_versions, .kind = OP_SCALAR, .inputs = ir_two, .outputs = ir_truth},
     {.name = "Mul", .domain = "", .versions = ir_versions, .kind = OP_SCALAR, .inputs = ir_two, .outputs = ir_out},
-    {.name = "Relu", .domain = "", .versions = ir_versions, .kind = OP_SCALAR, .inputs = ir_one, .outputs = ir_out,
+    {.name = "Relu",
+     .domain = "",
+     .versions = ir_versions,
+     .kind = OP_SCALAR,
+     .inputs = ir_one,
+     .outputs = ir_out,
      .attrs = ir_alpha},
-    {.name = "Reshape", .domain = "", .versions = ir_versions, .kind = OP_LOWER, .inputs = ir_reshaped, .outputs = ir_out,
+    {.name = "Reshape",
+     .domain = "",
+     .versions = ir_versions,
+     .kind = OP_LOWER,
+     .inputs = ir_reshaped,
+     .outputs = ir_out,
      .infer = infer_reshape},
     {.name = "Odd", .domain = "other", .versions = ir_versions, .kind = OP_SCALAR, .inputs = ir_one, .outputs = ir_out},
 };

@@ -70,9 +70,28 @@ static void dim_prints_canonically(void **state) {
 
 static void dim_parse_refuses(void **state) {
     (void)state;
-    static const char *const cases[] = {"",      " ",    "1 2",   "seq seq", "+",        "seq+",       "(seq",     "seq)", "min(seq)", "min(1,",
-                                        "1..2",  "a,b",  "?",     "\"a",     "\"\\q\"",  "9223372036854775808", "1/0",  "seq/0", "seq%0",
-                                        "9223372036854775807+1", "seq*9223372036854775807*2", "\"a\\x00\""};
+    static const char *const cases[] = {"",
+                                        " ",
+                                        "1 2",
+                                        "seq seq",
+                                        "+",
+                                        "seq+",
+                                        "(seq",
+                                        "seq)",
+                                        "min(seq)",
+                                        "min(1,",
+                                        "1..2",
+                                        "a,b",
+                                        "?",
+                                        "\"a",
+                                        "\"\\q\"",
+                                        "9223372036854775808",
+                                        "1/0",
+                                        "seq/0",
+                                        "seq%0",
+                                        "9223372036854775807+1",
+                                        "seq*9223372036854775807*2",
+                                        "\"a\\x00\""};
     arena *a = arena_new(&allocator_system);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         dim d;
@@ -127,7 +146,8 @@ static bool evaluate(int op, int64_t x, int64_t y, int64_t *out) {
 }
 
 static sample random_sample(arena *a, uint64_t *seed, const int64_t worlds[N_WORLDS][N_SYMBOLS], int depth) {
-    static dim (*const make[])(arena *, dim, dim) = {dim_add, dim_sub, dim_mul, dim_min, dim_max, dim_floor_div, dim_rem};
+    static dim (*const make[])(arena *, dim, dim) = {dim_add, dim_sub,       dim_mul, dim_min,
+                                                     dim_max, dim_floor_div, dim_rem};
     sample s = {.ok = true};
     int choice = depth == 0 ? random_below(seed, 2) : 2 + random_below(seed, 7);
     if (choice == 0) {
@@ -140,7 +160,8 @@ static sample random_sample(arena *a, uint64_t *seed, const int64_t worlds[N_WOR
         for (int w = 0; w < N_WORLDS; w++)
             s.values[w] = s.d.n;
     } else {
-        sample x = random_sample(a, seed, worlds, depth - 1), y = random_sample(a, seed, worlds, random_below(seed, depth));
+        sample x = random_sample(a, seed, worlds, depth - 1),
+               y = random_sample(a, seed, worlds, random_below(seed, depth));
         s.d = make[choice - 2](a, x.d, y.d);
         s.ok = x.ok && y.ok;
         for (int w = 0; w < N_WORLDS && s.ok; w++)
@@ -304,14 +325,10 @@ static void dim_survives_want_of_memory(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(dim_prints_canonically),
-        cmocka_unit_test(dim_parse_refuses),
-        cmocka_unit_test(dim_agrees_with_integers),
-        cmocka_unit_test(dim_keeps_the_laws_of_rings),
-        cmocka_unit_test(dim_without_value),
-        cmocka_unit_test(dim_growth_is_bounded),
-        cmocka_unit_test(dim_lists_symbols),
-        cmocka_unit_test(dim_binds_in_part),
+        cmocka_unit_test(dim_prints_canonically),      cmocka_unit_test(dim_parse_refuses),
+        cmocka_unit_test(dim_agrees_with_integers),    cmocka_unit_test(dim_keeps_the_laws_of_rings),
+        cmocka_unit_test(dim_without_value),           cmocka_unit_test(dim_growth_is_bounded),
+        cmocka_unit_test(dim_lists_symbols),           cmocka_unit_test(dim_binds_in_part),
         cmocka_unit_test(dim_survives_want_of_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,6 @@
 /* rooms: ir base */
-/* The tensor graph: edits, what they refuse and how they say so, order, copies, and 10,000 random edits under the verifier. */
+/* The tensor graph: edits, what they refuse and how they say so, order, copies, and 10,000 random edits under the
+ * verifier. */
 #include "ir_support.h"
 
 static const char DIAMOND[] = "graph \"main\"(%x: f32[batch,4]) {\n"
@@ -16,10 +17,11 @@ static void graph_erase_names_the_users(void **state) {
     bench b = bench_parse(DIAMOND);
     node *relu = find_node(b.g, "relu");
     assert_int_equal(graph_erase_node(b.g, relu), STATUS_INVALID);
-    assert_string_equal(bench_messages(&b),
-                        "test.onnx: main/node 0 'relu' (Relu-13): error[value-has-users]: node 'relu' (Relu) cannot be erased: "
-                        "its output 'y' is still used by 2 nodes: 'a' (Add) input 0, 'b' (Mul) input 1; "
-                        "replace_all_uses_with first moves them\n");
+    assert_string_equal(
+        bench_messages(&b),
+        "test.onnx: main/node 0 'relu' (Relu-13): error[value-has-users]: node 'relu' (Relu) cannot be erased: "
+        "its output 'y' is still used by 2 nodes: 'a' (Add) input 0, 'b' (Mul) input 1; "
+        "replace_all_uses_with first moves them\n");
     assert_false(relu->erased);
     diag_clear(b.messages);
     assert_int_equal(graph_erase_node(b.g, find_node(b.g, "b")), STATUS_INVALID);
@@ -65,8 +67,9 @@ static void graph_replacement_must_be_defined_before_its_users(void **state) {
     bench b = bench_parse(DIAMOND);
     value *y = graph_find_value(b.g, "y"), *a = graph_find_value(b.g, "a");
     assert_int_equal(graph_replace_all_uses(b.g, y, a), STATUS_INVALID);
-    assert_string_equal(bench_messages(&b), "test.onnx: main/node 1 'a' (Add-13): error[use-before-definition]: 'a' cannot replace "
-                                            "'y' in node 'a' (Add) input: it is defined later, by 'a' (Add)\n");
+    assert_string_equal(bench_messages(&b),
+                        "test.onnx: main/node 1 'a' (Add-13): error[use-before-definition]: 'a' cannot replace "
+                        "'y' in node 'a' (Add) input: it is defined later, by 'a' (Add)\n");
     assert_int_equal(y->n_uses, 2);
     assert_graph_is_whole(&b);
     bench_free(&b);
@@ -79,13 +82,14 @@ static void graph_moves_keep_the_order(void **state) {
     assert_int_equal(graph_move_before(b.g, a, relu), STATUS_INVALID);
     assert_int_equal(graph_move_before(b.g, a, NULL), STATUS_INVALID);
     assert_int_equal(graph_move_before(b.g, relu, last), STATUS_INVALID);
-    assert_string_equal(bench_messages(&b),
-                        "test.onnx: main/node 1 'a' (Add-13): error[use-before-definition]: node 'a' (Add) cannot be moved: it would "
-                        "come before its input's definition 'relu' (Relu)\n"
-                        "test.onnx: main/node 1 'a' (Add-13): error[use-before-definition]: node 'a' (Add) cannot be moved: it would "
-                        "come after its user 'b' (Mul)\n"
-                        "test.onnx: main/node 0 'relu' (Relu-13): error[use-before-definition]: node 'relu' (Relu) cannot be moved: "
-                        "it would come after its user 'a' (Add)\n");
+    assert_string_equal(
+        bench_messages(&b),
+        "test.onnx: main/node 1 'a' (Add-13): error[use-before-definition]: node 'a' (Add) cannot be moved: it would "
+        "come before its input's definition 'relu' (Relu)\n"
+        "test.onnx: main/node 1 'a' (Add-13): error[use-before-definition]: node 'a' (Add) cannot be moved: it would "
+        "come after its user 'b' (Mul)\n"
+        "test.onnx: main/node 0 'relu' (Relu-13): error[use-before-definition]: node 'relu' (Relu) cannot be moved: "
+        "it would come after its user 'a' (Add)\n");
     value *x = graph_find_value(b.g, "x");
     node *n = graph_build(b.g, NULL, "Relu", &x, 1, NULL, 0, 1);
     assert_int_equal(node_index(n), 3);
@@ -125,8 +129,9 @@ static void graph_sorts_stably(void **state) {
     assert_int_equal(node_set_input(n[1], 0, n[3]->outputs[0]), STATUS_OK);
     assert_int_equal(node_set_input(n[0], 1, n[4]->outputs[0]), STATUS_OK);
     assert_int_equal(graph_verify(b.g), STATUS_INVALID);
-    assert_string_equal(bench_messages(&b), "test.onnx: main/'n0' (Add-13): error[use-before-definition]: node 'n0' (Add) uses 'n4' "
-                                            "before its definition by 'n4' (Add)\n");
+    assert_string_equal(bench_messages(&b),
+                        "test.onnx: main/'n0' (Add-13): error[use-before-definition]: node 'n0' (Add) uses 'n4' "
+                        "before its definition by 'n4' (Add)\n");
     assert_int_equal(graph_sort(b.g), STATUS_OK);
     static const int expected[] = {4, 0, 3, 1, 2};
     for (int i = 0; i < 5; i++)
@@ -142,8 +147,9 @@ static void graph_sort_names_the_cycle(void **state) {
     node *relu = find_node(b.g, "relu");
     assert_int_equal(node_set_input(relu, 0, graph_find_value(b.g, "b")), STATUS_OK);
     assert_int_equal(graph_sort(b.g), STATUS_INVALID);
-    assert_string_equal(bench_messages(&b), "test.onnx: main/node 0 'relu' (Relu-13): error[cycle]: the graph has a cycle: 'a' (Add) -> "
-                                            "'b' (Mul) -> 'relu' (Relu) -> 'a' (Add)\n");
+    assert_string_equal(bench_messages(&b),
+                        "test.onnx: main/node 0 'relu' (Relu-13): error[cycle]: the graph has a cycle: 'a' (Add) -> "
+                        "'b' (Mul) -> 'relu' (Relu) -> 'a' (Add)\n");
     diag_clear(b.messages);
     assert_int_equal(node_set_input(relu, 0, graph_find_value(b.g, "y")), STATUS_OK);
     assert_int_equal(graph_sort(b.g), STATUS_INVALID);
@@ -196,8 +202,9 @@ static void graph_input_with_users_stays(void **state) {
     bench b = bench_parse(DIAMOND);
     value *x = graph_find_value(b.g, "x");
     assert_int_equal(graph_remove_input(b.g, x), STATUS_INVALID);
-    assert_string_equal(bench_messages(&b), "test.onnx: main: error[value-has-users]: input 'x' cannot be removed: it is still used by 1 "
-                                            "node: 'relu' (Relu) input 0; replace_all_uses_with first moves them\n");
+    assert_string_equal(bench_messages(&b),
+                        "test.onnx: main: error[value-has-users]: input 'x' cannot be removed: it is still used by 1 "
+                        "node: 'relu' (Relu) input 0; replace_all_uses_with first moves them\n");
     assert_int_equal(b.g->inputs.n, 1);
     bench_free(&b);
 }
@@ -258,7 +265,8 @@ static void node_inputs_grow(void **state) {
     assert_int_equal(seen, 2);
     assert_int_equal(y->n_uses, 4);
     assert_int_equal(graph_verify(b.g), STATUS_INVALID);
-    assert_string_equal(bench_messages(&b), "test.onnx: main/'bound' (Bound-13): error[wrong-arity]: 6 inputs, expected 1 to 3\n");
+    assert_string_equal(bench_messages(&b),
+                        "test.onnx: main/'bound' (Bound-13): error[wrong-arity]: 6 inputs, expected 1 to 3\n");
     bench_free(&b);
 }
 
@@ -298,7 +306,14 @@ static void graph_copies_share_held_constants(void **state) {
     int released = 0;
     float data[4] = {1, 2, 3, 4};
     int64_t dims[1] = {4};
-    tensor t = {.elem = DT_F32, .rank = 1, .dims = dims, .data = data, .bytes = 16, .count = 4, .release = release_to_count, .owner = &released};
+    tensor t = {.elem = DT_F32,
+                .rank = 1,
+                .dims = dims,
+                .data = data,
+                .bytes = 16,
+                .count = 4,
+                .release = release_to_count,
+                .owner = &released};
     value *held = graph_add_constant(b.g, "held", &t);
     assert_ptr_equal(held->constant, &t);
     assert_int_equal(node_note(find_node(b.g, "a"), "origin", "by hand"), STATUS_OK);
@@ -338,13 +353,14 @@ static void graph_verifier_finds_what_is_broken(void **state) {
     bv->type = none;
     assert_int_equal(graph_verify(b.g), STATUS_INVALID);
     bv->type = kept;
-    assert_string_equal(bench_messages(&b),
-                        "test.onnx: main: error[broken-graph]: wrong count of uses of value 'y'\n"
-                        "test.onnx: main: error[broken-graph]: two definitions of value 'y'\n"
-                        "test.onnx: main: error[broken-graph]: wrong definition of value 'y'\n"
-                        "test.onnx: main: error[broken-graph]: broken list of nodes in graph 'main'\n"
-                        "test.onnx: main/node 2 'b' (Mul-13): error[type-mismatch]: output 'b' is declared f64, but is f32\n"
-                        "test.onnx: main/node 2 'b' (Mul-13): error[missing-type]: output 'b' has no type: infer it after an edit\n");
+    assert_string_equal(
+        bench_messages(&b),
+        "test.onnx: main: error[broken-graph]: wrong count of uses of value 'y'\n"
+        "test.onnx: main: error[broken-graph]: two definitions of value 'y'\n"
+        "test.onnx: main: error[broken-graph]: wrong definition of value 'y'\n"
+        "test.onnx: main: error[broken-graph]: broken list of nodes in graph 'main'\n"
+        "test.onnx: main/node 2 'b' (Mul-13): error[type-mismatch]: output 'b' is declared f64, but is f32\n"
+        "test.onnx: main/node 2 'b' (Mul-13): error[missing-type]: output 'b' has no type: infer it after an edit\n");
     diag_clear(b.messages);
     /* A value of another graph. */
     bench other = bench_parse(DIAMOND);
@@ -454,7 +470,8 @@ static status edit_all(graph *g) {
     TRY_ALLOC(t);
     value *c = graph_add_constant(g, "x", t);
     TRY_ALLOC(c);
-    node *relu = graph_build(g, NULL, "Relu", &x, 1, &(attr){.name = "mode", .kind = ATTR_STRING, .s = "hot", .s_bytes = 3}, 1, 1);
+    node *relu = graph_build(g, NULL, "Relu", &x, 1,
+                             &(attr){.name = "mode", .kind = ATTR_STRING, .s = "hot", .s_bytes = 3}, 1, 1);
     TRY_ALLOC(relu);
     node *add = graph_build(g, NULL, "Add", (value *[]){relu->outputs[0], c}, 2, NULL, 0, 1);
     TRY_ALLOC(add);

@@ -6,7 +6,8 @@
 
 /* Printed form of every feature. */
 static const char FULL[] =
-    "graph \"ma\\\"in\"(%input_ids: i64[batch,2*sequence+1], %/enc/layer.0/x: f32[*], %\"onnx::x:0\": i8[2], %\"od d\\n\": ?[*], %w: f32[2] = [1, -0.5]) {\n"
+    "graph \"ma\\\"in\"(%input_ids: i64[batch,2*sequence+1], %/enc/layer.0/x: f32[*], %\"onnx::x:0\": i8[2], %\"od "
+    "d\\n\": ?[*], %w: f32[2] = [1, -0.5]) {\n"
     "  opset \"\" 17\n"
     "  opset \"com.microsoft\" 1\n"
     "  meta \"producer_name\" \"py\\\\torch\\t\\x01\"\n"
@@ -18,9 +19,12 @@ static const char FULL[] =
     "  const %u: u64[2] = [18446744073709551615, 0]\n"
     "  const %n: i4[3] = [-8, 7, -1]\n"
     "  const %b: bool[2] = [0, 1]\n"
-    "  %h: f32[batch,\"odd dim\"], _, %t: ?[*] = Split-13(%w, _, %c, _) {axis=-1, alpha=0.1, whole=1.0, big=1e20, nan=nan, minus=-inf, "
-    "s=\"a\\x00\\\"b\", ints=[1, -2], floats=[1.0, 2.5, nan:7fc00002], strings=[\"x\", \"\"], \"no ints\"=ints [], e=floats [], f=strings [], "
-    "t=tensor f32[1,2] [1, 2], g=tensor i2[0] [], zero=none} name \"the \\\"split\\\"\" source 12 note \"why\" \"because\" note \"k\" \"\"\n"
+    "  %h: f32[batch,\"odd dim\"], _, %t: ?[*] = Split-13(%w, _, %c, _) {axis=-1, alpha=0.1, whole=1.0, big=1e20, "
+    "nan=nan, minus=-inf, "
+    "s=\"a\\x00\\\"b\", ints=[1, -2], floats=[1.0, 2.5, nan:7fc00002], strings=[\"x\", \"\"], \"no ints\"=ints [], "
+    "e=floats [], f=strings [], "
+    "t=tensor f32[1,2] [1, 2], g=tensor i2[0] [], zero=none} name \"the \\\"split\\\"\" source 12 note \"why\" "
+    "\"because\" note \"k\" \"\"\n"
     "  = \"ai.onnx.ml\"::\"odd op\"-0()\n"
     "  %z: f32[min(batch,3)] = \"com.microsoft\"::Fused-1(%h, %\"od d\\n\") {body=graph \"inner\"(%h: f32[]) {\n"
     "      opset \"\" 17\n"
@@ -75,7 +79,8 @@ static void text_keeps_values(void **state) {
 
 static void text_is_free_of_layout(void **state) {
     (void)state;
-    bench b = bench_parse("graph\"main\"(%x:f32[2])# comment { \n{%z : f32 [ 2 ]=Add-13( %y ,%x )\n%y: f32[2] = Relu-13(%x)\treturn %z as\"o\"}  # end");
+    bench b = bench_parse("graph\"main\"(%x:f32[2])# comment { \n{%z : f32 [ 2 ]=Add-13( %y ,%x )\n%y: f32[2] = "
+                          "Relu-13(%x)\treturn %z as\"o\"}  # end");
     assert_string_equal(graph_text(b.g, b.memory), "graph \"main\"(%x: f32[2]) {\n"
                                                    "  %y: f32[2] = Relu-13(%x)\n"
                                                    "  %z: f32[2] = Add-13(%y, %x)\n"
@@ -109,18 +114,25 @@ static void text_refers_to_large_constants(void **state) {
     char sha[65];
     tensor_sha256(t, sha);
     const char *text = graph_text(b.g, b.memory);
-    assert_string_equal(text, arena_printf(b.memory, "graph \"main\"() {\n  const %%w: f32[5,13] = sha256:%s bytes 260\n}\n", sha));
+    assert_string_equal(
+        text, arena_printf(b.memory, "graph \"main\"() {\n  const %%w: f32[5,13] = sha256:%s bytes 260\n}\n", sha));
     store s = {data, sha, 260};
     graph *again = NULL;
-    assert_int_equal(graph_parse(text, strlen(text), NULL, &allocator_system, b.messages, &ir_table, look_up, &s, &again), STATUS_OK);
+    assert_int_equal(
+        graph_parse(text, strlen(text), NULL, &allocator_system, b.messages, &ir_table, look_up, &s, &again),
+        STATUS_OK);
     assert_ptr_equal(graph_find_value(again, "w")->constant->data, data);
     assert_string_equal(graph_text(again, b.memory), text);
     graph_free(again);
     s.bytes = 1;
-    assert_int_equal(graph_parse(text, strlen(text), "t", &allocator_system, b.messages, &ir_table, look_up, &s, &again), STATUS_INVALID);
-    assert_int_equal(graph_parse(text, strlen(text), "t", &allocator_system, b.messages, &ir_table, NULL, NULL, &again), STATUS_INVALID);
-    assert_string_equal(bench_messages(&b), "t: main: error[graph-syntax]: line 2: the contents of this constant are not at hand\n"
-                                            "t: main: error[graph-syntax]: line 2: the contents of this constant are not at hand\n");
+    assert_int_equal(
+        graph_parse(text, strlen(text), "t", &allocator_system, b.messages, &ir_table, look_up, &s, &again),
+        STATUS_INVALID);
+    assert_int_equal(graph_parse(text, strlen(text), "t", &allocator_system, b.messages, &ir_table, NULL, NULL, &again),
+                     STATUS_INVALID);
+    assert_string_equal(bench_messages(&b),
+                        "t: main: error[graph-syntax]: line 2: the contents of this constant are not at hand\n"
+                        "t: main: error[graph-syntax]: line 2: the contents of this constant are not at hand\n");
     bench_free(&b);
 }
 
@@ -200,13 +212,15 @@ static const refusal REFUSALS[] = {
     {HEAD "const %c: f32[1] = sha256:12 bytes 4 }", "line 2: expected 64 hexadecimal digits and the number of bytes"},
     {HEAD "%y: f32[2] = Relu(%x)\n}", "line 2: expected '-' and the operator's version"},
     {HEAD "%y: f32[2] = Relu-13(%x\n}", "line 3: expected ','"},
-    {HEAD "%y: f32[2] = Relu-13(%z)\n return %q as \"\"}", "line 2: no definition of 'z'\nt: m: error[unknown-value]: line 3: no definition of 'q'"},
+    {HEAD "%y: f32[2] = Relu-13(%z)\n return %q as \"\"}",
+     "line 2: no definition of 'z'\nt: m: error[unknown-value]: line 3: no definition of 'q'"},
     {HEAD "%y: f32[2] = Relu-13(%x) {a=1, a=2}\n}", "line 2: a second attribute 'a'"},
     {HEAD "%y: f32[2] = Relu-13(%x) {a=}\n}", "line 2: expected an attribute's value"},
     {HEAD "%y: f32[2] = Relu-13(%x) {a=[]}\n}", "line 2: expected a number"},
     {HEAD "%y: f32[2] = Relu-13(%x) {a=[1, 2.5]}\n}", "line 2: expected an integer"},
     {HEAD "%y: f32[2] = Relu-13(%x) {a=99999999999999999999}\n}", NULL},
-    {HEAD "%y: f32[2] = Relu-13(%x) {a=\"\\q\"}\n}", "line 2: a text without its closing quote, or with an unknown escape"},
+    {HEAD "%y: f32[2] = Relu-13(%x) {a=\"\\q\"}\n}",
+     "line 2: a text without its closing quote, or with an unknown escape"},
     {HEAD "%y: f32[2] = Relu-13(%x) source -1\n}", "line 2: expected the node's index in its source"},
     {HEAD "%y: f32[2] = Relu-13(%x)\n%y: f32[2] = Relu-13(%x)\n}", "line 3: a second definition of 'y'"},
 };
@@ -237,8 +251,11 @@ static void text_names_cycles(void **state) {
     static const char text[] = HEAD "%y: f32[2] = Add-13(%x, %z) name \"p\"\n%z: f32[2] = Relu-13(%y) name \"q\"\n}";
     bench b = bench_new();
     graph *g;
-    assert_int_equal(graph_parse(text, strlen(text), "t", &allocator_system, b.messages, &ir_table, NULL, NULL, &g), STATUS_INVALID);
-    assert_string_equal(bench_messages(&b), "t: m/'p' (Add-13): error[cycle]: the graph has a cycle: 'q' (Relu) -> 'p' (Add) -> 'q' (Relu)\n");
+    assert_int_equal(graph_parse(text, strlen(text), "t", &allocator_system, b.messages, &ir_table, NULL, NULL, &g),
+                     STATUS_INVALID);
+    assert_string_equal(
+        bench_messages(&b),
+        "t: m/'p' (Add-13): error[cycle]: the graph has a cycle: 'q' (Relu) -> 'p' (Add) -> 'q' (Relu)\n");
     bench_free(&b);
 }
 
@@ -249,7 +266,8 @@ static void text_nesting_is_bounded(void **state) {
     for (int i = 0; i < 10000; i++)
         strbuf_add(&s, "graph \"g\"() { = A-1() {a=");
     graph *g;
-    assert_int_equal(graph_parse(s.text, s.n, "t", &allocator_system, b.messages, &ir_table, NULL, NULL, &g), STATUS_INVALID);
+    assert_int_equal(graph_parse(s.text, s.n, "t", &allocator_system, b.messages, &ir_table, NULL, NULL, &g),
+                     STATUS_INVALID);
     assert_non_null(strstr(bench_messages(&b), "graphs nested too deeply"));
     bench_free(&b);
 }

@@ -47,9 +47,11 @@ static void op_wrong_attributes(void **state) {
     expect_inference(HEAD "%a: ?[*] = Join-13(%x) {axes=1, other=2} name \"a\" source 3\n}", STATUS_INVALID,
                      "test.onnx: main/node 3 'a' (Join-13): error[unknown-attribute]: Join has no attribute 'axes'\n"
                      "note: did you mean 'axis'?\n"
-                     "test.onnx: main/node 3 'a' (Join-13): error[missing-attribute]: Join needs the attribute 'axis', an integer\n");
-    expect_inference(HEAD "%a: ?[*] = Relu-13(%x) {alpha=1, mode=2.0}\n}", STATUS_INVALID,
-                     "test.onnx: main/'a' (Relu-13): error[wrong-attribute]: attribute 'alpha' is an integer, expected a float\n");
+                     "test.onnx: main/node 3 'a' (Join-13): error[missing-attribute]: Join needs the attribute 'axis', "
+                     "an integer\n");
+    expect_inference(
+        HEAD "%a: ?[*] = Relu-13(%x) {alpha=1, mode=2.0}\n}", STATUS_INVALID,
+        "test.onnx: main/'a' (Relu-13): error[wrong-attribute]: attribute 'alpha' is an integer, expected a float\n");
     expect_inference(HEAD "%a: ?[*] = Add-13(%x, %x) {alpha=1.0}\n}", STATUS_INVALID,
                      "test.onnx: main/'a' (Add-13): error[unknown-attribute]: Add has no attribute 'alpha'\n");
 }
@@ -57,13 +59,17 @@ static void op_wrong_attributes(void **state) {
 static void op_wrong_types(void **state) {
     (void)state;
     expect_inference(HEAD "%a: ?[*] = Relu-13(%i)\n}", STATUS_INVALID,
-                     "test.onnx: main/'a' (Relu-13): error[wrong-type]: input 'X' has type i64, expected one of: f32, f16, f64, bf16\n");
+                     "test.onnx: main/'a' (Relu-13): error[wrong-type]: input 'X' has type i64, expected one of: f32, "
+                     "f16, f64, bf16\n");
     expect_inference(HEAD "%a: ?[*] = Add-13(%x, %i)\n}", STATUS_INVALID,
-                     "test.onnx: main/'a' (Add-13): error[wrong-type]: input 'B' has type i64, but 'A' has f32: they must be the same\n");
-    expect_inference(HEAD "%a: ?[*] = Reshape-13(%x, %y)\n}", STATUS_INVALID,
-                     "test.onnx: main/'a' (Reshape-13): error[wrong-type]: input 'shape' has type f32, expected one of: i64\n");
+                     "test.onnx: main/'a' (Add-13): error[wrong-type]: input 'B' has type i64, but 'A' has f32: they "
+                     "must be the same\n");
+    expect_inference(
+        HEAD "%a: ?[*] = Reshape-13(%x, %y)\n}", STATUS_INVALID,
+        "test.onnx: main/'a' (Reshape-13): error[wrong-type]: input 'shape' has type f32, expected one of: i64\n");
     expect_inference("graph \"main\"(%b: bool[2]) {\n%a: ?[*] = Add-13(%b, %b)\n}", STATUS_INVALID,
-                     "test.onnx: main/'a' (Add-13): error[wrong-type]: input 'A' has type bool, expected one of: f32, u8, i8, u16, i16, "
+                     "test.onnx: main/'a' (Add-13): error[wrong-type]: input 'A' has type bool, expected one of: f32, "
+                     "u8, i8, u16, i16, "
                      "i32, i64, f16, ...\n");
 }
 
@@ -72,30 +78,38 @@ static void op_unsupported_are_all_reported(void **state) {
     expect_inference(HEAD "%a: ?[*] = Reluu-13(%x) source 0\n%b: ?[*] = Add-13(%a, %x) source 1\n"
                           "%c: ?[*] = Odd-1(%x) source 2\n%d: ?[*] = \"other\"::Od-1(%x) source 3\n}",
                      STATUS_UNSUPPORTED,
-                     "test.onnx: main/node 0 'a' (Reluu-13): error[unsupported-operator]: operator 'Reluu' of domain 'ai.onnx' is not "
+                     "test.onnx: main/node 0 'a' (Reluu-13): error[unsupported-operator]: operator 'Reluu' of domain "
+                     "'ai.onnx' is not "
                      "supported\nnote: the nearest supported operator is 'Relu'\n"
-                     "test.onnx: main/node 2 'c' (Odd-1): error[unsupported-operator]: operator 'Odd' of domain 'ai.onnx' is not supported\n"
+                     "test.onnx: main/node 2 'c' (Odd-1): error[unsupported-operator]: operator 'Odd' of domain "
+                     "'ai.onnx' is not supported\n"
                      "note: the nearest supported operator is 'Add'\n"
-                     "test.onnx: main/node 3 'd' (Od-1): error[unsupported-operator]: operator 'Od' of domain 'other' is not supported\n"
+                     "test.onnx: main/node 3 'd' (Od-1): error[unsupported-operator]: operator 'Od' of domain 'other' "
+                     "is not supported\n"
                      "note: the nearest supported operator is 'Odd'\n");
     /* Invalid beats unsupported, whichever comes first. */
-    expect_inference(HEAD "%a: ?[*] = What_is_this-13(%x)\n%b: ?[*] = Add-13(%y, %z)\n}", STATUS_INVALID,
-                     "test.onnx: main/'a' (What_is_this-13): error[unsupported-operator]: operator 'What_is_this' of domain 'ai.onnx' is "
-                     "not supported\n"
-                     "test.onnx: main/'b' (Add-13): error[shape-mismatch]: inputs 'y' f32[4] and 'z' f32[3] cannot be broadcast\n");
-    expect_inference(HEAD "%b: ?[*] = Add-13(%y, %z)\n%a: ?[*] = What_is_this-13(%x)\n}", STATUS_INVALID,
-                     "test.onnx: main/'b' (Add-13): error[shape-mismatch]: inputs 'y' f32[4] and 'z' f32[3] cannot be broadcast\n"
-                     "test.onnx: main/'a' (What_is_this-13): error[unsupported-operator]: operator 'What_is_this' of domain 'ai.onnx' is "
-                     "not supported\n");
+    expect_inference(
+        HEAD "%a: ?[*] = What_is_this-13(%x)\n%b: ?[*] = Add-13(%y, %z)\n}", STATUS_INVALID,
+        "test.onnx: main/'a' (What_is_this-13): error[unsupported-operator]: operator 'What_is_this' of domain "
+        "'ai.onnx' is "
+        "not supported\n"
+        "test.onnx: main/'b' (Add-13): error[shape-mismatch]: inputs 'y' f32[4] and 'z' f32[3] cannot be broadcast\n");
+    expect_inference(
+        HEAD "%b: ?[*] = Add-13(%y, %z)\n%a: ?[*] = What_is_this-13(%x)\n}", STATUS_INVALID,
+        "test.onnx: main/'b' (Add-13): error[shape-mismatch]: inputs 'y' f32[4] and 'z' f32[3] cannot be broadcast\n"
+        "test.onnx: main/'a' (What_is_this-13): error[unsupported-operator]: operator 'What_is_this' of domain "
+        "'ai.onnx' is "
+        "not supported\n");
 }
 
 /* The type that value `name` has after inference of a graph of one statement. */
 static void expect_type(const char *statement, const char *type) {
     bench b = bench_new();
-    const char *text = arena_printf(b.memory,
-                                    "graph \"main\"(%%s: f32[], %%v: f32[n], %%w: f32[m], %%one: f32[1,4], %%big: f32[batch,3,4], %%u: ?[*], "
-                                    "%%r: f32[*]) {\nconst %%shape: i64[2] = [6, 2]\n%s\n}",
-                                    statement);
+    const char *text = arena_printf(
+        b.memory,
+        "graph \"main\"(%%s: f32[], %%v: f32[n], %%w: f32[m], %%one: f32[1,4], %%big: f32[batch,3,4], %%u: ?[*], "
+        "%%r: f32[*]) {\nconst %%shape: i64[2] = [6, 2]\n%s\n}",
+        statement);
     graph_free(b.g);
     b.g = parse_text(&b, text);
     if (graph_infer(b.g) != STATUS_OK)
@@ -129,10 +143,12 @@ static void op_infers_types(void **state) {
 static void op_declared_and_inferred_must_agree(void **state) {
     (void)state;
     expect_inference(HEAD "%a: f32[batch,5] = Relu-13(%x)\n}", STATUS_INVALID,
-                     "test.onnx: main/'a' (Relu-13): error[shape-mismatch]: output 'a' is declared f32[batch,5], but its inputs make it "
+                     "test.onnx: main/'a' (Relu-13): error[shape-mismatch]: output 'a' is declared f32[batch,5], but "
+                     "its inputs make it "
                      "f32[batch,4]\n");
     expect_inference(HEAD "%a: f32[batch] = Relu-13(%x)\n}", STATUS_INVALID,
-                     "test.onnx: main/'a' (Relu-13): error[shape-mismatch]: output 'a' is declared f32[batch], but its inputs make it "
+                     "test.onnx: main/'a' (Relu-13): error[shape-mismatch]: output 'a' is declared f32[batch], but its "
+                     "inputs make it "
                      "f32[batch,4]\n");
     expect_inference(HEAD "%a: f64[*] = Relu-13(%x)\n}", STATUS_INVALID,
                      "test.onnx: main/'a' (Relu-13): error[type-mismatch]: output 'a' is declared f64, but is f32\n");
@@ -142,15 +158,22 @@ static void op_impossible_outputs(void **state) {
     (void)state;
     expect_inference(HEAD "%a: ?[*] = Join-13(%x) {axis=2}\n}", STATUS_INVALID,
                      "test.onnx: main/'a' (Join-13): error[bad-axis]: axis 2 is out of range for rank 2\n");
-    expect_inference(HEAD "const %s: i64[2] = [4, -3]\n%a: ?[*] = Reshape-13(%x, %s)\n}", STATUS_INVALID,
-                     "test.onnx: main/'a' (Reshape-13): error[shape-mismatch]: dimension 1 of output 'a' would be -3\n");
-    expect_inference(HEAD "const %s: i64[3] = [4000000000, 4000000000, 4000000000]\n%a: ?[*] = Reshape-13(%x, %s)\n}", STATUS_INVALID,
-                     "test.onnx: main/'a' (Reshape-13): error[too-large]: output 'a' would have more than 2^48 elements\n");
-    expect_inference("graph \"main\"(%x: f32[9223372036854775807*n]) {\n%a: ?[*] = Join-13(%x, %x) {axis=0}\n}", STATUS_INVALID,
-                     "test.onnx: main/'a' (Join-13): error[shape-mismatch]: dimension 0 of output 'a' cannot be computed: too large\n");
-    expect_inference(HEAD "const %s: i64[17] = [1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1]\n%a: ?[*] = Reshape-13(%x, %s)\n}",
-                     STATUS_UNSUPPORTED,
-                     "test.onnx: main/'a' (Reshape-13): error[unsupported-rank]: output 'a' would have rank 17, above 16\n");
+    expect_inference(
+        HEAD "const %s: i64[2] = [4, -3]\n%a: ?[*] = Reshape-13(%x, %s)\n}", STATUS_INVALID,
+        "test.onnx: main/'a' (Reshape-13): error[shape-mismatch]: dimension 1 of output 'a' would be -3\n");
+    expect_inference(
+        HEAD "const %s: i64[3] = [4000000000, 4000000000, 4000000000]\n%a: ?[*] = Reshape-13(%x, %s)\n}",
+        STATUS_INVALID,
+        "test.onnx: main/'a' (Reshape-13): error[too-large]: output 'a' would have more than 2^48 elements\n");
+    expect_inference("graph \"main\"(%x: f32[9223372036854775807*n]) {\n%a: ?[*] = Join-13(%x, %x) {axis=0}\n}",
+                     STATUS_INVALID,
+                     "test.onnx: main/'a' (Join-13): error[shape-mismatch]: dimension 0 of output 'a' cannot be "
+                     "computed: too large\n");
+    expect_inference(
+        HEAD
+        "const %s: i64[17] = [1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1]\n%a: ?[*] = Reshape-13(%x, %s)\n}",
+        STATUS_UNSUPPORTED,
+        "test.onnx: main/'a' (Reshape-13): error[unsupported-rank]: output 'a' would have rank 17, above 16\n");
 }
 
 static void op_inputs_of_high_rank(void **state) {
@@ -182,14 +205,16 @@ static void op_broadcasts_dimensions(void **state) {
     dim s = dim_symbol(b.g->memory, "s"), t = dim_symbol(b.g->memory, "t"), out;
     const struct {
         dim x, y, expected;
-    } cases[] = {{DIM(1), s, s}, {s, DIM(1), s}, {s, DIM(3), DIM(3)}, {DIM(3), s, DIM(3)}, {s, t, s}, {s, s, s},
-                 {DIM(0), DIM(1), DIM(0)}, {DIM(5), DIM(5), DIM(5)}};
+    } cases[] = {{DIM(1), s, s}, {s, DIM(1), s}, {s, DIM(3), DIM(3)},      {DIM(3), s, DIM(3)},
+                 {s, t, s},      {s, s, s},      {DIM(0), DIM(1), DIM(0)}, {DIM(5), DIM(5), DIM(5)}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         assert_int_equal(op_broadcast_dim(n, cases[i].x, cases[i].y, &out), STATUS_OK);
         assert_true(dim_equal(out, cases[i].expected));
     }
     assert_int_equal(op_broadcast_dim(n, DIM(2), DIM(3), &out), STATUS_INVALID);
-    assert_string_equal(bench_messages(&b), "test.onnx: main/'a' (Add-13): error[shape-mismatch]: dimensions 2 and 3 cannot be broadcast\n");
+    assert_string_equal(
+        bench_messages(&b),
+        "test.onnx: main/'a' (Add-13): error[shape-mismatch]: dimensions 2 and 3 cannot be broadcast\n");
     bench_free(&b);
 }
 
@@ -229,8 +254,9 @@ static void graph_binds_symbols(void **state) {
     assert_int_equal(graph_bind(b.g, &first), STATUS_UNSUPPORTED);
     diag_clear(b.messages);
     assert_int_equal(graph_bind(b.g, &second), STATUS_UNSUPPORTED);
-    assert_string_equal(bench_messages(&b), "test.onnx: main/'h' (Hidden-1): error[unsupported-operator]: operator 'Hidden' of domain "
-                                            "'ai.onnx' is not supported\n");
+    assert_string_equal(bench_messages(&b),
+                        "test.onnx: main/'h' (Hidden-1): error[unsupported-operator]: operator 'Hidden' of domain "
+                        "'ai.onnx' is not supported\n");
     /* h has a type that only its declaration tells. */
     assert_string_equal(graph_text(b.g, b.memory), "graph \"main\"(%x: f32[2,8], %y: f32[1,9], %k: f32[1]) {\n"
                                                    "  %j: f32[2,16] = Join-13(%x, %x) {axis=1}\n"
@@ -244,7 +270,8 @@ static void graph_binds_symbols(void **state) {
 /* Before binding, f32[n] + f32[m] was taken for f32[n]; the guess must not outlive what is known. */
 static void graph_binding_forgets_guesses(void **state) {
     (void)state;
-    static const char text[] = "graph \"main\"(%v: f32[n], %w: f32[m]) {\n  %a: f32[n] = Add-13(%v, %w)\n  return %a as \"a\"\n}\n";
+    static const char text[] =
+        "graph \"main\"(%v: f32[n], %w: f32[m]) {\n  %a: f32[n] = Add-13(%v, %w)\n  return %a as \"a\"\n}\n";
     bench b = bench_parse(text);
     map m = bindings_of(b.memory, "n", 1, "m", 5);
     assert_int_equal(graph_bind(b.g, &m), STATUS_OK);
@@ -253,8 +280,9 @@ static void graph_binding_forgets_guesses(void **state) {
     b = bench_parse(text);
     m = bindings_of(b.memory, "n", 2, "m", 5);
     assert_int_equal(graph_bind(b.g, &m), STATUS_INVALID);
-    assert_string_equal(bench_messages(&b),
-                        "test.onnx: main/'a' (Add-13): error[shape-mismatch]: inputs 'v' f32[2] and 'w' f32[5] cannot be broadcast\n");
+    assert_string_equal(
+        bench_messages(&b),
+        "test.onnx: main/'a' (Add-13): error[shape-mismatch]: inputs 'v' f32[2] and 'w' f32[5] cannot be broadcast\n");
     bench_free(&b);
 }
 
@@ -265,10 +293,11 @@ static void graph_refuses_bad_bindings(void **state) {
     assert_int_equal(graph_bind(b.g, &m), STATUS_INVALID);
     m = bindings_of(b.memory, "n", 3, NULL, 0);
     assert_int_equal(graph_bind(b.g, &m), STATUS_INVALID);
-    assert_string_equal(bench_messages(&b),
-                        "test.onnx: main: error[bad-dimension]: dimension 'n' cannot be -1: expected 0 to 2147483647\n"
-                        "test.onnx: main: error[bad-dimension]: dimension 'k' cannot be 1099511627776: expected 0 to 2147483647\n"
-                        "test.onnx: main: error[bad-dimension]: dimension 0 of 'x' has no size with these bindings\n");
+    assert_string_equal(
+        bench_messages(&b),
+        "test.onnx: main: error[bad-dimension]: dimension 'n' cannot be -1: expected 0 to 2147483647\n"
+        "test.onnx: main: error[bad-dimension]: dimension 'k' cannot be 1099511627776: expected 0 to 2147483647\n"
+        "test.onnx: main: error[bad-dimension]: dimension 0 of 'x' has no size with these bindings\n");
     bench_free(&b);
 }
 
