@@ -286,6 +286,16 @@ static void graph_binding_forgets_guesses(void **state) {
     bench_free(&b);
 }
 
+static void graph_binding_leaves_unknown_ranks(void **state) {
+    (void)state;
+    bench b = bench_parse("graph \"main\"(%x: f32[n], %s: i64[2]) {\n  %a: f32[*] = Reshape-13(%x, %s)\n}\n");
+    map m = bindings_of(b.memory, "n", 6, NULL, 0);
+    assert_int_equal(graph_bind(b.g, &m), STATUS_OK);
+    assert_int_equal(graph_find_value(b.g, "a")->type.elem, DT_F32);
+    assert_int_equal(graph_find_value(b.g, "a")->type.rank, -1);
+    bench_free(&b);
+}
+
 static void graph_refuses_bad_bindings(void **state) {
     (void)state;
     bench b = bench_parse("graph \"main\"(%x: f32[n-4]) {\n}");
@@ -317,6 +327,7 @@ int main(void) {
         cmocka_unit_test(graph_lists_symbols),
         cmocka_unit_test(graph_binds_symbols),
         cmocka_unit_test(graph_binding_forgets_guesses),
+        cmocka_unit_test(graph_binding_leaves_unknown_ranks),
         cmocka_unit_test(graph_refuses_bad_bindings),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
