@@ -39,6 +39,11 @@ block builder_take(builder *b) {
     return taken;
 }
 
+void builder_put(builder *b, block body) {
+    TENON_ASSERT(b->failed || (b->open.n == 0 && b->top.first == NULL));
+    b->top = body;
+}
+
 const expr *build_let(builder *b, const char *name, const expr *x) {
     if (b->failed || x->kind <= EXPR_VAR)
         return b->failed ? b->poison : x;

@@ -243,6 +243,7 @@ bool expr_affine(builder *b, const expr *index, const expr *const *vars, int n, 
 
 /* ---- build.c: statements, appended to the builder's current block ---- */
 block builder_take(builder *b);                                   /* the outermost block; the builder starts a new one */
+void builder_put(builder *b, block body);                         /* a block that was taken becomes the outermost one again */
 const expr *build_let(builder *b, const char *name, const expr *x); /* the new variable; a leaf is returned as it is */
 const expr *build_for(builder *b, const char *name, const expr *extent, loop_kind kind); /* opens; gives the variable */
 void build_for_var(builder *b, const expr *var, const expr *extent, loop_kind kind);     /* the same over a given variable */

@@ -55,10 +55,19 @@ static bool is_map(const nest_list *l) {
     return store_is_identity(m, g, &l->operands.at[g->operand]);
 }
 
-static bool is_view(const nest_list *l, const nest_stage *g) {
-    const expr *r = g->value;
+static bool is_view(const nest_list *l, const nest *m) {
+    const nest_stage *g = &m->stages.at[0];
+    const expr *r = g->value, *units[NEST_MAX_AXES], *zeros[NEST_MAX_AXES];
     const nest_operand *from = &l->operands.at[r->ref], *to = &l->operands.at[g->operand];
-    return nest_linear(l->b, r->arg, from->rank, from->dims) == nest_linear(l->b, g->index, to->rank, to->dims);
+    int n = 0;
+    for (int i = 0; i < m->n_axes; i++)
+        if (m->axes[i].extent == 1) {
+            units[n] = m->axes[i].var;
+            zeros[n++] = build_index(l->b, 0);
+        }
+    const expr *read = nest_linear(l->b, r->arg, from->rank, from->dims);
+    const expr *stored = nest_linear(l->b, g->index, to->rank, to->dims);
+    return build_substitute(l->b, read, units, zeros, n) == build_substitute(l->b, stored, units, zeros, n);
 }
 
 static bool may_be_core(const nest_list *l) {
@@ -93,7 +102,7 @@ static void describe(const nest_list *l, node_info *i) {
     }
     const expr *element = i->map ? l->nests.at[0]->stages.at[0].value : NULL;
     i->movement = i->map && element->kind == EXPR_READ && !element->masked;
-    i->view = i->movement && is_view(l, &l->nests.at[0]->stages.at[0]);
+    i->view = i->movement && is_view(l, l->nests.at[0]);
 }
 
 static status look_at(const node *n, const lower_options *o, arena *scratch, node_info *out) {
@@ -193,7 +202,7 @@ static status may_inline(grouping *x, node_info *i, arena *scratch, bool *out) {
     if (i->movement)
         *out = i->view || i->n_roots == 1;
     else if (i->cost <= CHEAP)
-        *out = true;
+        *out = !i->repeated; /* better the epilogue of whoever makes its operand */
     else
         *out = i->n_roots == 1 && !i->repeated && !is_broadcast(x, i);
     return STATUS_OK;
@@ -320,7 +329,7 @@ bool lower_is_identity(const node *n, arena *scratch, int *out_input) {
     builder *b = builder_new(scratch, target_numeric());
     if (b != NULL && compose_lower(n, scratch, b, &l) == STATUS_OK && l->nests.n == 1 && is_map(l)) {
         const nest_stage *g = &l->nests.at[0]->stages.at[0];
-        holds = g->value->kind == EXPR_READ && !g->value->masked && is_view(l, g) &&
+        holds = g->value->kind == EXPR_READ && !g->value->masked && is_view(l, l->nests.at[0]) &&
                 type_equal(&node_input(n, g->value->ref)->type, &y->type);
         *out_input = g->value->ref;
     }

@@ -20,6 +20,7 @@ static status schedule_raw(nest *n, plan *p) {
         if (plan_operand_slot(p, k) != k)
             return STATUS_RESOURCE;
     mark_written(p, &n->body);
+    builder_put(n->b, n->body);
     p->raw = true;
     p->name = n->name;
     return plan_finish(p);
