@@ -1,6 +1,7 @@
-/* Convolutions: Conv, ConvTranspose, ConvInteger. */
+/* Convolutions: Conv, ConvInteger, QLinearConv, ConvTranspose. */
 #include <string.h>
 
+#include "ops/quantize.h"
 #include "ops/window.h"
 
 #define CONV_ATTRS {"group", ATTR_INT, .i = 1}, {"kernel_shape", .kind = ATTR_INTS}, WINDOW_ATTRS
@@ -87,9 +88,9 @@ typedef struct convolution {
     const expr *mask;
 } convolution;
 
-static status open_convolution(const node *n, nest_list *l, const char *name, convolution *c) {
+static status open_convolution(const node *n, nest_list *l, const char *name, int weights, convolution *c) {
     builder *b = l->b;
-    const nest_operand *x = kit_operand(l, 0), *w = kit_operand(l, 1), *y = kit_operand(l, nest_output(l, 0));
+    const nest_operand *x = kit_operand(l, 0), *w = kit_operand(l, weights), *y = kit_operand(l, nest_output(l, 0));
     int64_t groups = op_int(n, "group"), in_group = w->dims[1], out_group = w->dims[0] / groups;
     int rank = x->rank - 2;
     window win;
@@ -115,7 +116,7 @@ static status open_convolution(const node *n, nest_list *l, const char *name, co
 
 static status conv_lower(const node *n, nest_list *l) {
     convolution c;
-    TRY(open_convolution(n, l, "conv", &c));
+    TRY(open_convolution(n, l, "conv", 1, &c));
     const expr *term = build_mul(l->b, kit_read_masked(l, 0, c.x_index, c.mask), kit_read(l, 1, c.w_index));
     const expr *sum = nest_reduce(c.m, REDUCE_SUM, term);
     if (node_input(n, 2) != NULL)
@@ -132,36 +133,37 @@ OP_ROW(Conv) = {
 
 /* ---- ConvInteger: zero points subtracted before the product; padding stands for the zero point ---- */
 
-#define TYPES_BYTE (TYPE_BIT(DT_I8) | TYPE_BIT(DT_U8))
-
 static status conv_integer_infer(node *n) {
     int rank;
     TRY(check_operands(n, &rank));
     return rank < 0 ? op_unknown_output(n, 0, DT_I32) : conv_shape(n, 1, DT_I32);
 }
 
-/* x minus its zero point (operand `zero`, a scalar or one per `channel`) as an i32. */
-static const expr *shifted(const nest_list *l, const expr *x, int zero, const expr *channel) {
+/* x minus its zero point (operand `zero`, one for all or one per `channel`) as an i32. */
+static const expr *shifted(const node *n, const nest_list *l, const expr *x, int zero, const expr *channel) {
     builder *b = l->b;
     x = build_cast(b, DT_I32, x);
     if (zero >= l->n_inputs || !kit_operand(l, zero)->present)
         return x;
-    const nest_operand *z = kit_operand(l, zero);
-    const expr *at = z->rank == 0 || z->dims[0] == 1 ? build_index(b, 0) : channel;
-    return build_sub(b, x, build_cast(b, DT_I32, nest_read(l, zero, &at)));
+    return build_sub(b, x, build_cast(b, DT_I32, quantize_channel_parameter(n, l, zero, channel)));
+}
+
+/* The sum of the integer products, as an i32. */
+static const expr *integer_sum(const node *n, nest_list *l, convolution *c, int x_zero, int weights, int w_zero) {
+    builder *b = l->b;
+    const expr *raw = c->mask == NULL ? nest_read(l, 0, c->x_index) : nest_read_masked(l, 0, c->x_index, c->mask);
+    const expr *x = shifted(n, l, raw, x_zero, build_index(b, 0));
+    if (c->mask != NULL)
+        x = build_select(b, c->mask, x, build_int(b, DT_I32, 0));
+    const expr *w = shifted(n, l, nest_read(l, weights, c->w_index), w_zero, c->w_index[0]);
+    return nest_reduce(c->m, REDUCE_SUM, build_mul(b, x, w));
 }
 
 static status conv_integer_lower(const node *n, nest_list *l) {
     convolution c;
-    builder *b = l->b;
-    TRY(open_convolution(n, l, "conv_integer", &c));
-    const expr *raw = c.mask == NULL ? nest_read(l, 0, c.x_index) : nest_read_masked(l, 0, c.x_index, c.mask);
-    const expr *x = shifted(l, raw, 2, build_index(b, 0));
-    if (c.mask != NULL)
-        x = build_select(b, c.mask, x, build_int(b, DT_I32, 0));
-    const expr *w = shifted(l, nest_read(l, 1, c.w_index), 3, c.w_index[0]);
-    kit_store(l, c.m, nest_output(l, 0), c.y_index, nest_reduce(c.m, REDUCE_SUM, build_mul(b, x, w)));
-    return builder_status(b);
+    TRY(open_convolution(n, l, "conv_integer", 1, &c));
+    kit_store(l, c.m, nest_output(l, 0), c.y_index, integer_sum(n, l, &c, 2, 1, 3));
+    return builder_status(l->b);
 }
 
 OP_ROW(ConvInteger) = {
@@ -169,6 +171,46 @@ OP_ROW(ConvInteger) = {
     .inputs = PARAMS({"x", TYPES_BYTE, 'T', 0}, {"w", TYPES_BYTE, 'U', 0}, {"x_zero_point", TYPES_BYTE, 'T', PARAM_OPTIONAL},
                      {"w_zero_point", TYPES_BYTE, 'U', PARAM_OPTIONAL}),
     .outputs = PARAMS({"y", TYPE_BIT(DT_I32), 0, 0}), .attrs = ATTRS(CONV_ATTRS), .infer = conv_integer_infer, .lower = conv_integer_lower,
+};
+
+/* ---- QLinearConv: the integer convolution, then one rounding to the output's scale ---- */
+
+enum { QL_X, QL_X_SCALE, QL_X_ZERO, QL_W, QL_W_SCALE, QL_W_ZERO, QL_Y_SCALE, QL_Y_ZERO, QL_BIAS };
+
+static status qlinear_conv_infer(node *n) {
+    dtype elem = op_input_type(n, QL_Y_ZERO)->elem;
+    if (op_input_rank(n, QL_X) < 0 || op_input_rank(n, QL_W) < 0)
+        return op_unknown_output(n, 0, elem);
+    if (op_input_rank(n, QL_X) < 3 || op_input_rank(n, QL_X) != op_input_rank(n, QL_W) || op_int(n, "group") < 1)
+        return op_invalid(n, "wrong-rank", "'x' has %d dimensions and 'w' %d: both must have the same number, 3 or more", op_input_rank(n, QL_X),
+                          op_input_rank(n, QL_W));
+    TRY(check_bias(n, QL_BIAS, op_input_type(n, QL_W)->dims[0]));
+    return conv_shape(n, QL_W, elem);
+}
+
+static status qlinear_conv_lower(const node *n, nest_list *l) {
+    convolution c;
+    builder *b = l->b;
+    int y = nest_output(l, 0);
+    TRY(open_convolution(n, l, "conv_quantized", QL_W, &c));
+    const expr *sum = integer_sum(n, l, &c, QL_X_ZERO, QL_W, QL_W_ZERO), *channel = c.y_index[1];
+    if (node_input(n, QL_BIAS) != NULL)
+        sum = build_add(b, sum, nest_read(l, QL_BIAS, &channel));
+    const expr *scale = build_mul(b, quantize_parameter(n, l, QL_X_SCALE), quantize_channel_parameter(n, l, QL_W_SCALE, channel));
+    scale = build_div(b, scale, quantize_parameter(n, l, QL_Y_SCALE));
+    const expr *zero = build_cast(b, DT_F32, quantize_parameter(n, l, QL_Y_ZERO));
+    const expr *real = build_mul(b, build_cast(b, DT_F32, sum), scale);
+    nest_store(c.m, y, c.y_index, kit_operand(l, y)->rank, quantize_round(b, real, zero, kit_operand(l, y)->elem));
+    return builder_status(b);
+}
+
+#define TYPES_SCALE TYPE_BIT(DT_F32)
+OP_ROW(QLinearConv) = {
+    .name = "QLinearConv", .domain = "", .versions = VERSIONS(10), .kind = OP_CONTRACT,
+    .inputs = PARAMS({"x", TYPES_BYTE, 'X', 0}, {"x_scale", TYPES_SCALE, 0, 0}, {"x_zero_point", TYPES_BYTE, 'X', 0}, {"w", TYPES_BYTE, 'W', 0},
+                     {"w_scale", TYPES_SCALE, 0, 0}, {"w_zero_point", TYPES_BYTE, 'W', 0}, {"y_scale", TYPES_SCALE, 0, 0},
+                     {"y_zero_point", TYPES_BYTE, 'Y', 0}, {"B", TYPE_BIT(DT_I32), 0, PARAM_OPTIONAL}),
+    .outputs = PARAMS({"y", TYPES_BYTE, 'Y', 0}), .attrs = ATTRS(CONV_ATTRS), .infer = qlinear_conv_infer, .lower = qlinear_conv_lower,
 };
 
 /* ---- ConvTranspose ---- */

@@ -1,7 +1,7 @@
-/* Matrix products: MatMul, Gemm, MatMulInteger. */
+/* Matrix products: MatMul, Gemm, MatMulInteger, QLinearMatMul. */
 #include <string.h>
 
-#include "ops/kit.h"
+#include "ops/quantize.h"
 
 /* ---- MatMul: numpy's rules for vectors and stacks of matrices ---- */
 
@@ -81,8 +81,6 @@ OP_ROW(MatMul) = {
 
 /* ---- MatMulInteger: zero points subtracted before the product ---- */
 
-#define TYPES_BYTE (TYPE_BIT(DT_I8) | TYPE_BIT(DT_U8))
-
 /* A zero point is a scalar, or has one element per row of A or per column of B (in their batch, too). */
 static const expr *zero_point(const nest_list *l, int operand, bool columns, const expr *const *matrix_index, int matrix_rank) {
     builder *b = l->b;
@@ -120,6 +118,46 @@ OP_ROW(MatMulInteger) = {
     .inputs = PARAMS({"A", TYPES_BYTE, 'T', 0}, {"B", TYPES_BYTE, 'U', 0}, {"a_zero_point", TYPES_BYTE, 'T', PARAM_OPTIONAL},
                      {"b_zero_point", TYPES_BYTE, 'U', PARAM_OPTIONAL}),
     .outputs = PARAMS({"Y", TYPE_BIT(DT_I32), 0, 0}), .infer = matmul_integer_infer, .lower = matmul_integer_lower,
+};
+
+/* ---- QLinearMatMul: the integer product, then one rounding to the output's scale ---- */
+
+enum { QL_A, QL_A_SCALE, QL_A_ZERO, QL_B, QL_B_SCALE, QL_B_ZERO, QL_Y_SCALE, QL_Y_ZERO };
+
+static status qlinear_matmul_infer(node *n) {
+    return matmul_shape(n, QL_A, QL_B, op_input_type(n, QL_Y_ZERO)->elem);
+}
+
+/* A scale or zero point for the element at i of the output: one for all, for each row of A, or for each column of B. */
+static const expr *product_parameter(const node *n, const nest_list *l, int operand, bool columns, const expr *const *i) {
+    const nest_operand *p = kit_operand(l, operand), *y = kit_operand(l, nest_output(l, 0));
+    if (p->rank > 1)
+        return nest_read_broadcast(l, operand, i, y->rank);
+    return quantize_channel_parameter(n, l, operand, i[y->rank - (columns ? 1 : 2)]);
+}
+
+static status qlinear_matmul_lower(const node *n, nest_list *l) {
+    builder *b = l->b;
+    product p;
+    open_product(l, "matmul_quantized", QL_A, QL_B, &p);
+    const expr *term = build_mul(b, shifted(l, QL_A, p.a_index, QL_A_ZERO, false), shifted(l, QL_B, p.b_index, QL_B_ZERO, true));
+    const expr *sum = build_cast(b, DT_F32, nest_reduce(p.m, REDUCE_SUM, term));
+    const expr *scale = kit_wide(b, product_parameter(n, l, QL_A_SCALE, false, p.i));
+    scale = build_mul(b, scale, kit_wide(b, product_parameter(n, l, QL_B_SCALE, true, p.i)));
+    scale = build_div(b, scale, kit_wide(b, product_parameter(n, l, QL_Y_SCALE, false, p.i)));
+    const expr *zero = build_cast(b, DT_F32, product_parameter(n, l, QL_Y_ZERO, false, p.i));
+    int y = nest_output(l, 0);
+    nest_store(p.m, y, p.i, kit_operand(l, y)->rank, quantize_round(b, build_mul(b, sum, scale), zero, kit_operand(l, y)->elem));
+    return builder_status(b);
+}
+
+#define TYPES_SCALE (TYPE_BIT(DT_F32) | TYPE_BIT(DT_F16) | TYPE_BIT(DT_BF16))
+OP_ROW(QLinearMatMul) = {
+    .name = "QLinearMatMul", .domain = "", .versions = VERSIONS(10, 21), .kind = OP_CONTRACT,
+    .inputs = PARAMS({"a", TYPES_BYTE, 'A', 0}, {"a_scale", TYPES_SCALE, 'S', 0}, {"a_zero_point", TYPES_BYTE, 'A', 0}, {"b", TYPES_BYTE, 'B', 0},
+                     {"b_scale", TYPES_SCALE, 'S', 0}, {"b_zero_point", TYPES_BYTE, 'B', 0}, {"y_scale", TYPES_SCALE, 'S', 0},
+                     {"y_zero_point", TYPES_BYTE, 'Y', 0}),
+    .outputs = PARAMS({"y", TYPES_BYTE, 'Y', 0}), .note = "no float8 elements", .infer = qlinear_matmul_infer, .lower = qlinear_matmul_lower,
 };
 
 /* ---- Gemm ---- */
