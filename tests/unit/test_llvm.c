@@ -38,12 +38,14 @@ static void cases_begin(cases *c, bench *x, ltype type) {
     c->index = build_mul(c->b, i, build_index(c->b, type.lanes));
     static const char *const names[] = {"x", "y", "z"};
     for (int k = 0; k < 3; k++) {
+        const char *name = arena_printf(x->memory, "%s_%s", names[k], dtype_name(type.elem));
         c->buffers[k] = (kernel_buffer){names[k], type.elem, LENGTH, ACCESS_READ};
-        c->args[k] = (step_arg){bench_buffer(x, PLACE_CONST, names[k], type.elem, LENGTH), 0};
+        c->args[k] = (step_arg){bench_buffer(x, PLACE_CONST, name, type.elem, LENGTH), 0};
         c->operand[k] = build_load(c->b, k, type, c->index, NULL);
     }
     c->buffers[3] = (kernel_buffer){"choice", DT_BOOL, LENGTH, ACCESS_READ};
-    c->args[3] = (step_arg){bench_buffer(x, PLACE_CONST, "choice", DT_BOOL, LENGTH), 0};
+    const char *choice = arena_printf(x->memory, "choice_%s", dtype_name(type.elem));
+    c->args[3] = (step_arg){bench_buffer(x, PLACE_CONST, choice, DT_BOOL, LENGTH), 0};
     c->choice = build_load(c->b, 3, LTYPE(DT_BOOL, type.lanes), c->index, NULL);
     c->n = OPERANDS;
 }

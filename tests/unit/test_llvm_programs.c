@@ -141,7 +141,7 @@ static void test_check(const target *t) {
     bench_step(&x, k, (step_arg[]){{in, 0}, {out, 0}});
     bench_step(&x, k, (step_arg[]){{in, 0}, {out, 16}});
     int seen_none = 0, seen_first = 0, seen_second = 0;
-    for (uint64_t seed = 0; seed < 40; seed++) {
+    for (uint64_t seed = 0; seed < 120; seed++) {
         int code = bench_compare(&x, llvm, seed, 0);
         seen_none += code == 0;
         seen_first += code == 17;

@@ -251,7 +251,7 @@ static void llvm_equals_the_interpreter_on_random_programs(void **state) {
     uint64_t seed = 0;
     for (const target *const *t = target_table; *t != NULL; t++, seed += 1000)
         if (target_runs_here(*t))
-            random_programs(*t, seed, 30);
+            random_programs(*t, seed, 60);
 }
 
 int main(void) {

@@ -1,6 +1,8 @@
 /* Conversions between element types. */
 #include "codegen/llvm/llvm_emit.h"
 
+#include <math.h>
+
 static bool is_whole(dtype t) {
     return dtype_is_int(t) || t == DT_BOOL;
 }
@@ -22,10 +24,49 @@ static LLVMValueRef to_bool(emitter *e, ltype from, LLVMValueRef value) {
     return LLVMBuildICmp(e->at, LLVMIntNE, value, zero, "");
 }
 
-/* Truncates, saturates, NaN gives 0. */
-static LLVMValueRef real_to_int(emitter *e, ltype to, LLVMValueRef value) {
-    LLVMTypeRef types[] = {llvm_type(e, to), LLVMTypeOf(value)};
-    return llvm_intrinsic(e, dtype_is_signed(to.elem) ? "llvm.fptosi.sat" : "llvm.fptoui.sat", types, 2, &value, 1);
+static LLVMValueRef plain_real_to_int(emitter *e, ltype to, LLVMValueRef value) {
+    LLVMTypeRef type = llvm_type(e, to);
+    return dtype_is_signed(to.elem) ? LLVMBuildFPToSI(e->at, value, type, "") : LLVMBuildFPToUI(e->at, value, type, "");
+}
+
+/* max(value, low) and min(value, high), where value is not NaN, as far as the span asks for them. */
+static LLVMValueRef clamped(emitter *e, ltype t, LLVMValueRef value, float_span span, double low, double high) {
+    if (span.lo < low) {
+        LLVMValueRef bound = llvm_float(e, t, low);
+        value = LLVMBuildSelect(e->at, LLVMBuildFCmp(e->at, LLVMRealOGT, value, bound, ""), value, bound, "");
+    }
+    if (span.hi > high) {
+        LLVMValueRef bound = llvm_float(e, t, high);
+        value = LLVMBuildSelect(e->at, LLVMBuildFCmp(e->at, LLVMRealOLT, value, bound, ""), value, bound, "");
+    }
+    return value;
+}
+
+/* Truncates, saturates, NaN gives 0. On vectors this is spelt out: x86 would do llvm.fptosi.sat lane by lane. First NaN
+ * becomes 0, then the value is clamped to the floats within the integer type; above those the largest integer, which
+ * may not be a float, is selected. */
+static LLVMValueRef real_to_int(emitter *e, const expr *x, LLVMValueRef value) {
+    ltype from = x->arg[0]->type, to = x->type;
+    int magnitude_bits = dtype_bits(to.elem) - dtype_is_signed(to.elem), precision = from.elem == DT_F32 ? 24 : 53;
+    double low = (double)dtype_min(to.elem), limit = ldexp(1, magnitude_bits);
+    double high = magnitude_bits <= precision ? limit - 1 : limit - ldexp(1, magnitude_bits - precision);
+    float_span span = llvm_span(e, x->arg[0]);
+    if (!span.nan && span.lo >= low && span.hi <= high)
+        return plain_real_to_int(e, to, value);
+    if (to.lanes == 1) {
+        LLVMTypeRef types[] = {llvm_type(e, to), LLVMTypeOf(value)};
+        return llvm_intrinsic(e, dtype_is_signed(to.elem) ? "llvm.fptosi.sat" : "llvm.fptoui.sat", types, 2, &value, 1);
+    }
+    LLVMValueRef number = value;
+    if (span.nan) {
+        LLVMValueRef ordered = LLVMBuildFCmp(e->at, LLVMRealORD, value, value, "");
+        number = LLVMBuildSelect(e->at, ordered, value, llvm_float(e, from, 0), "");
+    }
+    LLVMValueRef result = plain_real_to_int(e, to, clamped(e, from, number, span, low, high));
+    if (magnitude_bits <= precision || span.hi <= high)
+        return result;
+    LLVMValueRef above = LLVMBuildFCmp(e->at, LLVMRealOGE, value, llvm_float(e, from, limit), "");
+    return LLVMBuildSelect(e->at, above, llvm_int(e, to, (int64_t)dtype_max(to.elem)), result, "");
 }
 
 static LLVMValueRef int_to_real(emitter *e, ltype from, ltype to, LLVMValueRef value) {
@@ -55,7 +96,7 @@ LLVMValueRef llvm_convert_cast(emitter *e, const expr *x, const LLVMValueRef *ar
     if (is_whole(from.elem) && is_whole(to.elem))
         return int_to_int(e, from, to, args[0]);
     if (llvm_is_real(from.elem) && is_whole(to.elem))
-        return real_to_int(e, to, args[0]);
+        return real_to_int(e, x, args[0]);
     if (is_whole(from.elem) && llvm_is_real(to.elem))
         return int_to_real(e, from, to, args[0]);
     if (llvm_is_real(from.elem) && llvm_is_real(to.elem))

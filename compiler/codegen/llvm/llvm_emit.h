@@ -35,6 +35,7 @@ typedef struct emitter {
     LLVMBasicBlockRef entry; /* holds the allocas */
     LLVMValueRef *buffers;   /* by the kernel's buffer number: the parameters */
     LLVMValueRef *vars;      /* by the kernel's variable number */
+    const expr **lets;       /* by variable: what a LET bound, NULL for others */
     LLVMValueRef **regs;     /* by register array, by element: an alloca, promoted by LLVM; NULL before DECLARE */
     memo_entry *memo;        /* open addressing, a power of two slots */
     size_t memo_slots, memo_used;
@@ -83,6 +84,14 @@ LLVMValueRef llvm_arith_float_unary(emitter *e, const expr *x, const LLVMValueRe
 LLVMValueRef llvm_arith_select(emitter *e, const expr *x, const LLVMValueRef *args);
 LLVMValueRef llvm_arith_fma(emitter *e, const expr *x, const LLVMValueRef *args);
 LLVMValueRef llvm_arith_dot(emitter *e, const expr *x, const LLVMValueRef *args);
+
+/* ---- llvm_span.c ---- */
+/* Bounds of a float expression, and whether it may be NaN. */
+typedef struct float_span {
+    double lo, hi;
+    bool nan;
+} float_span;
+float_span llvm_span(const emitter *e, const expr *x);
 
 /* ---- llvm_convert.c ---- */
 LLVMValueRef llvm_convert_cast(emitter *e, const expr *x, const LLVMValueRef *args);

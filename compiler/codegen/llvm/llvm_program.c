@@ -118,8 +118,9 @@ static status emit_kernel(run_builder *r, int k) {
     e->function = r->kernels[k];
     e->buffers = ARENA_NEW_N(e->memory, LLVMValueRef, e->kernel->buffers.n + 1);
     e->vars = ARENA_NEW_N(e->memory, LLVMValueRef, e->kernel->vars.n + 1);
+    e->lets = ARENA_NEW_N(e->memory, const expr *, e->kernel->vars.n + 1);
     e->regs = ARENA_NEW_N(e->memory, LLVMValueRef *, e->kernel->regs.n + 1);
-    if (e->buffers == NULL || e->vars == NULL || e->regs == NULL)
+    if (e->buffers == NULL || e->vars == NULL || e->lets == NULL || e->regs == NULL)
         return STATUS_RESOURCE;
     for (size_t i = 0; i < e->kernel->buffers.n; i++) {
         e->buffers[i] = LLVMGetParam(e->function, (unsigned)i);

@@ -13,6 +13,7 @@ static void continue_in(emitter *e, LLVMBasicBlockRef b) {
 
 static void emit_let(emitter *e, const stmt *s) {
     e->vars[s->let.var->ref] = llvm_expr(e, s->let.value);
+    e->lets[s->let.var->ref] = s->let.value;
 }
 
 /* body: i = phi(0, next); ...; next = i + 1; again while next < n. Entered only where 0 < n. */
@@ -87,7 +88,8 @@ static void emit_note(emitter *e, const stmt *s) {
 
 #define ROWS(ROW)                                                                                                      \
     ROW(LET, emit_let)                                                                                                 \
-    ROW(FOR, emit_for) ROW(STORE, llvm_memory_store) ROW(DECLARE, emit_declare) ROW(SET, emit_set) ROW(IF, emit_if)    \
+    ROW(FOR, emit_for)                                                                                                 \
+    ROW(STORE, llvm_memory_store) ROW(DECLARE, emit_declare) ROW(SET, emit_set) ROW(IF, emit_if)                       \
         ROW(CHECK, emit_check) ROW(NOTE, emit_note)
 
 #define AS_ENTRY(kind, function) [STMT_##kind] = function,
