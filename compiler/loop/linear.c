@@ -85,7 +85,9 @@ static range linear_range(const linear *l) {
 }
 
 range linear_difference(const expr *x, const expr *y) {
-    if (!range_known(expr_range(x)) || !range_known(expr_range(y)))
+    range a = expr_range(x), b = expr_range(y);
+    bool fits = range_known(a) && range_known(b) && (wide)a.lo - b.hi >= INT64_MIN && (wide)a.hi - b.lo <= INT64_MAX;
+    if (!fits) /* the sum below is x - y modulo 2^64 only */
         return RANGE_ALL;
     linear l = {0};
     gather(&l, x, 1);

@@ -62,13 +62,13 @@ static const expr *simplify_neg(builder *b, const expr *x) {
 }
 
 static const expr *simplify_abs(builder *b, const expr *x) {
-    if (x->kind == EXPR_NEG)
-        return build_unary(b, EXPR_ABS, x->arg[0]);
     dtype t = x->type.elem;
     bool positive = x->kind == EXPR_ABS && dtype_is_float(t);
     if (dtype_is_int(t))
         positive = !dtype_is_signed(t) || expr_range(x).lo >= 0;
-    return positive ? x : NULL;
+    if (positive)
+        return x;
+    return x->kind == EXPR_NEG ? build_unary(b, EXPR_ABS, x->arg[0]) : NULL;
 }
 
 static const expr *simplify_not(builder *b, const expr *x) {
