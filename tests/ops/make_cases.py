@@ -480,7 +480,7 @@ def normalizations(c):
         c.add("BatchNormalization", [c.real(2, 3)] + [c.real(3, low=0.2) for _ in range(4)], opset=opset, epsilon=0.01)
     c.add("BatchNormalization", [c.real(2, 3, 4)] + [c.real(3, low=0.2) for _ in range(4)], training_mode=1, outputs=3, opset=15)
     c.add("LRN", [c.real(2, 7, 3, 3)], size=3)
-    c.add("LRN", [c.real(2, 7, 3, 3)], size=4, alpha=0.5, beta=0.6, bias=2.0)
+    c.add("LRN", [c.real(2, 7, 3, 3)], size=5, alpha=0.5, beta=0.6, bias=2.0)
     c.add("MeanVarianceNormalization", [c.real(2, 3, 4, 5)])
     c.add("MeanVarianceNormalization", [c.real(2, 3, 4, 5)], axes=[1, -1])
     for p in (1, 2):
