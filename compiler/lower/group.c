@@ -202,7 +202,7 @@ static status may_inline(grouping *x, node_info *i, arena *scratch, bool *out) {
     if (i->movement)
         *out = i->view || i->n_roots == 1;
     else if (i->cost <= CHEAP)
-        *out = !i->repeated; /* better the epilogue of whoever makes its operand */
+        *out = !i->repeated && !is_broadcast(x, i); /* better the epilogue of whoever makes its operand */
     else
         *out = i->n_roots == 1 && !i->repeated && !is_broadcast(x, i);
     return STATUS_OK;

@@ -24,7 +24,8 @@ static void widest_element(const expr *x, void *ctx) {
         w->bits = bits;
 }
 
-/* The widest element type that is computed with in vectors along `var`; addresses that step by 0 or 1 stay scalar. */
+/* The widest element type that is computed with in vectors along `var`; addresses that step by 0 or 1 stay scalar, and in
+ * a contraction others, too: it packs its operands. */
 static status element_bits(const plan *p, const plan_stage *g, const expr *var, int *out_bits) {
     load_list loads;
     TRY(plan_loads(p, &loads));
@@ -33,7 +34,7 @@ static status element_bits(const plan *p, const plan_stage *g, const expr *var, 
     for (size_t i = 0; i < loads.at.n; i++) {
         const expr *x = loads.at.at[i];
         int64_t step = 0;
-        bool scalar_address = !x->masked && plan_step(p, x->arg[0], var, &step) && (step == 0 || step == 1);
+        bool scalar_address = !x->masked && plan_step(p, x->arg[0], var, &step) && (step == 0 || step == 1 || p->contract);
         stand_ins[i] = scalar_address ? build_var(p->b, x->type, "load") : x;
     }
     width w = {0};
