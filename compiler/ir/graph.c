@@ -236,14 +236,16 @@ status graph_remove_output(graph *g, int index) {
     return STATUS_OK;
 }
 
-/* Takes an input out of the graph; refused while it has users. */
-status graph_remove_input(graph *g, value *v) {
+/* Takes an input or constant out of the graph; refused while it has users. */
+status graph_remove_value(graph *g, value *v) {
+    TENON_ASSERT(v->def == NULL);
     if (v->n_uses > 0) {
-        const char *what = arena_printf(g->memory, "input '%s' cannot be removed: it", v->name);
+        const char *what = arena_printf(g->memory, "%s '%s' cannot be removed: it", v->is_input ? "input" : "constant", v->name);
         TRY_ALLOC(what);
         return value_refuse(g, v, graph_place(g), what, "replace_all_uses_with first moves them");
     }
-    drop_input(g, v);
+    if (v->is_input)
+        drop_input(g, v);
     value_unlink(g, v);
     return STATUS_OK;
 }

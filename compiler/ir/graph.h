@@ -154,8 +154,8 @@ value *graph_add_constant(graph *g, const char *name, tensor *t); /* holds t */
 status graph_add_output(graph *g, value *v, const char *name);
 status graph_set_output(graph *g, int index, value *v);
 status graph_remove_output(graph *g, int index);
-/* Refused ([value-has-users]) while the value has users. */
-status graph_remove_input(graph *g, value *v);
+/* Takes an input or constant out. Refused ([value-has-users]) while it has users. */
+status graph_remove_value(graph *g, value *v);
 /* Turns a value into a constant; its definition loses it (a fresh unused value stands in). A graph input is one no longer. */
 status graph_make_constant(graph *g, value *v, tensor *t);
 status graph_set_name(graph *g, value *v, const char *name);

@@ -12,7 +12,7 @@ static const pass expand_row = {"expand", "operators that are defined by others 
 static const pass fold_row = {"fold", "nodes whose inputs are constants (or whose shapes say all) are computed", pass_fold};
 static const pass canonicalise_row = {"canonicalise", "nodes that hand their input on unchanged are removed", pass_canonicalise};
 static const pass cse_row = {"cse", "nodes that compute the same from the same are merged", pass_cse};
-static const pass dead_code_row = {"dead-code", "nodes whose results nobody uses are removed", pass_dead_code};
+static const pass dead_code_row = {"dead-code", "nodes whose results nobody uses, and constants that nobody uses, are removed", pass_dead_code};
 
 const pass *const pass_table[] = {&expand_row, &fold_row, &canonicalise_row, &cse_row, &dead_code_row, NULL};
 

@@ -92,5 +92,10 @@ status pass_dead_code(graph *g) {
         if (!used)
             TRY(graph_erase_node(g, n));
     }
+    for (value *v = g->values, *next; v != NULL; v = next) {
+        next = v->next;
+        if (v->def == NULL && !v->is_input && v->uses == NULL)
+            TRY(graph_remove_value(g, v));
+    }
     return STATUS_OK;
 }

@@ -190,7 +190,7 @@ static void graph_makes_names_unique(void **state) {
     assert_string_equal(third->name, "x_1_1");
     assert_null(graph_find_value(b.g, "x_2"));
     assert_int_equal(graph_set_name(b.g, third, "x_1_1"), STATUS_OK);
-    assert_int_equal(graph_remove_input(b.g, third), STATUS_OK);
+    assert_int_equal(graph_remove_value(b.g, third), STATUS_OK);
     assert_null(graph_find_value(b.g, "x_1_1"));
     assert_int_equal(b.g->inputs.n, 3);
     assert_graph_is_whole(&b);
@@ -201,7 +201,7 @@ static void graph_input_with_users_stays(void **state) {
     (void)state;
     bench b = bench_parse(DIAMOND);
     value *x = graph_find_value(b.g, "x");
-    assert_int_equal(graph_remove_input(b.g, x), STATUS_INVALID);
+    assert_int_equal(graph_remove_value(b.g, x), STATUS_INVALID);
     assert_string_equal(bench_messages(&b),
                         "test.onnx: main: error[value-has-users]: input 'x' cannot be removed: it is still used by 1 "
                         "node: 'relu' (Relu) input 0; replace_all_uses_with first moves them\n");
@@ -430,7 +430,7 @@ static void edit_once(bench *b, uint64_t *seed) {
         assert_non_null(graph_add_input(g, "in", &(tensor_type){DT_F32, 1, &d}));
     } else if (g->inputs.n > 0) {
         value *in = g->inputs.at[random_below(seed, (int)g->inputs.n)];
-        assert_int_equal(graph_remove_input(g, in) != STATUS_OK, in->n_uses > 0);
+        assert_int_equal(graph_remove_value(g, in) != STATUS_OK, in->n_uses > 0);
     }
 }
 

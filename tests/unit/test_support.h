@@ -35,16 +35,16 @@ static inline bool test_memory_has_failed(const test_memory *m) {
     return m->fail_at != 0 && m->calls >= m->fail_at;
 }
 
-static inline void test_memory_free(test_memory *m, unsigned char *block, size_t bytes) {
+static inline void test_memory_free(test_memory *m, unsigned char *memory, size_t bytes) {
     size_t recorded;
-    memcpy(&recorded, block - TEST_MEMORY_HEADER, sizeof recorded);
+    memcpy(&recorded, memory - TEST_MEMORY_HEADER, sizeof recorded);
     assert_int_equal(recorded, bytes);
     m->live_bytes -= bytes;
     m->live_blocks--;
-    free(block - TEST_MEMORY_HEADER);
+    free(memory - TEST_MEMORY_HEADER);
 }
 
-static inline void *test_memory_resize(void *ctx, void *block, size_t old_bytes, size_t new_bytes) {
+static inline void *test_memory_resize(void *ctx, void *memory, size_t old_bytes, size_t new_bytes) {
     test_memory *m = ctx;
     unsigned char *fresh = NULL;
     if (new_bytes > 0) {
@@ -58,10 +58,10 @@ static inline void *test_memory_resize(void *ctx, void *block, size_t old_bytes,
         m->live_bytes += new_bytes;
         m->live_blocks++;
     }
-    if (block != NULL) {
+    if (memory != NULL) {
         if (fresh != NULL)
-            memcpy(fresh, block, old_bytes < new_bytes ? old_bytes : new_bytes);
-        test_memory_free(m, block, old_bytes);
+            memcpy(fresh, memory, old_bytes < new_bytes ? old_bytes : new_bytes);
+        test_memory_free(m, memory, old_bytes);
     }
     return fresh;
 }
