@@ -123,6 +123,31 @@ static bool grow_slots(builder *b) {
     return true;
 }
 
+static void describe(expr_head *h, const expr *shape, const expr *const *args) {
+    uint64_t hash = mix((uint64_t)shape->kind, (uint64_t)shape->type.elem * 256 + (uint64_t)shape->type.lanes);
+    hash = mix(hash, (uint64_t)(uint32_t)shape->ref * 2 + shape->masked);
+    hash = mix(mix(hash, (uint64_t)shape->imm), bits_of(shape->f));
+    if (shape->lanes != NULL)
+        hash = hash_bytes(shape->lanes, (size_t)shape->type.lanes, hash);
+    h->newest_var = shape->kind == EXPR_VAR ? shape->ref : -1;
+    for (int i = 0; i < shape->n_args; i++) {
+        const expr_head *a = head_of(args[i]);
+        hash = mix(hash, a->shape);
+        h->newest_var = a->newest_var > h->newest_var ? a->newest_var : h->newest_var;
+    }
+    h->shape = hash;
+    h->values = range_of(shape, args);
+}
+
+bool expr_before(const expr *x, const expr *y) {
+    const expr_head *a = head_of(x), *b = head_of(y);
+    if (a->newest_var != b->newest_var)
+        return a->newest_var < b->newest_var;
+    if (x->kind != y->kind)
+        return x->kind < y->kind;
+    return a->shape != b->shape ? a->shape < b->shape : x->id < y->id;
+}
+
 const expr *build_intern(builder *b, const expr *shape, const expr *const *args) {
     if (b->failed || !grow_slots(b))
         return build_fail(b);
@@ -138,7 +163,7 @@ const expr *build_intern(builder *b, const expr *shape, const expr *const *args)
     if (shape->lanes != NULL && (e->lanes = arena_copy(b->memory, shape->lanes, (size_t)shape->type.lanes)) == NULL)
         return build_fail(b);
     e->id = b->n_exprs++;
-    head_of(e)->values = range_of(shape, args);
+    describe(head_of(e), shape, args);
     b->slots[at] = e;
     return e;
 }

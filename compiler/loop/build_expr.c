@@ -301,7 +301,8 @@ const expr *build_fma(builder *b, const expr *x, const expr *y, const expr *z) {
     if (b->failed)
         return b->poison;
     TENON_ASSERT(ltype_equal(x->type, y->type) && ltype_equal(x->type, z->type));
-    const expr *ordered[] = {x->id < y->id ? x : y, x->id < y->id ? y : x, z};
+    bool swap = expr_before(y, x);
+    const expr *ordered[] = {swap ? y : x, swap ? x : y, z};
     if (all_broadcast(ordered, 3))
         return build_broadcast(b, build_fma(b, x->arg[0], y->arg[0], z->arg[0]), x->type.lanes);
     const expr *folded = fold_fma(b, x, y, z);

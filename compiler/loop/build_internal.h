@@ -19,6 +19,8 @@ typedef struct range {
 typedef struct expr_head {
     builder *owner;
     range values;
+    uint64_t shape;  /* hash of the whole expression, the same on every machine */
+    int newest_var;  /* largest number of a variable within; -1 none */
 } expr_head;
 
 /* Results by expression id, all forgotten at once by a new serial. */
@@ -73,6 +75,9 @@ const expr *build_axis(builder *b, const char *name, int64_t extent);
 /* VAR `ref` of another table of variables: no range is known. */
 const expr *build_var_ref(builder *b, ltype t, int ref);
 range expr_range(const expr *x);
+/* Does x come first in the canonical order of operands? By the newest variable, so that what changes rarely comes first;
+ * then by form. It does not depend on the order in which expressions are made, which a C compiler may choose. */
+bool expr_before(const expr *x, const expr *y);
 bool range_known(range r);
 range range_of_type(dtype t);
 /* Out of memory: from here on everything is poison. */
@@ -162,7 +167,8 @@ typedef struct expr_info {
     const char *stem;     /* a LET's name for it */
     int home;             /* innermost region that defines one of its variables */
     int weight;           /* operations, up to a limit */
-    bool guarded;         /* may trap: stays within its conditions */
+    int computed;         /* outermost region that computes it anyway */
+    int safe;             /* where it cannot trap: this region and all within; -1 nowhere */
     expr_use *uses;
     let_place *lets;
 } expr_info;
@@ -172,7 +178,7 @@ typedef struct placement {
     VEC(region) regions;
     VEC(item) items;
     expr_info *info;      /* by id */
-    uint32_t n_info;
+    VEC(expr_info *) order; /* operands first, in program order */
     int *var_home;        /* by variable */
 } placement;
 void place_lets(placement *p);

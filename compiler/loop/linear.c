@@ -95,7 +95,7 @@ range linear_difference(const expr *x, const expr *y) {
     return l.overfull ? RANGE_ALL : linear_range(&l);
 }
 
-/* ---- the canonical spelling: terms by age, positive ones first, the constant last ---- */
+/* ---- the canonical spelling: terms in order, positive ones first, the constant last ---- */
 
 static void sort_terms(linear *l) {
     for (int i = 1; i < l->n; i++) {
@@ -103,7 +103,7 @@ static void sort_terms(linear *l) {
         int64_t coef = l->coef[i];
         int j = i;
         for (; j > 0; j--) {
-            bool before = (coef > 0) != (l->coef[j - 1] > 0) ? coef > 0 : atom->id < l->atom[j - 1]->id;
+            bool before = (coef > 0) != (l->coef[j - 1] > 0) ? coef > 0 : expr_before(atom, l->atom[j - 1]);
             if (!before)
                 break;
             l->atom[j] = l->atom[j - 1];

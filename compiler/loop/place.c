@@ -2,7 +2,8 @@
  *
  * An expression that does not read what the kernel changes may be computed at its home, the innermost region that defines
  * one of its variables, or anywhere between there and its use. It moves out of loops, but not out of a condition (nor out of
- * a loop that may not run at all) if it could trap. It gets a LET where that takes it out of a loop, or where two uses meet. */
+ * a loop that may not run at all) if it could trap and is not computed there anyway. It gets a LET where that takes it out
+ * of a loop, or where two uses meet. */
 #include "loop/build_internal.h"
 
 #define CHEAP 8         /* operations that may be computed in vain */
@@ -70,11 +71,14 @@ static bool within(const placement *p, int inner, int outer) {
 /* ---- the expressions of the kernel ---- */
 
 static void collect(placement *p, const expr *x) {
-    if (p->info[x->id].x != NULL)
+    expr_info *e = &p->info[x->id];
+    if (e->x != NULL || p->f->b->failed)
         return;
-    p->info[x->id].x = x;
+    e->x = x;
     for (int i = 0; i < x->n_args; i++)
         collect(p, x->arg[i]);
+    if (VEC_PUSH(p->f->b->memory, p->order, e) != STATUS_OK)
+        build_fail(p->f->b);
 }
 
 static void add_use(placement *p, const expr *x, int at, bool hint) {
@@ -145,22 +149,53 @@ static bool may_trap(const expr *x) {
     return divides && divisor->kind != EXPR_INT;
 }
 
-/* Operands have lower ids, so one pass upwards sees them first. */
+/* The outermost region that runs whenever `r` does, down to e's home. */
+static int surely_with(const placement *p, const expr_info *e, int r) {
+    while (r != e->home && p->regions.at[r].kind == REGION_LOOP)
+        r = p->regions.at[r].parent;
+    return r;
+}
+
+static void note_computed(const placement *p, expr_info *e, int r) {
+    r = surely_with(p, e, r);
+    if (e->computed < 0 || within(p, e->computed, r))
+        e->computed = r;
+}
+
+/* The region that lies within both; -1 none. */
+static int inner_of(const placement *p, int a, int b) {
+    if (a < 0 || b < 0)
+        return -1;
+    return within(p, a, b) ? a : within(p, b, a) ? b : -1;
+}
+
+static void describe(const placement *p, expr_info *e) {
+    e->home = e->x->kind == EXPR_VAR ? p->var_home[e->x->ref] : 0;
+    e->weight = e->x->n_args > 0;
+    e->computed = -1;
+    for (int i = 0; i < e->x->n_args; i++) {
+        const expr_info *a = &p->info[e->x->arg[i]->id];
+        e->home = a->home > e->home ? a->home : e->home;
+        e->weight += a->weight;
+    }
+    e->weight = e->weight < WEIGHT_MAX ? e->weight : WEIGHT_MAX;
+}
+
 static void describe_all(placement *p) {
-    for (uint32_t id = 0; id < p->n_info; id++) {
-        expr_info *e = &p->info[id];
-        if (e->x == NULL)
-            continue;
-        e->home = e->x->kind == EXPR_VAR ? p->var_home[e->x->ref] : 0;
-        e->guarded = may_trap(e->x);
-        e->weight = e->x->n_args > 0;
-        for (int i = 0; i < e->x->n_args; i++) {
-            const expr_info *a = &p->info[e->x->arg[i]->id];
-            e->home = a->home > e->home ? a->home : e->home;
-            e->guarded = e->guarded || a->guarded;
-            e->weight += a->weight;
-        }
-        e->weight = e->weight < WEIGHT_MAX ? e->weight : WEIGHT_MAX;
+    for (size_t i = 0; i < p->order.n; i++)
+        describe(p, p->order.at[i]);
+    for (size_t i = p->order.n; i-- > 0;) {
+        expr_info *e = p->order.at[i];
+        for (const expr_use *u = e->uses; u != NULL; u = u->next)
+            note_computed(p, e, p->items.at[u->item].region);
+        for (int j = 0; j < e->x->n_args; j++)
+            note_computed(p, &p->info[e->x->arg[j]->id], e->computed);
+    }
+    for (size_t i = 0; i < p->order.n; i++) {
+        expr_info *e = p->order.at[i];
+        e->safe = may_trap(e->x) ? e->computed : 0;
+        for (int j = 0; j < e->x->n_args; j++)
+            e->safe = inner_of(p, e->safe, p->info[e->x->arg[j]->id].safe);
     }
 }
 
@@ -184,15 +219,11 @@ typedef struct placer {
     int *count_of;  /* by item, for pinned expressions */
 } placer;
 
-static bool may_leave(const expr_info *e, region_kind kind) {
-    switch (kind) {
-    case REGION_LOOP:
+static bool may_leave(const placement *p, const expr_info *e, const region *inner) {
+    if (inner->kind == REGION_LOOP)
         return true;
-    case REGION_LOOP_MAYBE:
-        return !e->guarded;
-    default:
-        return !e->guarded && e->weight <= CHEAP;
-    }
+    bool safe = e->safe >= 0 && within(p, inner->parent, e->safe);
+    return safe && (inner->kind == REGION_LOOP_MAYBE || e->weight <= CHEAP);
 }
 
 /* The item before which e is best computed for a use at `at`: outside of all the loops that it may leave. */
@@ -200,7 +231,7 @@ static int climb(const placement *p, const expr_info *e, int at) {
     int best = at, r = p->items.at[at].region;
     while (r != e->home) {
         const region *inner = &p->regions.at[r];
-        if (!may_leave(e, inner->kind))
+        if (!may_leave(p, e, inner))
             break;
         at = inner->at;
         r = inner->parent;
@@ -317,9 +348,9 @@ static void place_all(placement *p) {
         build_fail(p->f->b);
         return;
     }
-    for (uint32_t id = p->n_info; id-- > 0 && !p->f->b->failed;) {
-        expr_info *e = &p->info[id];
-        if (e->x == NULL || trivial(e->x))
+    for (size_t i = p->order.n; i-- > 0 && !p->f->b->failed;) {
+        expr_info *e = p->order.at[i];
+        if (trivial(e->x))
             continue;
         if (finish_pinned(p->f, e->x))
             place_pinned(&s, e);
@@ -332,8 +363,7 @@ void place_lets(placement *p) {
     builder *b = p->f->b;
     open_region(p, REGION_ROOT, -1, -1);
     p->var_home = ARENA_NEW_N(b->memory, int, b->vars.n + 1);
-    p->n_info = b->n_exprs;
-    p->info = ARENA_NEW_N(b->memory, expr_info, (size_t)p->n_info + 1);
+    p->info = ARENA_NEW_N(b->memory, expr_info, (size_t)b->n_exprs + 1);
     if (p->var_home == NULL || p->info == NULL)
         build_fail(b);
     if (b->failed)

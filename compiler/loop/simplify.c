@@ -365,7 +365,7 @@ const expr *simplify_binary(builder *b, expr_kind k, const expr *x, const expr *
     const expr *folded = fold_binary(b, k, x, y);
     if (folded != NULL)
         return folded;
-    if (commutes(k, floats) && (is_constant(x) != is_constant(y) ? is_constant(x) : x->id > y->id)) {
+    if (commutes(k, floats) && (is_constant(x) != is_constant(y) ? is_constant(x) : expr_before(y, x))) {
         const expr *t = x;
         x = y;
         y = t;
