@@ -46,7 +46,6 @@ typedef struct c99_range {
 
 /* What is known about a variable of the kernel. */
 typedef struct c99_var {
-    int uses;
     value value;
     c99_range range;
 } c99_var;
@@ -195,6 +194,10 @@ void c99_store(c99 *c, const stmt *s);
 /* ---- c99_kernel.c ---- */
 /* The kernel as a static function. */
 void c99_kernel_write(c99 *c, int index, strbuf *out);
+
+/* ---- c99_unused.c ---- */
+/* Adds the text of a kernel without the constants that nothing uses. */
+status c99_drop_unused(arena *scratch, const char *text, size_t n, strbuf *out);
 
 /* ---- c99_weights.c ---- */
 /* The definition of a constant's data; `is_static` or to be seen by other files. */

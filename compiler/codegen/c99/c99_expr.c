@@ -116,7 +116,7 @@ static value *shift_count(c99 *c, const expr *x) {
 }
 
 static bool is_shift(expr_kind k) {
-    return k == EXPR_SHL || k == EXPR_SHR;
+    return k == EXPR_SHL || k == EXPR_SHR || k == EXPR_SHR_ROUND;
 }
 
 /* (x + 2^(n-1)) >> n by a constant n: the shifted value plus the last bit shifted out. */

@@ -34,7 +34,7 @@ static void roots_of(const stmt *s, const expr *roots[4]) {
     }
 }
 
-/* ---- which variables, registers and buffers are read: what is not would be warned about ---- */
+/* ---- which registers and buffers are read: what is not would be warned about ---- */
 
 typedef struct usage {
     map seen; /* expressions of one statement */
@@ -47,8 +47,6 @@ static void count_expr(c99 *c, const expr *x, usage *u) {
         return;
     if (map_set_key(&u->seen, MAP_KEY(x), u) != STATUS_OK)
         c->failed = true;
-    if (x->kind == EXPR_VAR)
-        c->vars[x->ref].uses++;
     if (x->kind == EXPR_REG)
         c->regs[x->ref][x->arg[0]->imm].reads++;
     if (x->kind == EXPR_LOAD)
@@ -147,8 +145,6 @@ static void write_set(c99 *c, const stmt *s) {
 static void write_let(c99 *c, const stmt *s) {
     int ref = s->let.var->ref;
     c99_var *var = &c->vars[ref];
-    if (var->uses == 0)
-        return;
     const kernel_var *k = &c->k->vars.at[ref];
     value *v = c99_expr(c, s->let.value);
     var->range = c99_expr_range(c, s->let.value);
@@ -267,8 +263,9 @@ static bool prepare(c99 *c, usage *u) {
 
 void c99_kernel_write(c99 *c, int index, strbuf *out) {
     usage u = {0};
+    strbuf text = strbuf_in(c->memory);
     c->k = c->p->kernels.at[index];
-    c->out = out;
+    c->out = &text;
     c->indent = 1;
     c->n_temporaries = 0;
     if (!prepare(c, &u)) {
@@ -281,5 +278,9 @@ void c99_kernel_write(c99 *c, int index, strbuf *out) {
     write_block(c, &c->k->body);
     if (u.checks)
         c99_line(c, "return TENON_OK;");
-    strbuf_add(out, "}\n\n");
+    strbuf_add(&text, "}\n\n");
+    arena_mark mark = arena_get_mark(c->scratch);
+    if (text.failed || c99_drop_unused(c->scratch, text.text, text.n, out) != STATUS_OK)
+        c->failed = true;
+    arena_reset(c->scratch, mark);
 }

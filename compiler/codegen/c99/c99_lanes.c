@@ -31,9 +31,10 @@ value c99_ramp(c99 *c, const expr *x) {
     dtype t = x->type.elem;
     int bits = dtype_bits(t);
     value v = c99_value(c, t, bits, x->type.lanes);
-    code base = c99_scalar_expr(c, x->arg[0]), lanes[MAX_LANES];
+    value *start = c99_expr(c, x->arg[0]);
     if (v.n > 1)
-        base = c99_temporary(c, t, bits, 1, base);
+        c99_name_parts(c, start);
+    code base = c99_lane(c, start, 0), lanes[MAX_LANES];
     for (int i = 0; i < v.n && !c->failed; i++) {
         part *p = &v.at[i];
         if (p->count == 1) {

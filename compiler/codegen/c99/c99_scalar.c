@@ -191,7 +191,7 @@ static code by_isa(c99 *c, expr_kind kind, dtype elem, const code *args, int n) 
         if (r->kind == kind && r->elem == elem && r->neon == neon)
             return call(c, c99_helper_name(c, r->helper, elem, DT_NONE), args, n);
     }
-    TENON_ASSERT(!"an expression that kernel_legalise leaves to no target");
+    TENON_ASSERT(kind == EXPR_COUNT); /* kernel_legalise leaves it to no target */
     return args[0];
 }
 
