@@ -134,7 +134,7 @@ static void place_keeps_guarded_loads_guarded(void **state) {
               "  }\n"
               "  let at: i64 = n*3\n"
               "  for j < n {\n"
-              "    store y[j] = load<i64>(x, n) + at\n"
+              "    store y[j] = at + load<i64>(x, n)\n"
               "  }\n");
 }
 
