@@ -79,7 +79,7 @@ static int operand_of_value(composer *c, const value *v, const nest_operand *o) 
         if (c->out->values.at[i] == v)
             return (int)i;
     const void *data = v->constant != NULL ? v->constant->data : NULL;
-    return add_group_operand(c, v, -1, (schedule_operand){o->elem, o->rank, o->dims, data});
+    return add_group_operand(c, v, -1, (schedule_operand){o->elem, o->rank, o->dims, data, layout_of(c->x, v)});
 }
 
 /* The group's number for operand k of a lowered node. */
@@ -93,7 +93,7 @@ static int group_operand(composer *c, const lowered *from, int k) {
     for (size_t i = 0; i < c->out->temporaries.n; i++)
         if (c->out->values.at[i] == NULL && c->out->temporaries.at[i] == temporary)
             return (int)i;
-    return add_group_operand(c, NULL, temporary, (schedule_operand){o->elem, o->rank, o->dims, NULL});
+    return add_group_operand(c, NULL, temporary, (schedule_operand){o->elem, o->rank, o->dims, NULL, NULL});
 }
 
 /* ---- substitution of READs ---- */
@@ -229,10 +229,10 @@ static status raw_operands(composer *c, const lowered *from) {
     for (size_t k = 0; k < from->l->operands.n; k++) {
         const nest_operand *o = &from->l->operands.at[k];
         if (!o->present)
-            (void)add_group_operand(c, NULL, -1, (schedule_operand){DT_U8, 0, NULL, nothing});
+            (void)add_group_operand(c, NULL, -1, (schedule_operand){DT_U8, 0, NULL, nothing, NULL});
         else if (k < (size_t)from->l->n_inputs) {
             const value *v = node_input(from->n, (int)k);
-            (void)add_group_operand(c, v, -1, (schedule_operand){o->elem, o->rank, o->dims, v->constant != NULL ? v->constant->data : NULL});
+            (void)add_group_operand(c, v, -1, (schedule_operand){o->elem, o->rank, o->dims, v->constant != NULL ? v->constant->data : NULL, NULL});
         } else
             (void)group_operand(c, from, (int)k);
     }
@@ -275,7 +275,7 @@ bool compose_is_affine(const composed *c) {
             const expr *r = reads.at.at[i], *rest = NULL;
             const schedule_operand *o = &c->operands.at[r->ref];
             int64_t steps[2 * NEST_MAX_AXES];
-            if (!expr_affine(c->b, nest_linear(c->b, r->arg, o->rank, o->dims), vars, n, steps, &rest) || rest->kind != EXPR_INT)
+            if (!expr_affine(c->b, operand_position(c->b, o, r->arg), vars, n, steps, &rest) || rest->kind != EXPR_INT)
                 return false;
         }
     }

@@ -282,7 +282,7 @@ static status decide(grouping *x, node_info *i, arena *scratch) {
 }
 
 static status new_grouping(const graph *g, const lower_options *o, arena *a, int n, grouping *out, arena **out_scratch) {
-    *out = (grouping){.g = g, .o = o, .memory = a, .by_node = map_in(a)};
+    *out = (grouping){.g = g, .o = o, .memory = a, .by_node = map_in(a), .layouts = map_in(a)};
     TRY_ALLOC(out->nodes = ARENA_NEW_N(a, node_info, n + 1));
     TRY_ALLOC(*out_scratch = arena_new(arena_allocator(a)));
     return STATUS_OK;

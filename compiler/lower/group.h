@@ -40,6 +40,7 @@ typedef struct grouping {
     node_info *nodes;  /* in order */
     int n;
     map by_node;       /* node -> node_info */
+    map layouts;       /* value -> its strides, where it is not row-major */
 } grouping;
 
 node_info *group_info(const grouping *x, const node *n);
@@ -47,6 +48,13 @@ node_info *group_info(const grouping *x, const node *n);
 status group_nodes(const graph *g, const lower_options *o, arena *a, grouping *out);
 /* One node as a group of its own. */
 status group_node(const node *n, const lower_options *o, arena *a, grouping *out);
+
+/* ---- layout.c ---- */
+/* Decides in which order the dimensions of each value between kernels lie in memory: channels last where a contraction's constant
+ * operand steps along them and not along the last dimension. Inputs, outputs and operands of raw nests stay row-major. */
+status choose_layouts(grouping *x);
+/* The value's strides; NULL: row-major. */
+const int64_t *layout_of(const grouping *x, const value *v);
 
 /* ---- compose.c ---- */
 /* The operands of a composed nest: values with buffers, and temporaries of the node. */

@@ -186,7 +186,7 @@ static status copy_output(lowering *w, const value *v, int to) {
     nest *n = nest_add(&l, "copy");
     nest_outer_all(n, o.rank, dims, axes);
     nest_store(n, 1, axes, o.rank, nest_read(&l, 0, axes));
-    schedule_operand operands[2] = {{o.elem, o.rank, dims, NULL}, {o.elem, o.rank, dims, NULL}};
+    schedule_operand operands[2] = {{o.elem, o.rank, dims, NULL, NULL}, {o.elem, o.rank, dims, NULL, NULL}};
     TRY(builder_status(c.b));
     TRY(schedule_nest(n, operands, 2, &options, &s));
     program_step step = {.note = "output", .node = -1};
@@ -281,6 +281,7 @@ status lower_graph(const graph *g, const lower_options *o, arena *a, program **o
     TRY(new_program(&w, g->name));
     TRY(add_interface(&w));
     TRY(group_nodes(g, o, a, &w.groups));
+    TRY(choose_layouts(&w.groups));
     for (int i = 0; i < w.groups.n; i++)
         if (!w.groups.nodes[i].inlined && w.groups.nodes[i].core_of < 0)
             TRY(lower_group(&w, &w.groups.nodes[i]));

@@ -82,6 +82,20 @@ bool plan_is_constant(const plan *p, int slot);
 /* collapse.c: merges neighbouring axes that every access steps through as one. */
 status plan_collapse(plan *p);
 
+/* repack.c: constants in the order of a loop nest, computed at compile time. */
+typedef struct repack_loop {
+    int64_t extent;
+    int64_t step;         /* in the source */
+    const int64_t *moves; /* where not NULL: source positions of the steps, in place of step * i */
+    const expr *var;      /* what stands for it in the new address */
+} repack_loop;
+repack_loop repack_axis(const nest_axis *axis, int64_t step);
+/* x's elements in the order of the loops, outermost first; *out_load reads them. */
+status repack_constant(plan *p, const access *x, const repack_loop *loops, int n, const expr **out_load);
+/* The axes of a contraction's reduction are put in the order in which its data lie, and its constants follow, so that neighbouring
+ * axes can be merged. */
+status repack_reductions(plan *p);
+
 /* resolve.c: READs become LOADs. In a contraction, zero-padded operands are copied into a padded scratch first. */
 status plan_resolve(plan *p, const nest *n);
 /* pack.c: writes dst[t] = src[src_first + sum(stride * (t + first))] as a call of its own; dst is dense over the given axes. Elements whose

@@ -32,6 +32,34 @@ static const expr *constant_scalar(plan *p, const schedule_operand *o) {
     return dtype_is_int(o->elem) || o->elem == DT_BOOL ? build_int(p->b, o->elem, dtype_get_int(o->elem, o->data, 0)) : NULL;
 }
 
+static int64_t stride_of(const schedule_operand *o, int d) {
+    if (o->strides != NULL)
+        return o->strides[d];
+    int64_t stride = 1;
+    for (int k = d + 1; k < o->rank; k++)
+        stride *= o->dims[k];
+    return stride;
+}
+
+const expr *operand_position(builder *b, const schedule_operand *o, const expr *const *index) {
+    if (o->strides == NULL)
+        return nest_linear(b, index, o->rank, o->dims);
+    const expr *position = build_index(b, 0);
+    for (int d = 0; d < o->rank; d++)
+        position = build_add(b, position, build_mul(b, index[d], build_index(b, o->strides[d])));
+    return position;
+}
+
+/* Dimensions by falling stride. */
+static void order_by_stride(const schedule_operand *o, int *out) {
+    for (int d = 0; d < o->rank; d++) {
+        int k = d;
+        for (; k > 0 && stride_of(o, out[k - 1]) < stride_of(o, d); k--)
+            out[k] = out[k - 1];
+        out[k] = d;
+    }
+}
+
 /* Copies a zero-padded operand into a dense scratch that covers every index the nest reads, so that the contraction needs no
  * masks. *out_load is NULL where the index is not affine. */
 static status pad_operand(plan *p, const expr *read, const expr **out_load) {
@@ -42,24 +70,26 @@ static status pad_operand(plan *p, const expr *read, const expr **out_load) {
     for (int i = 0; i < n_axes; i++)
         vars[i] = axes[i].var;
     pack_dim dims[NEST_MAX_AXES];
+    int order[NEST_MAX_AXES];
     const expr *address = build_index(p->b, 0);
-    int64_t stride = 1, total = 1;
+    int64_t total = 1;
     *out_load = NULL;
-    for (int d = o->rank - 1; d >= 0; d--) {
+    order_by_stride(o, order);
+    for (int i = o->rank - 1; i >= 0; i--) {
+        int d = order[i];
         int64_t c[PLAN_MAX_AXES];
         const expr *rest = NULL;
         if (!expr_affine(p->b, read->arg[d], vars, n_axes, c, &rest) || rest->kind != EXPR_INT)
             return STATUS_OK;
         int64_t low = rest->imm, high = rest->imm;
-        for (int i = 0; i < n_axes; i++) {
-            int64_t reach = c[i] * (axes[i].extent - 1);
+        for (int k = 0; k < n_axes; k++) {
+            int64_t reach = c[k] * (axes[k].extent - 1);
             *(reach < 0 ? &low : &high) += reach;
         }
-        dims[d] = (pack_dim){high - low + 1, stride, low, o->dims[d]};
+        dims[i] = (pack_dim){high - low + 1, stride_of(o, d), low, o->dims[d]};
         const expr *position = build_sub(p->b, read->arg[d], build_index(p->b, low));
         address = build_add(p->b, address, build_mul(p->b, position, build_index(p->b, total)));
-        stride *= o->dims[d];
-        total *= dims[d].extent;
+        total *= dims[i].extent;
     }
     int src = plan_operand_slot(p, read->ref);
     int dst = plan_new_slot(p, (schedule_buffer){.kind = SCHEDULE_SCRATCH, .elem = o->elem, .n = total});
@@ -82,7 +112,7 @@ static status resolve_read(plan *p, const expr *read, const expr **out_load) {
     int slot = plan_operand_slot(p, read->ref);
     if (slot < 0)
         return STATUS_RESOURCE;
-    const expr *address = nest_linear(p->b, read->arg, o->rank, o->dims);
+    const expr *address = operand_position(p->b, o, read->arg);
     *out_load = build_load(p->b, slot, read->type, address, read->masked ? read->arg[read->n_args - 1] : NULL);
     return STATUS_OK;
 }
@@ -126,7 +156,7 @@ status plan_resolve(plan *p, const nest *n) {
             if (to->slot < 0)
                 return STATUS_RESOURCE;
             p->written.at[to->slot] = true;
-            to->address = nest_linear(p->b, from->index, from->rank, o->dims);
+            to->address = operand_position(p->b, o, from->index);
         }
     }
     return resolve_reads(p);

@@ -34,6 +34,7 @@ status schedule_nest(nest *n, const schedule_operand *operands, int n_operands, 
     if (o->naive) {
         TRY(emit_naive(&p));
     } else {
+        TRY(repack_reductions(&p));
         TRY(plan_collapse(&p));
         TRY(emit_plan(&p));
     }

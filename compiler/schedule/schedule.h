@@ -14,7 +14,11 @@ typedef struct schedule_operand {
     int rank;
     const int64_t *dims;
     const void *data; /* contents where they are constant, else NULL */
+    const int64_t *strides; /* layout: elements between neighbours in each dimension, dense; NULL: row-major */
 } schedule_operand;
+
+/* The linear position of an index of the operand in its layout. */
+const expr *operand_position(builder *b, const schedule_operand *o, const expr *const *index);
 
 typedef enum schedule_kind { SCHEDULE_OPERAND, SCHEDULE_SCRATCH, SCHEDULE_CONST } schedule_kind;
 

@@ -1,33 +1,6 @@
 /* Operands in the order in which a tile reads them. */
 #include "schedule/tiles.h"
 
-#include <string.h>
-
-/* One loop of the repacked order: how far a step moves in the source, and what stands for it in the new address. */
-typedef struct pack_loop {
-    int64_t extent;
-    int64_t step;            /* in the source, where `first` is NULL */
-    const expr *var;
-    int64_t (*first)(const tile *t, int64_t block); /* block loops: the source position is stride * first(block) */
-    int64_t stride;
-} pack_loop;
-
-typedef struct pack_order {
-    pack_loop loops[PLAN_MAX_AXES + 4];
-    int n;
-    int64_t total;
-} pack_order;
-
-static void add_loop(pack_order *o, pack_loop l) {
-    o->loops[o->n++] = l;
-    o->total *= l.extent;
-}
-
-static int64_t lane_first(const tile *t, int64_t lane) {
-    int v = (int)(lane / t->lanes);
-    return tile_vector_first(t, v) + lane % t->lanes;
-}
-
 static bool is_axis_of(const plan_stage *g, const expr *var) {
     for (int i = 0; i < g->n_axes; i++)
         if (g->axes[i].var == var)
@@ -35,63 +8,42 @@ static bool is_axis_of(const plan_stage *g, const expr *var) {
     return false;
 }
 
+/* A loop whose step i lies at first(i) along an axis of the given step. */
+static status block_loop(const tile *t, const expr *var, int64_t extent, int64_t step, int64_t (*first)(const tile *t, int64_t i), repack_loop *out) {
+    int64_t *moves = ARENA_NEW_N(t->p->memory, int64_t, extent);
+    TRY_ALLOC(moves);
+    for (int64_t i = 0; i < extent; i++)
+        moves[i] = step * first(t, i);
+    *out = (repack_loop){extent, 0, moves, var};
+    return STATUS_OK;
+}
+
+static int64_t lane_first(const tile *t, int64_t lane) {
+    return tile_vector_first(t, (int)(lane / t->lanes)) + lane % t->lanes;
+}
+
 /* Outer axes, blocks, the reduction's axes, then the inside of a block. */
-static void order_of(const tile *t, const plan_stage *g, const access *x, pack_order *o) {
-    const plan *p = t->p;
+static status pack_constant(tile *t, const plan_stage *g, const access *x, const expr **out_load) {
+    plan *p = t->p;
     nest_axis axes[PLAN_MAX_AXES];
-    int n = plan_all_axes(p, axes);
-    *o = (pack_order){.total = 1};
+    repack_loop loops[PLAN_MAX_AXES + 4];
+    int all = plan_all_axes(p, axes), n = 0;
+    int64_t along_a = x->step[t->a], along_c = t->c >= 0 ? x->step[t->c] : 0;
     for (int i = 0; i < p->n_axes; i++)
         if (i != t->a && i != t->c && x->step[i] != 0)
-            add_loop(o, (pack_loop){axes[i].extent, x->step[i], axes[i].var, NULL, 0});
-    int64_t along_a = x->step[t->a], along_c = t->c >= 0 ? x->step[t->c] : 0;
+            loops[n++] = repack_axis(&axes[i], x->step[i]);
     if (along_a != 0)
-        add_loop(o, (pack_loop){t->a_blocks, 0, t->a_block, tile_a_first, along_a});
+        TRY(block_loop(t, t->a_block, t->a_blocks, along_a, tile_a_first, &loops[n++]));
     if (along_c != 0)
-        add_loop(o, (pack_loop){t->c_blocks, 0, t->c_block, tile_c_first, along_c});
-    for (int i = p->n_axes; i < n; i++)
+        TRY(block_loop(t, t->c_block, t->c_blocks, along_c, tile_c_first, &loops[n++]));
+    for (int i = p->n_axes; i < all; i++)
         if (x->step[i] != 0 && is_axis_of(g, axes[i].var))
-            add_loop(o, (pack_loop){axes[i].extent, x->step[i], axes[i].var, NULL, 0});
+            loops[n++] = repack_axis(&axes[i], x->step[i]);
     if (along_c != 0)
-        add_loop(o, (pack_loop){t->rows, along_c, t->row, NULL, 0});
+        loops[n++] = (repack_loop){t->rows, along_c, NULL, t->row};
     if (along_a != 0)
-        add_loop(o, (pack_loop){(int64_t)t->lanes * t->vectors, 0, t->lane, lane_first, along_a});
-}
-
-static void copy_elements(const tile *t, const pack_order *o, int level, const char *src, int64_t from, char **dst, size_t each) {
-    if (level == o->n) {
-        memcpy(*dst, src + (size_t)from * each, each);
-        *dst += each;
-        return;
-    }
-    const pack_loop *l = &o->loops[level];
-    for (int64_t i = 0; i < l->extent; i++) {
-        int64_t move = l->first != NULL ? l->stride * l->first(t, i) : l->step * i;
-        copy_elements(t, o, level + 1, src, from + move, dst, each);
-    }
-}
-
-static status repack_constant(tile *t, const plan_stage *g, const access *x, const expr **out_load) {
-    plan *p = t->p;
-    schedule_buffer from = *plan_slot_buffer(p, x->load->ref);
-    const void *data = from.kind == SCHEDULE_CONST ? from.data : p->operands[from.operand].data;
-    size_t each = dtype_bytes(from.elem, 1);
-    pack_order o;
-    order_of(t, g, x, &o);
-    char *copy = arena_alloc_n(p->memory, (size_t)o.total, each), *end = copy;
-    TRY_ALLOC(copy);
-    copy_elements(t, &o, 0, data, x->first, &end, each);
-    int slot = plan_new_slot(p, (schedule_buffer){.kind = SCHEDULE_CONST, .elem = from.elem, .n = o.total, .data = copy});
-    if (slot < 0)
-        return STATUS_RESOURCE;
-    const expr *address = build_index(p->b, 0);
-    int64_t stride = 1;
-    for (int i = o.n - 1; i >= 0; i--) {
-        address = build_add(p->b, address, build_mul(p->b, o.loops[i].var, build_index(p->b, stride)));
-        stride *= o.loops[i].extent;
-    }
-    *out_load = build_load(p->b, slot, x->load->type, address, NULL);
-    return STATUS_OK;
+        TRY(block_loop(t, t->lane, (int64_t)t->lanes * t->vectors, along_a, lane_first, &loops[n++]));
+    return repack_constant(p, x, loops, n, out_load);
 }
 
 /* A dense copy over the axes that the load steps along, axis a last. Left alone (a gather) where that would be much larger. */
@@ -135,7 +87,7 @@ static status pack_load(tile *t, plan_stage *g, const expr *load) {
         return STATUS_OK;
     bool moves = x.step[t->a] != 0 || (t->c >= 0 && x.step[t->c] != 0);
     if (plan_is_constant(p, load->ref) && moves)
-        TRY(repack_constant(t, g, &x, &better));
+        TRY(pack_constant(t, g, &x, &better));
     else if (!plan_is_constant(p, load->ref) && x.step[t->a] != 0 && x.step[t->a] != 1)
         TRY(transpose_operand(t, &x, &better));
     if (better != NULL)

@@ -173,7 +173,7 @@ static program *make_program(arena *a, const conv_case *c, const shapes *s, cons
     for (int k = 0; k < 4; k++) {
         nest_operand o = {true, c->elem, s->rank[k], s->dims[k]};
         assert_int_equal(VEC_PUSH(a, l.operands, o), STATUS_OK);
-        operands[k] = (schedule_operand){c->elem, s->rank[k], s->dims[k], k == 1 && c->constant_weights ? t->data[1] : NULL};
+        operands[k] = (schedule_operand){c->elem, s->rank[k], s->dims[k], k == 1 && c->constant_weights ? t->data[1] : NULL, NULL};
     }
     nest *n = nest_add(&l, "case");
     n->contract = !c->pooling;
