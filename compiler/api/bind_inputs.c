@@ -1,0 +1,264 @@
+/* Binding a model's inputs: dimensions by options and by the shapes of data, contents by option freeze. */
+#include <string.h>
+
+#include "api/pipeline.h"
+#include "data/data.h"
+
+typedef struct binding {
+    pipeline *w;
+    graph *g;
+    diag *d;
+    arena *a;     /* the graph's */
+    map bindings; /* symbol -> int64_t */
+    VEC(input_shape) shapes;
+    status worst;
+} binding;
+
+static void note_failure(binding *b, status s) {
+    if (b->worst == STATUS_OK || s == STATUS_RESOURCE)
+        b->worst = s;
+}
+
+static value *find_input(const graph *g, const char *name) {
+    for (size_t i = 0; i < g->inputs.n; i++)
+        if (strcmp(g->inputs.at[i]->name, name) == 0)
+            return g->inputs.at[i];
+    return NULL;
+}
+
+/* [unknown-input]: there is none of that name; lists those that there are. */
+static status no_such_input(binding *b, const char *option, const char *name) {
+    const char **names = ARENA_NEW_N(b->a, const char *, b->g->inputs.n + 1);
+    strbuf list = strbuf_in(b->a);
+    const char *text;
+    TRY_ALLOC(names);
+    for (size_t i = 0; i < b->g->inputs.n; i++) {
+        names[i] = b->g->inputs.at[i]->name;
+        strbuf_printf(&list, "%s'%s'", i > 0 ? ", " : "", names[i]);
+    }
+    TRY(strbuf_finish(&list, &text));
+    diag_error(b->d, STATUS_USAGE, "unknown-input", DIAG_NOWHERE, "%s: the model has no input '%s'; it has %s", option, name, text);
+    const char *near = text_nearest(name, names, b->g->inputs.n);
+    if (near != NULL)
+        diag_note(b->d, "did you mean '%s'?", near);
+    return STATUS_USAGE;
+}
+
+static status set_symbol(binding *b, const char *symbol, int64_t n) {
+    int64_t *own = arena_copy(b->a, &n, sizeof n);
+    TRY_ALLOC(own);
+    return map_set(&b->bindings, symbol, own);
+}
+
+/* ---- --dim ---- */
+
+static status no_such_dim(binding *b, const map *symbols, const char *name) {
+    const char **names = ARENA_NEW_N(b->a, const char *, symbols->n + 1);
+    TRY_ALLOC(names);
+    for (size_t i = 0; i < symbols->n; i++)
+        names[i] = symbols->entries[i].name;
+    diag_error(b->d, STATUS_USAGE, "unknown-dimension", DIAG_NOWHERE, "--dim %s: no input has a dimension of this name", name);
+    const char *near = text_nearest(name, names, symbols->n);
+    if (near != NULL)
+        diag_note(b->d, "did you mean '%s'?", near);
+    return STATUS_USAGE;
+}
+
+static status bind_dim(binding *b, const map *symbols, const named_text *option) {
+    int64_t n = 0;
+    if (map_get(symbols, option->name) == NULL)
+        return no_such_dim(b, symbols, option->name);
+    if (strstr(option->text, "..") != NULL)
+        return diag_error(b->d, STATUS_UNSUPPORTED, "not-yet", DIAG_NOWHERE,
+                          "--dim %s=%s: dimensions that vary at run time are planned, but not there yet; give one number", option->name,
+                          option->text);
+    if (!options_count(option->text, &n) || n > DIM_SYMBOL_MAX)
+        return diag_error(b->d, STATUS_USAGE, "usage", DIAG_NOWHERE, "--dim %s=%s: expected a size, 0 to %lld", option->name, option->text,
+                          (long long)DIM_SYMBOL_MAX);
+    return set_symbol(b, option->name, n);
+}
+
+static status bind_dims(binding *b) {
+    map symbols = map_in(b->a);
+    TRY(graph_symbols(b->g, &symbols));
+    for (size_t i = 0; i < b->w->o->dims.n; i++)
+        note_failure(b, bind_dim(b, &symbols, &b->w->o->dims.at[i]));
+    return b->worst;
+}
+
+/* ---- shapes ---- */
+
+static void print_shape(strbuf *s, int rank, const int64_t *dims) {
+    for (int i = 0; i < rank; i++)
+        strbuf_printf(s, "%s%lld", i > 0 ? "x" : "", (long long)dims[i]);
+    if (rank == 0)
+        strbuf_add(s, "scalar");
+}
+
+static status contradiction(binding *b, const input_shape *given, const value *v) {
+    strbuf s = strbuf_in(b->a);
+    const char *text;
+    strbuf_printf(&s, "%s gives input '%s' the shape ", given->giver, v->name);
+    print_shape(&s, given->rank, given->dims);
+    strbuf_add(&s, ", but the model declares ");
+    type_print(&v->type, &s);
+    bool first = true;
+    for (size_t i = 0; i < b->bindings.n; i++) {
+        const map_entry *e = &b->bindings.entries[i];
+        strbuf_printf(&s, "%s%s=%lld", first ? " with " : ", ", e->name, (long long)*(const int64_t *)e->value);
+        first = false;
+    }
+    TRY(strbuf_finish(&s, &text));
+    return diag_error(b->d, given->code, "shape-mismatch", DIAG_NOWHERE, "%s", text);
+}
+
+typedef struct only_symbol {
+    const char *name;
+    int n;
+} only_symbol;
+
+static void take_symbol(const char *name, void *ctx) {
+    only_symbol *o = ctx;
+    o->name = name;
+    o->n++;
+}
+
+/* The name of a dimension that is a symbol and nothing more, else NULL. */
+static const char *symbol_of(binding *b, dim d) {
+    only_symbol o = {NULL, 0};
+    dim_symbols(d, take_symbol, &o);
+    return o.n == 1 && dim_equal(d, dim_symbol(b->a, o.name)) ? o.name : NULL;
+}
+
+/* Plain symbols take their size; everything else is compared once all symbols are known. */
+static status take_shape(binding *b, const input_shape *given) {
+    value *v = find_input(b->g, given->input);
+    if (v == NULL)
+        return no_such_input(b, given->giver, given->input);
+    if (v->type.rank < 0) {
+        dim *dims = ARENA_NEW_N(b->a, dim, given->rank + 1);
+        TRY_ALLOC(dims);
+        for (int i = 0; i < given->rank; i++)
+            dims[i] = DIM(given->dims[i]);
+        return graph_set_type(b->g, v, &(tensor_type){v->type.elem, given->rank, dims});
+    }
+    if (v->type.rank != given->rank)
+        return contradiction(b, given, v);
+    for (int i = 0; i < given->rank; i++) {
+        const char *symbol = symbol_of(b, v->type.dims[i]);
+        if (symbol != NULL && map_get(&b->bindings, symbol) == NULL)
+            TRY(set_symbol(b, symbol, given->dims[i]));
+    }
+    return STATUS_OK;
+}
+
+static status compare_shape(binding *b, const input_shape *given) {
+    const value *v = find_input(b->g, given->input);
+    for (int i = 0; i < given->rank; i++) {
+        dim d = dim_bind(b->a, v->type.dims[i], &b->bindings);
+        if (!dim_equal(d, DIM(given->dims[i])))
+            return contradiction(b, given, v);
+    }
+    return STATUS_OK;
+}
+
+static status option_shape(binding *b, const named_text *text) {
+    int64_t dims[TENSOR_MAX_RANK];
+    input_shape s = {.input = text->name, .giver = "--shape", .code = STATUS_USAGE};
+    if (!options_shape(text->text, &s.rank, dims))
+        return diag_error(b->d, STATUS_USAGE, "usage", DIAG_NOWHERE, "--shape %s=%s: expected sizes with x between, as 1x128", text->name,
+                          text->text);
+    s.dims = arena_copy(b->a, dims, sizeof dims);
+    TRY_ALLOC(s.dims);
+    return VEC_PUSH(b->a, b->shapes, s);
+}
+
+static status bind_shapes(binding *b) {
+    for (size_t i = 0; i < b->w->o->shapes.n; i++)
+        note_failure(b, option_shape(b, &b->w->o->shapes.at[i]));
+    for (size_t i = 0; i < b->w->n_shapes; i++)
+        TRY(VEC_PUSH(b->a, b->shapes, b->w->shapes[i]));
+    for (size_t i = 0; i < b->shapes.n; i++)
+        note_failure(b, take_shape(b, &b->shapes.at[i]));
+    for (size_t i = 0; i < b->shapes.n && b->worst == STATUS_OK; i++)
+        note_failure(b, compare_shape(b, &b->shapes.at[i]));
+    return b->worst;
+}
+
+/* ---- what is left ---- */
+
+typedef struct unbound {
+    binding *b;
+    const value *v;
+} unbound;
+
+static void report_unbound(const char *symbol, void *ctx) {
+    unbound *u = ctx;
+    binding *b = u->b;
+    if (map_get(&b->bindings, symbol) != NULL)
+        return;
+    note_failure(b, diag_error(b->d, STATUS_USAGE, "unbound-dimension", DIAG_NOWHERE,
+                               "dimension '%s' of input '%s' has no size: give it with --dim %s=N", symbol, u->v->name, symbol));
+    note_failure(b, set_symbol(b, symbol, 1)); /* said once */
+}
+
+static status check_bound(binding *b) {
+    for (size_t i = 0; i < b->g->inputs.n; i++) {
+        const value *v = b->g->inputs.at[i];
+        unbound u = {b, v};
+        if (v->type.rank < 0)
+            note_failure(b, diag_error(b->d, STATUS_USAGE, "unbound-dimension", DIAG_NOWHERE,
+                                       "the model declares no shape for input '%s': give it with --shape %s=AxB", v->name, v->name));
+        for (int k = 0; k < v->type.rank; k++)
+            dim_symbols(v->type.dims[k], report_unbound, &u);
+    }
+    return b->worst;
+}
+
+/* ---- --freeze ---- */
+
+typedef struct frozen {
+    value *v;
+    array contents;
+} frozen;
+
+static status read_frozen(binding *b, const named_text *option, frozen *out) {
+    out->v = find_input(b->g, option->name);
+    if (out->v == NULL)
+        return no_such_input(b, "--freeze", option->name);
+    TRY(npy_read(option->text, b->a, b->d, &out->contents));
+    input_shape s = {.input = option->name, .giver = option->text, .code = STATUS_INVALID, .rank = out->contents.rank,
+                     .dims = arena_copy(b->a, out->contents.dims, sizeof out->contents.dims)};
+    TRY_ALLOC(s.dims);
+    return VEC_PUSH(b->a, b->shapes, s);
+}
+
+static status freeze(binding *b, const frozen *f) {
+    const array *x = &f->contents;
+    tensor *t = tensor_new(b->a, f->v->type.elem, x->rank, x->dims, NULL);
+    TRY_ALLOC(t);
+    array_want want = {.name = f->v->name, .elem = f->v->type.elem, .scale = 1};
+    TRY(array_convert(x, &want, (void *)(uintptr_t)t->data, b->d));
+    return graph_make_constant(b->g, f->v, t);
+}
+
+static status bind_all(binding *b) {
+    const named_list *options = &b->w->o->freeze;
+    frozen *f = ARENA_NEW_N(b->a, frozen, options->n + 1);
+    TRY_ALLOC(f);
+    TRY(bind_dims(b));
+    for (size_t i = 0; i < options->n; i++)
+        note_failure(b, read_frozen(b, &options->at[i], &f[i]));
+    TRY(b->worst);
+    TRY(bind_shapes(b));
+    if (!b->w->may_be_unbound)
+        TRY(check_bound(b));
+    for (size_t i = 0; i < options->n; i++)
+        TRY(freeze(b, &f[i]));
+    return graph_bind(b->g, &b->bindings);
+}
+
+status bind_inputs(pipeline *w) {
+    binding b = {.w = w, .g = w->g, .d = w->c->diags, .a = w->g->memory, .bindings = map_in(w->g->memory)};
+    return bind_all(&b);
+}

@@ -1,0 +1,170 @@
+/* Code: a program with the engines that run it. */
+#include <string.h>
+
+#include "api/handles.h"
+#include "tenon/runtime.h"
+
+const program_buffer *code_input(const tenon_code *code, size_t i) {
+    return &code->p->buffers.at[i];
+}
+
+const program_buffer *code_output(const tenon_code *code, size_t i) {
+    return &code->p->buffers.at[(size_t)code->p->n_inputs + i];
+}
+
+size_t code_buffer_bytes(const program_buffer *b) {
+    return dtype_bytes(b->elem, (size_t)b->n);
+}
+
+status code_new_outputs(const tenon_code *code, arena *a, void ***out) {
+    size_t n = (size_t)code->p->n_outputs;
+    TRY_ALLOC(*out = ARENA_NEW_N(a, void *, n + 1));
+    for (size_t i = 0; i < n; i++)
+        TRY_ALLOC((*out)[i] = arena_alloc(a, code_buffer_bytes(code_output(code, i)) + 64));
+    return STATUS_OK;
+}
+
+static status prepare(tenon_code *code, tenon_graph *t, const input_shape *shapes, size_t n_shapes) {
+    const target *machine = model_target(t, "host");
+    if (machine == NULL)
+        return STATUS_USAGE;
+    TRY(model_build(t, shapes, n_shapes, machine, NULL, PIPELINE_VERIFY, &code->built));
+    if (code->built.stopped)
+        return STATUS_OK;
+    code->p = code->built.p;
+    TRY(engines_open(t->c, t->o->backend, code->p, code->engines, &code->n_engines));
+    TRY_ALLOC(code->scratch = arena_alloc(code->memory, (size_t)code->p->arena_bytes + 256));
+    return code->n_engines > 1 ? code_new_outputs(code, code->memory, &code->others) : STATUS_OK;
+}
+
+status code_new(tenon_graph *t, const input_shape *shapes, size_t n_shapes, tenon_code **out) {
+    *out = NULL;
+    arena *memory = arena_new(&t->c->memory);
+    tenon_code *code = memory != NULL ? ARENA_NEW(memory, tenon_code) : NULL;
+    if (code == NULL) {
+        arena_free(memory);
+        return STATUS_RESOURCE;
+    }
+    *code = (tenon_code){.c = t->c, .memory = memory};
+    status s = prepare(code, t, shapes, n_shapes);
+    if (s == STATUS_OK && !code->built.stopped)
+        *out = code;
+    else
+        tenon_code_free(code);
+    return s;
+}
+
+TENON_API tenon_status tenon_code_new(tenon_graph *t, tenon_code **out) {
+    size_t errors = context_begin(t->c);
+    status s = code_new(t, NULL, 0, out);
+    if (s == STATUS_OK && *out == NULL)
+        s = diag_error(t->c->diags, STATUS_USAGE, "usage", DIAG_NOWHERE, "there is no code: option stop-after ended the work before");
+    return context_end(t->c, s, errors);
+}
+
+TENON_API void tenon_code_free(tenon_code *code) {
+    if (code == NULL)
+        return;
+    engines_close(code->engines, code->n_engines);
+    model_build_free(&code->built);
+    arena_free(code->memory);
+}
+
+TENON_API size_t tenon_code_inputs(const tenon_code *code) {
+    return (size_t)code->p->n_inputs;
+}
+
+TENON_API size_t tenon_code_outputs(const tenon_code *code) {
+    return (size_t)code->p->n_outputs;
+}
+
+static tenon_tensor describe(const program_buffer *b) {
+    return (tenon_tensor){b->title, dtype_to_onnx(b->elem), b->rank, b->dims, code_buffer_bytes(b)};
+}
+
+TENON_API tenon_tensor tenon_code_input(const tenon_code *code, size_t i) {
+    return describe(code_input(code, i));
+}
+
+TENON_API tenon_tensor tenon_code_output(const tenon_code *code, size_t i) {
+    return describe(code_output(code, i));
+}
+
+/* ---- running ---- */
+
+/* What a TENON_E... code of runtime.h means to whoever brought the data. */
+static const char *const code_texts[] = {
+    [TENON_E_INDEX] = "an index in the data is out of range",
+    [TENON_E_DIVISION] = "an integer is divided by zero",
+    [TENON_E_LIMIT] = "a count in the data is above what the model was compiled for",
+    [TENON_E_VALUE] = "the data holds a value that an operator does not allow",
+};
+
+static status check_code(const tenon_code *code, int number) {
+    if (number == TENON_OK)
+        return STATUS_OK;
+    const char *text = number > 0 && (size_t)number < sizeof code_texts / sizeof *code_texts ? code_texts[number] : NULL;
+    diag_error(code->c->diags, STATUS_INVALID, "run", DIAG_NOWHERE, "%s", text != NULL ? text : "the model refuses to run");
+    diag_note(code->c->diags, "code %d of tenon/runtime.h", number);
+    return STATUS_INVALID;
+}
+
+static bool is_nan_at(dtype t, const void *x, int64_t i) {
+    double v = dtype_is_float(t) ? dtype_get_double(t, x, (size_t)i) : 0;
+    return v != v;
+}
+
+bool code_same_bits(dtype t, const void *x, const void *y, int64_t n, int64_t *out_first) {
+    *out_first = 0;
+    if (memcmp(x, y, dtype_bytes(t, (size_t)n)) == 0)
+        return true;
+    size_t each = dtype_bytes(t, 1);
+    for (int64_t i = 0; i < n; i++) {
+        *out_first = i;
+        if (memcmp((const char *)x + (size_t)i * each, (const char *)y + (size_t)i * each, each) != 0 &&
+            !(is_nan_at(t, x, i) && is_nan_at(t, y, i)))
+            return false;
+    }
+    return true;
+}
+
+static status compare(const tenon_code *code, const engine *other, void *const *outputs) {
+    status worst = STATUS_OK;
+    for (size_t i = 0; i < (size_t)code->p->n_outputs; i++) {
+        const program_buffer *b = code_output(code, i);
+        int64_t at;
+        if (code_same_bits(b->elem, outputs[i], code->others[i], b->n, &at))
+            continue;
+        worst = diag_error(code->c->diags, STATUS_DIFFER, "backends-differ", DIAG_NOWHERE,
+                           "output '%s', element %lld: %s gives %.9g, %s gives %.9g", b->title, (long long)at, code->engines[0].row->name,
+                           dtype_get_double(b->elem, outputs[i], (size_t)at), other->row->name,
+                           dtype_get_double(b->elem, code->others[i], (size_t)at));
+    }
+    return worst;
+}
+
+status code_run_once(tenon_code *code, const void *const *inputs, void *const *outputs) {
+    int number = TENON_OK;
+    engine *e = &code->engines[0];
+    TRY(e->row->run(e, inputs, outputs, code->scratch, &number));
+    return check_code(code, number);
+}
+
+status code_run(tenon_code *code, const void *const *inputs, void *const *outputs) {
+    status worst = code_run_once(code, inputs, outputs);
+    for (size_t i = 1; i < code->n_engines && (worst == STATUS_OK || worst == STATUS_DIFFER); i++) {
+        int number = TENON_OK;
+        engine *e = &code->engines[i];
+        TRY(context_check_stop(code->c));
+        TRY(e->row->run(e, inputs, code->others, code->scratch, &number));
+        TRY(check_code(code, number));
+        status s = compare(code, e, outputs);
+        worst = s != STATUS_OK ? s : worst;
+    }
+    return worst;
+}
+
+TENON_API tenon_status tenon_code_run(tenon_code *code, const void *const *inputs, void *const *outputs) {
+    size_t errors = context_begin(code->c);
+    return context_end(code->c, code_run(code, inputs, outputs), errors);
+}

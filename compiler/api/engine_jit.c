@@ -1,0 +1,24 @@
+/* The back end that compiles into this process, through LLVM. */
+#include "api/engine.h"
+
+static status prepare(engine *e) {
+    const llvm_table *llvm;
+    llvm_code *code = NULL;
+    TRY(context_llvm(e->c, &llvm));
+    TRY(llvm->compile(e->p, &e->c->memory, e->c->diags, &code));
+    e->state = code;
+    e->code_bytes = llvm->code_bytes(code);
+    return STATUS_OK;
+}
+
+static status run(engine *e, const void *const *inputs, void *const *outputs, void *scratch, int *out_code) {
+    *out_code = e->c->llvm->run(e->state, inputs, outputs, scratch);
+    return STATUS_OK;
+}
+
+static void release(engine *e) {
+    if (e->state != NULL)
+        e->c->llvm->release(e->state);
+}
+
+const engine_row engine_jit = {.name = "jit", .is_native = true, .prepare = prepare, .run = run, .release = release};

@@ -1,0 +1,20 @@
+/* Files and folders that api/ itself writes. */
+#ifndef TENON_API_FILES_H
+#define TENON_API_FILES_H
+
+#include "base/diag.h"
+
+/* The text of tenon/runtime.h, compiled in. */
+extern const char files_runtime_header[];
+extern const size_t files_runtime_header_bytes;
+
+/* Writes a whole file. [file] STATUS_RESOURCE. */
+status files_write(const char *path, const void *data, size_t bytes, diag *d);
+/* Makes the folder where there is none; its parent must exist. [file] STATUS_RESOURCE. */
+status files_make_folder(const char *path, diag *d);
+/* A fresh folder for temporary files; NULL after a diagnostic or out of memory. */
+const char *files_make_temporary(arena *a, diag *d);
+/* Removes a folder of plain files and one level of folders below it; what cannot be removed stays. */
+void files_remove(const char *folder, arena *a);
+
+#endif

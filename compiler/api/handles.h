@@ -1,0 +1,56 @@
+/* Inside of the handles of tenon.h: graphs and code. */
+#ifndef TENON_API_HANDLES_H
+#define TENON_API_HANDLES_H
+
+#include "api/engine.h"
+#include "api/pipeline.h"
+
+struct tenon_graph {
+    tenon_context *c;
+    const tenon_options *o;
+    arena *memory;
+    const char *path;
+    const char *file;   /* without folders */
+    const char *prefix; /* option name, or the file's stem as an identifier */
+    graph *g;           /* as imported; what is compiled is a copy */
+    double import_ms;
+    bool stopped; /* by option stop-after, at import */
+    bool seen;    /* a build has gone by: dumps and times are said once */
+};
+
+/* ---- open_graph.c ---- */
+/* A copy of the imported graph, taken through the stages up to `last`. w is filled; on success its graph (and its arena, from lower
+ * on) are the caller's, who frees them by model_build_free. */
+status model_build(tenon_graph *t, const input_shape *shapes, size_t n_shapes, const target *machine, const char *origin, stage_id last,
+                   pipeline *out);
+void model_build_free(pipeline *w);
+/* The target of option target, else `otherwise`. */
+const target *model_target(const tenon_graph *t, const char *otherwise);
+
+struct tenon_code {
+    tenon_context *c;
+    arena *memory; /* of this struct, buffers and the program */
+    pipeline built;
+    const program *p;
+    engine engines[ENGINES_MAX];
+    size_t n_engines;
+    void *scratch;
+    void **others; /* outputs of the engines after the first */
+    double compile_ms;
+};
+
+/* ---- compiled.c ---- */
+/* tenon_code_new, with the shapes of data. *out stays NULL (and the status OK) where option stop-after ended it. */
+status code_new(tenon_graph *t, const input_shape *shapes, size_t n_shapes, tenon_code **out);
+status code_run(tenon_code *code, const void *const *inputs, void *const *outputs);
+/* Runs only the first engine, without a look at the result code: for timing. */
+status code_run_once(tenon_code *code, const void *const *inputs, void *const *outputs);
+const program_buffer *code_input(const tenon_code *code, size_t i);
+const program_buffer *code_output(const tenon_code *code, size_t i);
+size_t code_buffer_bytes(const program_buffer *b);
+/* Zeroed memory for each output, in `a`. */
+status code_new_outputs(const tenon_code *code, arena *a, void ***out);
+/* The same bits, where any NaN is any NaN? *out_first: the first element that is not. */
+bool code_same_bits(dtype t, const void *x, const void *y, int64_t n, int64_t *out_first);
+
+#endif

@@ -1,0 +1,78 @@
+/* Models as they were read, and their way down to a program. */
+#include <string.h>
+
+#include "api/handles.h"
+
+/* "dir/bert-tiny.onnx" gives bert-tiny.onnx and bert_tiny. */
+static status name_files(tenon_graph *t, const char *path) {
+    TRY_ALLOC(t->path = arena_strdup(t->memory, path));
+    const char *slash = strrchr(t->path, '/');
+    t->file = slash != NULL ? slash + 1 : t->path;
+    const char *dot = strrchr(t->file, '.');
+    size_t n = dot != NULL && dot != t->file ? (size_t)(dot - t->file) : strlen(t->file);
+    const char *stem = t->o->name != NULL ? t->o->name : arena_strndup(t->memory, t->file, n);
+    TRY_ALLOC(stem);
+    t->prefix = text_identifier(t->memory, stem);
+    TRY_ALLOC(t->prefix);
+    return STATUS_OK;
+}
+
+static status open_graph(tenon_graph *t, const char *path) {
+    TRY(name_files(t, path));
+    pipeline w = {.c = t->c, .o = t->o, .path = t->path};
+    TRY(pipeline_run(&w, PIPELINE_IMPORT, PIPELINE_IMPORT));
+    t->g = w.g;
+    t->import_ms = w.milliseconds;
+    t->stopped = w.stopped;
+    return STATUS_OK;
+}
+
+TENON_API tenon_status tenon_graph_open(tenon_context *c, const char *path, const tenon_options *options, tenon_graph **out) {
+    *out = NULL;
+    size_t errors = context_begin(c);
+    arena *memory = arena_new(&c->memory);
+    tenon_graph *t = memory != NULL ? ARENA_NEW(memory, tenon_graph) : NULL;
+    if (t == NULL) {
+        arena_free(memory);
+        return context_end(c, STATUS_RESOURCE, errors);
+    }
+    *t = (tenon_graph){.c = c, .o = options, .memory = memory};
+    status s = open_graph(t, path);
+    if (s == STATUS_OK)
+        *out = t;
+    else
+        tenon_graph_free(t);
+    return context_end(c, s, errors);
+}
+
+TENON_API void tenon_graph_free(tenon_graph *t) {
+    if (t == NULL)
+        return;
+    graph_free(t->g);
+    arena_free(t->memory);
+}
+
+const target *model_target(const tenon_graph *t, const char *otherwise) {
+    return target_find(t->o->target != NULL ? t->o->target : otherwise, t->c->diags);
+}
+
+status model_build(tenon_graph *t, const input_shape *shapes, size_t n_shapes, const target *machine, const char *origin, stage_id last,
+                   pipeline *out) {
+    *out = (pipeline){.c = t->c, .o = t->o, .path = t->path, .shapes = shapes, .n_shapes = n_shapes, .machine = machine,
+                      .name = t->prefix, .origin = origin, .stopped = t->stopped, .quiet = t->seen};
+    out->may_be_unbound = last < PIPELINE_LOWER;
+    out->g = graph_copy(t->g);
+    out->memory = arena_new(&t->c->memory);
+    status s = out->g == NULL || out->memory == NULL ? STATUS_RESOURCE : pipeline_run(out, PIPELINE_BIND, last);
+    t->seen = true;
+    if (s != STATUS_OK)
+        model_build_free(out);
+    return s;
+}
+
+void model_build_free(pipeline *w) {
+    arena_free(w->memory);
+    graph_free(w->g);
+    w->memory = NULL;
+    w->g = NULL;
+}

@@ -1,0 +1,304 @@
+/* The table of options, and their setting by name. */
+#include "api/options.h"
+
+#include <string.h>
+
+#include "api/engine.h"
+#include "api/pipeline.h"
+#include "ir/graph.h"
+#include "ir/scan.h"
+
+typedef enum option_kind { KIND_FLAG, KIND_TEXT, KIND_CHOICE, KIND_COUNT, KIND_REAL, KIND_PAIRS, KIND_STAGES, KIND_PASSES } option_kind;
+
+/* The values of a KIND_CHOICE, and those that are promised but not there yet. NULL-terminated. */
+typedef struct choices {
+    const char *const *now, *const *later;
+} choices;
+
+typedef struct option_row {
+    tenon_option_info info;
+    option_kind kind;
+    size_t offset;
+    const choices *choices;
+} option_row;
+
+static const char *const none[] = {NULL};
+static const choices schedules = {(const char *const[]){"best", "naive", NULL}, none};
+static const choices backends = {engine_names, (const char *const[]){"object", NULL}};
+static const choices emissions = {(const char *const[]){"c", "llvm", "asm", "loops", "graph", NULL},
+                                  (const char *const[]){"obj", "lib", "shared", "onnx", "dot", NULL}};
+static const choices weight_forms = {(const char *const[]){"inline", "c", "bin", NULL}, (const char *const[]){"obj", NULL}};
+static const choices metrics = {(const char *const[]){"accuracy", "mse", NULL}, (const char *const[]){"sqnr", NULL}};
+
+#define ALL (TENON_COMPILE | TENON_RUN | TENON_CHECK | TENON_BENCH | TENON_EVAL | TENON_INSPECT)
+#define RUNNING (TENON_RUN | TENON_CHECK | TENON_BENCH | TENON_EVAL)
+#define FIELD(name) offsetof(struct tenon_options, name)
+
+static const option_row rows[] = {
+    {{"emit", "FORM", "what to write: c, llvm, asm, loops or graph", TENON_COMPILE}, KIND_CHOICE, FIELD(emit), &emissions},
+    {{"name", "PREFIX", "begins every name in generated code (default: the model file's)", TENON_COMPILE}, KIND_TEXT, FIELD(name), NULL},
+    {{"weights", "FORM", "weights in the C file (inline), in a file of their own (c), or as PREFIX.weights (bin)", TENON_COMPILE},
+     KIND_CHOICE, FIELD(weights), &weight_forms},
+    {{"input", "NAME=FILE.npy", "the data of an input", TENON_RUN}, KIND_PAIRS, FIELD(inputs), NULL},
+    {{"rtol", "R", "relative tolerance (default 1e-3)", TENON_CHECK}, KIND_REAL, FIELD(rtol), NULL},
+    {{"atol", "A", "absolute tolerance (default 1e-5)", TENON_CHECK}, KIND_REAL, FIELD(atol), NULL},
+    {{"time", "SECONDS", "how long to measure (default 1)", TENON_BENCH}, KIND_REAL, FIELD(seconds), NULL},
+    {{"data", "FILE.npz", "one array for each input, samples along the first dimension, and their labels", TENON_EVAL}, KIND_TEXT,
+     FIELD(data), NULL},
+    {{"limit", "N", "only the first N samples", TENON_EVAL}, KIND_COUNT, FIELD(limit), NULL},
+    {{"metric", "NAME", "accuracy (default), or mse against the array or input of the label's name", TENON_EVAL}, KIND_CHOICE,
+     FIELD(metric), &metrics},
+    {{"label", "ARRAY", "the array with the labels (default label)", TENON_EVAL}, KIND_TEXT, FIELD(label), NULL},
+    {{"map", "INPUT=ARRAY", "the array of an input, where its name is another", TENON_EVAL}, KIND_PAIRS, FIELD(maps), NULL},
+    {{"scale", "INPUT=FACTOR", "multiplies the data of an input", TENON_EVAL}, KIND_PAIRS, FIELD(scales), NULL},
+    {{"backend", "NAME", "jit (default), c, interp, or all, which must agree to the bit", RUNNING}, KIND_CHOICE, FIELD(backend), &backends},
+    {{"target", "NAME", "the machine to compile for: host, generic, x86-64, x86-64-v3, x86-64-v4, aarch64", ALL}, KIND_TEXT,
+     FIELD(target), NULL},
+    {{"dim", "NAME=N", "binds a symbolic dimension", ALL}, KIND_PAIRS, FIELD(dims), NULL},
+    {{"shape", "INPUT=1x128", "binds the dimensions of an input", ALL}, KIND_PAIRS, FIELD(shapes), NULL},
+    {{"freeze", "INPUT=FILE.npy", "makes an input a constant", ALL}, KIND_PAIRS, FIELD(freeze), NULL},
+    {{"schedule", "NAME", "naive: loops as the operators define them, nothing fused or vectorised", ALL}, KIND_CHOICE, FIELD(schedule),
+     &schedules},
+    {{"skip", "PASS", "leaves a pass out", ALL}, KIND_PASSES, FIELD(skip), NULL},
+    {{"dump-after", "STAGE|PASS", "prints the form after a stage or pass, on stderr", ALL}, KIND_STAGES, FIELD(dump_after), NULL},
+    {{"stop-after", "STAGE|PASS", "ends there", ALL}, KIND_STAGES, FIELD(stop_after), NULL},
+    {{"verify-passes", NULL, "checks the graph after each pass", ALL}, KIND_FLAG, FIELD(verify_passes), NULL},
+    {{"time-passes", NULL, "prints how long each stage took, on stderr", ALL}, KIND_FLAG, FIELD(time_passes), NULL},
+    {{"seed", "N", "of random inputs (default 0)", ALL}, KIND_COUNT, FIELD(seed), NULL},
+    {{"verbose", NULL, "says more on stderr", ALL}, KIND_FLAG, FIELD(verbose), NULL},
+};
+enum { N_ROWS = sizeof rows / sizeof *rows };
+
+TENON_API const tenon_option_info *tenon_option_at(size_t i) {
+    return i < N_ROWS ? &rows[i].info : NULL;
+}
+
+TENON_API tenon_status tenon_options_new(tenon_context *c, tenon_options **out) {
+    *out = NULL;
+    arena *memory = arena_new(&c->memory);
+    tenon_options *o = memory != NULL ? ARENA_NEW(memory, tenon_options) : NULL;
+    if (o == NULL) {
+        arena_free(memory);
+        return context_end(c, STATUS_RESOURCE, context_begin(c));
+    }
+    *o = (tenon_options){.c = c, .memory = memory, .schedule = "best", .backend = "jit", .emit = "c", .weights = "inline", .rtol = 1e-3,
+                         .atol = 1e-5, .seconds = 1, .metric = "accuracy", .label = "label"};
+    *out = o;
+    return TENON_DONE;
+}
+
+TENON_API void tenon_options_free(tenon_options *o) {
+    if (o != NULL)
+        arena_free(o->memory);
+}
+
+const char *options_find(const named_list *list, const char *name) {
+    for (size_t i = 0; i < list->n; i++)
+        if (strcmp(list->at[i].name, name) == 0)
+            return list->at[i].text;
+    return NULL;
+}
+
+bool options_count(const char *text, int64_t *out) {
+    scan s = scan_text(text, strlen(text));
+    return scan_int(&s, out) && scan_at_end(&s) && *out >= 0;
+}
+
+bool options_real(const char *text, double *out) {
+    scan s = scan_text(text, strlen(text));
+    return scan_float(&s, false, out) && scan_at_end(&s) && *out - *out == 0;
+}
+
+bool options_shape(const char *text, int *out_rank, int64_t *out_dims) {
+    *out_rank = 0;
+    while (*text != '\0') {
+        int64_t n = 0;
+        if (*out_rank == TENSOR_MAX_RANK || *text < '0' || *text > '9')
+            return false;
+        for (; *text >= '0' && *text <= '9'; text++)
+            if ((n = n * 10 + (*text - '0')) > DIM_SYMBOL_MAX)
+                return false;
+        if (*text != '\0' && (*text++ != 'x' || *text == '\0'))
+            return false;
+        out_dims[(*out_rank)++] = n;
+    }
+    return true;
+}
+
+/* ---- setting by kind ---- */
+
+typedef struct setting {
+    tenon_options *o;
+    const option_row *row;
+    const char *value;
+    void *field;
+} setting;
+
+static status refuse(const setting *s, const char *what, const char *near) {
+    diag *d = s->o->c->diags;
+    diag_error(d, STATUS_USAGE, "usage", DIAG_NOWHERE, "--%s %s: %s", s->row->info.name, s->value, what);
+    if (near != NULL)
+        diag_note(d, "did you mean '%s'?", near);
+    return STATUS_USAGE;
+}
+
+static status set_flag(const setting *s) {
+    *(bool *)s->field = true;
+    return STATUS_OK;
+}
+
+static status set_text(const setting *s) {
+    const char *copy = arena_strdup(s->o->memory, s->value);
+    TRY_ALLOC(copy);
+    *(const char **)s->field = copy;
+    return STATUS_OK;
+}
+
+static size_t count_words(const char *const *words) {
+    size_t n = 0;
+    while (words[n] != NULL)
+        n++;
+    return n;
+}
+
+static bool is_among(const char *word, const char *const *words) {
+    for (; *words != NULL; words++)
+        if (strcmp(*words, word) == 0)
+            return true;
+    return false;
+}
+
+static status join(arena *a, const char *before, const char *const *words, const char **out) {
+    strbuf s = strbuf_in(a);
+    strbuf_add(&s, before);
+    for (size_t i = 0; words[i] != NULL; i++)
+        strbuf_printf(&s, "%s%s", i > 0 ? ", " : " ", words[i]);
+    return strbuf_finish(&s, out);
+}
+
+static status set_choice(const setting *s) {
+    const choices *c = s->row->choices;
+    if (is_among(s->value, c->now))
+        return set_text(s);
+    if (is_among(s->value, c->later))
+        return diag_error(s->o->c->diags, STATUS_UNSUPPORTED, "not-yet", DIAG_NOWHERE, "--%s %s is planned, but not there yet",
+                          s->row->info.name, s->value);
+    const char *there_are;
+    TRY(join(s->o->memory, "there are", c->now, &there_are));
+    return refuse(s, there_are, text_nearest(s->value, c->now, count_words(c->now)));
+}
+
+static status set_count(const setting *s) {
+    return options_count(s->value, s->field) ? STATUS_OK : refuse(s, "expected a number, 0 or more", NULL);
+}
+
+static status set_real(const setting *s) {
+    double x;
+    if (!options_real(s->value, &x) || x < 0)
+        return refuse(s, "expected a number, 0 or more", NULL);
+    *(double *)s->field = x;
+    return STATUS_OK;
+}
+
+static status set_pair(const setting *s) {
+    const char *equals = strchr(s->value, '=');
+    if (equals == NULL || equals == s->value || equals[1] == '\0')
+        return refuse(s, "expected NAME=VALUE", NULL);
+    named_text pair = {arena_strndup(s->o->memory, s->value, (size_t)(equals - s->value)), arena_strdup(s->o->memory, equals + 1)};
+    TRY_ALLOC(pair.name);
+    TRY_ALLOC(pair.text);
+    named_list *list = s->field;
+    if (options_find(list, pair.name) != NULL)
+        return refuse(s, "given twice", NULL);
+    return VEC_PUSH(s->o->memory, *list, pair);
+}
+
+static status add_word(const setting *s) {
+    word_list *list = s->field;
+    const char *copy = arena_strdup(s->o->memory, s->value);
+    TRY_ALLOC(copy);
+    TRY(VEC_RESERVE(s->o->memory, *list, list->n + 2));
+    list->at[list->n++] = copy;
+    list->at[list->n] = NULL;
+    return STATUS_OK;
+}
+
+static status add_name_of(const setting *s, const char *what, bool with_stages) {
+    const char *const *names, *there_are;
+    size_t n;
+    TRY(pipeline_names(s->o->memory, with_stages, &names, &n));
+    if (is_among(s->value, names))
+        return add_word(s);
+    TRY(join(s->o->memory, what, names, &there_are));
+    return refuse(s, there_are, text_nearest(s->value, names, n));
+}
+
+static status set_stage(const setting *s) {
+    return add_name_of(s, "there are the stages and passes", true);
+}
+
+static status set_pass(const setting *s) {
+    return add_name_of(s, "there are the passes", false);
+}
+
+static status (*const setters[])(const setting *) = {
+    [KIND_FLAG] = set_flag, [KIND_TEXT] = set_text,   [KIND_CHOICE] = set_choice, [KIND_COUNT] = set_count,
+    [KIND_REAL] = set_real, [KIND_PAIRS] = set_pair, [KIND_STAGES] = set_stage,  [KIND_PASSES] = set_pass,
+};
+
+static status find_row(tenon_options *o, const char *name, const option_row **out) {
+    const char *names[N_ROWS];
+    for (size_t i = 0; i < N_ROWS; i++) {
+        names[i] = rows[i].info.name;
+        *out = &rows[i];
+        if (strcmp(names[i], name) == 0)
+            return STATUS_OK;
+    }
+    diag_error(o->c->diags, STATUS_USAGE, "usage", DIAG_NOWHERE, "there is no option --%s", name);
+    const char *near = text_nearest(name, names, N_ROWS);
+    if (near != NULL)
+        diag_note(o->c->diags, "did you mean --%s?", near);
+    return STATUS_USAGE;
+}
+
+static status set_option(tenon_options *o, const char *name, const char *text) {
+    const option_row *row;
+    TRY(find_row(o, name, &row));
+    if (text == NULL && row->info.argument != NULL)
+        return diag_error(o->c->diags, STATUS_USAGE, "usage", DIAG_NOWHERE, "--%s needs %s", name, row->info.argument);
+    setting s = {o, row, text, (char *)o + row->offset};
+    TRY(setters[row->kind](&s));
+    bool is_target = row->offset == FIELD(target);
+    return is_target && target_find(text, o->c->diags) == NULL ? STATUS_USAGE : STATUS_OK;
+}
+
+TENON_API tenon_status tenon_options_set(tenon_options *o, const char *name, const char *text) {
+    size_t errors = context_begin(o->c);
+    return context_end(o->c, set_option(o, name, text), errors);
+}
+
+/* ---- the command line ---- */
+
+/* A word with the folders of a file name left out: "dir/m.onnx" is m.onnx, "x=dir/x.npy" is x=x.npy. */
+static void add_command_word(strbuf *s, const char *word) {
+    const char *equals = strchr(word, '='), *slash = strrchr(word, '/');
+    const char *last = slash != NULL ? slash + 1 : word;
+    const char *key_end = equals != NULL && slash > equals ? equals + 1 : word;
+    strbuf_char(s, ' ');
+    if (slash != NULL)
+        strbuf_add_n(s, word, (size_t)(key_end - word));
+    strbuf_add(s, last);
+}
+
+TENON_API tenon_status tenon_options_set_command(tenon_options *o, int n, const char *const *words) {
+    size_t errors = context_begin(o->c);
+    strbuf s = strbuf_in(o->memory);
+    strbuf_add(&s, "tenon");
+    for (int i = 0; i < n; i++) {
+        bool output = strncmp(words[i], "-o", 2) == 0;
+        if (!output)
+            add_command_word(&s, words[i]);
+        i += output && words[i][2] == '\0';
+    }
+    return context_end(o->c, strbuf_finish(&s, &o->command), errors);
+}

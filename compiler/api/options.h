@@ -1,0 +1,46 @@
+/* Options: what the command's --NAME VALUE say, as fields. One table row in options.c for each. */
+#ifndef TENON_API_OPTIONS_H
+#define TENON_API_OPTIONS_H
+
+#include "api/context.h"
+
+/* NAME=TEXT */
+typedef struct named_text {
+    const char *name, *text;
+} named_text;
+typedef VEC(named_text) named_list;
+typedef VEC(const char *) word_list; /* NULL after the last */
+
+struct tenon_options {
+    tenon_context *c;
+    arena *memory;
+    /* common */
+    named_list dims, shapes, freeze;
+    word_list skip, dump_after, stop_after;
+    const char *schedule, *backend, *target; /* target NULL: what the command takes */
+    bool verify_passes, verbose, time_passes;
+    int64_t seed;
+    /* compile */
+    const char *emit, *weights, *name;
+    const char *command; /* as generated code names it */
+    /* run */
+    named_list inputs;
+    /* check */
+    double rtol, atol;
+    /* bench */
+    double seconds;
+    /* eval */
+    const char *data, *metric, *label;
+    int64_t limit; /* 0: all */
+    named_list maps, scales;
+};
+
+/* The text given for `name`, NULL where there is none. */
+const char *options_find(const named_list *list, const char *name);
+/* "1x128" as dimensions, at most TENSOR_MAX_RANK; "" is a scalar. False where it is not a shape. */
+bool options_shape(const char *text, int *out_rank, int64_t *out_dims);
+/* A decimal integer of at least 0; false where the text is not one. */
+bool options_count(const char *text, int64_t *out);
+bool options_real(const char *text, double *out);
+
+#endif

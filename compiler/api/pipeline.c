@@ -1,0 +1,134 @@
+/* The way of the data, as a list of stages. */
+#include "api/pipeline.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "frontend/frontend.h"
+#include "ops/ops.h"
+#include "passes/passes.h"
+
+typedef struct stage {
+    const char *name, *help;
+    status (*run)(pipeline *w);
+} stage;
+
+static status import(pipeline *w);
+static status bind(pipeline *w);
+static status clean_up(pipeline *w);
+static status lower(pipeline *w);
+static status verify(pipeline *w);
+
+/* What follows is a back end: codegen/c99, codegen/llvm, or the interpreter (engine.c). */
+static const stage stages[PIPELINE_STAGES] = {
+    [PIPELINE_IMPORT] = {"import", "the file becomes a graph: functions inlined, every node in its newest form", import},
+    [PIPELINE_BIND] = {"bind", "dimensions are bound (--dim, --shape, the data), inputs frozen, types inferred", bind},
+    [PIPELINE_PASSES] = {"passes", "the graph is cleaned up, until nothing changes:", clean_up},
+    [PIPELINE_LOWER] = {"lower", "nodes become loops, fused and scheduled for the target, in a planned arena", lower},
+    [PIPELINE_VERIFY] = {"verify", "the loop program is checked", verify},
+};
+
+static status import(pipeline *w) {
+    return onnx_import(w->path, &w->c->memory, w->c->diags, &ops_table, &w->g);
+}
+
+static status bind(pipeline *w) {
+    return bind_inputs(w);
+}
+
+static status after_pass(void *ctx, const char *name, graph *g);
+
+static status clean_up(pipeline *w) {
+    pass_options o = {.skip = w->o->skip.at, .verify = w->o->verify_passes, .after = after_pass, .ctx = w};
+    return passes_run(w->g, &o);
+}
+
+static status lower(pipeline *w) {
+    lower_options o = {.target = w->machine, .naive = strcmp(w->o->schedule, "naive") == 0, .name = w->name, .origin = w->origin};
+    return lower_graph(w->g, &o, w->memory, &w->p);
+}
+
+static status verify(pipeline *w) {
+    return program_verify(w->p, w->c->diags);
+}
+
+/* ---- running them, with --dump-after, --stop-after and --time-passes ---- */
+
+static bool has_word(const word_list *list, const char *word) {
+    for (size_t i = 0; i < list->n; i++)
+        if (strcmp(list->at[i], word) == 0)
+            return true;
+    return false;
+}
+
+static status dump(pipeline *w, const char *after) {
+    arena *scratch = arena_new(&w->c->memory);
+    TRY_ALLOC(scratch);
+    strbuf s = strbuf_in(scratch);
+    const char *text;
+    strbuf_printf(&s, "# after %s\n", after);
+    if (w->p != NULL)
+        program_print(w->p, &s);
+    else
+        graph_print(w->g, &s);
+    status done = strbuf_finish(&s, &text);
+    if (done == STATUS_OK)
+        context_note(w->c, text);
+    arena_free(scratch);
+    return done;
+}
+
+/* A pass that stops does so by STATUS_DIFFER, which no pass returns. */
+static status after_pass(void *ctx, const char *name, graph *g) {
+    pipeline *w = ctx;
+    TRY(context_check_stop(w->c));
+    if (has_word(&w->o->dump_after, name) && !w->quiet) {
+        TENON_ASSERT(g == w->g);
+        TRY(dump(w, name));
+    }
+    w->stopped = has_word(&w->o->stop_after, name);
+    return w->stopped ? STATUS_DIFFER : STATUS_OK;
+}
+
+void pipeline_note_time(pipeline *w, const char *what, double milliseconds) {
+    char line[80];
+    w->milliseconds += milliseconds;
+    if (!w->o->time_passes || w->quiet)
+        return;
+    snprintf(line, sizeof line, "time: %-8s %9.3f ms\n", what, milliseconds);
+    context_note(w->c, line);
+}
+
+static status run_stage(pipeline *w, const stage *s) {
+    TRY(context_check_stop(w->c));
+    double begin = clock_ms();
+    status result = s->run(w);
+    pipeline_note_time(w, s->name, clock_ms() - begin);
+    if (w->stopped)
+        return STATUS_OK;
+    TRY(result);
+    if (has_word(&w->o->dump_after, s->name) && !w->quiet)
+        TRY(dump(w, s->name));
+    w->stopped = has_word(&w->o->stop_after, s->name);
+    return STATUS_OK;
+}
+
+status pipeline_run(pipeline *w, stage_id first, stage_id last) {
+    for (int i = (int)first; i <= (int)last && !w->stopped; i++)
+        TRY(run_stage(w, &stages[i]));
+    return STATUS_OK;
+}
+
+/* ---- their names ---- */
+
+status pipeline_names(arena *a, bool with_stages, const char *const **out, size_t *out_n) {
+    VEC(const char *) names = {0};
+    for (size_t i = 0; i < PIPELINE_STAGES && with_stages; i++)
+        TRY(VEC_PUSH(a, names, stages[i].name));
+    for (const pass *const *p = pass_table; *p != NULL; p++)
+        TRY(VEC_PUSH(a, names, (*p)->name));
+    *out_n = names.n;
+    TRY(VEC_PUSH(a, names, NULL));
+    *out = names.at;
+    return STATUS_OK;
+}

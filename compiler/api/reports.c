@@ -1,0 +1,47 @@
+/* Report handles. */
+#include "api/reports.h"
+
+#include "report/json.h"
+
+tenon_report *report_new(tenon_context *c) {
+    arena *memory = arena_new(&c->memory);
+    tenon_report *r = memory != NULL ? ARENA_NEW(memory, tenon_report) : NULL;
+    if (r == NULL)
+        arena_free(memory);
+    else
+        r->memory = memory;
+    return r;
+}
+
+tenon_status report_end(tenon_context *c, status s, size_t errors, tenon_report *r, tenon_report **out) {
+    *out = NULL;
+    if (s == STATUS_OK || s == STATUS_DIFFER)
+        *out = r;
+    else
+        tenon_report_free(r);
+    return context_end(c, s, errors);
+}
+
+TENON_API void tenon_report_free(tenon_report *r) {
+    if (r != NULL)
+        arena_free(r->memory);
+}
+
+TENON_API const char *tenon_report_text(const tenon_report *r) {
+    return r->forms.text;
+}
+
+TENON_API const char *tenon_report_json(const tenon_report *r) {
+    return r->forms.json;
+}
+
+report_head report_head_of(const tenon_graph *t, const target *machine) {
+    return (report_head){t->file, t->o->backend, machine->name};
+}
+
+status report_stopped(tenon_report *r) {
+    json j = json_begin();
+    json_bool(&j, NULL, "stopped", true);
+    r->forms.text = "";
+    return json_finish(&j, r->memory, &r->forms.json);
+}

@@ -1,0 +1,136 @@
+/* Reports: what was found, as a struct; and its two forms, lines for people and one JSON object. */
+#ifndef TENON_REPORT_REPORT_H
+#define TENON_REPORT_REPORT_H
+
+#include "base/diag.h"
+#include "base/dtype.h"
+#include "base/text.h"
+
+/* Both forms, in the arena that the writing function got. */
+typedef struct report {
+    const char *text, *json;
+} report;
+
+/* What every report on a compiled model begins with. */
+typedef struct report_head {
+    const char *model;   /* file name without folders */
+    const char *backend;
+    const char *target;
+} report_head;
+
+/* ---- check_report.c ---- */
+typedef struct check_case {
+    const char *name;   /* the data set's folder as it was given or found */
+    bool passed;
+    double error;       /* largest absolute difference */
+    const char *output; /* where it is; NULL where nothing differs */
+    int64_t element;
+    int64_t n_beyond;   /* elements beyond the tolerances */
+    const char *reason; /* of a failure that is not one of numbers; NULL */
+    double ms;          /* of the run */
+} check_case;
+
+typedef struct check_result {
+    report_head head;
+    double rtol, atol;
+    const check_case *cases;
+    size_t n, n_passed;
+} check_result;
+status check_report(const check_result *r, arena *a, report *out);
+
+/* ---- bench_report.c ---- */
+typedef struct bench_result {
+    report_head head;
+    const char *cpu;
+    int threads;
+    double min_us, median_us, p99_us;
+    int64_t runs;
+    double import_ms, compile_ms;
+    int64_t macs, arena_bytes, weight_bytes, code_bytes, resident_bytes;
+    int64_t kernels, steps;
+} bench_result;
+status bench_report(const bench_result *r, arena *a, report *out);
+
+/* ---- eval_report.c ---- */
+typedef struct eval_result {
+    report_head head;
+    const char *metric; /* "accuracy", "mse" */
+    int64_t samples, correct;
+    double low, high;   /* 95 % interval of the accuracy */
+    double mse;
+    double seconds;
+    int64_t weight_bytes;
+    double weight_bits, data_bits; /* average, by element */
+} eval_result;
+status eval_report(const eval_result *r, arena *a, report *out);
+
+/* ---- run_report.c ---- */
+typedef struct run_tensor {
+    const char *name;
+    dtype elem;
+    int rank;
+    const int64_t *dims;
+    int64_t count;
+    const void *data;
+    const char *file; /* where it was written; NULL nowhere */
+} run_tensor;
+
+typedef struct run_result {
+    report_head head;
+    const run_tensor *outputs;
+    size_t n_outputs;
+    double ms;
+} run_result;
+status run_report(const run_result *r, arena *a, report *out);
+
+/* ---- inspect_report.c ---- */
+typedef struct inspect_tensor {
+    const char *name, *type; /* "f32[batch,10]" */
+} inspect_tensor;
+
+typedef struct inspect_node {
+    int64_t index; /* in the file; -1 made by tenon */
+    const char *name, *op;
+    int64_t macs, params, bytes, arena; /* bytes of its outputs; bytes of the arena in use while it runs, 0 where fused into another */
+} inspect_node;
+
+typedef struct inspect_result {
+    report_head head;
+    const char *graph;
+    int64_t opset;
+    const inspect_tensor *inputs, *outputs;
+    size_t n_inputs, n_outputs;
+    const inspect_node *nodes;
+    size_t n_nodes;
+    int64_t file_nodes, params, param_bytes, macs, arena_bytes, arena_least, weight_bytes, kernels, steps;
+} inspect_result;
+status inspect_report(const inspect_result *r, arena *a, report *out);
+
+/* ---- doctor_report.c ---- */
+typedef struct doctor_item {
+    const char *name;   /* "C compiler" */
+    bool there;
+    const char *detail; /* version, path, or what is missing */
+    const char *help;   /* how to get it; NULL */
+} doctor_item;
+
+typedef struct doctor_result {
+    const char *version, *cpu, *target;
+    int cores;
+    int64_t memory_bytes;
+    const char *const *targets; /* that run here */
+    size_t n_targets;
+    const doctor_item *items;
+    size_t n_items;
+} doctor_result;
+status doctor_report(const doctor_result *r, arena *a, report *out);
+
+/* ---- report.c ---- */
+/* Columns: cells joined by two blanks or more, each column as wide as its widest cell. The first `n_left` columns are aligned left, the
+ * others right. cells: n_rows * n_columns texts. */
+void report_table(strbuf *s, const char *const *cells, size_t n_rows, size_t n_columns, size_t n_left);
+/* "12", "1.5 K", "17.6 M" of `unit` */
+const char *report_amount(arena *a, double x, const char *unit);
+const char *report_shape(arena *a, int rank, const int64_t *dims);
+
+#endif
