@@ -1,0 +1,82 @@
+#!/usr/bin/env python3
+"""Runs the tests, step by step, and sums their checks. Each step ends with a line 'N passed, N failed'.
+
+usage: run.py [--list] [STEP...]
+"""
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+
+TESTS = os.path.dirname(os.path.abspath(__file__))
+CLOSING = re.compile(r"^(\d+) passed, (\d+) failed$")
+# Name, script, what it shows, seconds it may take.
+STEPS = [
+    ("unit", "unit/run_unit.py", "unit tests, release build", 600),
+    ("rooms", "rooms/test_rooms.py", "which folder may include which; no mutable globals; no exit, no malloc", 300),
+    ("errors", "errors/test_bad_input.py", "bad input: exit status and one clear line each", 300),
+    ("cli", "cli/test_cli.py", "commands, options, exit statuses, JSON, determinism", 300),
+    ("models", "models/test_models.py", "the shipped models on every back end: the same bits, the reference's values, accuracy", 600),
+    ("codegen", "codegen/test_generated_c.py", "generated C: compilers, levels, warnings, symbols, sanitizers, names", 900),
+    ("ops", "ops/test_ops.py", "single-operator models on every back end", 600),
+    ("adding", "ops/test_adding.py", "docs/adding-an-operator.md does what it says", 300),
+    ("install", "install/test_install.py", "installed copy: find_package, pkg-config", 300),
+    ("no-llvm", "builds/test_no_llvm.py", "a build without LLVM emits and runs C", 600),
+    ("asan", "builds/test_asan.py", "unit tests under address and undefined-behaviour sanitizers", 900),
+    ("clang", "builds/test_clang.py", "clang, warnings as errors", 600),
+]
+
+
+def run_step(name, script, what, seconds):
+    """Returns (passed, failed) of a step; one that ends without its closing line counts as one more failure."""
+    print(f"\n== {name}: {what}", flush=True)
+    begin = time.time()
+    # A session of its own, so that a step that hangs is ended with all that it started.
+    child = subprocess.Popen([sys.executable, os.path.join(TESTS, script)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                             text=True, errors="replace", start_new_session=True)
+    try:
+        out = child.communicate(timeout=seconds)[0]
+        ended = ""
+    except subprocess.TimeoutExpired:
+        os.killpg(child.pid, signal.SIGKILL)
+        out = child.communicate()[0]
+        ended = f"not done after {seconds} seconds"
+    print(out, end="" if out.endswith("\n") else "\n")
+    lines = out.splitlines()
+    closing = CLOSING.match(lines[-1]) if lines else None
+    passed, failed = (int(closing[1]), int(closing[2])) if closing else (0, 0)
+    if not closing or (child.returncode != 0 and failed == 0):
+        failed += 1
+        print(f"FAILED {name}: {ended or 'ended with status %d' % child.returncode}")
+    print(f"   {name}: {time.time() - begin:.0f} s", flush=True)
+    return passed, failed
+
+
+def main():
+    wanted = sys.argv[1:]
+    if wanted == ["--list"]:
+        for name, _, what, _ in STEPS:
+            print(f"{name:10} {what}")
+        return 0
+    names = [step[0] for step in STEPS]
+    unknown = [w for w in wanted if w not in names]
+    if unknown:
+        print(f"no step {', '.join(unknown)}; there are: {', '.join(names)}", file=sys.stderr)
+        return 2
+    passed = failed = 0
+    summary = []
+    for step in STEPS:
+        if not wanted or step[0] in wanted:
+            p, f = run_step(*step)
+            passed, failed = passed + p, failed + f
+            summary.append(f"   {step[0]:10} {p:6} passed {f:6} failed")
+    print("\n== all steps")
+    print("\n".join(summary))
+    print(f"{passed} passed, {failed} failed", flush=True)
+    return 1 if failed or not passed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
