@@ -48,8 +48,9 @@ static void add_term(linear *l, const expr *atom, int64_t coef) {
 static void gather(linear *l, const expr *x, int64_t scale) {
     if (scale == 0 || l->overfull)
         return;
-    if (x->kind == EXPR_INT) {
-        l->constant = wrap_add(l->constant, wrap_mul(x->imm, scale));
+    range r = expr_range(x);
+    if (r.lo == r.hi) {
+        l->constant = wrap_add(l->constant, wrap_mul(r.lo, scale));
     } else if (x->kind == EXPR_ADD || x->kind == EXPR_SUB) {
         gather(l, x->arg[0], scale);
         gather(l, x->arg[1], x->kind == EXPR_ADD ? scale : wrap_mul(scale, -1));

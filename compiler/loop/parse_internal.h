@@ -18,6 +18,7 @@ typedef struct token {
     token_kind kind;
     const char *text; /* of a string: with its quotes */
     size_t n;
+    int line;
 } token;
 
 typedef struct parser {
@@ -25,7 +26,8 @@ typedef struct parser {
     diag *d;
     const char *file;
     const char *at;      /* after `current` */
-    int line;
+    int line;            /* of `at` */
+    int last_line;       /* of the token before `current`: what a mistake is about */
     token current;
     status result;       /* of the first mistake */
     locale_t c_locale;   /* numbers have a point, whatever the host program says */

@@ -42,6 +42,7 @@ static const char *end_of_string(const char *c) {
 }
 
 void parse_next(parser *p) {
+    p->last_line = p->current.line;
     while (*p->at == ' ' || *p->at == '\n' || *p->at == '\t' || *p->at == '\r')
         p->line += *p->at++ == '\n';
     const char *start = p->at, *end = start;
@@ -63,10 +64,11 @@ void parse_next(parser *p) {
         end++;
     }
     if (end == NULL) {
+        p->last_line = p->line;
         parse_fail(p, "a string does not end on its line");
         return;
     }
-    p->current = (token){kind, start, (size_t)(end - start)};
+    p->current = (token){kind, start, (size_t)(end - start), p->line};
     p->at = end;
 }
 
@@ -82,16 +84,16 @@ bool parse_fail(parser *p, const char *format, ...) {
         diag_place where = DIAG_NOWHERE;
         where.file = p->file;
         if (p->result == STATUS_OK)
-            p->result = diag_error(p->d, STATUS_INVALID, "invalid-program", where, "line %d: %s", p->line, message);
+            p->result = diag_error(p->d, STATUS_INVALID, "invalid-program", where, "line %d: %s", p->last_line, message);
     }
-    p->current = (token){TOKEN_END, p->at, 0};
+    p->current = (token){TOKEN_END, p->at, 0, p->line};
     return false;
 }
 
 bool parse_out_of_memory(parser *p) {
     if (p->result == STATUS_OK)
         p->result = STATUS_RESOURCE;
-    p->current = (token){TOKEN_END, p->at, 0};
+    p->current = (token){TOKEN_END, p->at, 0, p->line};
     return false;
 }
 
@@ -112,6 +114,7 @@ static int shown_length(const parser *p) {
 }
 
 bool parse_unexpected(parser *p, const char *wanted) {
+    p->last_line = p->current.line;
     if (p->current.kind == TOKEN_END)
         return parse_fail(p, "expected %s, found the end", wanted);
     return parse_fail(p, "expected %s, found '%.*s'", wanted, shown_length(p), p->current.text);
