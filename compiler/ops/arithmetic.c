@@ -260,14 +260,14 @@ OP_ROW(BitwiseNot) = {
     .outputs = PARAMS({"Y", TYPES_INT, 'T', 0}), .scalar = bitwise_not_scalar,
 };
 
-/* Shift counts of the width or more give what shifting bit by bit gives; the loop IR takes counts modulo the width. */
+/* Counts below 0 or of the width and more give what is left of the sign; the loop IR takes counts modulo the width. */
 static const expr *bit_shift_scalar(builder *b, const node *n, const expr *const *x) {
     dtype t = x[0]->type.elem;
     bool left = op_string(n, "direction")[0] == 'L';
-    const expr *shifted = build_binary(b, left ? EXPR_SHL : EXPR_SHR, x[0], x[1]), *rest = build_int(b, t, 0);
+    const expr *shifted = build_binary(b, left ? EXPR_SHL : EXPR_SHR, x[0], x[1]), *zero = build_int(b, t, 0), *rest = zero;
     if (!left && dtype_is_signed(t))
-        rest = build_select(b, build_lt(b, x[0], rest), build_int(b, t, -1), rest);
-    const expr *inside = build_lt(b, x[1], build_int(b, t, dtype_bits(t)));
+        rest = build_select(b, build_lt(b, x[0], zero), build_int(b, t, -1), zero);
+    const expr *inside = build_and(b, build_le(b, zero, x[1]), build_lt(b, x[1], build_int(b, t, dtype_bits(t))));
     return build_select(b, inside, shifted, rest);
 }
 

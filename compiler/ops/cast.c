@@ -108,12 +108,17 @@ static status bit_cast_infer(node *n) {
     return kit_output_shaped(n, 0, 0, t);
 }
 
+/* A bool's byte holds 0 or 1: it is converted, not reinterpreted. */
 static const expr *bit_cast_scalar(builder *b, const node *n, const expr *const *x) {
-    return build_bitcast(b, dtype_from_onnx((int32_t)op_int(n, "to")), x[0]);
+    dtype t = dtype_from_onnx((int32_t)op_int(n, "to"));
+    const expr *bits = x[0]->type.elem == DT_BOOL ? build_cast(b, DT_U8, x[0]) : x[0];
+    if (t == DT_BOOL)
+        return build_ne(b, build_bitcast(b, DT_U8, bits), build_int(b, DT_U8, 0));
+    return build_bitcast(b, t, bits);
 }
 
 OP_ROW(BitCast) = {
     .name = "BitCast", .domain = "", .versions = VERSIONS(26), .kind = OP_SCALAR,
-    .inputs = PARAMS({"input", TYPES_NUMBER | TYPES_FLOAT8, 'T', 0}), .outputs = PARAMS({"output", TYPES_NUMBER | TYPES_FLOAT8, 'U', 0}),
+    .inputs = PARAMS({"input", TYPES_MOVE, 'T', 0}), .outputs = PARAMS({"output", TYPES_MOVE, 'U', 0}),
     .attrs = ATTRS({"to", ATTR_INT, .required = true}), .note = CAST_NOTE, .infer = bit_cast_infer, .scalar = bit_cast_scalar,
 };

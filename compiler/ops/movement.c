@@ -116,6 +116,8 @@ static status tile_lower(const node *n, nest_list *l) {
     const nest_operand *x = kit_operand(l, 0);
     int64_t count;
     const int64_t *repeats = op_known_ints(n, 1, &count);
+    if (repeats == NULL)
+        return STATUS_INVALID;
     nest *m = kit_over(l, "tile", nest_output(l, 0), i);
     for (int k = 0; k < x->rank; k++)
         f[k] = repeats[k] == 1 ? i[k] : build_rem(l->b, i[k], build_index(l->b, x->dims[k]));
