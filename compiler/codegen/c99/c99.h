@@ -50,12 +50,6 @@ typedef struct c99_var {
     c99_range range;
 } c99_var;
 
-/* An element of a register array. */
-typedef struct c99_reg {
-    int reads;
-    value value;
-} c99_reg;
-
 #define MAX_LANES 64
 #define VECTOR_LOGS 7 /* vectors of 2, 4 .. 64 lanes */
 
@@ -67,7 +61,8 @@ typedef struct c99 {
     weights_form weights;
     bool failed;
     names globals;
-    bool *helpers; /* by c99_helper and type: which are needed */
+    bool *helpers; /* by c99_helper and types: which were named */
+    map words;     /* all that the kernels name: see c99_is_used */
     bool vectors[DT_COUNT][VECTOR_LOGS], memory_vectors[DT_COUNT][VECTOR_LOGS];
     const char **const_names;  /* by program buffer: of its data, NULL where no step uses it */
     const char **fields;       /* by program buffer: input's and output's member */
@@ -80,7 +75,7 @@ typedef struct c99 {
     names locals;
     const char **buffer_names;
     c99_var *vars;
-    c99_reg **regs;
+    value **regs; /* by register array and element */
     strbuf *out;
     int indent;
     int n_temporaries;
@@ -93,6 +88,8 @@ typedef struct c99 {
 /* `wanted` as an identifier that is no keyword, macro or type and is new in its scope; takes it. */
 const char *c99_name(c99 *c, names *scope, const char *wanted);
 void c99_reserve(c99 *c, names *scope, const char *name);
+/* The same for a name that inner scopes may have all the same. */
+void c99_reserve_here(c99 *c, names *scope, const char *name);
 /* Adds text that may stand in a comment: printable ASCII in which no comment ends or begins, no trigraph. */
 void c99_comment(strbuf *out, const char *text);
 void c99_string(strbuf *out, const char *text);
@@ -196,8 +193,9 @@ void c99_store(c99 *c, const stmt *s);
 void c99_kernel_write(c99 *c, int index, strbuf *out);
 
 /* ---- c99_unused.c ---- */
-/* Adds the text of a kernel without the constants that nothing uses. */
-status c99_drop_unused(arena *scratch, const char *text, size_t n, strbuf *out);
+/* Adds the text of a kernel's body without constants and registers that nothing uses; `used`: what it names. */
+status c99_drop_unused(arena *scratch, const char *text, size_t n, map *used, strbuf *out);
+bool c99_is_used(const map *used, const char *name, size_t n);
 
 /* ---- c99_weights.c ---- */
 /* The definition of a constant's data; `is_static` or to be seen by other files. */

@@ -153,7 +153,7 @@ static bool float_to_float(c99 *c, dtype to, dtype from, int count, code x, code
         return true;
     }
     if (to == DT_F16 && has_avx2(c)) {
-        code y = c99_code(c, LEVEL_ATOM, x.cost + 1, "%s_cvtps_ph(%s, 0)", p, x.s);
+        code y = c99_code(c, LEVEL_ATOM, x.cost + 1, "%s_cvtps_ph(%s, 0)", p, c99_inside(c, x, LEVEL_UNARY));
         *out = from_register(c, DT_U16, count, y.s, y.cost);
         return true;
     }

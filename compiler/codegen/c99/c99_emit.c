@@ -29,7 +29,7 @@ static void reserve_names(c99 *c) {
     for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++)
         c99_reserve(c, &c->globals, c99_keep(c, arena_printf(c->memory, "%s_%s", c->p->name, suffixes[i])));
     for (size_t i = 0; i < sizeof locals / sizeof *locals; i++)
-        c99_reserve(c, &c->globals, locals[i]);
+        c99_reserve_here(c, &c->globals, locals[i]);
 }
 
 /* Constants that other files see carry the prefix. */
@@ -74,6 +74,7 @@ static bool prepare(c99 *c, const program *p, weights_form weights, arena *a) {
     c->target = p->target;
     c->weights = weights;
     c->globals = (names){map_in(a), NULL};
+    c->words = map_in(a);
     c->helpers = ARENA_NEW_N(a, bool, HELPER_COUNT * DT_COUNT * DT_COUNT);
     c->const_names = ARENA_NEW_N(a, const char *, n);
     c->fields = ARENA_NEW_N(a, const char *, n);
@@ -101,6 +102,10 @@ static void write_target(c99 *c, strbuf *out) {
         strbuf_printf(out, "#pragma GCC target(\"%s\")\n", t->c_target);
     strbuf_add(out, "#endif\n");
     strbuf_add(out, isa_texts[t->isa].include);
+    /* gcc's own AVX-512 macros, where it does not optimise. */
+    if (t->isa == ISA_AVX512)
+        strbuf_add(out, "#if defined(__GNUC__) && !defined(__clang__) && !defined(__OPTIMIZE__)\n"
+                        "#pragma GCC diagnostic ignored \"-Wsign-conversion\"\n#endif\n");
     if (t->c_target != NULL)
         strbuf_printf(out, "#if defined(__clang__)\n#pragma clang attribute push(__attribute__((target(\"%s\"))), apply_to = function)\n#endif\n",
                       t->c_target);

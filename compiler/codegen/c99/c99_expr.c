@@ -268,7 +268,7 @@ static value spell(c99 *c, const expr *x, int bits) {
     case EXPR_VAR:
         return c->vars[x->ref].value;
     case EXPR_REG:
-        return c->regs[x->ref][x->arg[0]->imm].value;
+        return c->regs[x->ref][x->arg[0]->imm];
     case EXPR_LOAD:
         return c99_load(c, x);
     case EXPR_BROADCAST:

@@ -1,4 +1,6 @@
 /* Small functions of generated code: which are needed, and their text for the types at hand. */
+#include <string.h>
+
 #include "codegen/c99/c99.h"
 
 typedef struct helper_row {
@@ -84,7 +86,11 @@ static void add_field(c99 *c, strbuf *out, char field, c99_helper h, dtype t, dt
     }
 }
 
+/* Unless all that named it was dropped again. */
 static void write_one(c99 *c, strbuf *out, c99_helper h, dtype t, dtype from) {
+    const char *name = name_of(c, h, t, from);
+    if (!c99_is_used(&c->words, name, strlen(name)))
+        return;
     for (const char *s = rows[h].text; *s != '\0'; s++) {
         if (*s == '$')
             add_field(c, out, *++s, h, t, from);

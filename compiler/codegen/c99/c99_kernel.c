@@ -34,51 +34,12 @@ static void roots_of(const stmt *s, const expr *roots[4]) {
     }
 }
 
-/* ---- which registers and buffers are read: what is not would be warned about ---- */
-
-typedef struct usage {
-    map seen; /* expressions of one statement */
-    bool *buffers;
-    bool checks;
-} usage;
-
-static void count_expr(c99 *c, const expr *x, usage *u) {
-    if (c->failed || map_get_key(&u->seen, MAP_KEY(x)) != NULL)
-        return;
-    if (map_set_key(&u->seen, MAP_KEY(x), u) != STATUS_OK)
-        c->failed = true;
-    if (x->kind == EXPR_REG)
-        c->regs[x->ref][x->arg[0]->imm].reads++;
-    if (x->kind == EXPR_LOAD)
-        u->buffers[x->ref] = true;
-    for (int i = 0; i < x->n_args; i++)
-        count_expr(c, x->arg[i], u);
-}
-
-static void count_block(c99 *c, const block *b, usage *u);
-
-static void count_stmt(c99 *c, const stmt *s, usage *u) {
-    const expr *roots[4];
-    arena_mark mark = arena_get_mark(c->scratch);
-    roots_of(s, roots);
-    u->seen = map_in(c->scratch);
-    for (int i = 0; roots[i] != NULL; i++)
-        count_expr(c, roots[i], u);
-    arena_reset(c->scratch, mark);
-    if (s->kind == STMT_FOR)
-        count_block(c, &s->loop.body, u);
-    if (s->kind == STMT_IF) {
-        count_block(c, &s->cond.then, u);
-        count_block(c, &s->cond.otherwise, u);
-    }
-    if (s->kind == STMT_STORE)
-        u->buffers[s->store.buffer] = true;
-    u->checks |= s->kind == STMT_CHECK;
-}
-
-static void count_block(c99 *c, const block *b, usage *u) {
+static bool has_check(const block *b) {
     for (const stmt *s = b->first; s != NULL; s = s->next)
-        count_stmt(c, s, u);
+        if (s->kind == STMT_CHECK || (s->kind == STMT_FOR && has_check(&s->loop.body)) ||
+            (s->kind == STMT_IF && (has_check(&s->cond.then) || has_check(&s->cond.otherwise))))
+            return true;
+    return false;
 }
 
 /* ---- variables and registers ---- */
@@ -107,28 +68,24 @@ static int bits_of(ltype t) {
     return t.elem == DT_BOOL && t.lanes > 1 ? 32 : dtype_bits(t.elem);
 }
 
+/* Zeros keep compilers from warning of what they cannot prove. */
 static void write_declare(c99 *c, const stmt *s) {
     const kernel_reg *r = &c->k->regs.at[s->declare.reg];
     for (int i = 0; i < r->n; i++) {
-        c99_reg *reg = &c->regs[s->declare.reg][i];
-        if (reg->reads == 0)
-            continue;
+        value *v = &c->regs[s->declare.reg][i];
         const char *name = r->n == 1 ? r->name : c99_keep(c, arena_printf(c->scratch, "%s_%d", r->name, i));
-        reg->value = named_value(c, name, r->type, bits_of(r->type));
-        for (int k = 0; k < reg->value.n; k++) {
-            const part *p = &reg->value.at[k];
-            c99_line(c, "%s %s = %s;", part_type(c, &reg->value, p), p->code.s,
-                     p->count > 1 ? "{0}" : r->type.elem == DT_BOOL ? "false" : "0");
+        *v = named_value(c, name, r->type, bits_of(r->type));
+        for (int k = 0; k < v->n; k++) {
+            const part *p = &v->at[k];
+            c99_line(c, "%s %s = %s;", part_type(c, v, p), p->code.s, p->count > 1 ? "{0}" : r->type.elem == DT_BOOL ? "false" : "0");
         }
     }
 }
 
 static void write_set(c99 *c, const stmt *s) {
-    c99_reg *reg = &c->regs[s->set.reg][s->set.index->imm];
-    if (reg->reads == 0)
-        return;
+    const value *reg = &c->regs[s->set.reg][s->set.index->imm];
     const expr *x = s->set.value;
-    value *v = x->type.elem == DT_BOOL ? c99_mask(c, x, reg->value.bits) : c99_expr(c, x);
+    value *v = x->type.elem == DT_BOOL ? c99_mask(c, x, reg->bits) : c99_expr(c, x);
     code parts[MAX_LANES];
     for (int k = 0; k < v->n; k++) {
         parts[k] = v->at[k].code;
@@ -139,7 +96,7 @@ static void write_set(c99 *c, const stmt *s) {
         }
     }
     for (int k = 0; k < v->n; k++)
-        c99_line(c, "%s = %s;", reg->value.at[k].code.s, parts[k].s);
+        c99_line(c, "%s = %s;", reg->at[k].code.s, parts[k].s);
 }
 
 static void write_let(c99 *c, const stmt *s) {
@@ -226,32 +183,31 @@ static void write_block(c99 *c, const block *b) {
 
 /* ---- the function ---- */
 
-static void write_head(c99 *c, const usage *u, const char *name) {
+static void write_head(c99 *c, bool checks, const char *name, const map *used, strbuf *out) {
     const kernel *k = c->k;
-    strbuf_printf(c->out, "static TN_KERNEL %s %s(", u->checks ? "int" : "void", name);
+    strbuf_printf(out, "static TN_KERNEL %s %s(", checks ? "int" : "void", name);
     for (size_t i = 0; i < k->buffers.n; i++) {
         const kernel_buffer *b = &k->buffers.at[i];
-        strbuf_printf(c->out, "%s%s%s *restrict %s", i == 0 ? "" : ", ", b->access == ACCESS_READ ? "const " : "",
+        strbuf_printf(out, "%s%s%s *restrict %s", i == 0 ? "" : ", ", b->access == ACCESS_READ ? "const " : "",
                       c99_storage_type(b->elem), c->buffer_names[i]);
     }
-    strbuf_add(c->out, k->buffers.n == 0 ? "void) {\n" : ") {\n");
+    strbuf_add(out, k->buffers.n == 0 ? "void) {\n" : ") {\n");
     for (size_t i = 0; i < k->buffers.n; i++)
-        if (!u->buffers[i])
-            c99_line(c, "(void)%s;", c->buffer_names[i]);
+        if (!c99_is_used(used, c->buffer_names[i], strlen(c->buffer_names[i])))
+            strbuf_printf(out, "    (void)%s;\n", c->buffer_names[i]);
 }
 
-static bool prepare(c99 *c, usage *u) {
+static bool prepare(c99 *c) {
     const kernel *k = c->k;
     c->vars = ARENA_NEW_N(c->memory, c99_var, k->vars.n + 1);
-    c->regs = ARENA_NEW_N(c->memory, c99_reg *, k->regs.n + 1);
+    c->regs = ARENA_NEW_N(c->memory, value *, k->regs.n + 1);
     c->buffer_names = ARENA_NEW_N(c->memory, const char *, k->buffers.n + 1);
-    u->buffers = ARENA_NEW_N(c->memory, bool, k->buffers.n + 1);
-    if (c->vars == NULL || c->regs == NULL || c->buffer_names == NULL || u->buffers == NULL)
+    if (c->vars == NULL || c->regs == NULL || c->buffer_names == NULL)
         return false;
     for (size_t i = 0; i < k->vars.n; i++)
         c->vars[i].range = c99_type_range(k->vars.at[i].type.elem);
     for (size_t i = 0; i < k->regs.n; i++) {
-        c->regs[i] = ARENA_NEW_N(c->memory, c99_reg, k->regs.at[i].n);
+        c->regs[i] = ARENA_NEW_N(c->memory, value, k->regs.at[i].n);
         if (c->regs[i] == NULL)
             return false;
     }
@@ -261,26 +217,38 @@ static bool prepare(c99 *c, usage *u) {
     return true;
 }
 
+/* The body is written first, as its head depends on what is used; `out` gets both. */
+static status assemble(c99 *c, const char *name, bool checks, const strbuf *body, strbuf *out) {
+    map used = map_in(c->scratch);
+    strbuf kept = strbuf_in(c->scratch);
+    TRY(c99_drop_unused(c->scratch, body->text, body->n, &used, &kept));
+    const char *text;
+    TRY(strbuf_finish(&kept, &text));
+    write_head(c, checks, name, &used, out);
+    strbuf_add(out, text);
+    for (size_t i = 0; i < used.n; i++)
+        TRY(map_set_key(&c->words, used.entries[i].key, c));
+    return STATUS_OK;
+}
+
 void c99_kernel_write(c99 *c, int index, strbuf *out) {
-    usage u = {0};
-    strbuf text = strbuf_in(c->memory);
     c->k = c->p->kernels.at[index];
-    c->out = &text;
     c->indent = 1;
     c->n_temporaries = 0;
-    if (!prepare(c, &u)) {
+    if (!prepare(c)) {
         c->failed = true;
         return;
     }
-    count_block(c, &c->k->body, &u);
-    c->kernel_checks[index] = u.checks;
-    write_head(c, &u, c->kernel_names[index]);
+    strbuf body = strbuf_in(c->memory);
+    bool checks = has_check(&c->k->body);
+    c->kernel_checks[index] = checks;
+    c->out = &body;
     write_block(c, &c->k->body);
-    if (u.checks)
+    if (checks)
         c99_line(c, "return TENON_OK;");
-    strbuf_add(&text, "}\n\n");
+    strbuf_add(&body, "}\n\n");
     arena_mark mark = arena_get_mark(c->scratch);
-    if (text.failed || c99_drop_unused(c->scratch, text.text, text.n, out) != STATUS_OK)
+    if (body.failed || assemble(c, c->kernel_names[index], checks, &body, out) != STATUS_OK)
         c->failed = true;
     arena_reset(c->scratch, mark);
 }

@@ -21,7 +21,7 @@ static code advanced(c99 *c, code index, int n) {
 static const char *address(c99 *c, int buffer, code index) {
     if (strcmp(index.s, "0") == 0)
         return c->buffer_names[buffer];
-    return c99_code(c, LEVEL_ADD, 0, "%s + %s", c->buffer_names[buffer], c99_inside(c, index, LEVEL_MUL)).s;
+    return c99_code(c, LEVEL_ADD, 0, "%s + %s", c->buffer_names[buffer], c99_inside(c, index, LEVEL_ADD)).s;
 }
 
 static code element(c99 *c, int buffer, code index) {

@@ -143,7 +143,7 @@ static void write_infos(c99 *c, strbuf *out, bool output) {
     const char *kind = output ? "output" : "input";
     for (int i = 0; i < n_tensors(c, output); i++)
         write_info(c, out, output, i);
-    strbuf_printf(out, "static const tenon_tensor_info *const tn_%ss[] = {", kind);
+    strbuf_printf(out, "static const tenon_tensor_info *const tn_%s_list[] = {", kind);
     for (int i = 0; i < n_tensors(c, output); i++)
         strbuf_printf(out, "&tn_%s_%d, ", kind, i);
     strbuf_add(out, "NULL};\n\n");
@@ -152,7 +152,7 @@ static void write_infos(c99 *c, strbuf *out, bool output) {
 static void write_run_pointers(c99 *c, strbuf *out) {
     const char *name = c->p->name;
     strbuf_printf(out,
-                  "static int tn_run(const void *const *inputs, void *const *outputs, const tenon_env *env) {\n"
+                  "static int tn_run_pointers(const void *const *inputs, void *const *outputs, const tenon_env *env) {\n"
                   "    %s_inputs in = {0};\n    %s_outputs out = {0};\n"
                   "    if (inputs == NULL || outputs == NULL)\n        return TENON_E_ARGUMENT;\n",
                   name, name);
@@ -168,12 +168,12 @@ static void write_run_pointers(c99 *c, strbuf *out) {
 static void write_model(c99 *c, strbuf *out) {
     const char *name = c->p->name;
     strbuf_printf(out,
-                  "static const tenon_model tn_model = {\n"
-                  "    (uint32_t)sizeof(tenon_model), TENON_ABI, \"%s\", tn_inputs, tn_outputs,\n"
-                  "    %s_ARENA_BYTES, %s_ARENA_ALIGN, %s_WEIGHTS_BYTES, %d, tn_run,\n};\n\n"
+                  "static const tenon_model tn_description = {\n"
+                  "    (uint32_t)sizeof(tenon_model), TENON_ABI, \"%s\", tn_input_list, tn_output_list,\n"
+                  "    %s_ARENA_BYTES, %s_ARENA_ALIGN, %s_WEIGHTS_BYTES, %d, tn_run_pointers,\n};\n\n"
                   "const tenon_model *%s_model(uint32_t max_abi) {\n"
                   "    const int known = TENON_ABI >> 16 == max_abi >> 16 && (TENON_ABI & 0xffffu) <= (max_abi & 0xffffu);\n"
-                  "    return known ? &tn_model : NULL;\n}\n",
+                  "    return known ? &tn_description : NULL;\n}\n",
                   name, name, name, name, WEIGHTS_ALIGN, name);
 }
 

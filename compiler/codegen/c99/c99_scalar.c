@@ -166,6 +166,9 @@ static code cast(c99 *c, dtype to, dtype from, const code *x) {
         return c99_code(c, LEVEL_ANY, x->cost + 1, "%s != 0", c99_inside(c, *x, LEVEL_ADD));
     if (from == DT_BOOL && dtype_is_float(to) && to != DT_F32 && to != DT_F64)
         return c99_code(c, LEVEL_ANY, x->cost + 1, "%s ? %s : 0", c99_inside(c, *x, LEVEL_UNARY), c99_float(c, to, 1).s);
+    /* gcc takes (int)flag for a flag still, and warns of ~ on it. */
+    if (from == DT_BOOL && dtype_is_int(to))
+        return c99_code(c, LEVEL_UNARY, x->cost + 1, "(%s)(%s ? 1 : 0)", c99_scalar_type(to), c99_inside(c, *x, LEVEL_UNARY));
     if (from == DT_F16)
         return call(c, c99_helper_name(c, neon ? HELPER_HALF_TO_FLOAT_NEON : HELPER_HALF_TO_FLOAT_X86, to, from), x, 1);
     if (to == DT_F16)

@@ -21,16 +21,25 @@ static const char *const common_names[] = {
     "tenon_model_query", "TENON_ABI", "TENON_HAS", "TENON_OK", "TENON_RUNTIME_H",
 };
 
-void c99_reserve(c99 *c, names *scope, const char *name) {
-    if (map_set(&scope->taken, c99_keep(c, arena_strdup(c->memory, name)), c) != STATUS_OK)
+static void take(c99 *c, names *scope, const char *name, void *mark) {
+    if (map_set(&scope->taken, c99_keep(c, arena_strdup(c->memory, name)), mark) != STATUS_OK)
         c->failed = true;
 }
 
+void c99_reserve(c99 *c, names *scope, const char *name) {
+    take(c, scope, name, c);
+}
+
+void c99_reserve_here(c99 *c, names *scope, const char *name) {
+    take(c, scope, name, scope);
+}
+
 static bool is_taken(const names *scope, const char *name) {
-    for (; scope != NULL; scope = scope->outer)
-        if (map_get(&scope->taken, name) != NULL)
-            return true;
-    return false;
+    if (map_get(&scope->taken, name) != NULL)
+        return true;
+    const names *outer = scope->outer;
+    const void *mark = outer == NULL ? NULL : map_get(&outer->taken, name);
+    return mark != NULL && mark != outer;
 }
 
 /* __FILE__ and its like are macros of every compiler; TENON_ belongs to runtime.h, tn_ to the file's helpers. */

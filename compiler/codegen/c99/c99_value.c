@@ -54,7 +54,8 @@ code c99_gathered(c99 *c, dtype elem, int bits, int count, const code *lanes) {
             strbuf_add(&s, lanes[i].s);
     }
     strbuf_char(&s, '}');
-    return (code){c99_keep(c, s.failed ? NULL : s.text), LEVEL_ATOM, 2 * count};
+    /* A macro would take the commas for its own, so no operand stands without parentheses. */
+    return (code){c99_keep(c, s.failed ? NULL : s.text), LEVEL_ANY, 2 * count};
 }
 
 static code gather_piece(c99 *c, value *v, int first, int count) {

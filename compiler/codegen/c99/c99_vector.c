@@ -220,7 +220,7 @@ static code repeated(c99 *c, dtype t, int count, code x) {
     const char *text = "";
     if (strbuf_finish(&s, &text) != STATUS_OK)
         c->failed = true;
-    return (code){text, LEVEL_ATOM, 2};
+    return (code){text, LEVEL_ANY, 2};
 }
 
 code c99_vector_splat(c99 *c, dtype elem, int count, code x) {
