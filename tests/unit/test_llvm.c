@@ -71,28 +71,33 @@ static void cases_end(cases *c) {
     bench_step(c->x, bench_kernel(c->x, c->b, name, c->buffers, c->n), c->args);
 }
 
-/* Runs `make` for every type of the list and every lane count that the target may have. */
-static void each_case(const target *t, const dtype *types, int n_types, void (*make)(cases *c)) {
-    static const int lanes[] = {1, 4, 8, 16};
-    for (int l = 0; l < COUNT(lanes); l++) {
-        if (lanes[l] > 1 && t->vector_bytes == 0)
-            continue;
-        bench x = bench_new(t);
-        for (int k = 0; k < n_types; k++) {
-            cases c;
-            cases_begin(&c, &x, LTYPE(types[k], lanes[l]));
-            make(&c);
-            cases_end(&c);
-        }
-        bench_compare(&x, llvm, 1, 0);
-        bench_free(&x);
+/* A program of what `make` puts together, with one kernel for every type of the list; false where the target has no
+ * vectors and the lane count asks for them. */
+static bool put_together(bench *x, const target *t, const dtype *types, int n_types, int lanes,
+                         void (*make)(cases *c)) {
+    if (lanes > 1 && t->vector_bytes == 0)
+        return false;
+    *x = bench_new(t);
+    for (int k = 0; k < n_types; k++) {
+        cases c;
+        cases_begin(&c, x, LTYPE(types[k], lanes));
+        make(&c);
+        cases_end(&c);
     }
+    return true;
 }
 
+static const int lane_counts[] = {1, 4, 8, 16};
+
 static void each_target(const dtype *types, int n_types, void (*make)(cases *c)) {
+    bench x;
     for (const target *const *t = target_table; *t != NULL; t++)
-        if (target_runs_here(*t))
-            each_case(*t, types, n_types, make);
+        for (int l = 0; l < COUNT(lane_counts) && target_runs_here(*t); l++) {
+            if (!put_together(&x, *t, types, n_types, lane_counts[l], make))
+                continue;
+            bench_compare(&x, llvm, 1, 0);
+            bench_free(&x);
+        }
 }
 
 static const char *kind_name(expr_kind k) {
@@ -239,12 +244,44 @@ static void llvm_dots_equal_the_interpreter(void **state) {
     each_target(narrow, 2, make_dots);
 }
 
+/* Every call and every jump to a function goes to one of the program's own. */
+static void assert_calls_stay_inside(bench *x) {
+    static const char *const calls[] = {"\tcallq\t", "\tcall\t", "\tjmp\t", "\tbl\t", "\tb\t"};
+    const char *text = NULL;
+    size_t bytes = 0;
+    assert_int_equal(llvm->emit(x->p, LLVM_FORM_ASSEMBLY, x->memory, x->messages, &text, &bytes), STATUS_OK);
+    for (int i = 0; i < COUNT(calls); i++)
+        for (const char *at = strstr(text, calls[i]); at != NULL; at = strstr(at + 1, calls[i])) {
+            const char *callee = at + strlen(calls[i]);
+            if (strncmp(callee, "cases_", 6) != 0 && strncmp(callee, ".L", 2) != 0)
+                fail_msg("%s: a call of %.20s", x->p->target->name, callee);
+        }
+}
+
+static void calls_nothing(const dtype *types, int n_types, void (*make)(cases *c)) {
+    bench x;
+    for (const target *const *t = target_table; *t != NULL; t++)
+        for (int l = 0; l < COUNT(lane_counts); l++) {
+            if (!put_together(&x, *t, types, n_types, lane_counts[l], make))
+                continue;
+            assert_calls_stay_inside(&x);
+            bench_free(&x);
+        }
+}
+
+static void llvm_calls_no_library(void **state) {
+    (void)state;
+    calls_nothing(numbers, COUNT(numbers), make_arithmetic);
+    calls_nothing(numbers + 8, 2, make_floats);
+    calls_nothing(movable, COUNT(movable), make_casts);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(llvm_arithmetic_equals_the_interpreter), cmocka_unit_test(llvm_integers_equal_the_interpreter),
         cmocka_unit_test(llvm_floats_equal_the_interpreter),      cmocka_unit_test(llvm_moves_equal_the_interpreter),
         cmocka_unit_test(llvm_casts_equal_the_interpreter),       cmocka_unit_test(llvm_bools_equal_the_interpreter),
-        cmocka_unit_test(llvm_dots_equal_the_interpreter),
+        cmocka_unit_test(llvm_dots_equal_the_interpreter),        cmocka_unit_test(llvm_calls_no_library),
     };
     return cmocka_run_group_tests_name("llvm", tests, group_setup, NULL);
 }
