@@ -86,6 +86,7 @@ static uint64_t shape_hash(const expr *s, const expr *const *args) {
         h = mix(h, args[i]->id);
     if (s->lanes != NULL)
         h = hash_bytes(s->lanes, (size_t)s->type.lanes, h);
+    h = (h ^ (h >> 32)) * UINT64_C(0xd6e8feb86659fd93);
     return h ^ (h >> 32);
 }
 
@@ -99,27 +100,31 @@ static bool shape_equal(const expr *e, const expr *s, const expr *const *args) {
     return s->lanes == NULL || memcmp(e->lanes, s->lanes, (size_t)s->type.lanes) == 0;
 }
 
-static size_t find_slot(const builder *b, const expr *s, const expr *const *args) {
-    size_t at = shape_hash(s, args) & (b->n_slots - 1);
-    while (b->slots[at] != NULL && !shape_equal(b->slots[at], s, args))
+static size_t find_slot(const builder *b, uint64_t hash, const expr *s, const expr *const *args) {
+    size_t at = hash & (b->n_slots - 1);
+    while (b->slots[at].x != NULL && (b->slots[at].hash != hash || !shape_equal(b->slots[at].x, s, args)))
         at = (at + 1) & (b->n_slots - 1);
     return at;
 }
 
 static bool grow_slots(builder *b) {
-    if ((size_t)b->n_exprs * 3 < b->n_slots * 2)
+    if ((size_t)b->n_exprs * 2 < b->n_slots)
         return true;
-    size_t old_n = b->n_slots;
-    const expr **old = b->slots;
-    size_t n = old_n == 0 ? 64 : old_n * 4;
-    const expr **slots = ARENA_NEW_N(b->memory, const expr *, n);
+    size_t old_n = b->n_slots, n = old_n == 0 ? 64 : old_n * 4;
+    const intern_slot *old = b->slots;
+    intern_slot *slots = ARENA_NEW_N(b->memory, intern_slot, n);
     if (slots == NULL)
         return false;
+    for (size_t i = 0; i < old_n; i++) {
+        if (old[i].x == NULL)
+            continue;
+        size_t at = old[i].hash & (n - 1);
+        while (slots[at].x != NULL)
+            at = (at + 1) & (n - 1);
+        slots[at] = old[i];
+    }
     b->slots = slots;
     b->n_slots = n;
-    for (size_t i = 0; i < old_n; i++)
-        if (old[i] != NULL)
-            b->slots[find_slot(b, old[i], old[i]->arg)] = old[i];
     return true;
 }
 
@@ -151,9 +156,10 @@ bool expr_before(const expr *x, const expr *y) {
 const expr *build_intern(builder *b, const expr *shape, const expr *const *args) {
     if (b->failed || !grow_slots(b))
         return build_fail(b);
-    size_t at = find_slot(b, shape, args);
-    if (b->slots[at] != NULL)
-        return b->slots[at];
+    uint64_t hash = shape_hash(shape, args);
+    size_t at = find_slot(b, hash, shape, args);
+    if (b->slots[at].x != NULL)
+        return b->slots[at].x;
     expr *e = expr_new(b, shape->n_args);
     if (e == NULL)
         return build_fail(b);
@@ -164,7 +170,7 @@ const expr *build_intern(builder *b, const expr *shape, const expr *const *args)
         return build_fail(b);
     e->id = b->n_exprs++;
     describe(head_of(e), shape, args);
-    b->slots[at] = e;
+    b->slots[at] = (intern_slot){hash, e};
     return e;
 }
 

@@ -39,6 +39,11 @@ typedef struct visit_marks {
     uint32_t serial;
 } visit_marks;
 
+typedef struct intern_slot {
+    uint64_t hash;
+    const expr *x; /* NULL: free */
+} intern_slot;
+
 /* A FOR or IF whose block is being filled. */
 typedef struct open_block {
     stmt *owner;
@@ -50,7 +55,7 @@ struct builder {
     const target *target;
     bool failed;
     const expr *poison;
-    const expr **slots; /* interned expressions, open addressing */
+    intern_slot *slots; /* interned expressions, open addressing */
     size_t n_slots;
     uint32_t n_exprs;
     VEC(kernel_var) vars;
