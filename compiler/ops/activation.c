@@ -114,6 +114,18 @@ static const expr *hard_swish_scalar(builder *b, const node *n, const expr *cons
 }
 OP_ROW(HardSwish) = ACTIVATION_ROW("HardSwish", hard_swish_scalar, 14, 22);
 
+static const expr *soft_sign(builder *b, const expr *x) {
+    return build_div(b, x, build_add(b, kit_const(b, x, 1), build_unary(b, EXPR_ABS, x)));
+}
+static const expr *softsign_scalar(builder *b, const node *n, const expr *const *x) {
+    (void)n;
+    return kit_unary(b, x[0], soft_sign);
+}
+OP_ROW(Softsign) = {
+    .name = "Softsign", .domain = "", .versions = VERSIONS(1, 22), .kind = OP_SCALAR, .inputs = kit_float_input, .outputs = kit_float_output,
+    .scalar = softsign_scalar,
+};
+
 /* log(1 + e^x) = max(x, 0) + log1p(e^-|x|). */
 static const expr *soft_plus(builder *b, const expr *x) {
     const expr *small = build_exp(b, build_unary(b, EXPR_NEG, build_unary(b, EXPR_ABS, x)));
@@ -167,6 +179,29 @@ OP_ROW(Shrink) = {
     .name = "Shrink", .domain = "", .versions = VERSIONS(9), .kind = OP_SCALAR, .inputs = PARAMS({"input", TYPES_NUMBER, 'T', 0}),
     .outputs = PARAMS({"output", TYPES_NUMBER, 'T', 0}),
     .attrs = ATTRS({"bias", ATTR_FLOAT, .f = 0}, {"lambd", ATTR_FLOAT, .f = 0.5}), .scalar = shrink_scalar,
+};
+
+/* ---- SwiGLU: a gate and what it lets through ---- */
+
+static const expr *swi_glu_scalar(builder *b, const node *n, const expr *const *x) {
+    const expr *a = kit_wide(b, x[0]), *gate = build_mul(b, a, build_sigmoid(b, build_mul(b, kit_attr(b, n, "alpha", a), a)));
+    return kit_narrow(b, x[0]->type.elem, build_mul(b, gate, kit_wide(b, x[1])));
+}
+
+static status swi_glu_infer(node *n) {
+    const tensor_type *a = op_input_type(n, 0), *b = op_input_type(n, 1);
+    for (int k = 0; k < a->rank && a->rank == b->rank; k++)
+        if (dim_is_known(a->dims[k]) && dim_is_known(b->dims[k]) && a->dims[k].n != b->dims[k].n)
+            return op_invalid(n, "shape-mismatch", "dimension %d of 'A' is %lld, of 'B' %lld", k, (long long)a->dims[k].n, (long long)b->dims[k].n);
+    if (a->rank >= 0 && b->rank >= 0 && a->rank != b->rank)
+        return op_invalid(n, "shape-mismatch", "'A' has %d dimensions, 'B' %d", a->rank, b->rank);
+    return kit_infer_same(n);
+}
+
+OP_ROW(SwiGLU) = {
+    .name = "SwiGLU", .domain = "", .versions = VERSIONS(28), .kind = OP_SCALAR,
+    .inputs = PARAMS({"A", TYPES_FLOAT, 'T', 0}, {"B", TYPES_FLOAT, 'T', 0}), .outputs = kit_float_Y,
+    .attrs = ATTRS({"alpha", ATTR_FLOAT, .f = 1}), .infer = swi_glu_infer, .scalar = swi_glu_scalar,
 };
 
 /* ---- Clip ---- */
