@@ -19,8 +19,8 @@ typedef struct range {
 typedef struct expr_head {
     builder *owner;
     range values;
-    uint64_t shape;  /* hash of the whole expression, the same on every machine */
-    int newest_var;  /* largest number of a variable within; -1 none */
+    uint64_t shape; /* hash of the whole expression, the same on every machine */
+    int newest_var; /* largest number of a variable within; -1 none */
 } expr_head;
 
 /* Results by expression id, all forgotten at once by a new serial. */
@@ -80,8 +80,8 @@ const expr *build_axis(builder *b, const char *name, int64_t extent);
 /* VAR `ref` of another table of variables: no range is known. */
 const expr *build_var_ref(builder *b, ltype t, int ref);
 range expr_range(const expr *x);
-/* Does x come first in the canonical order of operands? By the newest variable, so that what changes rarely comes first;
- * then by form. It does not depend on the order in which expressions are made, which a C compiler may choose. */
+/* Does x come first in the canonical order of operands? By the newest variable, so that what changes rarely comes
+ * first; then by form. It does not depend on the order in which expressions are made, which a C compiler may choose. */
 bool expr_before(const expr *x, const expr *y);
 bool range_known(range r);
 range range_of_type(dtype t);
@@ -156,9 +156,9 @@ typedef struct item {
 struct let_place {
     const expr *value;
     int item;
-    bool pinned;             /* seen by that item only */
+    bool pinned; /* seen by that item only */
     let_place *next_at_item, *next_of_value;
-    const expr *var;         /* set when it is emitted */
+    const expr *var; /* set when it is emitted */
 };
 
 typedef struct expr_use {
@@ -168,12 +168,12 @@ typedef struct expr_use {
 } expr_use;
 
 typedef struct expr_info {
-    const expr *x;        /* NULL: not part of the kernel */
-    const char *stem;     /* a LET's name for it */
-    int home;             /* innermost region that defines one of its variables */
-    int weight;           /* operations, up to a limit */
-    int computed;         /* outermost region that computes it anyway */
-    int safe;             /* where it cannot trap: this region and all within; -1 nowhere */
+    const expr *x;    /* NULL: not part of the kernel */
+    const char *stem; /* a LET's name for it */
+    int home;         /* innermost region that defines one of its variables */
+    int weight;       /* operations, up to a limit */
+    int computed;     /* outermost region that computes it anyway */
+    int safe;         /* where it cannot trap: this region and all within; -1 nowhere */
     expr_use *uses;
     let_place *lets;
 } expr_info;
@@ -182,9 +182,9 @@ typedef struct placement {
     finish *f;
     VEC(region) regions;
     VEC(item) items;
-    expr_info *info;      /* by id */
+    expr_info *info;        /* by id */
     VEC(expr_info *) order; /* operands first, in program order */
-    int *var_home;        /* by variable */
+    int *var_home;          /* by variable */
 } placement;
 void place_lets(placement *p);
 /* The LET that gives x's value at an item; NULL where x is spelt out. */

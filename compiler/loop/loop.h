@@ -179,7 +179,8 @@ typedef struct program {
 /* ---- build.c: expressions ----
  * A builder makes expressions and statements of one kernel (or nest) in an arena. Expressions are simplified as they are
  * made, always exactly: constants fold, x+0 on integers, nested adds of index arithmetic in one canonical order, and so on.
- * Out of memory: every function returns a valid poison expression, and builder_status says STATUS_RESOURCE at the end. */
+ * Out of memory: every function returns a valid poison expression, and builder_status says STATUS_RESOURCE at the end; only
+ * builder_new gives NULL. The form of an expression does not depend on the order in which its operands were made. */
 typedef struct builder builder;
 
 builder *builder_new(arena *a, const target *t);
@@ -231,7 +232,7 @@ const expr *build_like(builder *b, const expr *x, const expr *const *args);
 const expr *build_substitute(builder *b, const expr *x, const expr *const *from, const expr *const *to, int n);
 /* x with from[i] (scalar variables) replaced by to[i] where some to[i] have `lanes` lanes: the result is widened,
  * uniform parts stay scalar and are broadcast where they meet lanes. A LOAD whose index becomes RAMP(base, 1) becomes a
- * contiguous load, one with another index a gather. */
+ * contiguous load, one with another index a gather. The result always has `lanes` lanes. */
 const expr *build_widen(builder *b, const expr *x, const expr *const *from, const expr *const *to, int n, int lanes);
 /* Calls fn once for each distinct node of x, operands first. */
 void expr_visit(const expr *x, void (*fn)(const expr *x, void *ctx), void *ctx);

@@ -25,12 +25,12 @@ typedef struct parser {
     arena *memory;
     diag *d;
     const char *file;
-    const char *at;      /* after `current` */
-    int line;            /* of `at` */
-    int last_line;       /* of the token before `current`: what a mistake is about */
+    const char *at; /* after `current` */
+    int line;       /* of `at` */
+    int last_line;  /* of the token before `current`: what a mistake is about */
     token current;
-    status result;       /* of the first mistake */
-    locale_t c_locale;   /* numbers have a point, whatever the host program says */
+    status result;     /* of the first mistake */
+    locale_t c_locale; /* numbers have a point, whatever the host program says */
     int nesting;
     const_resolver resolve;
     void *resolve_ctx;
@@ -38,7 +38,7 @@ typedef struct parser {
     /* the kernel that is being read */
     builder *b;
     kernel *k;
-    map names;           /* of its buffers, register arrays and variables, to kernel_name */
+    map names; /* of its buffers, register arrays and variables, to kernel_name */
 } parser;
 
 typedef enum name_kind { NAME_BUFFER, NAME_REG, NAME_VAR } name_kind;

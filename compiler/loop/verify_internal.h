@@ -13,14 +13,14 @@ typedef struct verify_var {
 } verify_var;
 
 typedef struct verifier {
-    const kernel *k;    /* NULL while the program's tables are checked */
+    const kernel *k; /* NULL while the program's tables are checked */
     const char *name;
     diag *d;
     arena *memory;
-    verify_var *vars;   /* by variable */
-    bool *reg_visible;  /* by register array */
-    bool certain;       /* the current statement runs for all values of the loop variables */
-    status result;      /* of the first broken rule */
+    verify_var *vars;  /* by variable */
+    bool *reg_visible; /* by register array */
+    bool certain;      /* the current statement runs for all values of the loop variables */
+    status result;     /* of the first broken rule */
 } verifier;
 
 /* Reports the first broken rule; returns v->result. */

@@ -1,5 +1,6 @@
-/* A second, slow reading of loop.h for the tests of the builder: evaluates expressions and runs statements, unrolled loops
- * and LETs as they stand. Floats are f32; masks, gathers and lanes are supported, narrow floats and dot products are not. */
+/* A second, slow reading of loop.h for the tests of the builder: evaluates expressions and runs statements, unrolled
+ * loops and LETs as they stand. Floats are f32; masks, gathers and lanes are supported, narrow floats and dot products
+ * are not. */
 #ifndef TENON_LOOP_SUPPORT_H
 #define TENON_LOOP_SUPPORT_H
 
@@ -18,7 +19,13 @@ typedef struct test_lanes {
     test_value lane[8];
 } test_lanes;
 
-enum { TEST_MOST_VARS = 1024, TEST_MOST_REGS = 64, TEST_MOST_BUFFERS = 8, TEST_BUFFER_ELEMENTS = 64, TEST_REG_ELEMENTS = 8 };
+enum {
+    TEST_MOST_VARS = 1024,
+    TEST_MOST_REGS = 64,
+    TEST_MOST_BUFFERS = 8,
+    TEST_BUFFER_ELEMENTS = 64,
+    TEST_REG_ELEMENTS = 8
+};
 
 /* Where a block runs. Buffers hold TEST_BUFFER_ELEMENTS values each. */
 typedef struct test_machine {

@@ -179,7 +179,8 @@ static void build_keeps_integer_values(void **state) {
 }
 
 static void add_float(pool *p, bool constant) {
-    static const float values[] = {0.0f, -0.0f, 1.0f, -1.0f, 0.5f, 4.0f, 3.0f, 0.1f, 1e-40f, 1e38f, INFINITY, -INFINITY, NAN};
+    static const float values[] = {0.0f, -0.0f,  1.0f,  -1.0f,    0.5f,      4.0f, 3.0f,
+                                   0.1f, 1e-40f, 1e38f, INFINITY, -INFINITY, NAN};
     float c = values[test_random(&p->seed) % 13];
     sample s = {.x = constant ? build_float(p->b, DT_F32, (double)c) : build_var(p->b, LTYPE(DT_F32, 1), "x")};
     for (int i = 0; i < POINTS; i++) {

@@ -30,11 +30,19 @@ static program *random_program(arena *a, uint64_t seed) {
     random_statements(b, seed);
     kernel *k = builder_kernel(b, "work", random_buffers, RANDOM_BUFFERS);
     program *p = ARENA_NEW(a, program);
-    *p = (program){.memory = a, .name = "random", .target = builder_target(b), .n_inputs = 2, .n_outputs = 2,
+    *p = (program){.memory = a,
+                   .name = "random",
+                   .target = builder_target(b),
+                   .n_inputs = 2,
+                   .n_outputs = 2,
                    .origin = "made\n\tby \"chance\" \\ \x01\xff"};
     for (int i = 0; i < RANDOM_BUFFERS; i++) {
         const kernel_buffer *from = &random_buffers[i];
-        program_buffer buffer = {.name = from->name, .elem = from->elem, .n = from->n, .rank = 1, .dims = dims,
+        program_buffer buffer = {.name = from->name,
+                                 .elem = from->elem,
+                                 .n = from->n,
+                                 .rank = 1,
+                                 .dims = dims,
                                  .place = i < 2 ? PLACE_INPUT : PLACE_OUTPUT};
         assert_int_equal(VEC_PUSH(a, p->buffers, buffer), STATUS_OK);
     }

@@ -8,14 +8,14 @@
 static void expect_in(const char *target_name, const char *body, const char *part) {
     arena *a = arena_new(&allocator_system);
     diag *d = diag_new(&allocator_system);
-    const char *text =
-        arena_printf(a,
-                     "program p target \"%s\" arena 64 {\n"
-                     "input x: f32[16]\noutput y: f32[16]\noutput z: i64[16]\noutput s: u8[16]\narena h: f16[8] at 0\n"
-                     "kernel k(x: f32[16] read, y: f32[16] write, z: i64[16] readwrite, s: u8[16] write, h: f16[8] read) {\n"
-                     "%s\n}\n"
-                     "step k(x, y, z, s, h)\n}\n",
-                     target_name, body);
+    const char *text = arena_printf(
+        a,
+        "program p target \"%s\" arena 64 {\n"
+        "input x: f32[16]\noutput y: f32[16]\noutput z: i64[16]\noutput s: u8[16]\narena h: f16[8] at 0\n"
+        "kernel k(x: f32[16] read, y: f32[16] write, z: i64[16] readwrite, s: u8[16] write, h: f16[8] read) {\n"
+        "%s\n}\n"
+        "step k(x, y, z, s, h)\n}\n",
+        target_name, body);
     program *p = NULL;
     status s = program_parse(text, strlen(text), "f", a, d, NULL, NULL, &p);
     if (part[0] == 0 && s != STATUS_OK)
@@ -141,7 +141,8 @@ static void loop_verify_checks_the_target(void **state) {
     expect_in("x86-64", "store y[0] = fma(f32(1), f32(2), f32(3))", "uses fma or lanes, which target 'x86-64'");
     expect_in("x86-64", "store y[0] = broadcast<4>(f32(1))", "");
     expect_in("generic", "store y[0] = broadcast<4>(f32(1))", "uses fma or lanes, which target 'generic'");
-    expect_in("generic", "for i < 2 {\nif bool(1) {\nlet v: f32x4 = broadcast<4>(f32(1))\n}\n}", "which target 'generic'");
+    expect_in("generic", "for i < 2 {\nif bool(1) {\nlet v: f32x4 = broadcast<4>(f32(1))\n}\n}",
+              "which target 'generic'");
 }
 
 /* ---- kernels that have no text ---- */

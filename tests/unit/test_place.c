@@ -223,7 +223,8 @@ static void place_keeps_what_statements_do(void **state) {
     test_machine *said = test_malloc(sizeof *said), *done = test_malloc(sizeof *done);
     for (uint64_t seed = 0; seed < 3000; seed++) {
         arena *a = arena_new(&allocator_system);
-        builder *plain = builder_new(a, target_find("x86-64-v3", NULL)), *b = builder_new(a, target_find("x86-64-v3", NULL));
+        builder *plain = builder_new(a, target_find("x86-64-v3", NULL)),
+                *b = builder_new(a, target_find("x86-64-v3", NULL));
         random_statements(plain, seed);
         random_statements(b, seed);
         block statements = builder_take(plain);
