@@ -56,8 +56,7 @@ typedef struct nest {
     VEC(nest_stage) stages;
     bool raw;
     block body;            /* raw only */
-    bool contract;         /* multiply-accumulates: counts in MACs. In such a nest the mask of a masked READ says exactly
-                            * that the index lies inside the operand (zero padding) */
+    bool contract;         /* multiply-accumulates: counts in MACs */
     const char *name;      /* stem of the kernel's name: "matmul" */
 } nest;
 

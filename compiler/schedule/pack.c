@@ -18,11 +18,10 @@ typedef struct span {
     int64_t first, extent;
 } span;
 
-/* What of the dimension lies inside the source. */
+/* What of the dimension lies inside the part of the source that is read. */
 static span inside(const pack_dim *d) {
-    if (d->limit < 0)
-        return (span){0, d->extent};
-    int64_t first = d->first < 0 ? -d->first : 0, end = d->limit - d->first;
+    int64_t first = d->low > d->first ? d->low - d->first : 0, end = d->high - d->first;
+    first = first < d->extent ? first : d->extent;
     end = end < d->extent ? end : d->extent;
     return (span){first, end > first ? end - first : 0};
 }

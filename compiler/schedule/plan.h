@@ -98,13 +98,17 @@ status repack_reductions(plan *p);
 
 /* resolve.c: READs become LOADs. In a contraction, zero-padded operands are copied into a padded scratch first. */
 status plan_resolve(plan *p, const nest *n);
+int64_t operand_stride(const schedule_operand *o, int d);
+/* pad.c: copies the operand of a masked READ into a dense scratch that covers every index the nest reads, zeros where the mask is
+ * false; *out_load reads that. NULL where the indices are not affine or the mask is not a box. */
+status pad_operand(plan *p, const expr *read, const expr **out_load);
 /* pack.c: writes dst[t] = src[src_first + sum(stride * (t + first))] as a call of its own; dst is dense over the given axes. Elements whose
  * position in some dimension lies outside the source are 0: see pack_dim. */
 typedef struct pack_dim {
     int64_t extent; /* of dst in this dimension */
     int64_t stride; /* of src */
     int64_t first;  /* position in src of dst's position 0 */
-    int64_t limit;  /* positions outside [0, limit) of src are 0; -1: never outside */
+    int64_t low, high; /* positions outside [low, high) of src are not read: their elements are 0 */
 } pack_dim;
 status pack_copy(plan *p, int src_slot, int64_t src_first, int dst_slot, const pack_dim *dims, int n);
 

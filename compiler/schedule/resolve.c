@@ -32,7 +32,7 @@ static const expr *constant_scalar(plan *p, const schedule_operand *o) {
     return dtype_is_int(o->elem) || o->elem == DT_BOOL ? build_int(p->b, o->elem, dtype_get_int(o->elem, o->data, 0)) : NULL;
 }
 
-static int64_t stride_of(const schedule_operand *o, int d) {
+int64_t operand_stride(const schedule_operand *o, int d) {
     if (o->strides != NULL)
         return o->strides[d];
     int64_t stride = 1;
@@ -48,56 +48,6 @@ const expr *operand_position(builder *b, const schedule_operand *o, const expr *
     for (int d = 0; d < o->rank; d++)
         position = build_add(b, position, build_mul(b, index[d], build_index(b, o->strides[d])));
     return position;
-}
-
-/* Dimensions by falling stride. */
-static void order_by_stride(const schedule_operand *o, int *out) {
-    for (int d = 0; d < o->rank; d++) {
-        int k = d;
-        for (; k > 0 && stride_of(o, out[k - 1]) < stride_of(o, d); k--)
-            out[k] = out[k - 1];
-        out[k] = d;
-    }
-}
-
-/* Copies a zero-padded operand into a dense scratch that covers every index the nest reads, so that the contraction needs no
- * masks. *out_load is NULL where the index is not affine. */
-static status pad_operand(plan *p, const expr *read, const expr **out_load) {
-    const schedule_operand *o = &p->operands[read->ref];
-    nest_axis axes[PLAN_MAX_AXES];
-    const expr *vars[PLAN_MAX_AXES];
-    int n_axes = plan_all_axes(p, axes);
-    for (int i = 0; i < n_axes; i++)
-        vars[i] = axes[i].var;
-    pack_dim dims[NEST_MAX_AXES];
-    int order[NEST_MAX_AXES];
-    const expr *address = build_index(p->b, 0);
-    int64_t total = 1;
-    *out_load = NULL;
-    order_by_stride(o, order);
-    for (int i = o->rank - 1; i >= 0; i--) {
-        int d = order[i];
-        int64_t c[PLAN_MAX_AXES];
-        const expr *rest = NULL;
-        if (!expr_affine(p->b, read->arg[d], vars, n_axes, c, &rest) || rest->kind != EXPR_INT)
-            return STATUS_OK;
-        int64_t low = rest->imm, high = rest->imm;
-        for (int k = 0; k < n_axes; k++) {
-            int64_t reach = c[k] * (axes[k].extent - 1);
-            *(reach < 0 ? &low : &high) += reach;
-        }
-        dims[i] = (pack_dim){high - low + 1, stride_of(o, d), low, o->dims[d]};
-        const expr *position = build_sub(p->b, read->arg[d], build_index(p->b, low));
-        address = build_add(p->b, address, build_mul(p->b, position, build_index(p->b, total)));
-        total *= dims[i].extent;
-    }
-    int src = plan_operand_slot(p, read->ref);
-    int dst = plan_new_slot(p, (schedule_buffer){.kind = SCHEDULE_SCRATCH, .elem = o->elem, .n = total});
-    if (src < 0 || dst < 0)
-        return STATUS_RESOURCE;
-    TRY(pack_copy(p, src, 0, dst, dims, o->rank));
-    *out_load = build_load(p->b, dst, read->type, address, NULL);
-    return STATUS_OK;
 }
 
 static status resolve_read(plan *p, const expr *read, const expr **out_load) {

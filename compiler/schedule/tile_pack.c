@@ -58,7 +58,7 @@ static status transpose_operand(tile *t, const access *x, const expr **out_load)
         int k = i < n_axes ? i : t->a;
         if ((i == t->a && i < n_axes) || x->step[k] == 0)
             continue;
-        dims[n] = (pack_dim){axes[k].extent, x->step[k], 0, -1};
+        dims[n] = (pack_dim){axes[k].extent, x->step[k], 0, 0, axes[k].extent};
         vars[n++] = axes[k].var;
         total *= axes[k].extent;
     }
