@@ -284,8 +284,8 @@ static void random_graph(int number, const target *t) {
     make_graph(&m);
     pass_options passes = {.verify = true};
     assert_int_equal(passes_run(g, &passes), STATUS_OK);
-    float x[2048];
-    for (int i = 0; i < 2048; i++)
+    float x[MAX_ELEMENTS];
+    for (int i = 0; i < MAX_ELEMENTS; i++)
         x[i] = (float)between(&m, -200, 200) / 100.0f;
     void *naive[2], *fast[2];
     run(g, t, true, a, x, naive, number);
