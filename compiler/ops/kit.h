@@ -110,4 +110,27 @@ value *kit_new_scalar(graph *g, dtype t, double x);
 /* The list attribute `name`, if there, becomes the i64 input `index`. */
 status kit_ints_to_input(node *n, const char *name, int index);
 
+/* ---- kit_chain.c: expansions ---- */
+/* New nodes before one node. Each function gives a value, or NULL once something has failed: ask kit_chain_status at the end. */
+typedef struct kit_chain {
+    graph *g;
+    node *before;
+    size_t errors; /* diagnostics when the chain began */
+    bool failed;
+} kit_chain;
+#define KIT_CHAIN(g_, before_) ((kit_chain){(g_), (before_), diag_errors((g_)->diags), false})
+node *kit_chain_node(kit_chain *c, const char *op, value *const *inputs, int n_inputs, const attr *attrs, int n_attrs, int n_outputs);
+value *kit_chain_with(kit_chain *c, const char *op, value *x, value *y /* NULL: one input */, const attr *a /* NULL: none */);
+value *kit_chain_unary(kit_chain *c, const char *op, value *x);
+value *kit_chain_binary(kit_chain *c, const char *op, value *x, value *y);
+value *kit_chain_axis(kit_chain *c, const char *op, value *x, value *y, int64_t axis);
+value *kit_chain_cast(kit_chain *c, value *x, dtype t);
+value *kit_chain_ints(kit_chain *c, const int64_t *ints, int64_t n);
+value *kit_chain_scalar(kit_chain *c, dtype t, double x);
+value *kit_chain_reshape(kit_chain *c, value *x, const int64_t *dims, int rank);
+value *kit_chain_transpose(kit_chain *c, value *x, const int64_t *perm, int rank);
+/* `to` takes the place of the expanded node's output `from` (NULL: an absent output). */
+status kit_chain_result(kit_chain *c, value *from, value *to);
+status kit_chain_status(const kit_chain *c);
+
 #endif

@@ -378,83 +378,54 @@ static status batch_norm_upgrade(node *n) {
     return STATUS_OK;
 }
 
-/* A chain of new nodes before one node; after a failure everything is NULL. */
-typedef struct chain {
-    graph *g;
-    node *before;
-} chain;
-
-static value *chain_add(const chain *c, const char *op, value *x, value *y, const attr *a) {
-    value *inputs[] = {x, y};
-    if (x == NULL)
-        return NULL;
-    node *made = graph_build(c->g, c->before, op, inputs, y == NULL ? 1 : 2, a, a == NULL ? 0 : 1, 1);
-    return made == NULL ? NULL : made->outputs[0];
-}
-
-static value *chain_binary(const chain *c, const char *op, value *x, value *y) {
-    return x == NULL || y == NULL ? NULL : chain_add(c, op, x, y, NULL);
-}
-
-static value *chain_cast(const chain *c, value *x, dtype t) {
-    attr to = {.name = "to", .kind = ATTR_INT, .i = dtype_to_onnx(t)};
-    return x == NULL || x->type.elem == t ? x : chain_add(c, "Cast", x, NULL, &to);
-}
-
 /* Statistics of the batch in place of the running ones, which are updated into outputs 1 and 2. All are f32 or f64. */
-static status batch_statistics(const chain *c, const node *n, value *x, dtype t, value **mean, value **variance) {
+static status batch_statistics(kit_chain *c, const node *n, value *x, value **mean, value **variance) {
     int64_t axes[TENSOR_MAX_RANK] = {0};
     int rank = x->type.rank, count = 1;
     for (int k = 2; k < rank; k++)
         axes[count++] = k;
     double momentum = op_float(n, "momentum");
     attr squeeze = {.name = "keepdims", .kind = ATTR_INT, .i = 0};
-    value *over = kit_new_ints(c->g, axes, count), *keep = kit_new_scalar(c->g, t, momentum), *take = kit_new_scalar(c->g, t, 1 - momentum);
-    if (over == NULL || keep == NULL || take == NULL)
-        return STATUS_RESOURCE;
-    value *whole_mean = chain_binary(c, "ReduceMean", x, over), *centred = chain_binary(c, "Sub", x, whole_mean);
-    value *now[2] = {chain_add(c, "ReduceMean", x, over, &squeeze), chain_add(c, "ReduceMean", chain_binary(c, "Mul", centred, centred), over, &squeeze)};
+    value *over = kit_chain_ints(c, axes, count), *keep = kit_chain_scalar(c, x->type.elem, momentum);
+    value *take = kit_chain_scalar(c, x->type.elem, 1 - momentum);
+    value *centred = kit_chain_binary(c, "Sub", x, kit_chain_binary(c, "ReduceMean", x, over));
+    value *now[2] = {kit_chain_with(c, "ReduceMean", x, over, &squeeze),
+                     kit_chain_with(c, "ReduceMean", kit_chain_binary(c, "Mul", centred, centred), over, &squeeze)};
     value *running[2] = {*mean, *variance};
     for (int k = 0; k < 2; k++) {
-        value *to = node_output(n, 1 + k);
-        value *updated = chain_binary(c, "Add", chain_binary(c, "Mul", running[k], keep), chain_binary(c, "Mul", now[k], take));
-        updated = to == NULL ? updated : chain_cast(c, updated, to->type.elem);
-        TRY_ALLOC(updated);
+        value *to = node_output(n, 1 + k), *kept = kit_chain_binary(c, "Mul", running[k], keep);
+        value *updated = kit_chain_binary(c, "Add", kept, kit_chain_binary(c, "Mul", now[k], take));
         if (to != NULL)
-            TRY(graph_replace_all_uses(c->g, to, updated));
+            TRY(kit_chain_result(c, to, kit_chain_cast(c, updated, to->type.elem)));
     }
     *mean = now[0];
     *variance = now[1];
-    return STATUS_OK;
+    return kit_chain_status(c);
 }
 
 /* y = x * a + (B - mean * a) with a = scale / sqrt(variance + epsilon), per channel. */
 static status batch_norm_expand(graph *g, node *n) {
-    chain c = {g, n};
+    kit_chain c = KIT_CHAIN(g, n);
     dtype from = node_input(n, 0)->type.elem, t = from == DT_F64 ? DT_F64 : DT_F32;
-    int rank = node_input(n, 0)->type.rank;
+    int rank = node_input(n, 0)->type.rank, n_axes = 0;
+    int64_t axes[TENSOR_MAX_RANK];
     if (rank < 0)
         return op_unsupported(n, "unknown-shape", "the number of dimensions of the input must be known");
     value *in[5];
-    for (int k = 0; k < 5; k++) {
-        in[k] = chain_cast(&c, node_input(n, k), t);
-        TRY_ALLOC(in[k]);
-    }
+    for (int k = 0; k < 5; k++)
+        in[k] = kit_chain_cast(&c, node_input(n, k), t);
+    TRY(kit_chain_status(&c));
     if (op_int(n, "training_mode") != 0)
-        TRY(batch_statistics(&c, n, in[0], t, &in[3], &in[4]));
-    int64_t axes[TENSOR_MAX_RANK];
-    int n_axes = 0;
+        TRY(batch_statistics(&c, n, in[0], &in[3], &in[4]));
     for (int k = 2; k < rank; k++)
         axes[n_axes++] = k - 1;
-    value *epsilon = kit_new_scalar(g, t, op_float(n, "epsilon")), *spread = kit_new_ints(g, axes, n_axes);
-    TRY_ALLOC(spread);
-    value *deviation = chain_add(&c, "Sqrt", chain_binary(&c, "Add", in[4], epsilon), NULL, NULL);
-    value *a = chain_binary(&c, "Div", in[1], deviation), *b = chain_binary(&c, "Sub", in[2], chain_binary(&c, "Mul", in[3], a));
-    a = chain_binary(&c, "Unsqueeze", a, spread);
-    b = chain_binary(&c, "Unsqueeze", b, spread);
-    value *y = chain_cast(&c, chain_binary(&c, "Add", chain_binary(&c, "Mul", in[0], a), b), from);
-    TRY_ALLOC(y);
-    return graph_replace_all_uses(g, node_output(n, 0), y);
+    value *variance = kit_chain_binary(&c, "Add", in[4], kit_chain_scalar(&c, t, op_float(n, "epsilon")));
+    value *a = kit_chain_binary(&c, "Div", in[1], kit_chain_unary(&c, "Sqrt", variance));
+    value *b = kit_chain_binary(&c, "Sub", in[2], kit_chain_binary(&c, "Mul", in[3], a));
+    value *spread = kit_chain_ints(&c, axes, n_axes);
+    value *y = kit_chain_binary(&c, "Mul", in[0], kit_chain_binary(&c, "Unsqueeze", a, spread));
+    y = kit_chain_binary(&c, "Add", y, kit_chain_binary(&c, "Unsqueeze", b, spread));
+    return kit_chain_result(&c, node_output(n, 0), kit_chain_cast(&c, y, from));
 }
 
 OP_ROW(BatchNormalization) = {

@@ -602,8 +602,44 @@ def selection(c):
         c.add("Einsum", [c.real(*s) for s in shapes_], equation=equation)
 
 
+def recurrent(c):
+    gates = {"RNN": 1, "GRU": 3, "LSTM": 4}
+    steps, batch, size, hidden = 5, 3, 4, 6
+
+    def add(op, directions=1, bias=True, lengths=None, state=False, peephole=False, outputs=None, **attributes):
+        g = gates[op]
+        small = lambda *shape: c.real(*shape, low=-0.7, high=0.7)
+        inputs = [c.real(steps, batch, size), Const(small(directions, g * hidden, size)), Const(small(directions, g * hidden, hidden))]
+        inputs.append(Const(small(directions, 2 * g * hidden)) if bias else None)
+        inputs.append(None if lengths is None else np.array(lengths, np.int32))
+        inputs.append(small(directions, batch, hidden) if state else None)
+        if op == "LSTM":
+            inputs.append(small(directions, batch, hidden) if state else None)
+            inputs.append(Const(small(directions, 3 * hidden)) if peephole else None)
+        while inputs[-1] is None:
+            inputs.pop()
+        c.add(op, inputs, outputs=outputs or (3 if op == "LSTM" else 2), hidden_size=hidden, **attributes)
+
+    for op in gates:
+        add(op)
+        add(op, bias=False, outputs=1)
+        add(op, state=True, direction="reverse")
+        add(op, 2, state=True, direction="bidirectional")
+        add(op, lengths=(5, 2, 3), state=True)
+        add(op, 2, lengths=(1, 5, 4), direction="bidirectional")
+        add(op, clip=0.4)
+        add(op, opset=7)
+    add("GRU", linear_before_reset=1)
+    add("GRU", 2, linear_before_reset=1, direction="bidirectional", state=True)
+    add("LSTM", peephole=True, state=True)
+    add("LSTM", input_forget=1)
+    add("LSTM", activations=["HardSigmoid", "Softsign", "Relu"], activation_alpha=[0.25], activation_beta=[0.4])
+    add("RNN", activations=["Affine"], activation_alpha=[0.5], activation_beta=[0.1])
+    add("RNN", activations=["LeakyRelu"], activation_alpha=[0.3])
+
+
 FAMILIES = (elementwise, unary, activations, comparisons, casts, constants, shapes, movement, slices, gathers, matrices, convolutions, pools, normalizations,
-            reductions, losses, quantization, resizing, selection)
+            reductions, losses, quantization, resizing, selection, recurrent)
 
 
 # ---- models and their expected outputs ----
