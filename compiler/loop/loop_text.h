@@ -2,7 +2,7 @@
  *
  *   program NAME target "x86-64-v3" arena 4096 {
  *     origin "..."
- *     input x: f32[1, 16]          output y: f32[1, 8]
+ *     input x "X:0": f32[1, 16]    output y: f32[1, 8]       (the text after a name: what the model calls it)
  *     const w: f32[4] = { 1 2 3 4 }     const v: f32[65] = sha256 "..."     arena t: f32[8] at 64
  *     kernel NAME(a: f32[16] read, b: f32[8] write) {
  *       reg acc: f32x8[2]

@@ -330,7 +330,12 @@ static void print_data(strbuf *out, const program_buffer *b) {
 
 static void print_buffer(strbuf *out, const program_buffer *b) {
     static const char *const places[PLACE_COUNT] = {"input", "output", "const", "arena"};
-    strbuf_printf(out, "  %s %s: %s[", places[b->place], b->name, dtype_name(b->elem));
+    strbuf_printf(out, "  %s %s", places[b->place], b->name);
+    if (b->title != NULL) {
+        strbuf_char(out, ' ');
+        print_quoted(out, b->title);
+    }
+    strbuf_printf(out, ": %s[", dtype_name(b->elem));
     bool shaped = b->place == PLACE_INPUT || b->place == PLACE_OUTPUT;
     for (int i = 0; shaped && i < b->rank; i++)
         strbuf_printf(out, "%s%lld", i > 0 ? ", " : "", (long long)b->dims[i]);

@@ -116,7 +116,7 @@ static void loop_text_survives_any_change(void **state) {
 static const char *const everything =
     "program all target \"x86-64-v3\" arena 128 {\n"
     "  origin \"line 1\\nline \\\"2\\\" \\x01\"\n"
-    "  input x: f32[2, 8]\n"
+    "  input x \"X \\\"0\\\"\": f32[2, 8]\n"
     "  input i: i32[]\n"
     "  output y: f32[16]\n"
     "  const c: f32[4] = { 1.5 -0 1e-45 nan }\n"

@@ -218,9 +218,41 @@ static void expect_same_buffers(const test_machine *x, const test_machine *y, ui
     assert_int_equal(x->code, y->code);
 }
 
+/* The project's interpreter runs the kernel on the machine's buffers. */
+static void interpret(kernel *k, arena *a, test_machine *m) {
+    static const int64_t dims[] = {TEST_BUFFER_ELEMENTS};
+    static const step_arg args[] = {{0, 0}, {1, 0}, {2, 0}, {3, 0}};
+    program p = {.memory = a, .name = "p", .target = target_find("x86-64-v3", NULL), .n_inputs = 2, .n_outputs = 2};
+    int64_t ints[2][TEST_BUFFER_ELEMENTS];
+    float floats[2][TEST_BUFFER_ELEMENTS];
+    for (int b = 0; b < RANDOM_BUFFERS; b++) {
+        const kernel_buffer *from = &random_buffers[b];
+        program_buffer buffer = {.name = from->name, .elem = from->elem, .n = from->n, .rank = 1, .dims = dims};
+        buffer.place = b < 2 ? PLACE_INPUT : PLACE_OUTPUT;
+        assert_int_equal(VEC_PUSH(a, p.buffers, buffer), STATUS_OK);
+    }
+    for (int b = 0; b < 2; b++)
+        for (int i = 0; i < TEST_BUFFER_ELEMENTS; i++) {
+            ints[b][i] = m->buffers[2 * b][i].i;
+            floats[b][i] = m->buffers[2 * b + 1][i].f;
+        }
+    assert_int_equal(VEC_PUSH(a, p.kernels, k), STATUS_OK);
+    assert_int_equal(VEC_PUSH(a, p.steps, (program_step){0, args, NULL, -1, 0}), STATUS_OK);
+    const void *inputs[] = {ints[0], floats[0]};
+    void *outputs[] = {ints[1], floats[1]};
+    interp *machine;
+    assert_int_equal(interp_new(&p, a, &machine), STATUS_OK);
+    assert_int_equal(interp_run(machine, inputs, outputs, NULL, &m->code), STATUS_OK);
+    for (int i = 0; i < TEST_BUFFER_ELEMENTS; i++) {
+        m->buffers[2][i].i = ints[1][i];
+        m->buffers[3][i].f = floats[1][i];
+    }
+}
+
 static void place_keeps_what_statements_do(void **state) {
     (void)state;
     test_machine *said = test_malloc(sizeof *said), *done = test_malloc(sizeof *done);
+    test_machine *interpreted = test_malloc(sizeof *interpreted);
     for (uint64_t seed = 0; seed < 3000; seed++) {
         arena *a = arena_new(&allocator_system);
         builder *plain = builder_new(a, target_find("x86-64-v3", NULL)),
@@ -237,10 +269,14 @@ static void place_keeps_what_statements_do(void **state) {
         test_run(said, &statements);
         test_run(done, &k->body);
         expect_same_buffers(said, done, seed);
+        fill(interpreted, seed);
+        interpret(k, a, interpreted);
+        expect_same_buffers(said, interpreted, seed);
         arena_free(a);
     }
     test_free(said);
     test_free(done);
+    test_free(interpreted);
 }
 
 static void place_is_deterministic(void **state) {
