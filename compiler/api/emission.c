@@ -2,8 +2,10 @@
 #include <string.h>
 
 #include "api/files.h"
-#include "api/handles.h"
+#include "api/measure.h"
+#include "api/reports.h"
 #include "frontend/mapped_file.h"
+#include "report/json.h"
 
 typedef struct one_file {
     const char *name; /* NULL: the form is a single text */
@@ -174,4 +176,63 @@ TENON_API const char *tenon_files_name(const tenon_files *f, size_t i) {
 TENON_API const void *tenon_files_data(const tenon_files *f, size_t i, size_t *out_bytes) {
     *out_bytes = f->files.at[i].bytes;
     return f->files.at[i].data;
+}
+
+/* ---- writing ---- */
+
+static status write_folder(const tenon_files *f, const char *folder) {
+    diag *d = f->t->c->diags;
+    for (size_t i = 0; i < f->files.n; i++) {
+        const one_file *one = &f->files.at[i];
+        const char *slash = strrchr(one->name, '/');
+        const char *path = arena_printf(f->memory, "%s/%s", folder, one->name);
+        const char *above = slash != NULL ? arena_printf(f->memory, "%s/%.*s", folder, (int)(slash - one->name), one->name) : folder;
+        if (path == NULL || above == NULL)
+            return STATUS_RESOURCE;
+        TRY(files_make_folder(above, d));
+        TRY(files_write(path, one->data, one->bytes, d));
+    }
+    return STATUS_OK;
+}
+
+TENON_API tenon_status tenon_files_write(const tenon_files *f, const char *path) {
+    size_t errors = context_begin(f->t->c);
+    status s = STATUS_OK;
+    if (f->files.n > 0 && f->files.at[0].name == NULL)
+        s = files_write(path, f->files.at[0].data, f->files.at[0].bytes, f->t->c->diags);
+    else if (f->files.n > 0)
+        s = write_folder(f, path);
+    return context_end(f->t->c, s, errors);
+}
+
+static status describe_files(const tenon_files *f, arena *a, report *out) {
+    strbuf s = strbuf_in(a);
+    json j = json_begin();
+    json_text(&j, NULL, "model", f->t->file);
+    json_text(&j, NULL, "emit", f->t->o->emit);
+    if (f->built.p != NULL) {
+        program_facts facts;
+        json_text(&j, NULL, "target", f->built.p->target->name);
+        json_integer(&j, NULL, "arena_bytes", f->built.p->arena_bytes);
+        if (measure_program(f->built.p, a, &facts) == STATUS_OK)
+            json_integer(&j, NULL, "weight_bytes", facts.weight_bytes);
+    }
+    cJSON *list = json_list(&j, NULL, "files");
+    for (size_t i = 0; i < f->files.n; i++) {
+        const one_file *one = &f->files.at[i];
+        strbuf_printf(&s, "%s: %zu bytes\n", one->name != NULL ? one->name : f->t->o->emit, one->bytes);
+        cJSON *item = json_item(&j, list);
+        json_text(&j, item, "name", one->name);
+        json_integer(&j, item, "bytes", (int64_t)one->bytes);
+    }
+    TRY(json_finish(&j, a, &out->json));
+    return strbuf_finish(&s, &out->text);
+}
+
+TENON_API tenon_status tenon_files_report(const tenon_files *f, tenon_report **out) {
+    tenon_context *c = f->t->c;
+    size_t errors = context_begin(c);
+    tenon_report *r = report_new(c);
+    status s = r == NULL ? STATUS_RESOURCE : describe_files(f, r->memory, &r->forms);
+    return report_end(c, s, errors, r, out);
 }

@@ -3,6 +3,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,10 +27,20 @@ status files_write(const char *path, const void *data, size_t bytes, diag *d) {
 }
 
 status files_make_folder(const char *path, diag *d) {
+    char part[PATH_MAX];
     struct stat there;
-    if (mkdir(path, 0777) == 0 || (errno == EEXIST && stat(path, &there) == 0 && S_ISDIR(there.st_mode)))
-        return STATUS_OK;
-    return report(d, path, "made a folder", errno);
+    size_t n = strlen(path);
+    if (n >= sizeof part)
+        return report(d, path, "made a folder", ENAMETOOLONG);
+    for (size_t i = 1; i <= n; i++) {
+        if (path[i] != '/' && path[i] != '\0')
+            continue;
+        memcpy(part, path, i);
+        part[i] = '\0';
+        if (mkdir(part, 0777) != 0 && errno != EEXIST)
+            return report(d, part, "made a folder", errno);
+    }
+    return stat(path, &there) == 0 && S_ISDIR(there.st_mode) ? STATUS_OK : report(d, path, "made a folder", ENOTDIR);
 }
 
 const char *files_make_temporary(arena *a, diag *d) {

@@ -10,7 +10,7 @@ extern const size_t files_runtime_header_bytes;
 
 /* Writes a whole file. [file] STATUS_RESOURCE. */
 status files_write(const char *path, const void *data, size_t bytes, diag *d);
-/* Makes the folder where there is none; its parent must exist. [file] STATUS_RESOURCE. */
+/* Makes the folder and those above it, where there are none. [file] STATUS_RESOURCE. */
 status files_make_folder(const char *path, diag *d);
 /* A fresh folder for temporary files; NULL after a diagnostic or out of memory. */
 const char *files_make_temporary(arena *a, diag *d);

@@ -46,7 +46,7 @@ static const option_row rows[] = {
     {{"data", "FILE.npz", "one array for each input, samples along the first dimension, and their labels", TENON_EVAL}, KIND_TEXT,
      FIELD(data), NULL},
     {{"limit", "N", "only the first N samples", TENON_EVAL}, KIND_COUNT, FIELD(limit), NULL},
-    {{"metric", "NAME", "accuracy (default), or mse against the array or input of the label's name", TENON_EVAL}, KIND_CHOICE,
+    {{"metric", "NAME", "accuracy (default), or mse against the array that --label names", TENON_EVAL}, KIND_CHOICE,
      FIELD(metric), &metrics},
     {{"label", "ARRAY", "the array with the labels (default label)", TENON_EVAL}, KIND_TEXT, FIELD(label), NULL},
     {{"map", "INPUT=ARRAY", "the array of an input, where its name is another", TENON_EVAL}, KIND_PAIRS, FIELD(maps), NULL},

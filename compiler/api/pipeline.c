@@ -132,3 +132,18 @@ status pipeline_names(arena *a, bool with_stages, const char *const **out, size_
     *out = names.at;
     return STATUS_OK;
 }
+
+status pipeline_rows(arena *a, const tenon_options *o, const pipeline_row **out, size_t *out_n) {
+    VEC(pipeline_row) list = {0};
+    for (size_t i = 0; i < PIPELINE_STAGES; i++) {
+        pipeline_row row = {stages[i].name, stages[i].help, false};
+        TRY(VEC_PUSH(a, list, row));
+        for (const pass *const *p = pass_table; i == PIPELINE_PASSES && *p != NULL; p++) {
+            row = (pipeline_row){(*p)->name, has_word(&o->skip, (*p)->name) ? "(left out)" : (*p)->help, true};
+            TRY(VEC_PUSH(a, list, row));
+        }
+    }
+    *out = list.at;
+    *out_n = list.n;
+    return STATUS_OK;
+}

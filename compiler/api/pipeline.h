@@ -43,6 +43,13 @@ void pipeline_note_time(pipeline *w, const char *what, double milliseconds);
 /* Names of stages (where wanted) and passes, for option values and --print-pipeline; NULL-terminated. */
 status pipeline_names(arena *a, bool with_stages, const char *const **out, size_t *out_n);
 
+/* The same as rows, for --print-pipeline. */
+typedef struct pipeline_row {
+    const char *name, *help;
+    bool is_pass;
+} pipeline_row;
+status pipeline_rows(arena *a, const tenon_options *o, const pipeline_row **out, size_t *out_n);
+
 /* ---- bind_inputs.c ---- */
 /* Binds the dimensions of w->g by the options and w->shapes, and makes frozen inputs constants. [unbound-dimension] STATUS_USAGE
  * for each that is left. */

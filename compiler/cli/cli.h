@@ -64,13 +64,7 @@ void terminal_messages(cli *c);
 bool terminal_wants_color(const char *choice);
 
 /* ---- output.c ---- */
-/* Prints a report, as text or JSON, frees it, and returns `status`; a failed write is TENON_RESOURCE. */
+/* Prints a report, as text or JSON, frees it, and returns `status`. Nothing where report is NULL. */
 tenon_status output_report(cli *c, tenon_status status, tenon_report *report);
-/* Writes a file, or stdout where path is "-". */
-tenon_status output_file(cli *c, const char *path, const void *data, size_t bytes);
-/* Makes the folder and those above it. */
-tenon_status output_folder(cli *c, const char *path);
-/* Opens words[0], a model. */
-tenon_status output_open(cli *c, tenon_graph **out);
 
 #endif

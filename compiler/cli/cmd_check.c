@@ -6,7 +6,7 @@
 static tenon_status run(cli *c) {
     tenon_graph *graph = NULL;
     tenon_report *report = NULL;
-    tenon_status s = output_open(c, &graph);
+    tenon_status s = tenon_graph_open(c->context, c->words[0], c->options, &graph);
     if (s == TENON_DONE)
         s = tenon_check(graph, (const char *const *)c->words + 1, (size_t)c->n_words - 1, &report);
     tenon_graph_free(graph);

@@ -1,58 +1,39 @@
 /* tenon compile */
-#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "cli.h"
-
-/* A folder of files, made with the folders that their names ask for. */
-static tenon_status write_folder(cli *c, const tenon_files *files, const char *folder) {
-    tenon_status s = output_folder(c, folder);
-    for (size_t i = 0; i < tenon_files_count(files) && s == TENON_DONE; i++) {
-        char path[PATH_MAX];
-        const char *name = tenon_files_name(files, i), *slash = strrchr(name, '/');
-        size_t bytes;
-        const void *data = tenon_files_data(files, i, &bytes);
-        if (snprintf(path, sizeof path, "%s/%.*s", folder, slash != NULL ? (int)(slash - name) : 0, name) >= PATH_MAX)
-            return tenon_fail(c->context, TENON_RESOURCE, "file", NULL, "%s: the path is too long", folder);
-        if (slash != NULL)
-            s = output_folder(c, path);
-        if (s == TENON_DONE && snprintf(path, sizeof path, "%s/%s", folder, name) >= PATH_MAX)
-            return tenon_fail(c->context, TENON_RESOURCE, "file", NULL, "%s: the path is too long", folder);
-        if (s == TENON_DONE)
-            s = output_file(c, path, data, bytes);
-    }
-    return s;
-}
 
 static tenon_status write_files(cli *c, const tenon_files *files) {
     if (tenon_files_count(files) == 0)
         return TENON_DONE;
     bool is_folder = tenon_files_name(files, 0) != NULL;
     const char *to = c->output != NULL ? c->output : is_folder ? "." : "-";
-    if (c->json && !is_folder && strcmp(to, "-") == 0)
-        return tenon_fail(c->context, TENON_USAGE, "usage", NULL, "--json needs stdout: say with -o FILE where the text goes");
-    if (is_folder && strcmp(to, "-") == 0)
-        return tenon_fail(c->context, TENON_USAGE, "usage", NULL, "-o -: these are several files; name a folder");
+    bool to_stdout = strcmp(to, "-") == 0;
+    if (!to_stdout)
+        return tenon_files_write(files, to);
     if (is_folder)
-        return write_folder(c, files, to);
+        return tenon_fail(c->context, TENON_USAGE, "usage", NULL, "-o -: these are several files; name a folder");
+    if (c->json)
+        return tenon_fail(c->context, TENON_USAGE, "usage", NULL, "--json needs stdout: say with -o FILE where the text goes");
     size_t bytes;
     const void *data = tenon_files_data(files, 0, &bytes);
-    return output_file(c, to, data, bytes);
+    fwrite(data, 1, bytes, stdout);
+    return TENON_DONE;
 }
 
 static tenon_status report_files(cli *c, const tenon_files *files) {
-    (void)files;if (!c->json)
+    if (!c->json)
         return TENON_DONE;
     tenon_report *report;
-    report = NULL; tenon_status s = TENON_DONE;
+    tenon_status s = tenon_files_report(files, &report);
     return output_report(c, s, report);
 }
 
 static tenon_status run(cli *c) {
     tenon_graph *graph = NULL;
     tenon_files *files = NULL;
-    tenon_status s = output_open(c, &graph);
+    tenon_status s = tenon_graph_open(c->context, c->words[0], c->options, &graph);
     if (s == TENON_DONE)
         s = tenon_emit(graph, &files);
     if (s == TENON_DONE)

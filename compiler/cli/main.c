@@ -9,7 +9,7 @@
 static tenon_status run_command(cli *c) {
     if (c->print_pipeline) {
         tenon_report *report;
-        report = NULL; tenon_status s = TENON_DONE;
+        tenon_status s = tenon_pipeline(c->options, &report);
         return output_report(c, s, report);
     }
     return c->command->run(c);

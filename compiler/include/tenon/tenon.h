@@ -155,6 +155,8 @@ TENON_API size_t tenon_files_count(const tenon_files *files);
 /* A path inside a folder ("model.c", "tenon/runtime.h"); NULL where the form is a single text. */
 TENON_API const char *tenon_files_name(const tenon_files *files, size_t i);
 TENON_API const void *tenon_files_data(const tenon_files *files, size_t i, size_t *out_bytes);
+/* Writes them: into the folder `path` (made where missing), or as the file `path` where the form is a single text. */
+TENON_API tenon_status tenon_files_write(const tenon_files *files, const char *path);
 
 /* ---- reports ---- */
 

@@ -1,0 +1,164 @@
+/* tenon inspect: what a model consists of, after the clean-up, and what it will need. */
+#include <string.h>
+
+#include "api/measure.h"
+#include "api/reports.h"
+
+typedef struct inspection {
+    const tenon_graph *t;
+    const pipeline *w;
+    arena *memory;  /* the report's */
+    arena *scratch; /* of one node */
+    map counted;    /* constants whose elements are counted */
+    inspect_result r;
+} inspection;
+
+static status print_type(arena *a, const value *v, const char **out) {
+    strbuf s = strbuf_in(a);
+    type_print(&v->type, &s);
+    return strbuf_finish(&s, out);
+}
+
+static status list_tensors(inspection *x) {
+    const graph *g = x->w->g;
+    inspect_tensor *inputs = ARENA_NEW_N(x->memory, inspect_tensor, g->inputs.n + 1);
+    inspect_tensor *outputs = ARENA_NEW_N(x->memory, inspect_tensor, g->outputs.n + 1);
+    if (inputs == NULL || outputs == NULL)
+        return STATUS_RESOURCE;
+    for (size_t i = 0; i < g->inputs.n; i++) {
+        inputs[i].name = g->inputs.at[i]->name;
+        TRY(print_type(x->memory, g->inputs.at[i], &inputs[i].type));
+    }
+    for (size_t i = 0; i < g->outputs.n; i++) {
+        outputs[i].name = g->output_names.at[i];
+        TRY(print_type(x->memory, g->outputs.at[i]->v, &outputs[i].type));
+    }
+    x->r.inputs = inputs;
+    x->r.n_inputs = g->inputs.n;
+    x->r.outputs = outputs;
+    x->r.n_outputs = g->outputs.n;
+    return STATUS_OK;
+}
+
+/* ---- parameters: elements of the floating-point and narrow integer constants, each counted once ---- */
+
+static bool is_parameter(const value *v) {
+    return v != NULL && v->constant != NULL && v->constant->count > 1 && v->type.elem != DT_I64 && v->type.elem != DT_BOOL;
+}
+
+static int64_t own_params(inspection *x, const node *n) {
+    int64_t params = 0;
+    for (int i = 0; i < n->n_inputs; i++) {
+        const value *v = node_input(n, i);
+        if (!is_parameter(v) || map_get_key(&x->counted, MAP_KEY(v)) != NULL)
+            continue;
+        if (map_set_key(&x->counted, MAP_KEY(v), x) == STATUS_OK)
+            params += v->constant->count;
+    }
+    return params;
+}
+
+static void count_file(inspection *x) {
+    for (const value *v = x->t->g->values; v != NULL; v = v->next) {
+        if (!is_parameter(v) || v->n_uses == 0)
+            continue;
+        x->r.params += v->constant->count;
+        x->r.param_bytes += (int64_t)v->constant->bytes;
+    }
+}
+
+/* ---- nodes ---- */
+
+/* What the operator itself multiplies and adds: of its naive program. */
+static status count_macs(inspection *x, const node *n, int64_t *out) {
+    program *p = NULL;
+    arena_mark mark = arena_get_mark(x->scratch);
+    status s = lower_node(n, x->w->machine, x->scratch, &p);
+    *out = 0;
+    for (size_t i = 0; s == STATUS_OK && i < p->steps.n; i++)
+        *out += p->steps.at[i].macs;
+    arena_reset(x->scratch, mark);
+    return s;
+}
+
+static int64_t output_bytes(const node *n) {
+    int64_t bytes = 0;
+    for (int i = 0; i < n->n_outputs; i++)
+        if (n->outputs[i] != NULL)
+            bytes += (int64_t)dtype_bytes(n->outputs[i]->type.elem, (size_t)type_count(&n->outputs[i]->type));
+    return bytes;
+}
+
+/* Bytes of the arena buffers that the step reads and writes. */
+static int64_t arena_of_step(const program *p, const program_step *s) {
+    int64_t bytes = 0;
+    for (size_t i = 0; i < p->kernels.at[s->kernel]->buffers.n; i++) {
+        const program_buffer *b = &p->buffers.at[s->args[i].buffer];
+        if (b->place == PLACE_ARENA)
+            bytes += (int64_t)dtype_bytes(b->elem, (size_t)b->n);
+    }
+    return bytes;
+}
+
+static int64_t arena_of_node(const program *p, const node *n) {
+    int64_t most = 0;
+    for (size_t i = 0; i < p->steps.n && n->source >= 0; i++) {
+        int64_t bytes = p->steps.at[i].node == n->source ? arena_of_step(p, &p->steps.at[i]) : 0;
+        most = bytes > most ? bytes : most;
+    }
+    return most;
+}
+
+static status list_nodes(inspection *x) {
+    const graph *g = x->w->g;
+    inspect_node *nodes = ARENA_NEW_N(x->memory, inspect_node, g->n_nodes + 1);
+    TRY_ALLOC(nodes);
+    x->r.nodes = nodes;
+    for (const node *n = g->first; n != NULL; n = n->next) {
+        inspect_node *to = &nodes[x->r.n_nodes++];
+        *to = (inspect_node){.index = n->source, .name = n->name, .op = n->op, .params = own_params(x, n), .bytes = output_bytes(n),
+                             .arena = arena_of_node(x->w->p, n)};
+        TRY(count_macs(x, n, &to->macs));
+        x->r.macs += to->macs;
+    }
+    return STATUS_OK;
+}
+
+static status inspect_all(inspection *x, report *out) {
+    const program *p = x->w->p;
+    program_facts facts;
+    x->r.head = report_head_of(x->t, x->w->machine);
+    x->r.graph = x->w->g->name;
+    x->r.opset = (int64_t)(intptr_t)map_get(&x->w->g->opsets, "");
+    x->r.file_nodes = x->t->g->n_nodes;
+    x->r.arena_bytes = p->arena_bytes;
+    x->r.arena_least = plan_lower_bound(p);
+    x->r.kernels = (int64_t)p->kernels.n;
+    x->r.steps = (int64_t)p->steps.n;
+    TRY(measure_program(p, x->memory, &facts));
+    x->r.weight_bytes = facts.weight_bytes;
+    TRY(list_tensors(x));
+    count_file(x);
+    TRY(list_nodes(x));
+    return inspect_report(&x->r, x->memory, out);
+}
+
+static status inspect(tenon_graph *t, tenon_report *r) {
+    pipeline w;
+    const target *machine = model_target(t, "host");
+    if (machine == NULL)
+        return STATUS_USAGE;
+    TRY(model_build(t, NULL, 0, machine, NULL, PIPELINE_VERIFY, &w));
+    inspection x = {.t = t, .w = &w, .memory = r->memory, .scratch = arena_new(&t->c->memory), .counted = map_in(r->memory)};
+    status s = x.scratch == NULL ? STATUS_RESOURCE : w.stopped ? report_stopped(r) : inspect_all(&x, &r->forms);
+    arena_free(x.scratch);
+    model_build_free(&w);
+    return s;
+}
+
+TENON_API tenon_status tenon_inspect(tenon_graph *t, tenon_report **out) {
+    size_t errors = context_begin(t->c);
+    tenon_report *r = report_new(t->c);
+    status s = r == NULL ? STATUS_RESOURCE : inspect(t, r);
+    return report_end(t->c, s, errors, r, out);
+}

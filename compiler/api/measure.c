@@ -1,0 +1,76 @@
+/* Facts on a program and on this machine. */
+#include "api/measure.h"
+
+#include <stdio.h>
+#include <string.h>
+
+typedef struct element_count {
+    double elements, bits;
+} element_count;
+
+static void count(element_count *c, const program_buffer *b) {
+    c->elements += (double)b->n;
+    c->bits += (double)b->n * dtype_bits(b->elem);
+}
+
+status measure_program(const program *p, arena *scratch, program_facts *out) {
+    bool *seen = ARENA_NEW_N(scratch, bool, p->buffers.n + 1);
+    TRY_ALLOC(seen);
+    element_count weights = {0, 0}, data = {0, 0};
+    *out = (program_facts){0};
+    for (size_t s = 0; s < p->steps.n; s++) {
+        const program_step *step = &p->steps.at[s];
+        out->macs += step->macs;
+        for (size_t i = 0; i < p->kernels.at[step->kernel]->buffers.n; i++) {
+            const program_buffer *b = &p->buffers.at[step->args[i].buffer];
+            if (seen[step->args[i].buffer])
+                continue;
+            seen[step->args[i].buffer] = true;
+            count(b->place == PLACE_CONST ? &weights : &data, b);
+            if (b->place == PLACE_CONST)
+                out->weight_bytes += (int64_t)dtype_bytes(b->elem, (size_t)b->n);
+        }
+    }
+    out->weight_bits = weights.elements > 0 ? weights.bits / weights.elements : 0;
+    out->data_bits = data.elements > 0 ? data.bits / data.elements : 0;
+    return STATUS_OK;
+}
+
+/* The text after "key:" in a file of lines "key : text", in `a`; NULL where there is none. */
+static const char *read_key(const char *path, const char *key, arena *a) {
+    char line[512];
+    const char *found = NULL;
+    FILE *f = fopen(path, "r");
+    while (f != NULL && found == NULL && fgets(line, sizeof line, f) != NULL) {
+        char *text = strchr(line, ':');
+        if (text == NULL || strncmp(line, key, strlen(key)) != 0)
+            continue;
+        text += 1 + strspn(text + 1, " \t");
+        found = arena_strndup(a, text, strcspn(text, "\n"));
+    }
+    if (f != NULL)
+        fclose(f);
+    return found;
+}
+
+const char *measure_cpu(arena *a) {
+    const char *name = read_key("/proc/cpuinfo", "model name", a);
+    return name != NULL ? name : "unknown";
+}
+
+int64_t measure_resident(void) {
+    long long kilobytes = 0;
+    char line[256];
+    FILE *f = fopen("/proc/self/status", "r");
+    while (f != NULL && kilobytes == 0 && fgets(line, sizeof line, f) != NULL)
+        if (sscanf(line, "VmRSS: %lld kB", &kilobytes) != 1)
+            kilobytes = 0;
+    if (f != NULL)
+        fclose(f);
+    return kilobytes * 1024;
+}
+
+double measure_quantile(const double *sorted, size_t n, double share) {
+    size_t at = (size_t)(share * (double)(n - 1) + 0.5);
+    return n > 0 ? sorted[at] : 0;
+}

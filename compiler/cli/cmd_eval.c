@@ -1,0 +1,29 @@
+/* tenon eval */
+#include "cli.h"
+
+static tenon_status run(cli *c) {
+    tenon_graph *graph = NULL;
+    tenon_report *report = NULL;
+    tenon_status s = tenon_graph_open(c->context, c->words[0], c->options, &graph);
+    if (s == TENON_DONE)
+        s = tenon_eval(graph, &report);
+    tenon_graph_free(graph);
+    return output_report(c, s, report);
+}
+
+const command command_eval = {
+    .name = "eval",
+    .arguments = "MODEL --data FILE.npz",
+    .summary = "measures accuracy on labelled data",
+    .details = "FILE.npz holds an array for each input by its name, samples along the first dimension, and the array label. Samples with fewer\n"
+               "dimensions than the input get the batch dimension. Integers are converted where every value fits; real numbers for an integer\n"
+               "input that feeds a DequantizeLinear are quantised as that says.",
+    .examples = "  tenon eval mnist.onnx --data mnist_test.npz --scale input=0.00392156862745098\n"
+                "  tenon eval bert.onnx --data imdb_test_256.npz --limit 1000\n"
+                "  tenon eval autoencoder.onnx --data normal.npz --map input=x --label x --metric mse",
+    .id = TENON_EVAL,
+    .flags = FLAG_JSON | FLAG_PIPELINE,
+    .least = 1,
+    .most = 1,
+    .run = run,
+};

@@ -1,0 +1,27 @@
+/* tenon inspect */
+#include "cli.h"
+
+static tenon_status run(cli *c) {
+    tenon_graph *graph = NULL;
+    tenon_report *report = NULL;
+    tenon_status s = tenon_graph_open(c->context, c->words[0], c->options, &graph);
+    if (s == TENON_DONE)
+        s = tenon_inspect(graph, &report);
+    tenon_graph_free(graph);
+    return output_report(c, s, report);
+}
+
+const command command_inspect = {
+    .name = "inspect",
+    .arguments = "MODEL",
+    .summary = "lists operators, parameters, multiply-accumulates and memory",
+    .details = "Nodes are those left after the clean-up. params: elements of a node's own weights; bytes: of its outputs; arena: scratch\n"
+               "memory that its loops touch, nothing where it is fused into another.",
+    .examples = "  tenon inspect mnist.onnx --dim batch=1\n"
+                "  tenon inspect bert.onnx --shape input_ids=1x128 --json",
+    .id = TENON_INSPECT,
+    .flags = FLAG_JSON | FLAG_PIPELINE,
+    .least = 1,
+    .most = 1,
+    .run = run,
+};

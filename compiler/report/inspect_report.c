@@ -1,0 +1,107 @@
+/* What `tenon inspect` found. */
+#include "report/json.h"
+#include "report/report.h"
+
+enum { COLUMNS = 7 };
+
+static const char *number(arena *a, int64_t x) {
+    const char *text = x == 0 ? "." : arena_printf(a, "%lld", (long long)x);
+    return text != NULL ? text : "";
+}
+
+static const char *node_name(arena *a, const inspect_node *n) {
+    enum { LONGEST = 48 };
+    const char *text = arena_printf(a, "%.*s", LONGEST, n->name);
+    return text != NULL ? text : "";
+}
+
+static status add_nodes(strbuf *s, const inspect_result *r, arena *a) {
+    static const char *const heads[COLUMNS] = {"node", "operator", "name", "MACs", "params", "bytes", "arena"};
+    const char **cells = ARENA_NEW_N(a, const char *, (r->n_nodes + 1) * COLUMNS);
+    TRY_ALLOC(cells);
+    for (size_t c = 0; c < COLUMNS; c++)
+        cells[c] = heads[c];
+    for (size_t i = 0; i < r->n_nodes; i++) {
+        const inspect_node *n = &r->nodes[i];
+        const char *row[COLUMNS] = {n->index < 0 ? "-" : arena_printf(a, "%lld", (long long)n->index), n->op, node_name(a, n),
+                                    number(a, n->macs), number(a, n->params), number(a, n->bytes), number(a, n->arena)};
+        for (size_t c = 0; c < COLUMNS; c++)
+            TRY_ALLOC(cells[(i + 1) * COLUMNS + c] = row[c]);
+    }
+    report_table(s, cells, r->n_nodes + 1, COLUMNS, 3);
+    return STATUS_OK;
+}
+
+static void add_tensors(strbuf *s, const char *what, const inspect_tensor *t, size_t n) {
+    for (size_t i = 0; i < n; i++)
+        strbuf_printf(s, "%s  %s: %s\n", what, t[i].name, t[i].type);
+}
+
+static void add_totals(strbuf *s, const inspect_result *r, arena *a) {
+    strbuf_printf(s, "nodes       %zu after clean-up, %lld in the file\n", r->n_nodes, (long long)r->file_nodes);
+    strbuf_printf(s, "parameters  %lld (%s)\n", (long long)r->params, report_amount(a, (double)r->param_bytes, "B"));
+    strbuf_printf(s, "MACs        %lld (%s)\n", (long long)r->macs, report_amount(a, (double)r->macs, "MACs"));
+    strbuf_printf(s, "arena       %lld B (%s; no plan needs less than %lld B)\n", (long long)r->arena_bytes,
+                  report_amount(a, (double)r->arena_bytes, "B"), (long long)r->arena_least);
+    strbuf_printf(s, "weights     %lld B (%s)\n", (long long)r->weight_bytes, report_amount(a, (double)r->weight_bytes, "B"));
+    strbuf_printf(s, "code        %lld kernels, %lld calls (%s)\n", (long long)r->kernels, (long long)r->steps, r->head.target);
+}
+
+static void json_tensors(json *j, const char *name, const inspect_tensor *t, size_t n) {
+    cJSON *list = json_list(j, NULL, name);
+    for (size_t i = 0; i < n; i++) {
+        cJSON *item = json_item(j, list);
+        json_text(j, item, "name", t[i].name);
+        json_text(j, item, "type", t[i].type);
+    }
+}
+
+static void json_nodes(json *j, const inspect_result *r) {
+    cJSON *list = json_list(j, NULL, "nodes");
+    for (size_t i = 0; i < r->n_nodes; i++) {
+        const inspect_node *n = &r->nodes[i];
+        cJSON *item = json_item(j, list);
+        json_integer(j, item, "index", n->index);
+        json_text(j, item, "name", n->name);
+        json_text(j, item, "op", n->op);
+        json_integer(j, item, "macs", n->macs);
+        json_integer(j, item, "params", n->params);
+        json_integer(j, item, "bytes", n->bytes);
+        json_integer(j, item, "arena", n->arena);
+    }
+}
+
+static status as_json(const inspect_result *r, arena *a, const char **out) {
+    json j = json_begin();
+    json_text(&j, NULL, "model", r->head.model);
+    json_text(&j, NULL, "target", r->head.target);
+    json_integer(&j, NULL, "opset", r->opset);
+    json_tensors(&j, "inputs", r->inputs, r->n_inputs);
+    json_tensors(&j, "outputs", r->outputs, r->n_outputs);
+    json_nodes(&j, r);
+    cJSON *totals = json_object(&j, NULL, "totals");
+    json_integer(&j, totals, "nodes", (int64_t)r->n_nodes);
+    json_integer(&j, totals, "file_nodes", r->file_nodes);
+    json_integer(&j, totals, "params", r->params);
+    json_integer(&j, totals, "param_bytes", r->param_bytes);
+    json_integer(&j, totals, "macs", r->macs);
+    json_integer(&j, totals, "arena_bytes", r->arena_bytes);
+    json_integer(&j, totals, "arena_least_bytes", r->arena_least);
+    json_integer(&j, totals, "weight_bytes", r->weight_bytes);
+    json_integer(&j, totals, "kernels", r->kernels);
+    json_integer(&j, totals, "steps", r->steps);
+    return json_finish(&j, a, out);
+}
+
+status inspect_report(const inspect_result *r, arena *a, report *out) {
+    strbuf s = strbuf_in(a);
+    strbuf_printf(&s, "model   %s (graph '%s', opset %lld)\n", r->head.model, r->graph, (long long)r->opset);
+    add_tensors(&s, "input ", r->inputs, r->n_inputs);
+    add_tensors(&s, "output", r->outputs, r->n_outputs);
+    strbuf_char(&s, '\n');
+    TRY(add_nodes(&s, r, a));
+    strbuf_char(&s, '\n');
+    add_totals(&s, r, a);
+    TRY(strbuf_finish(&s, &out->text));
+    return as_json(r, a, &out->json);
+}
