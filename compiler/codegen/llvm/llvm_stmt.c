@@ -89,8 +89,8 @@ static void emit_note(emitter *e, const stmt *s) {
 #define ROWS(ROW)                                                                                                      \
     ROW(LET, emit_let)                                                                                                 \
     ROW(FOR, emit_for)                                                                                                 \
-    ROW(STORE, llvm_memory_store) ROW(DECLARE, emit_declare) ROW(SET, emit_set) ROW(IF, emit_if)                       \
-        ROW(CHECK, emit_check) ROW(NOTE, emit_note)
+    ROW(STORE, llvm_memory_store)                                                                                      \
+    ROW(DECLARE, emit_declare) ROW(SET, emit_set) ROW(IF, emit_if) ROW(CHECK, emit_check) ROW(NOTE, emit_note)
 
 #define AS_ENTRY(kind, function) [STMT_##kind] = function,
 #define PLUS_ONE(kind, function) +1
