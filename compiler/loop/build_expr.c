@@ -219,8 +219,15 @@ static bool holds(dtype to, dtype from) {
     return dtype_min(to) <= dtype_min(from) && dtype_max(to) >= dtype_max(from);
 }
 
+static bool is_narrow_float(dtype t) {
+    return dtype_is_float(t) && dtype_bits(t) < 32;
+}
+
+/* Casts of narrow floats stay apart: a target may have the one to or from f32, and no other. */
 static const expr *cast_of_cast(builder *b, dtype t, const expr *x) {
     dtype middle = x->type.elem, from = x->arg[0]->type.elem;
+    if (t != from && (is_narrow_float(t) || is_narrow_float(from)))
+        return NULL;
     if (holds(middle, from))
         return build_cast(b, t, x->arg[0]);
     bool ints = dtype_is_int(t) && dtype_is_int(middle) && dtype_is_int(from);

@@ -50,7 +50,8 @@ typedef struct interp_ops {
     const op_pair (*lanes)[DT_COUNT];  /* [expression][element type of the first operand] */
     const op_pair (*cast)[DT_COUNT];   /* [from][to]; NULL for pairs that interp_cast_any does */
     const op_fn (*saturate)[DT_COUNT]; /* [from][to] */
-    const op_fn *broadcast, *load_broadcast, *select, *shuffle;      /* [size] */
+    const op_pair *select;                                           /* [size] */
+    const op_fn *broadcast, *load_broadcast, *shuffle;               /* [size] */
     const op_fn *gather, *scatter, *load_masked, *store_masked;      /* [size] */
     const op_fn *load, *store, *copy;                                /* [width] */
 } interp_ops;

@@ -232,7 +232,7 @@ static status value_shuffle(interp_code *c, const expr *x, op o) {
 }
 
 static status value_select(interp_code *c, const expr *x, op o) {
-    o.run = c->ops->select[interp_size_row(x->type.elem)];
+    o.run = c->ops->select[interp_size_row(x->type.elem)][x->type.lanes > 1];
     o.n = whole_blocks(x->type.lanes);
     TRY(operands(c, x, &o));
     return interp_emit(c, o);

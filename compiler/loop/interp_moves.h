@@ -61,7 +61,11 @@ EACH_WIDTH(DEFINE_COPY)
 
 /* a: condition; b where it is true, c where it is false. */
 #define DEFINE_SELECT(name)                                                 \
-    static const op *select_##name(const op *p) {                           \
+    static const op *select_##name##_1(const op *p) {                       \
+        *(bits##name *)p->out = *(const bits##name *)(*(const uint8_t *)p->a ? p->b : p->c); \
+        return p + 1;                                                       \
+    }                                                                       \
+    static const op *select_##name##_n(const op *p) {                       \
         for (intptr_t k = 0; k < p->n; k += INTERP_BLOCK) {                 \
             BLOCK_FENCE(k);                                                 \
             const uint8_t *condition = (const uint8_t *)p->a + k;           \
@@ -146,11 +150,13 @@ EACH_SIZE(DEFINE_LOAD_MASKED)
 EACH_SIZE(DEFINE_STORE_MASKED)
 
 #define BY_SIZE(name) static const op_fn name##_table[INTERP_SIZES] = {name##_1, name##_2, name##_4, name##_8}
+static const op_pair select_table[INTERP_SIZES] = {
+    {select_1_1, select_1_n}, {select_2_1, select_2_n}, {select_4_1, select_4_n}, {select_8_1, select_8_n}};
 #define BY_WIDTH(name)                                                      \
-    static const op_fn name##_table[INTERP_WIDTHS] = {name##_1, name##_2, name##_4, name##_8, name##_16, name##_32, name##_64, name##_any}
+    static const op_fn name##_table[INTERP_WIDTHS] = {name##_1,  name##_2,  name##_4,  name##_8,                      \
+                                                      name##_16, name##_32, name##_64, name##_any}
 BY_SIZE(broadcast);
 BY_SIZE(load_broadcast);
-BY_SIZE(select);
 BY_SIZE(shuffle);
 BY_SIZE(gather);
 BY_SIZE(scatter);

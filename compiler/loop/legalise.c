@@ -1,0 +1,228 @@
+/* Legalisation: rewrites a kernel so that it uses only what its target has. */
+#include "loop/legalise_internal.h"
+
+#include "base/map.h"
+
+/* ---- dot products: the t-th element of each group, widened, for every t ---- */
+
+static const expr *every_nth(builder *b, const expr *x, int first, int step) {
+    uint8_t lanes[64];
+    const int n = x->type.lanes / step;
+    for (int i = 0; i < n; i++)
+        lanes[i] = (uint8_t)(first + i * step);
+    return build_cast(b, DT_I32, build_shuffle(b, x, x, lanes, n));
+}
+
+static const expr *legalise_dot(builder *b, const expr *acc, const expr *x, const expr *y) {
+    const int each = x->type.lanes / acc->type.lanes;
+    for (int t = 0; t < each; t++)
+        acc = build_add(b, acc, build_mul(b, every_nth(b, x, t, each), every_nth(b, y, t, each)));
+    return acc;
+}
+
+/* ---- what is not legal, and its spelling ---- */
+
+static bool is_legal(const target *t, const expr *x) {
+    switch (x->kind) {
+    case EXPR_SQRT:
+        return t->has_sqrt;
+    case EXPR_FLOOR:
+    case EXPR_CEIL:
+    case EXPR_TRUNC:
+    case EXPR_RINT:
+        return t->has_rint;
+    case EXPR_CAST:
+        return legalise_cast_is_legal(t, x->arg[0]->type.elem, x->type.elem);
+    case EXPR_DOT2:
+    case EXPR_DOT4:
+        return false;
+    case EXPR_FMA:
+        TENON_ASSERT(t->has_fma);
+        return true;
+    default:
+        return true;
+    }
+}
+
+static const expr *spell(builder *b, const expr *x, const expr *const *args) {
+    switch (x->kind) {
+    case EXPR_SQRT:
+        return legalise_sqrt(b, args[0]);
+    case EXPR_FLOOR:
+        return legalise_floor(b, args[0]);
+    case EXPR_CEIL:
+        return legalise_ceil(b, args[0]);
+    case EXPR_TRUNC:
+        return legalise_trunc(b, args[0]);
+    case EXPR_RINT:
+        return legalise_rint(b, args[0]);
+    case EXPR_CAST:
+        return legalise_cast(b, x->type.elem, args[0]);
+    default:
+        return legalise_dot(b, args[0], args[1], args[2]);
+    }
+}
+
+/* ---- is there anything to do? ---- */
+
+typedef struct survey {
+    const target *t;
+    map seen; /* expressions that are legal, operands included */
+    bool illegal;
+} survey;
+
+static status survey_expr(survey *s, const expr *x) {
+    if (x == NULL || s->illegal || map_get_key(&s->seen, MAP_KEY(x)) != NULL)
+        return STATUS_OK;
+    s->illegal = !is_legal(s->t, x);
+    for (int i = 0; i < x->n_args; i++)
+        TRY(survey_expr(s, x->arg[i]));
+    return map_set_key(&s->seen, MAP_KEY(x), (void *)(uintptr_t)x);
+}
+
+static status survey_block(survey *s, const block *b);
+
+static status survey_stmt(survey *s, const stmt *st) {
+    switch (st->kind) {
+    case STMT_LET:
+        return survey_expr(s, st->let.value);
+    case STMT_FOR:
+        TRY(survey_expr(s, st->loop.extent));
+        return survey_block(s, &st->loop.body);
+    case STMT_STORE:
+        TRY(survey_expr(s, st->store.index));
+        TRY(survey_expr(s, st->store.value));
+        return survey_expr(s, st->store.mask);
+    case STMT_SET:
+        return survey_expr(s, st->set.value);
+    case STMT_IF:
+        TRY(survey_expr(s, st->cond.condition));
+        TRY(survey_block(s, &st->cond.then));
+        return survey_block(s, &st->cond.otherwise);
+    case STMT_CHECK:
+        return survey_expr(s, st->check.condition);
+    default:
+        return STATUS_OK;
+    }
+}
+
+static status survey_block(survey *s, const block *b) {
+    for (const stmt *st = b->first; st != NULL && !s->illegal; st = st->next)
+        TRY(survey_stmt(s, st));
+    return STATUS_OK;
+}
+
+static status is_all_legal(const kernel *k, arena *a, const target *t, bool *out) {
+    arena_mark mark = arena_get_mark(a);
+    survey s = {.t = t, .seen = map_in(a)};
+    status result = survey_block(&s, &k->body);
+    arena_reset(a, mark);
+    *out = !s.illegal;
+    return result;
+}
+
+/* ---- rewriting into a new builder ---- */
+
+typedef struct rewrite {
+    const kernel *k;
+    builder *b;
+    map to;          /* old expression -> new; each is rewritten once, so sharing stays */
+    int *regs;       /* old register array -> new */
+    status result;
+} rewrite;
+
+static void remember(rewrite *r, const expr *from, const expr *to) {
+    if (r->result == STATUS_OK)
+        r->result = map_set_key(&r->to, MAP_KEY(from), (void *)(uintptr_t)to);
+}
+
+static const expr *rewritten(rewrite *r, const expr *x) {
+    if (x == NULL)
+        return NULL;
+    const expr *to = map_get_key(&r->to, MAP_KEY(x));
+    if (to != NULL)
+        return to;
+    const expr *args[3];
+    TENON_ASSERT(x->n_args <= 3 && x->kind != EXPR_VAR);
+    for (int i = 0; i < x->n_args; i++)
+        args[i] = rewritten(r, x->arg[i]);
+    if (x->kind == EXPR_REG)
+        to = build_reg_get(r->b, r->regs[x->ref], x->type, args[0]);
+    else if (is_legal(builder_target(r->b), x))
+        to = build_like(r->b, x, args);
+    else
+        to = spell(r->b, x, args);
+    remember(r, x, to);
+    return to;
+}
+
+static void rewrite_block(rewrite *r, const block *b);
+
+static const char *name_of(const rewrite *r, const expr *var) {
+    return r->k->vars.at[var->ref].name;
+}
+
+static void rewrite_stmt(rewrite *r, const stmt *s) {
+    builder *b = r->b;
+    switch (s->kind) {
+    case STMT_LET:
+        remember(r, s->let.var, build_let(b, name_of(r, s->let.var), rewritten(r, s->let.value)));
+        break;
+    case STMT_FOR:
+        remember(r, s->loop.var,
+                 build_for(b, name_of(r, s->loop.var), rewritten(r, s->loop.extent), s->loop.kind));
+        rewrite_block(r, &s->loop.body);
+        build_end(b);
+        break;
+    case STMT_STORE:
+        build_store(b, s->store.buffer, rewritten(r, s->store.index), rewritten(r, s->store.value),
+                    rewritten(r, s->store.mask));
+        break;
+    case STMT_DECLARE: {
+        const kernel_reg *reg = &r->k->regs.at[s->declare.reg];
+        r->regs[s->declare.reg] = build_declare(b, reg->name, reg->type, reg->n);
+        break;
+    }
+    case STMT_SET:
+        build_set(b, r->regs[s->set.reg], rewritten(r, s->set.index), rewritten(r, s->set.value));
+        break;
+    case STMT_IF:
+        build_if(b, rewritten(r, s->cond.condition));
+        rewrite_block(r, &s->cond.then);
+        build_else(b);
+        rewrite_block(r, &s->cond.otherwise);
+        build_end(b);
+        break;
+    case STMT_CHECK:
+        build_check(b, rewritten(r, s->check.condition), s->check.code);
+        break;
+    case STMT_NOTE:
+        build_note(b, s->note.text);
+        break;
+    case STMT_COUNT:
+        break;
+    }
+}
+
+static void rewrite_block(rewrite *r, const block *b) {
+    for (const stmt *s = b->first; s != NULL && r->result == STATUS_OK; s = s->next)
+        rewrite_stmt(r, s);
+}
+
+/* Changes `k` in place where the target lacks something that it uses; new parts are in `a`. FMA on a target without it is
+ * a bug of whoever built the kernel. */
+status kernel_legalise(kernel *k, arena *a, const target *t) {
+    bool legal_already;
+    TRY(is_all_legal(k, a, t, &legal_already));
+    if (legal_already)
+        return STATUS_OK;
+    rewrite r = {.k = k, .b = builder_new(a, t), .to = map_in(a)};
+    TRY_ALLOC(r.b);
+    TRY_ALLOC(r.regs = ARENA_NEW_N(a, int, k->regs.n + 1));
+    rewrite_block(&r, &k->body);
+    TRY(r.result);
+    kernel *legal = builder_kernel(r.b, k->name, k->buffers.at, (int)k->buffers.n);
+    TRY_ALLOC(legal);
+    *k = *legal;
+    return STATUS_OK;
+}
