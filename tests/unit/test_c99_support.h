@@ -61,14 +61,14 @@ static inline void make_folder(char *folder, size_t size, int number) {
 }
 
 static inline void remove_folder(const char *folder) {
-    char command[4096];
+    char command[1024];
     snprintf(command, sizeof command, "rm -r '%s'", folder);
     assert_int_equal(system(command), 0);
 }
 
 static inline void write_model(const bench *x, weights_form form, const char *folder) {
     c99_files files;
-    char name[4096];
+    char name[512];
     assert_int_equal(c99_emit(x->p, form, x->memory, &files), STATUS_OK);
     snprintf(name, sizeof name, "%s.c", x->p->name);
     write_file(folder, name, files.source, files.source_bytes);
@@ -106,16 +106,16 @@ static inline const tenon_model *load_model(const char *folder, const char *name
     return model;
 }
 
-typedef struct compiled {
-    char folder[4096];
+typedef struct compiled_program {
+    char folder[512];
     int n;
     void *libraries[N_COMPILERS];
     const tenon_model *models[N_COMPILERS];
     const char *commands[N_COMPILERS];
-} compiled;
+} compiled_program;
 
-static inline compiled compile_program(const bench *x, int turn) {
-    compiled c = {.n = 0};
+static inline compiled_program compile_program(const bench *x, int turn) {
+    compiled_program c = {.n = 0};
     make_folder(c.folder, sizeof c.folder, turn);
     write_model(x, WEIGHTS_INLINE, c.folder);
     for (int i = 0; i < N_COMPILERS; i++) {
@@ -129,7 +129,7 @@ static inline compiled compile_program(const bench *x, int turn) {
     return c;
 }
 
-static inline void free_compiled(compiled *c) {
+static inline void free_compiled(compiled_program *c) {
     for (int i = 0; i < c->n; i++)
         dlclose(c->libraries[i]);
     remove_folder(c->folder);
@@ -145,7 +145,7 @@ static inline int run_model(const bench *x, const tenon_model *m, const bench_da
 
 /* ---- the table that the JIT has, over compiled C: the JIT's tests drive both ---- */
 struct llvm_code {
-    compiled c;
+    compiled_program c;
 };
 
 /* A program that is run more than once in a row is compiled once. */
@@ -170,7 +170,7 @@ static inline llvm_code *engine_compile(bench *x, const llvm_table *table) {
         free_compiled(&engine.last->c);
     free(engine.last);
     engine.last = NULL;
-    compiled c = compile_program(x, engine.turn++);
+    compiled_program c = compile_program(x, engine.turn++);
     engine.last = malloc(sizeof *engine.last);
     assert_non_null(engine.last);
     engine.last->c = c;
@@ -199,7 +199,7 @@ static inline int engine_compare(bench *x, const llvm_table *table, uint64_t see
         show_messages(x);
         fail_msg("%s is not valid", x->p->name);
     }
-    const compiled *c = &engine_compile(x, table)->c;
+    const compiled_program *c = &engine_compile(x, table)->c;
     bench_data expected = bench_data_new(x, seed, 0);
     interp *m = NULL;
     int expected_code = 0;

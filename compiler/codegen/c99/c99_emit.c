@@ -55,8 +55,9 @@ static void name_everything(c99 *c) {
     for (size_t i = 0; i < p->steps.n; i++) {
         const program_step *s = &p->steps.at[i];
         const kernel *k = p->kernels.at[s->kernel];
+        /* A kernel may be called exp, which every compiler thinks it knows. */
         if (c->kernel_names[s->kernel] == NULL)
-            c->kernel_names[s->kernel] = c99_name(c, &c->globals, k->name);
+            c->kernel_names[s->kernel] = c99_name(c, &c->globals, c99_keep(c, arena_printf(c->memory, "k_%s", k->name)));
         for (size_t a = 0; a < k->buffers.n; a++)
             name_const(c, s->args[a].buffer);
     }
@@ -116,20 +117,14 @@ static void write_macros(strbuf *out) {
                     "#else\n#define TN_KERNEL\n#define TN_ALIGNED\n#endif\n\n");
 }
 
-/* Long strings are what the pragma is for: gcc and clang have no limit. */
-static void begin_weights(strbuf *out) {
-    strbuf_add(out, "#if defined(__GNUC__)\n#pragma GCC diagnostic push\n#pragma GCC diagnostic ignored \"-Woverlength-strings\"\n#endif\n\n");
-}
-
-static void end_weights(strbuf *out) {
-    strbuf_add(out, "#if defined(__GNUC__)\n#pragma GCC diagnostic pop\n#endif\n\n");
+/* Weights and names may be longer strings than C99 promises; gcc and clang have no limit. */
+static void write_diagnostics(strbuf *out) {
+    strbuf_add(out, "#if defined(__GNUC__)\n#pragma GCC diagnostic ignored \"-Woverlength-strings\"\n#endif\n");
 }
 
 static void write_weights(c99 *c, strbuf *out) {
     if (c->weights == WEIGHTS_BIN)
         return;
-    if (c->weights == WEIGHTS_INLINE)
-        begin_weights(out);
     for (size_t i = 0; i < c->p->buffers.n; i++) {
         if (c->const_names[i] == NULL)
             continue;
@@ -138,10 +133,7 @@ static void write_weights(c99 *c, strbuf *out) {
         else
             c99_weight_declare(c, (int)i, out);
     }
-    if (c->weights == WEIGHTS_INLINE)
-        end_weights(out);
-    else
-        strbuf_char(out, '\n');
+    strbuf_char(out, '\n');
 }
 
 static status write_source(c99 *c, strbuf *out) {
@@ -154,7 +146,7 @@ static status write_source(c99 *c, strbuf *out) {
     c99_banner(c, out);
     strbuf_printf(out, "#include <stdbool.h>\n#include <stddef.h>\n#include <stdint.h>\n\n#include \"%s.h\"\n\n", c->p->name);
     write_target(c, out);
-    strbuf_char(out, '\n');
+    write_diagnostics(out);
     write_macros(out);
     c99_vector_typedefs(c, out);
     strbuf_char(out, '\n');
@@ -173,14 +165,11 @@ static status write_source(c99 *c, strbuf *out) {
 static void write_weights_source(c99 *c, strbuf *out) {
     c99_banner(c, out);
     strbuf_add(out, "#include <stdint.h>\n\n");
+    write_diagnostics(out);
     write_macros(out);
-    begin_weights(out);
     for (size_t i = 0; i < c->p->buffers.n; i++)
-        if (c->const_names[i] != NULL) {
-            c99_weight_declare(c, (int)i, out);
+        if (c->const_names[i] != NULL)
             c99_weight_write(c, (int)i, false, out);
-        }
-    end_weights(out);
 }
 
 static status write_weights_file(c99 *c, c99_files *out) {

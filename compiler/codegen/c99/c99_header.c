@@ -119,12 +119,14 @@ static void write_example_weights(c99 *c, strbuf *out) {
                   name, name);
 }
 
+#define SHOWN_NAME 100
+
 static void write_example_outputs(c99 *c, strbuf *out) {
     for (int i = 0; i < c->p->n_outputs; i++) {
         const program_buffer *b = &c->p->buffers.at[c->p->n_inputs + i];
         long long shown = b->n < 10 ? b->n : 10;
         strbuf_add(out, "    printf(\"%s:\", ");
-        c99_string(out, b->name);
+        c99_string(out, c99_keep(c, arena_strndup(c->memory, b->name, SHOWN_NAME)));
         strbuf_printf(out, ");\n    for (i = 0; i < %lld; i++)\n        %soutput_%d[i]);\n", shown, print_format(b->elem), i);
         strbuf_printf(out, "    printf(\"%s\\n\");\n", b->n > shown ? " ..." : "");
     }

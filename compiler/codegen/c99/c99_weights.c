@@ -64,14 +64,15 @@ static void add_numbers(c99 *c, strbuf *out, const program_buffer *b, dtype as) 
     strbuf_char(out, '\n');
 }
 
-/* The type in front of the name, up to it. */
-static void add_type(strbuf *out, const program_buffer *b) {
-    const char *type = c99_storage_type(b->elem);
+/* The type in front of the name, up to it. Two files agree on a union by its tag. */
+static void add_type(c99 *c, strbuf *out, int buffer) {
+    const program_buffer *b = &c->p->buffers.at[buffer];
+    const char *type = c99_storage_type(b->elem), *tag = c->weights == WEIGHTS_C ? c->const_names[buffer] : "";
     unsigned long long n = (unsigned long long)b->n, bytes = dtype_bytes(b->elem, (size_t)b->n);
     if (is_string(b))
-        strbuf_printf(out, "const union {\n    char bytes[%llu];\n    %s at[%llu];\n} ", bytes + 1, type, n);
+        strbuf_printf(out, "const union %s {\n    char bytes[%llu];\n    %s at[%llu];\n} ", tag, bytes + 1, type, n);
     else if (is_bits(b))
-        strbuf_printf(out, "const union {\n    %s bits[%llu];\n    %s at[%llu];\n} ",
+        strbuf_printf(out, "const union %s {\n    %s bits[%llu];\n    %s at[%llu];\n} ", tag,
                       c99_storage_type(c99_int_type(dtype_bits(b->elem), false)), n, type, n);
     else
         strbuf_printf(out, "const %s ", type);
@@ -90,7 +91,7 @@ void c99_weight_write(c99 *c, int buffer, bool is_static, strbuf *out) {
     c99_comment(out, b->name);
     strbuf_add(out, " */\n");
     strbuf_add(out, is_static ? "static " : "");
-    add_type(out, b);
+    add_type(c, out, buffer);
     add_name(c, out, buffer);
     strbuf_add(out, " TN_ALIGNED = {\n");
     if (is_string(b)) {
@@ -109,7 +110,7 @@ void c99_weight_write(c99 *c, int buffer, bool is_static, strbuf *out) {
 
 void c99_weight_declare(c99 *c, int buffer, strbuf *out) {
     strbuf_add(out, "extern ");
-    add_type(out, &c->p->buffers.at[buffer]);
+    add_type(c, out, buffer);
     add_name(c, out, buffer);
     strbuf_add(out, ";\n");
 }

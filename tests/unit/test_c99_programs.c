@@ -1,0 +1,8 @@
+/* rooms: codegen loop base */
+/* Generated C against the interpreter on whole programs, those of the JIT's test. */
+#include "test_c99_support.h"
+
+#define open_module engine_table
+#define bench_compare engine_compare
+#define bench_compile engine_compile
+#include "test_llvm_programs.c"
