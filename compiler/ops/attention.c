@@ -14,7 +14,7 @@ static status read_heads(const node *n, int k, const char *attribute, dim *out) 
     const tensor_type *x = op_input_type(n, k);
     arena *a = n->graph->memory;
     if (x->rank == 4) {
-        memcpy(out, x->dims, 4 * sizeof *out);
+        kit_copy_dims(out, x->dims, 4);
         return STATUS_OK;
     }
     int64_t heads = op_int(n, attribute);

@@ -99,7 +99,7 @@ static status top_k_infer(node *n) {
     if (count != 1 || k[0] < 0 || (dim_is_known(x->dims[axis]) && k[0] > x->dims[axis].n))
         return op_invalid(n, "bad-value", "K must be one number between 0 and the size of axis %d", axis);
     dim dims[TENSOR_MAX_RANK];
-    memcpy(dims, x->dims, (size_t)x->rank * sizeof *dims);
+    kit_copy_dims(dims, x->dims, x->rank);
     dims[axis] = DIM(k[0]);
     TRY(op_set_output(n, 0, x->elem, x->rank, dims));
     return op_set_output(n, 1, DT_I64, x->rank, dims);

@@ -19,9 +19,9 @@ static status gather_infer(node *n) {
     if (rank > TENSOR_MAX_RANK)
         return op_unsupported(n, "too-many-dimensions", "%d dimensions, more than %d", rank, TENSOR_MAX_RANK);
     dim dims[TENSOR_MAX_RANK];
-    memcpy(dims, x->dims, (size_t)axis * sizeof *dims);
-    memcpy(dims + axis, at->dims, (size_t)at->rank * sizeof *dims);
-    memcpy(dims + axis + at->rank, x->dims + axis + 1, (size_t)(x->rank - axis - 1) * sizeof *dims);
+    kit_copy_dims(dims, x->dims, axis);
+    kit_copy_dims(dims + axis, at->dims, at->rank);
+    kit_copy_dims(dims + axis + at->rank, x->dims + axis + 1, x->rank - axis - 1);
     return op_set_output(n, 0, x->elem, rank, dims);
 }
 
@@ -95,8 +95,8 @@ static status gather_nd_infer(node *n) {
     if (rank > TENSOR_MAX_RANK)
         return op_unsupported(n, "too-many-dimensions", "%d dimensions, more than %d", rank, TENSOR_MAX_RANK);
     dim dims[TENSOR_MAX_RANK];
-    memcpy(dims, at->dims, (size_t)(at->rank - 1) * sizeof *dims);
-    memcpy(dims + at->rank - 1, x->dims + batch + depth, (size_t)rest * sizeof *dims);
+    kit_copy_dims(dims, at->dims, at->rank - 1);
+    kit_copy_dims(dims + at->rank - 1, x->dims + batch + depth, rest);
     return op_set_output(n, 0, x->elem, rank, dims);
 }
 
@@ -167,9 +167,9 @@ static status one_hot_infer(node *n) {
     if (x->rank == TENSOR_MAX_RANK)
         return op_unsupported(n, "too-many-dimensions", "%d dimensions, more than %d", x->rank + 1, TENSOR_MAX_RANK);
     dim dims[TENSOR_MAX_RANK];
-    memcpy(dims, x->dims, (size_t)axis * sizeof *dims);
+    kit_copy_dims(dims, x->dims, axis);
     dims[axis] = DIM(classes);
-    memcpy(dims + axis + 1, x->dims + axis, (size_t)(x->rank - axis) * sizeof *dims);
+    kit_copy_dims(dims + axis + 1, x->dims + axis, x->rank - axis);
     return op_set_output(n, 0, elem, x->rank + 1, dims);
 }
 

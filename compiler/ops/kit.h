@@ -100,6 +100,8 @@ static inline int kit_axis(int64_t axis, int rank) {
 status kit_axis_set(const node *n, const int64_t *axes, int64_t n_axes, int rank, bool *out_set);
 /* Product of dims[from..to). */
 dim kit_product(const node *n, const dim *dims, int from, int to);
+/* Copies n dimensions (none where n is 0 or less). */
+void kit_copy_dims(dim *to, const dim *from, int64_t n);
 /* The known contents of input k, any element type; NULL where not known. */
 const tensor *kit_constant(const node *n, int k);
 

@@ -14,6 +14,11 @@ status kit_infer_same(node *n) {
     return kit_output_like(n, 0, 0);
 }
 
+void kit_copy_dims(dim *to, const dim *from, int64_t n) {
+    for (int64_t k = 0; k < n; k++)
+        to[k] = from[k];
+}
+
 const tensor *kit_constant(const node *n, int k) {
     const value *v = node_input(n, k);
     return v == NULL ? NULL : v->constant;

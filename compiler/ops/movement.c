@@ -187,7 +187,7 @@ static status split_evenly(node *n, const tensor_type *x, int axis) {
     dim all = x->dims[axis], pieces = DIM(n->n_outputs);
     dim each = dim_floor_div(a, dim_add(a, all, DIM(n->n_outputs - 1)), pieces);
     dim dims[TENSOR_MAX_RANK];
-    memcpy(dims, x->dims, (size_t)x->rank * sizeof *dims);
+    kit_copy_dims(dims, x->dims, x->rank);
     for (int k = 0; k < n->n_outputs; k++) {
         dims[axis] = k < n->n_outputs - 1 ? each : dim_sub(a, all, dim_mul(a, each, DIM(k)));
         if (dim_is_known(dims[axis]) && dims[axis].n < 0)
@@ -215,7 +215,7 @@ static status split_infer(node *n) {
     if (count != n->n_outputs)
         return op_invalid(n, "shape-mismatch", "'split' has %lld entries, the node %d outputs", (long long)count, n->n_outputs);
     dim dims[TENSOR_MAX_RANK];
-    memcpy(dims, x->dims, (size_t)x->rank * sizeof *dims);
+    kit_copy_dims(dims, x->dims, x->rank);
     for (int64_t k = 0; k < count; k++) {
         if (split[k] < 0 || split[k] > INT64_MAX - sum)
             return op_invalid(n, "bad-value", "part %lld has the size %lld", (long long)k, (long long)split[k]);

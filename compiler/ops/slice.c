@@ -82,7 +82,7 @@ static status slice_infer(node *n) {
     if (!slice_read(n, x->rank, &s))
         return op_unknown_output(n, 0, x->elem);
     dim dims[TENSOR_MAX_RANK], first;
-    memcpy(dims, x->dims, (size_t)x->rank * sizeof *dims);
+    kit_copy_dims(dims, x->dims, x->rank);
     for (int64_t k = 0; k < s.n; k++)
         slice_range(n->graph->memory, x->dims[s.axes[k]], s.starts[k], s.ends[k], s.steps[k], &first, &dims[s.axes[k]]);
     return op_set_output(n, 0, x->elem, x->rank, dims);
