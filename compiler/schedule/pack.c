@@ -57,7 +57,7 @@ static void add_box(plan *copy, const pack_dim *dims, const span *box, int n, in
 
 /* Boxes that do not meet: below and above the inside in each dimension, within the inside of those before it; then the inside. */
 static void add_boxes(plan *copy, const pack_dim *dims, int n, int64_t src_first) {
-    span box[PLAN_MAX_AXES];
+    span box[PLAN_MAX_AXES] = {{0, 0}};
     for (int d = 0; d < n; d++)
         box[d] = (span){0, dims[d].extent};
     for (int d = 0; d < n; d++) {
@@ -80,7 +80,7 @@ status pack_copy(plan *p, int src_slot, int64_t src_first, int dst_slot, const p
     if (padded) {
         add_boxes(&copy, dims, n, src_first);
     } else {
-        span all[PLAN_MAX_AXES];
+        span all[PLAN_MAX_AXES] = {{0, 0}};
         for (int d = 0; d < n; d++)
             all[d] = (span){0, dims[d].extent};
         *copy.stages = box_stage(&copy, dims, all, n, src_first, false, copy.axes);

@@ -174,10 +174,10 @@ static value *make_conv(maker *m) {
 
 static value *make_pool(maker *m) {
     value *x = pick(m);
-    int64_t dims[8], kernel[2] = {2, 2}, strides[2] = {2, 2};
+    int64_t dims[8], window[2] = {2, 2}, strides[2] = {2, 2};
     if (shape(x, dims) != 4 || dims[2] < 2 || dims[3] < 2)
         return NULL;
-    attr attrs[2] = {ints_attr("kernel_shape", kernel, 2), ints_attr("strides", strides, 2)};
+    attr attrs[2] = {ints_attr("kernel_shape", window, 2), ints_attr("strides", strides, 2)};
     return build(m, next(m) % 2 ? "MaxPool" : "AveragePool", &x, 1, attrs, 2);
 }
 
