@@ -1,6 +1,7 @@
 /* Binding a model's inputs: dimensions by options and by the shapes of data, contents by option freeze. */
 #include <string.h>
 
+#include "api/input_names.h"
 #include "api/pipeline.h"
 #include "data/data.h"
 
@@ -17,31 +18,6 @@ typedef struct binding {
 static void note_failure(binding *b, status s) {
     if (b->worst == STATUS_OK || s == STATUS_RESOURCE)
         b->worst = s;
-}
-
-static value *find_input(const graph *g, const char *name) {
-    for (size_t i = 0; i < g->inputs.n; i++)
-        if (strcmp(g->inputs.at[i]->name, name) == 0)
-            return g->inputs.at[i];
-    return NULL;
-}
-
-/* [unknown-input]: there is none of that name; lists those that there are. */
-static status no_such_input(binding *b, const char *option, const char *name) {
-    const char **names = ARENA_NEW_N(b->a, const char *, b->g->inputs.n + 1);
-    strbuf list = strbuf_in(b->a);
-    const char *text;
-    TRY_ALLOC(names);
-    for (size_t i = 0; i < b->g->inputs.n; i++) {
-        names[i] = b->g->inputs.at[i]->name;
-        strbuf_printf(&list, "%s'%s'", i > 0 ? ", " : "", names[i]);
-    }
-    TRY(strbuf_finish(&list, &text));
-    diag_error(b->d, STATUS_USAGE, "unknown-input", DIAG_NOWHERE, "%s: the model has no input '%s'; it has %s", option, name, text);
-    const char *near = text_nearest(name, names, b->g->inputs.n);
-    if (near != NULL)
-        diag_note(b->d, "did you mean '%s'?", near);
-    return STATUS_USAGE;
 }
 
 static status set_symbol(binding *b, const char *symbol, int64_t n) {
@@ -123,18 +99,28 @@ static void take_symbol(const char *name, void *ctx) {
     o->n++;
 }
 
-/* The name of a dimension that is a symbol and nothing more, else NULL. */
-static const char *symbol_of(binding *b, dim d) {
-    only_symbol o = {NULL, 0};
-    dim_symbols(d, take_symbol, &o);
-    return o.n == 1 && dim_equal(d, dim_symbol(b->a, o.name)) ? o.name : NULL;
+/* The value of d where its only symbol is n. */
+static int64_t value_at(binding *b, dim d, const char *symbol, int64_t n) {
+    map one = map_in(b->a);
+    dim bound = map_set(&one, symbol, &n) == STATUS_OK ? dim_bind(b->a, d, &one) : d;
+    return dim_is_known(bound) ? bound.n : -1;
 }
 
-/* Plain symbols take their size; everything else is compared once all symbols are known. */
+/* Binds the only symbol of a dimension such as seq or 2*seq+1 so that it is `n`. Whether it then is, is looked at later. */
+static status solve(binding *b, dim d, int64_t n) {
+    only_symbol o = {NULL, 0};
+    dim_symbols(d, take_symbol, &o);
+    if (o.n != 1 || map_get(&b->bindings, o.name) != NULL)
+        return STATUS_OK;
+    int64_t at_0 = value_at(b, d, o.name, 0), step = value_at(b, d, o.name, 1) - at_0;
+    return step > 0 && n >= at_0 ? set_symbol(b, o.name, (n - at_0) / step) : STATUS_OK;
+}
+
+/* Binds what the shape says of symbols; everything else is compared once all symbols are known. */
 static status take_shape(binding *b, const input_shape *given) {
-    value *v = find_input(b->g, given->input);
+    value *v = input_find(b->g, given->input);
     if (v == NULL)
-        return no_such_input(b, given->giver, given->input);
+        return input_unknown(b->w->c, b->g, given->giver, given->input);
     if (v->type.rank < 0) {
         dim *dims = ARENA_NEW_N(b->a, dim, given->rank + 1);
         TRY_ALLOC(dims);
@@ -144,16 +130,13 @@ static status take_shape(binding *b, const input_shape *given) {
     }
     if (v->type.rank != given->rank)
         return contradiction(b, given, v);
-    for (int i = 0; i < given->rank; i++) {
-        const char *symbol = symbol_of(b, v->type.dims[i]);
-        if (symbol != NULL && map_get(&b->bindings, symbol) == NULL)
-            TRY(set_symbol(b, symbol, given->dims[i]));
-    }
+    for (int i = 0; i < given->rank; i++)
+        TRY(solve(b, v->type.dims[i], given->dims[i]));
     return STATUS_OK;
 }
 
 static status compare_shape(binding *b, const input_shape *given) {
-    const value *v = find_input(b->g, given->input);
+    const value *v = input_find(b->g, given->input);
     for (int i = 0; i < given->rank; i++) {
         dim d = dim_bind(b->a, v->type.dims[i], &b->bindings);
         if (!dim_equal(d, DIM(given->dims[i])))
@@ -223,9 +206,9 @@ typedef struct frozen {
 } frozen;
 
 static status read_frozen(binding *b, const named_text *option, frozen *out) {
-    out->v = find_input(b->g, option->name);
+    out->v = input_find(b->g, option->name);
     if (out->v == NULL)
-        return no_such_input(b, "--freeze", option->name);
+        return input_unknown(b->w->c, b->g, "--freeze", option->name);
     TRY(npy_read(option->text, b->a, b->d, &out->contents));
     input_shape s = {.input = option->name, .giver = option->text, .code = STATUS_INVALID, .rank = out->contents.rank,
                      .dims = arena_copy(b->a, out->contents.dims, sizeof out->contents.dims)};

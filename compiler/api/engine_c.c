@@ -149,6 +149,19 @@ static status write_sources(engine *e, const char *folder, const char *source, c
     return files_write(runtime, files_runtime_header, files_runtime_header_bytes, d);
 }
 
+/* The weights at an address that the model accepts: small blocks of an arena lie less well aligned. */
+static status take_weights(engine *e, opened *o, const c99_files *files) {
+    const size_t align = 64, large = 256;
+    o->weights = files->weights;
+    o->weights_bytes = files->weights_bytes;
+    if ((uintptr_t)o->weights % align == 0)
+        return STATUS_OK;
+    void *copy = arena_alloc(e->memory, o->weights_bytes + large);
+    TRY_ALLOC(copy);
+    o->weights = memcpy(copy, o->weights, o->weights_bytes);
+    return STATUS_OK;
+}
+
 static status build_in(engine *e, opened *o, const char *folder) {
     c99_files files;
     const char *source = arena_printf(e->memory, "%s/%s.c", folder, e->p->name);
@@ -156,8 +169,7 @@ static status build_in(engine *e, opened *o, const char *folder) {
     if (source == NULL || object == NULL)
         return STATUS_RESOURCE;
     TRY(c99_emit(e->p, WEIGHTS_BIN, e->memory, &files));
-    o->weights = files.weights;
-    o->weights_bytes = files.weights_bytes;
+    TRY(take_weights(e, o, &files));
     TRY(write_sources(e, folder, source, &files));
     TRY(compile(e, folder, source, object));
     return open_object(e, o, object);

@@ -1,6 +1,7 @@
 /* tenon eval: a model's accuracy, or its mean squared error, on labelled data, one sample a run. */
 #include <string.h>
 
+#include "api/input_names.h"
 #include "api/measure.h"
 #include "api/reports.h"
 #include "data/data.h"
@@ -88,27 +89,6 @@ static status read_input(evaluation *e, fed_input *in) {
     return sample_shape(e, in, name);
 }
 
-/* Every name that --map and --scale speak of is an input. */
-static status check_names(const evaluation *e, const char *option, const named_list *list) {
-    const char **names = ARENA_NEW_N(e->memory, const char *, e->n + 1);
-    TRY_ALLOC(names);
-    for (size_t i = 0; i < list->n; i++) {
-        bool known = false;
-        for (size_t k = 0; k < e->n; k++) {
-            names[k] = e->inputs[k].v->name;
-            known |= strcmp(names[k], list->at[i].name) == 0;
-        }
-        if (known)
-            continue;
-        diag_error(e->d, STATUS_USAGE, "unknown-input", DIAG_NOWHERE, "--%s: the model has no input '%s'", option, list->at[i].name);
-        const char *near = text_nearest(list->at[i].name, names, e->n);
-        if (near != NULL)
-            diag_note(e->d, "did you mean '%s'?", near);
-        return STATUS_USAGE;
-    }
-    return STATUS_OK;
-}
-
 static status read_data(evaluation *e) {
     const tenon_options *o = e->t->o;
     const graph *g = e->t->g;
@@ -118,8 +98,8 @@ static status read_data(evaluation *e) {
     for (size_t i = 0; i < g->inputs.n; i++)
         if (options_find(&o->freeze, g->inputs.at[i]->name) == NULL)
             e->inputs[e->n++].v = g->inputs.at[i];
-    TRY(check_names(e, "map", &o->maps));
-    TRY(check_names(e, "scale", &o->scales));
+    TRY(input_check_names(e->t->c, g, "--map", &o->maps));
+    TRY(input_check_names(e->t->c, g, "--scale", &o->scales));
     TRY(npz_open(o->data, e->memory, e->d, &e->file));
     for (size_t i = 0; i < e->n; i++)
         TRY(read_input(e, &e->inputs[i]));

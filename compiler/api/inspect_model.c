@@ -40,7 +40,7 @@ static status list_tensors(inspection *x) {
     return STATUS_OK;
 }
 
-/* ---- parameters: elements of the floating-point and narrow integer constants, each counted once ---- */
+/* ---- parameters: elements of constants that are no indices, no flags and more than one number; each counted once ---- */
 
 static bool is_parameter(const value *v) {
     return v != NULL && v->constant != NULL && v->constant->count > 1 && v->type.elem != DT_I64 && v->type.elem != DT_BOOL;
@@ -129,7 +129,6 @@ static status inspect_all(inspection *x, report *out) {
     program_facts facts;
     x->r.head = report_head_of(x->t, x->w->machine);
     x->r.graph = x->w->g->name;
-    x->r.opset = (int64_t)(intptr_t)map_get(&x->w->g->opsets, "");
     x->r.file_nodes = x->t->g->n_nodes;
     x->r.arena_bytes = p->arena_bytes;
     x->r.arena_least = plan_lower_bound(p);

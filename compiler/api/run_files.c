@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "api/files.h"
+#include "api/input_names.h"
 #include "api/reports.h"
 #include "data/data.h"
 
@@ -121,6 +122,7 @@ static status run_code(running *r, const char *folder, report *out) {
 }
 
 static status run_all(running *r, const char *folder, report *out) {
+    TRY(input_check_names(r->t->c, r->t->g, "--input", &r->t->o->inputs));
     TRY(check_given(r));
     TRY(read_inputs(r));
     TRY(code_new(r->t, r->shapes, r->t->o->inputs.n, &r->code));

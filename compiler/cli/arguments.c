@@ -164,7 +164,7 @@ static tenon_status check_words(cli *c) {
     if (c->help || c->version || c->print_pipeline || (c->n_words >= m->least && c->n_words <= m->most))
         return TENON_DONE;
     char note[160];
-    snprintf(note, sizeof note, "usage: tenon %s %s", m->name, m->arguments);
+    snprintf(note, sizeof note, "usage: tenon %s%s%s", m->name, *m->arguments != '\0' ? " " : "", m->arguments);
     return c->n_words < m->least ? tenon_fail(c->context, TENON_USAGE, "usage", note, "'%s' needs more: %s", m->name, m->arguments)
                                  : tenon_fail(c->context, TENON_USAGE, "usage", note, "'%s' does not know what to do with '%s'", m->name,
                                               c->words[m->most]);

@@ -1,4 +1,6 @@
 /* What `tenon inspect` found. */
+#include <string.h>
+
 #include "report/json.h"
 #include "report/report.h"
 
@@ -9,9 +11,11 @@ static const char *number(arena *a, int64_t x) {
     return text != NULL ? text : "";
 }
 
-static const char *node_name(arena *a, const inspect_node *n) {
+/* Long names differ at their ends. */
+static const char *node_name(arena *a, const char *name) {
     enum { LONGEST = 48 };
-    const char *text = arena_printf(a, "%.*s", LONGEST, n->name);
+    size_t n = strlen(name);
+    const char *text = n <= LONGEST ? name : arena_printf(a, "...%s", name + (n - LONGEST + 3));
     return text != NULL ? text : "";
 }
 
@@ -23,7 +27,7 @@ static status add_nodes(strbuf *s, const inspect_result *r, arena *a) {
         cells[c] = heads[c];
     for (size_t i = 0; i < r->n_nodes; i++) {
         const inspect_node *n = &r->nodes[i];
-        const char *row[COLUMNS] = {n->index < 0 ? "-" : arena_printf(a, "%lld", (long long)n->index), n->op, node_name(a, n),
+        const char *row[COLUMNS] = {n->index < 0 ? "-" : arena_printf(a, "%lld", (long long)n->index), n->op, node_name(a, n->name),
                                     number(a, n->macs), number(a, n->params), number(a, n->bytes), number(a, n->arena)};
         for (size_t c = 0; c < COLUMNS; c++)
             TRY_ALLOC(cells[(i + 1) * COLUMNS + c] = row[c]);
@@ -75,7 +79,6 @@ static status as_json(const inspect_result *r, arena *a, const char **out) {
     json j = json_begin();
     json_text(&j, NULL, "model", r->head.model);
     json_text(&j, NULL, "target", r->head.target);
-    json_integer(&j, NULL, "opset", r->opset);
     json_tensors(&j, "inputs", r->inputs, r->n_inputs);
     json_tensors(&j, "outputs", r->outputs, r->n_outputs);
     json_nodes(&j, r);
@@ -95,7 +98,7 @@ static status as_json(const inspect_result *r, arena *a, const char **out) {
 
 status inspect_report(const inspect_result *r, arena *a, report *out) {
     strbuf s = strbuf_in(a);
-    strbuf_printf(&s, "model   %s (graph '%s', opset %lld)\n", r->head.model, r->graph, (long long)r->opset);
+    strbuf_printf(&s, "model   %s (graph '%s')\n", r->head.model, r->graph);
     add_tensors(&s, "input ", r->inputs, r->n_inputs);
     add_tensors(&s, "output", r->outputs, r->n_outputs);
     strbuf_char(&s, '\n');

@@ -97,7 +97,6 @@ typedef struct inspect_node {
 typedef struct inspect_result {
     report_head head;
     const char *graph;
-    int64_t opset;
     const inspect_tensor *inputs, *outputs;
     size_t n_inputs, n_outputs;
     const inspect_node *nodes;

@@ -34,7 +34,9 @@ static summary summarise(const run_tensor *t) {
 }
 
 static void print_element(strbuf *s, const run_tensor *t, int64_t i) {
-    if (dtype_is_float(t->elem))
+    if (t->elem == DT_F64)
+        strbuf_double(s, dtype_get_double(t->elem, t->data, (size_t)i));
+    else if (dtype_is_float(t->elem))
         strbuf_float(s, (float)dtype_get_double(t->elem, t->data, (size_t)i));
     else
         strbuf_printf(s, "%lld", (long long)dtype_get_int(t->elem, t->data, (size_t)i));
