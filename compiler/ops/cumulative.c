@@ -30,33 +30,62 @@ static status cumulative_infer(node *n) {
     int64_t count;
     const int64_t *axis = op_known_ints(n, 1, &count);
     int checked;
-    if (axis != NULL && count != 1)
+    const tensor_type *given = op_input_type(n, 1);
+    if (given->rank > 1 || (given->rank == 1 && dim_is_known(given->dims[0]) && given->dims[0].n != 1))
         return op_invalid(n, "shape-mismatch", "'axis' must be one number");
+    if (op_input_rank(n, 0) == 0)
+        return op_invalid(n, "wrong-rank", "the input is a scalar");
     if (axis != NULL && op_input_rank(n, 0) >= 0)
         TRY(op_axis(n, axis[0], op_input_rank(n, 0), &checked));
     return kit_infer_same(n);
+}
+
+/* The axis as known at compile time, or chosen among all of them by the data: three loop extents. */
+typedef struct axis_loops {
+    const expr *before, *extent, *behind;
+} axis_loops;
+
+static axis_loops loops_of(builder *b, axis_split s) {
+    return (axis_loops){build_index(b, s.before), build_index(b, s.extent), build_index(b, s.behind)};
+}
+
+static axis_loops read_axis(const node *n, nest_list *l) {
+    builder *b = l->b;
+    const nest_operand *x = kit_operand(l, 0);
+    int64_t count;
+    const int64_t *known = op_known_ints(n, 1, &count);
+    if (known != NULL)
+        return loops_of(b, split_at(x, kit_axis(known[0], x->rank)));
+    const expr *axis = build_let(b, "axis", build_cast(b, DT_I64, build_load(b, 1, LTYPE(kit_operand(l, 1)->elem, 1), build_index(b, 0), NULL)));
+    build_check(b, kit_inside(b, NULL, axis, -x->rank, x->rank, true, true), KIT_E_INDEX);
+    axis_loops chosen = loops_of(b, split_at(x, 0));
+    for (int k = 1; k < x->rank; k++) {
+        axis_loops other = loops_of(b, split_at(x, k));
+        const expr *is_k = build_binary(b, EXPR_OR, build_eq(b, axis, build_index(b, k)), build_eq(b, axis, build_index(b, k - x->rank)));
+        chosen.before = build_select(b, is_k, other.before, chosen.before);
+        chosen.extent = build_select(b, is_k, other.extent, chosen.extent);
+        chosen.behind = build_select(b, is_k, other.behind, chosen.behind);
+    }
+    return (axis_loops){build_let(b, "before", chosen.before), build_let(b, "extent", chosen.extent), build_let(b, "behind", chosen.behind)};
 }
 
 static status lower_cumulative(const node *n, nest_list *l, const char *name, double start,
                                const expr *(*step)(builder *b, const expr *x, const expr *y)) {
     builder *b = l->b;
     const nest_operand *x = kit_operand(l, 0);
-    int64_t count;
-    const int64_t *axis = op_known_ints(n, 1, &count);
-    if (axis == NULL)
-        return STATUS_INVALID;
-    axis_split s = split_at(x, kit_axis(axis[0], x->rank));
     ltype t = LTYPE(kit_compute(x->elem), 1);
     const expr *zero = build_index(b, 0);
     nest *m = nest_add(l, name);
     nest_raw_begin(l, m);
-    const expr *outer = build_for(b, "i", build_index(b, s.before), LOOP_SERIAL);
-    const expr *inner = build_for(b, "j", build_index(b, s.behind), LOOP_SERIAL);
+    axis_loops s = read_axis(n, l);
+    const expr *outer = build_for(b, "i", s.before, LOOP_SERIAL);
+    const expr *inner = build_for(b, "j", s.behind, LOOP_SERIAL);
     int total = build_declare(b, "total", t, 1);
     build_set(b, total, zero, build_const(b, t.elem, start));
-    const expr *k = build_for(b, "k", build_index(b, s.extent), LOOP_SERIAL);
-    const expr *at = op_int(n, "reverse") != 0 ? build_sub(b, build_index(b, s.extent - 1), k) : k;
-    const expr *position = place(b, &s, s.extent, outer, at, inner), *so_far = build_reg_get(b, total, t, zero);
+    const expr *k = build_for(b, "k", s.extent, LOOP_SERIAL);
+    const expr *at = op_int(n, "reverse") != 0 ? build_sub(b, build_sub(b, s.extent, build_index(b, 1)), k) : k;
+    const expr *row = build_add(b, build_mul(b, outer, s.extent), at), *position = build_add(b, build_mul(b, row, s.behind), inner);
+    const expr *so_far = build_reg_get(b, total, t, zero);
     const expr *next = step(b, so_far, kit_wide(b, build_load(b, 0, LTYPE(x->elem, 1), position, NULL)));
     build_store(b, nest_output(l, 0), position, kit_narrow(b, x->elem, op_int(n, "exclusive") != 0 ? so_far : next), NULL);
     build_set(b, total, zero, next);
@@ -77,7 +106,7 @@ static status cum_prod_lower(const node *n, nest_list *l) {
 #define CUMULATIVE_ROW(NAME, LOWER, ...)                                                                                         \
     {                                                                                                                            \
         .name = NAME, .domain = "", .versions = VERSIONS(__VA_ARGS__), .kind = OP_LOWER,                                         \
-        .inputs = PARAMS({"x", TYPES_WIDE, 'T', 0}, {"axis", TYPES_INDEX, 'I', PARAM_KNOWN}),                                    \
+        .inputs = PARAMS({"x", TYPES_WIDE, 'T', 0}, {"axis", TYPES_INDEX, 'I', 0}),                                              \
         .outputs = PARAMS({"y", TYPES_WIDE, 'T', 0}),                                                                            \
         .attrs = ATTRS({"exclusive", ATTR_INT, .i = 0}, {"reverse", ATTR_INT, .i = 0}), .infer = cumulative_infer, .lower = LOWER \
     }
