@@ -3,9 +3,9 @@
 
 struct interp {
     const program *p;
-    const op **kernels;  /* first instruction of each */
-    interp_view *views;  /* buffers of the kernel that runs */
-    uint8_t **memory;    /* of each of the program's buffers, in this run */
+    const op **kernels; /* first instruction of each */
+    interp_view *views; /* buffers of the kernel that runs */
+    uint8_t **memory;   /* of each of the program's buffers, in this run */
     interp_frame frame;
     int code;
 };

@@ -1,12 +1,14 @@
 /* The interpreter's instruction: what the files interp*.c share. Not for other rooms.
  *
  * A kernel becomes a line of instructions. Each knows where its operands and its result lie: slots of a frame that is
- * allocated once, so an instruction is one call through a pointer and no look-ups. A vector's slot is padded to whole blocks
- * of INTERP_BLOCK lanes and lane-wise instructions compute whole blocks: no operation can fault, and nobody reads the padding.
+ * allocated once, so an instruction is one call through a pointer and no look-ups. A vector's slot is padded to whole
+ * blocks of INTERP_BLOCK lanes and lane-wise instructions compute whole blocks: no operation can fault, and nobody
+ * reads the padding.
  *
  *     interp.c          programs: which memory a step's buffers are, and the run
  *     interp_compile.c  statements to instructions        interp_expr.c  expressions to instructions
- *     interp_lanes.h, interp_casts.h, interp_moves.h      the instructions, instantiated by interp_base.c and interp_avx2.c
+ *     interp_lanes.h, interp_casts.h, interp_moves.h      the instructions, instantiated by interp_base.c and
+ * interp_avx2.c
  */
 #ifndef TENON_LOOP_INTERP_H
 #define TENON_LOOP_INTERP_H
@@ -45,15 +47,16 @@ typedef op_fn op_pair[2];
 /* Bytes of a contiguous access: 1, 2, 4, ... 64, and any other number. */
 #define INTERP_WIDTHS 8
 
-/* The instructions, compiled once for each instruction set. Entries are NULL where the loop IR has no such operation. */
+/* The instructions, compiled once for each instruction set. Entries are NULL where the loop IR has no such operation.
+ */
 typedef struct interp_ops {
-    const op_pair (*lanes)[DT_COUNT];  /* [expression][element type of the first operand] */
-    const op_pair (*cast)[DT_COUNT];   /* [from][to]; NULL for pairs that interp_cast_any does */
-    const op_fn (*saturate)[DT_COUNT]; /* [from][to] */
-    const op_pair *select;                                           /* [size] */
-    const op_fn *broadcast, *load_broadcast, *shuffle;               /* [size] */
-    const op_fn *gather, *scatter, *load_masked, *store_masked;      /* [size] */
-    const op_fn *load, *store, *copy;                                /* [width] */
+    const op_pair (*lanes)[DT_COUNT];                  /* [expression][element type of the first operand] */
+    const op_pair (*cast)[DT_COUNT];                   /* [from][to]; NULL for pairs that interp_cast_any does */
+    const op_fn (*saturate)[DT_COUNT];                 /* [from][to] */
+    const op_pair *select;                             /* [size] */
+    const op_fn *broadcast, *load_broadcast, *shuffle; /* [size] */
+    const op_fn *gather, *scatter, *load_masked, *store_masked; /* [size] */
+    const op_fn *load, *store, *copy;                           /* [width] */
 } interp_ops;
 
 extern const interp_ops interp_ops_base;
@@ -109,11 +112,12 @@ typedef struct interp_code {
     uint64_t statement; /* counts statements: values are good for one */
     const void **vars;
     interp_reg *regs;
-    int *out_code;      /* where CHECK leaves its code */
+    int *out_code; /* where CHECK leaves its code */
 } interp_code;
 
 status interp_emit(interp_code *c, op o);
-/* Instructions that compute x; *out is where its value will be until the statement ends. With `dest` it is put there. */
+/* Instructions that compute x; *out is where its value will be until the statement ends. With `dest` it is put there.
+ */
 status interp_value(interp_code *c, const expr *x, void *dest, const void **out);
 /* Fills o's operands for an access to `buffer` at `index`, for values of type t. */
 status interp_address(interp_code *c, int buffer, ltype t, const expr *index, const expr *mask, op *o);

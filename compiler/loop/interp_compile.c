@@ -137,9 +137,8 @@ static status compile_note(interp_code *c, const stmt *s) {
 
 typedef status (*compile_fn)(interp_code *c, const stmt *s);
 static const compile_fn STATEMENTS[] = {
-    [STMT_LET] = compile_let,         [STMT_FOR] = compile_for, [STMT_STORE] = compile_store,
-    [STMT_DECLARE] = compile_declare, [STMT_SET] = compile_set, [STMT_IF] = compile_if,
-    [STMT_CHECK] = compile_check,     [STMT_NOTE] = compile_note,
+    [STMT_LET] = compile_let, [STMT_FOR] = compile_for, [STMT_STORE] = compile_store, [STMT_DECLARE] = compile_declare,
+    [STMT_SET] = compile_set, [STMT_IF] = compile_if,   [STMT_CHECK] = compile_check, [STMT_NOTE] = compile_note,
 };
 _Static_assert(sizeof STATEMENTS / sizeof *STATEMENTS == STMT_COUNT, "a new statement needs a row in STATEMENTS");
 
@@ -153,7 +152,8 @@ static status compile_block(interp_code *c, const block *b) {
     return STATUS_OK;
 }
 
-/* The kernel's first instruction. `views` are the buffers that its steps will bind; out_code receives a CHECK's code. */
+/* The kernel's first instruction. `views` are the buffers that its steps will bind; out_code receives a CHECK's code.
+ */
 status interp_compile(const kernel *k, arena *a, interp_frame *frame, const interp_ops *ops, const interp_view *views,
                       int *out_code, const op **out) {
     interp_code c = {.k = k, .memory = a, .frame = frame, .ops = ops, .views = views, .out_code = out_code};

@@ -276,17 +276,54 @@ typedef status (*value_fn)(interp_code *c, const expr *x, op o);
 
 #define LANES(kind) [EXPR_##kind] = value_lanes
 #define WHOLE(kind) [EXPR_##kind] = value_whole
-/* How each expression becomes instructions. NULL: it has a place already (see value_in_place), or is never in a kernel. */
+/* How each expression becomes instructions. NULL: it has a place already (see value_in_place), or is never in a kernel.
+ */
 static const value_fn VALUES[] = {
-    [EXPR_INT] = NULL, [EXPR_FLOAT] = NULL, [EXPR_VAR] = NULL, [EXPR_REG] = NULL, [EXPR_READ] = NULL,
-    [EXPR_LOAD] = value_load, [EXPR_BROADCAST] = value_broadcast, [EXPR_SHUFFLE] = value_shuffle,
-    WHOLE(RAMP), WHOLE(REDUCE_ADD), WHOLE(REDUCE_MUL), WHOLE(REDUCE_MIN), WHOLE(REDUCE_MAX),
-    LANES(NEG), LANES(ABS), LANES(NOT), LANES(SQRT), LANES(FLOOR), LANES(CEIL), LANES(TRUNC), LANES(RINT),
-    [EXPR_CAST] = value_cast, [EXPR_SATURATE] = value_saturate, [EXPR_BITCAST] = value_bitcast,
-    [EXPR_ADD] = value_add, LANES(SUB), [EXPR_MUL] = value_mul, LANES(DIV), LANES(REM), LANES(MIN), LANES(MAX),
-    LANES(AND), LANES(OR), LANES(XOR), LANES(SHL), LANES(SHR), LANES(SHR_ROUND),
-    LANES(EQ), LANES(NE), LANES(LT), LANES(LE),
-    [EXPR_SELECT] = value_select, LANES(FMA), WHOLE(DOT2), WHOLE(DOT4),
+    [EXPR_INT] = NULL,
+    [EXPR_FLOAT] = NULL,
+    [EXPR_VAR] = NULL,
+    [EXPR_REG] = NULL,
+    [EXPR_READ] = NULL,
+    [EXPR_LOAD] = value_load,
+    [EXPR_BROADCAST] = value_broadcast,
+    [EXPR_SHUFFLE] = value_shuffle,
+    WHOLE(RAMP),
+    WHOLE(REDUCE_ADD),
+    WHOLE(REDUCE_MUL),
+    WHOLE(REDUCE_MIN),
+    WHOLE(REDUCE_MAX),
+    LANES(NEG),
+    LANES(ABS),
+    LANES(NOT),
+    LANES(SQRT),
+    LANES(FLOOR),
+    LANES(CEIL),
+    LANES(TRUNC),
+    LANES(RINT),
+    [EXPR_CAST] = value_cast,
+    [EXPR_SATURATE] = value_saturate,
+    [EXPR_BITCAST] = value_bitcast,
+    [EXPR_ADD] = value_add,
+    LANES(SUB),
+    [EXPR_MUL] = value_mul,
+    LANES(DIV),
+    LANES(REM),
+    LANES(MIN),
+    LANES(MAX),
+    LANES(AND),
+    LANES(OR),
+    LANES(XOR),
+    LANES(SHL),
+    LANES(SHR),
+    LANES(SHR_ROUND),
+    LANES(EQ),
+    LANES(NE),
+    LANES(LT),
+    LANES(LE),
+    [EXPR_SELECT] = value_select,
+    LANES(FMA),
+    WHOLE(DOT2),
+    WHOLE(DOT4),
 };
 _Static_assert(EXPR_COUNT == 45, "a new expression needs a row in VALUES and its meaning in interp_lanes.h");
 
@@ -295,7 +332,8 @@ static bool works_in_place(const expr *x) {
     return x->kind != EXPR_SHUFFLE;
 }
 
-/* Instructions that compute x; *out is where its value will be until the statement ends. With `dest` it is put there. */
+/* Instructions that compute x; *out is where its value will be until the statement ends. With `dest` it is put there.
+ */
 status interp_value(interp_code *c, const expr *x, void *dest, const void **out) {
     TRY(value_in_place(c, x, out));
     if (*out == NULL) {

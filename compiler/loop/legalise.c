@@ -126,8 +126,8 @@ static status is_all_legal(const kernel *k, arena *a, const target *t, bool *out
 typedef struct rewrite {
     const kernel *k;
     builder *b;
-    map to;          /* old expression -> new; each is rewritten once, so sharing stays */
-    int *regs;       /* old register array -> new */
+    map to;    /* old expression -> new; each is rewritten once, so sharing stays */
+    int *regs; /* old register array -> new */
     status result;
 } rewrite;
 
@@ -169,8 +169,7 @@ static void rewrite_stmt(rewrite *r, const stmt *s) {
         remember(r, s->let.var, build_let(b, name_of(r, s->let.var), rewritten(r, s->let.value)));
         break;
     case STMT_FOR:
-        remember(r, s->loop.var,
-                 build_for(b, name_of(r, s->loop.var), rewritten(r, s->loop.extent), s->loop.kind));
+        remember(r, s->loop.var, build_for(b, name_of(r, s->loop.var), rewritten(r, s->loop.extent), s->loop.kind));
         rewrite_block(r, &s->loop.body);
         build_end(b);
         break;
@@ -209,8 +208,8 @@ static void rewrite_block(rewrite *r, const block *b) {
         rewrite_stmt(r, s);
 }
 
-/* Changes `k` in place where the target lacks something that it uses; new parts are in `a`. FMA on a target without it is
- * a bug of whoever built the kernel. */
+/* Changes `k` in place where the target lacks something that it uses; new parts are in `a`. FMA on a target without it
+ * is a bug of whoever built the kernel. */
 status kernel_legalise(kernel *k, arena *a, const target *t) {
     bool legal_already;
     TRY(is_all_legal(k, a, t, &legal_already));

@@ -6,13 +6,13 @@
 
 /* How a narrow float is coded: its magnitude is exponent and mantissa, above them the sign. */
 typedef struct narrow {
-    dtype bits;          /* unsigned integer of the same width */
+    dtype bits; /* unsigned integer of the same width */
     int mantissa, bias;
-    uint32_t max;        /* magnitude of the largest finite number */
-    uint32_t overflow;   /* what larger numbers become */
-    uint32_t nan;        /* a code */
-    bool has_infinity;   /* codes above max are infinity, then NaNs */
-    bool one_nan;        /* there is no -0: its code is the NaN */
+    uint32_t max;      /* magnitude of the largest finite number */
+    uint32_t overflow; /* what larger numbers become */
+    uint32_t nan;      /* a code */
+    bool has_infinity; /* codes above max are infinity, then NaNs */
+    bool one_nan;      /* there is no -0: its code is the NaN */
 } narrow;
 
 /* float8: as ONNX Cast with saturate=1, so overflow gives max. */
@@ -47,8 +47,8 @@ static const expr *shift(builder *b, expr_kind k, const expr *x, int count) {
 
 /* ---- narrow to f32, exactly ---- */
 
-/* The magnitude at its place in an f32 is the number, but for the exponent's bias: a product puts that right, subnormals
- * included. */
+/* The magnitude at its place in an f32 is the number, but for the exponent's bias: a product puts that right,
+ * subnormals included. */
 static const expr *decode(builder *b, const narrow *f, const expr *x) {
     const expr *bits = build_cast(b, DT_U32, build_bitcast(b, f->bits, x));
     const int sign_at = dtype_bits(f->bits) - 1;
@@ -112,8 +112,8 @@ static const expr *encode(builder *b, dtype to, const expr *x) {
 
 /* ---- other types to f32, so that the next rounding is right ---- */
 
-/* f64 to f32, rounded to odd: where the result is not exact, of its two neighbours the one with an odd last bit. That bit
- * stands for everything lost; no narrower format has a tie there. */
+/* f64 to f32, rounded to odd: where the result is not exact, of its two neighbours the one with an odd last bit. That
+ * bit stands for everything lost; no narrower format has a tie there. */
 static const expr *odd_from_f64(builder *b, const expr *x) {
     const expr *near = build_cast(b, DT_F32, x), *back = build_cast(b, DT_F64, near);
     const expr *bits = build_bitcast(b, DT_U32, near);
@@ -153,7 +153,8 @@ static const expr *to_f32(builder *b, const expr *x) {
 /* CAST where one of the types is narrow. */
 const expr *legalise_cast(builder *b, dtype to, const expr *x) {
     const target *t = builder_target(b);
-    const bool decodes = legalise_cast_is_legal(t, x->type.elem, DT_F32), encodes = legalise_cast_is_legal(t, DT_F32, to);
+    const bool decodes = legalise_cast_is_legal(t, x->type.elem, DT_F32),
+               encodes = legalise_cast_is_legal(t, DT_F32, to);
     const expr *value = decodes && legalise_is_narrow(x->type.elem) ? build_cast(b, DT_F32, x) : to_f32(b, x);
     if (legalise_is_narrow(to))
         return encodes ? build_cast(b, to, value) : encode(b, to, value);

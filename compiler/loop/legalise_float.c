@@ -77,7 +77,8 @@ static const expr *reciprocal_root(builder *b, const expr *m) {
     const math_format *f = math_format_of(m);
     const bool single = f->real == DT_F32;
     const expr *bits = build_bitcast(b, f->integer, m);
-    const expr *guess = build_sub(b, math_integer(b, bits, single ? 0x5f375a86 : 0x5fe6eb50c7b537a9), math_shift(b, EXPR_SHR, bits, 1));
+    const expr *guess =
+        build_sub(b, math_integer(b, bits, single ? 0x5f375a86 : 0x5fe6eb50c7b537a9), math_shift(b, EXPR_SHR, bits, 1));
     const expr *r = build_bitcast(b, f->real, guess), *half = build_mul(b, m, math_number(b, m, 0.5));
     for (int i = 0; i < (single ? 3 : 4); i++) {
         const expr *error = build_sub(b, math_number(b, m, 1.5), build_mul(b, half, build_mul(b, r, r)));
@@ -86,8 +87,8 @@ static const expr *reciprocal_root(builder *b, const expr *m) {
     return r;
 }
 
-/* sqrt(m) correctly rounded, 1 <= m < 4. One unit of the result is `unit`, and y is within one unit; the root lies above
- * y + unit/2 just where m - y^2 > y unit (+ unit^2/4, less than the least difference), and likewise below. */
+/* sqrt(m) correctly rounded, 1 <= m < 4. One unit of the result is `unit`, and y is within one unit; the root lies
+ * above y + unit/2 just where m - y^2 > y unit (+ unit^2/4, less than the least difference), and likewise below. */
 static const expr *root_of_fraction(builder *b, const expr *m) {
     const expr *unit = math_number(b, m, ldexp(1, -math_format_of(m)->mantissa)), *zero = math_number(b, m, 0);
     const expr *r = reciprocal_root(b, m);

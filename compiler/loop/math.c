@@ -4,25 +4,21 @@
  *     math_pow.c   pow                        math_trig.c  sin, cos
  *     math_erf.c   erf, tanh
  *
- * Coefficients are minimax fits of our own (Remez exchange; for the quotient in tanh, reweighted least squares), for the
- * relative error of the function itself. */
+ * Coefficients are minimax fits of our own (Remez exchange; for the quotient in tanh, reweighted least squares), for
+ * the relative error of the function itself. */
 #include "loop/math_bounds.h"
 #include "loop/math_internal.h"
 
 #include <math.h>
 
 const math_bound math_bounds[] = {
-    {"exp", DT_F32, 2, INFINITY},     {"exp", DT_F64, 2, INFINITY},
-    {"expm1", DT_F32, 3, INFINITY},   {"expm1", DT_F64, 3, INFINITY},
-    {"log", DT_F32, 2, INFINITY},     {"log", DT_F64, 2, INFINITY},
-    {"log1p", DT_F32, 3, INFINITY},   {"log1p", DT_F64, 3, INFINITY},
-    {"tanh", DT_F32, 4, INFINITY},    {"tanh", DT_F64, 3, INFINITY},
-    {"erf", DT_F32, 4, INFINITY},     {"erf", DT_F64, 2, INFINITY},
-    {"sigmoid", DT_F32, 3, INFINITY}, {"sigmoid", DT_F64, 3, INFINITY},
-    {"pow", DT_F32, 1, INFINITY},     {"pow", DT_F64, 2, INFINITY},
-    {"sin", DT_F32, 2, INFINITY},     {"sin", DT_F64, 2, 1e6},
-    {"cos", DT_F32, 2, INFINITY},     {"cos", DT_F64, 2, 1e6},
-    {NULL, DT_NONE, 0, 0},
+    {"exp", DT_F32, 2, INFINITY},     {"exp", DT_F64, 2, INFINITY},     {"expm1", DT_F32, 3, INFINITY},
+    {"expm1", DT_F64, 3, INFINITY},   {"log", DT_F32, 2, INFINITY},     {"log", DT_F64, 2, INFINITY},
+    {"log1p", DT_F32, 3, INFINITY},   {"log1p", DT_F64, 3, INFINITY},   {"tanh", DT_F32, 4, INFINITY},
+    {"tanh", DT_F64, 3, INFINITY},    {"erf", DT_F32, 4, INFINITY},     {"erf", DT_F64, 2, INFINITY},
+    {"sigmoid", DT_F32, 3, INFINITY}, {"sigmoid", DT_F64, 3, INFINITY}, {"pow", DT_F32, 1, INFINITY},
+    {"pow", DT_F64, 2, INFINITY},     {"sin", DT_F32, 2, INFINITY},     {"sin", DT_F64, 2, 1e6},
+    {"cos", DT_F32, 2, INFINITY},     {"cos", DT_F64, 2, 1e6},          {NULL, DT_NONE, 0, 0},
 };
 
 /* Relative errors of the fits: 2^-26.2 and 2^-61.7 (exp), 2^-37.6 and 2^-59.5 (log). */
@@ -49,11 +45,32 @@ static const double LOG_TERMS_F64[] = {
 #define TERMS(array) (array), (int)(sizeof(array) / sizeof *(array))
 
 static const math_format F32 = {
-    DT_F32, DT_I32, 23, 127, 0x1p-126, 0x1.62e4p-1, 0x1.7f7d1cf79abcap-20, -104, 89, -18, TERMS(EXP_TERMS_F32), TERMS(LOG_TERMS_F32),
+    DT_F32,
+    DT_I32,
+    23,
+    127,
+    0x1p-126,
+    0x1.62e4p-1,
+    0x1.7f7d1cf79abcap-20,
+    -104,
+    89,
+    -18,
+    TERMS(EXP_TERMS_F32),
+    TERMS(LOG_TERMS_F32),
 };
 static const math_format F64 = {
-    DT_F64,        DT_I64, 52,  1023, 0x1p-1022, 0x1.62e42fefa2p-1, 0x1.9ef35793c7673p-41,
-    -746, 710, -40, TERMS(EXP_TERMS_F64), TERMS(LOG_TERMS_F64),
+    DT_F64,
+    DT_I64,
+    52,
+    1023,
+    0x1p-1022,
+    0x1.62e42fefa2p-1,
+    0x1.9ef35793c7673p-41,
+    -746,
+    710,
+    -40,
+    TERMS(EXP_TERMS_F64),
+    TERMS(LOG_TERMS_F64),
 };
 
 /* f32 or f64. (Anything else is the poison of a builder that ran out of memory.) */

@@ -27,8 +27,8 @@ static const expr *power_of_two(builder *b, const math_format *f, const expr *bi
 }
 
 /* exp(x + low) for exp_least <= x <= exp_most + 1; low (may be NULL) is tiny.
- * 2^n is applied as two factors, of half the exponent each: n exceeds the exponents of normal numbers at both ends, and this
- * way the result is rounded once where it is subnormal. Bits above the exponent field fall out of the shifts. */
+ * 2^n is applied as two factors, of half the exponent each: n exceeds the exponents of normal numbers at both ends, and
+ * this way the result is rounded once where it is subnormal. Bits above the exponent field fall out of the shifts. */
 const expr *math_exp_within(builder *b, const expr *x, const expr *low) {
     const math_format *f = math_format_of(x);
     exp_reduction e = reduce(b, f, x);

@@ -1,7 +1,8 @@
 /* What the files math*.c share: number formats, constants, polynomials, splitting. Not for other rooms.
  *
- * Every function is branch-free and lane-generic. All exponent arithmetic is done on the bits, so that neither RINT nor a
- * float-to-int conversion is needed, on any target. Sums are spelt with build_mul_add; the bounds hold with and without FMA. */
+ * Every function is branch-free and lane-generic. All exponent arithmetic is done on the bits, so that neither RINT nor
+ * a float-to-int conversion is needed, on any target. Sums are spelt with build_mul_add; the bounds hold with and
+ * without FMA. */
 #ifndef TENON_LOOP_MATH_INTERNAL_H
 #define TENON_LOOP_MATH_INTERNAL_H
 
@@ -12,13 +13,13 @@ typedef struct math_format {
     dtype real, integer; /* integer: signed, same width */
     int mantissa;        /* bits after the point */
     int bias;
-    double least_normal; /* 2^(1-bias) */
-    double ln2_hi, ln2_lo; /* products of ln2_hi and an exponent are exact */
+    double least_normal;        /* 2^(1-bias) */
+    double ln2_hi, ln2_lo;      /* products of ln2_hi and an exponent are exact */
     double exp_least, exp_most; /* exp is 0 below, infinite above */
     double expm1_least;         /* expm1 is -1 below */
     const double *exp_terms;    /* (exp(r) - 1 - r) / r^2 on |r| <= ln(2)/2 */
     int n_exp_terms;
-    const double *log_terms;    /* (2 atanh(s)/s - 2) / s^2 in z = s^2, on s up to (sqrt(2)-1)/(sqrt(2)+1) */
+    const double *log_terms; /* (2 atanh(s)/s - 2) / s^2 in z = s^2, on s up to (sqrt(2)-1)/(sqrt(2)+1) */
     int n_log_terms;
 } math_format;
 

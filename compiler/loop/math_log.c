@@ -31,7 +31,8 @@ math_split math_split_positive(builder *b, const expr *x) {
     return s;
 }
 
-/* With s = f/(2+f): log(1+f) = 2 atanh(s) = 2s + s R = f - (f^2/2 - s (f^2/2 + R)), where R = O(s^2) and only f is large. */
+/* With s = f/(2+f): log(1+f) = 2 atanh(s) = 2s + s R = f - (f^2/2 - s (f^2/2 + R)), where R = O(s^2) and only f is
+ * large. */
 const expr *math_log_of(builder *b, math_split x, const expr *correction) {
     const math_format *format = math_format_of(x.f);
     const expr *f = x.f;
@@ -51,7 +52,8 @@ const expr *math_log_of(builder *b, math_split x, const expr *correction) {
 static const expr *or_special(builder *b, const expr *x, const expr *value) {
     const expr *zero = math_number(b, x, 0), *infinity = math_number(b, x, (double)INFINITY);
     const expr *is_positive = build_lt(b, zero, x);
-    const expr *of_zero = build_select(b, build_eq(b, x, zero), math_number(b, x, -(double)INFINITY), math_number(b, x, (double)NAN));
+    const expr *of_zero =
+        build_select(b, build_eq(b, x, zero), math_number(b, x, -(double)INFINITY), math_number(b, x, (double)NAN));
     const expr *special = build_select(b, is_positive, infinity, of_zero);
     return build_select(b, build_and(b, is_positive, build_lt(b, x, infinity)), value, special);
 }

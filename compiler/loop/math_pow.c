@@ -53,14 +53,15 @@ static const double LOG_TERMS[] = {
 static twofold cubic_term(builder *b, twofold s, twofold square) {
     twofold cube = product_of(b, s.hi, square.hi);
     cube.lo = build_mul_add(b, s.hi, square.lo, build_mul_add(b, s.lo, square.hi, cube.lo));
-    const expr *two_thirds = math_number(b, s.hi, 0x1.5555555555555p-1), *rest = math_number(b, s.hi, 0x1.5555555555555p-55);
+    const expr *two_thirds = math_number(b, s.hi, 0x1.5555555555555p-1),
+               *rest = math_number(b, s.hi, 0x1.5555555555555p-55);
     twofold term = product_of(b, cube.hi, two_thirds);
     term.lo = build_mul_add(b, cube.hi, rest, build_mul_add(b, cube.lo, two_thirds, term.lo));
     return term;
 }
 
-/* The logarithm of a positive f64: k ln(2) + 2s + 2/3 s^3 + s^5 (2/5 + ...). The last term is below 2^-12 of the whole, so
- * one number is enough for it. The others come in order of size. */
+/* The logarithm of a positive f64: k ln(2) + 2s + 2/3 s^3 + s^5 (2/5 + ...). The last term is below 2^-12 of the whole,
+ * so one number is enough for it. The others come in order of size. */
 static twofold log_twofold(builder *b, const expr *x) {
     const math_format *format = math_format_of(x);
     math_split split = math_split_positive(b, x);
@@ -87,7 +88,8 @@ static const expr *power_f64(builder *b, const expr *x, const expr *y) {
     const expr *hi = build_select(b, is_ordinary, l.hi, build_log(b, x));
     twofold t = product_of(b, y, hi);
     const expr *low = build_mul_add(b, y, l.lo, t.lo);
-    const expr *has_low = build_and(b, is_ordinary, build_lt(b, build_unary(b, EXPR_ABS, t.hi), math_number(b, x, 2000)));
+    const expr *has_low =
+        build_and(b, is_ordinary, build_lt(b, build_unary(b, EXPR_ABS, t.hi), math_number(b, x, 2000)));
     low = math_select_or(b, has_low, low, 0);
     return math_exp_within(b, math_at_least(b, math_at_most(b, t.hi, f->exp_most), f->exp_least), low);
 }
@@ -99,7 +101,8 @@ static const expr *power_f32(builder *b, const expr *x, const expr *y) {
 }
 
 /* C99's special cases: signs of negative bases, 1 wherever |x| is 1 or y is 0. */
-static const expr *with_special_cases(builder *b, const expr *x, const expr *y, const expr *magnitude, const expr *power) {
+static const expr *with_special_cases(builder *b, const expr *x, const expr *y, const expr *magnitude,
+                                      const expr *power) {
     const expr *zero = math_number(b, x, 0), *one = math_number(b, x, 1);
     const expr *half = build_mul(b, y, math_number(b, x, 0.5));
     const expr *is_integer = build_eq(b, build_unary(b, EXPR_TRUNC, y), y);

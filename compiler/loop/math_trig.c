@@ -11,7 +11,8 @@ typedef struct trig_reduction {
 /* ---- f32: every argument, by multiplying with the right piece of 2/pi ---- */
 
 /* 2/pi = 0.A2F9836E..., after 26 zero bits. */
-static const uint64_t TWO_OVER_PI[] = {0x00000028be60db93, 0x91054a7f09d5f47d, 0x4d377036d8a5664f, 0x10e4107f9458eaf7, 0};
+static const uint64_t TWO_OVER_PI[] = {0x00000028be60db93, 0x91054a7f09d5f47d, 0x4d377036d8a5664f, 0x10e4107f9458eaf7,
+                                       0};
 
 static const expr *unsigned_number(builder *b, const expr *x, uint64_t value) {
     return math_integer(b, x, (int64_t)value);
@@ -21,7 +22,8 @@ static const expr *unsigned_number(builder *b, const expr *x, uint64_t value) {
 static const expr *word(builder *b, const expr *start, int plus) {
     const expr *is_0 = build_lt(b, start, unsigned_number(b, start, 64));
     const expr *is_1 = build_lt(b, start, unsigned_number(b, start, 128));
-    const expr *later = build_select(b, is_1, unsigned_number(b, start, TWO_OVER_PI[plus + 1]), unsigned_number(b, start, TWO_OVER_PI[plus + 2]));
+    const expr *later = build_select(b, is_1, unsigned_number(b, start, TWO_OVER_PI[plus + 1]),
+                                     unsigned_number(b, start, TWO_OVER_PI[plus + 2]));
     return build_select(b, is_0, unsigned_number(b, start, TWO_OVER_PI[plus]), later);
 }
 
@@ -33,8 +35,8 @@ static const expr *window(builder *b, const expr *start, const expr *w, const ex
     return build_binary(b, EXPR_OR, build_binary(b, EXPR_SHL, w, left), tail);
 }
 
-/* |x| = m 2^e with an integer m of 24 bits. The bits of 2/pi that weigh 4 / 2^e and more give whole turns; the 96 after them,
- * times m, give the quadrant (2 bits) and its fraction to 2^-62 or better, in u64 arithmetic that wraps. */
+/* |x| = m 2^e with an integer m of 24 bits. The bits of 2/pi that weigh 4 / 2^e and more give whole turns; the 96 after
+ * them, times m, give the quadrant (2 bits) and its fraction to 2^-62 or better, in u64 arithmetic that wraps. */
 static trig_reduction reduce_large(builder *b, const expr *magnitude) {
     const expr *bits = build_cast(b, DT_U64, build_bitcast(b, DT_U32, magnitude));
     const expr *start = build_sub(b, math_shift(b, EXPR_SHR, bits, 23), unsigned_number(b, bits, 126));
@@ -44,7 +46,8 @@ static trig_reduction reduce_large(builder *b, const expr *magnitude) {
     const expr *upper = window(b, start, word(b, start, 0), middle);
     const expr *lower = math_shift(b, EXPR_SHR, window(b, start, middle, word(b, start, 2)), 32);
     const expr *turns = build_add(b, build_mul(b, m, upper), math_shift(b, EXPR_SHR, build_mul(b, m, lower), 32));
-    const expr *nearest = math_shift(b, EXPR_SHR, build_add(b, turns, unsigned_number(b, turns, UINT64_C(1) << 61)), 62);
+    const expr *nearest =
+        math_shift(b, EXPR_SHR, build_add(b, turns, unsigned_number(b, turns, UINT64_C(1) << 61)), 62);
     const expr *fraction = build_sub(b, turns, math_shift(b, EXPR_SHL, nearest, 62));
     const expr *scale = math_number(b, build_cast(b, DT_F64, fraction), 3.4061215800865545e-19); /* pi/2 * 2^-62 */
     const expr *r = build_mul(b, build_cast(b, DT_F64, build_cast(b, DT_I64, fraction)), scale);

@@ -1,4 +1,5 @@
-/* What the tests of the interpreter, the elementary functions and legalisation share: programs of one kernel, random data. */
+/* What the tests of the interpreter, the elementary functions and legalisation share: programs of one kernel, random
+ * data. */
 #ifndef TENON_INTERP_SUPPORT_H
 #define TENON_INTERP_SUPPORT_H
 

@@ -167,7 +167,8 @@ static void encode_near_codes(const pair *p, void *in) {
         for (int k = 0; k < 6; k++) {
             const double at = near[k % 2];
             const double toward = k < 2 ? at : k < 4 ? -(double)INFINITY : (double)INFINITY;
-            put_double(from, in, &n, p, from == DT_F32 ? (double)nextafterf((float)at, (float)toward) : nextafter(at, toward));
+            put_double(from, in, &n, p,
+                       from == DT_F32 ? (double)nextafterf((float)at, (float)toward) : nextafter(at, toward));
         }
     }
     compare(p, in);
@@ -197,7 +198,9 @@ static void encode_random(const pair *p, void *in) {
                 bits &= 1;
             } else if (p->s->from != DT_F64) {
                 bits >>= place;
-                bits = i % 4 == 1 ? UINT64_C(1) << place : i % 4 == 2 ? (UINT64_C(0x8080000000000000) >> place) + i % 3 - 1 : bits;
+                bits = i % 4 == 1   ? UINT64_C(1) << place
+                       : i % 4 == 2 ? (UINT64_C(0x8080000000000000) >> place) + i % 3 - 1
+                                    : bits;
                 bits = i % 8 >= 4 ? 0 - bits : bits;
             }
             memcpy((char *)in + i * each, &bits, each);
@@ -246,7 +249,8 @@ static void all_patterns_f32(const pair *p, uint32_t stride) {
     }
 }
 
-/* Random bits; numbers with few bits, so that squares are exact; halves of integers; and the neighbours of all these. */
+/* Random bits; numbers with few bits, so that squares are exact; halves of integers; and the neighbours of all these.
+ */
 static void patterns_f64(const pair *p) {
     double in[N];
     uint64_t seed = 7;
@@ -269,8 +273,10 @@ static void patterns_f64(const pair *p) {
 }
 
 static void special_patterns(const pair *p) {
-    static const double special[] = {0,   -0.0, INFINITY, -INFINITY, NAN, 1e-310, 1e-45, -1e-45, 0.5, -0.5, 1.5, -1.5, 2.5, -2.5,
-                                     0.49999997, -0.99999994, 8388607.5, 8388608.5, -8388607.5, 4503599627370495.5, 1, 2, 4};
+    static const double special[] = {
+        0,   -0.0, INFINITY, -INFINITY, NAN,        1e-310,      1e-45,     -1e-45,    0.5,        -0.5,
+        1.5, -1.5, 2.5,      -2.5,      0.49999997, -0.99999994, 8388607.5, 8388608.5, -8388607.5, 4503599627370495.5,
+        1,   2,    4};
     _Alignas(64) unsigned char in[N * 8];
     for (size_t i = 0; i < N; i++)
         dtype_set_double(p->s->from, in, i, special[i % (sizeof special / sizeof *special)]);
@@ -328,7 +334,8 @@ static bench dot_bench(expr_kind kind, int lanes) {
     bench_buffer(&x, c, N * each, ACCESS_READ);
     bench_buffer(&x, DT_I32, N, ACCESS_WRITE);
     const expr *i = build_for(x.b, "i", build_index(x.b, N / lanes), LOOP_SERIAL);
-    const expr *at = build_mul(x.b, i, build_index(x.b, lanes)), *from = build_mul(x.b, i, build_index(x.b, lanes * each));
+    const expr *at = build_mul(x.b, i, build_index(x.b, lanes)),
+               *from = build_mul(x.b, i, build_index(x.b, lanes * each));
     const expr *u = build_load(x.b, 1, LTYPE(a, lanes * each), from, NULL);
     const expr *v = build_load(x.b, 2, LTYPE(c, lanes * each), from, NULL);
     build_store(x.b, 3, at, build_dot(x.b, kind, build_load(x.b, 0, LTYPE(DT_I32, lanes), at, NULL), u, v), NULL);
@@ -424,9 +431,14 @@ static void out_of_memory(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(decoding),   cmocka_unit_test(encoding),      cmocka_unit_test(floats),
-        cmocka_unit_test(square_root_of_every_mantissa), cmocka_unit_test(what_is_legal_stays),
-        cmocka_unit_test(dot_products), cmocka_unit_test(statements), cmocka_unit_test(out_of_memory),
+        cmocka_unit_test(decoding),
+        cmocka_unit_test(encoding),
+        cmocka_unit_test(floats),
+        cmocka_unit_test(square_root_of_every_mantissa),
+        cmocka_unit_test(what_is_legal_stays),
+        cmocka_unit_test(dot_products),
+        cmocka_unit_test(statements),
+        cmocka_unit_test(out_of_memory),
     };
     return cmocka_run_group_tests_name("legalise", tests, NULL, NULL);
 }

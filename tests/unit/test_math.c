@@ -1,5 +1,6 @@
 /* rooms: loop base */
-/* Elementary functions: their largest error, with and without FMA, against glibc in the next wider type; special values. */
+/* Elementary functions: their largest error, with and without FMA, against glibc in the next wider type; special
+ * values. */
 #include <float.h>
 #include <math.h>
 #include <stdio.h>
@@ -189,10 +190,11 @@ static void errors_without_fma(void **state) {
 
 /* ---- special values ---- */
 
-static const double SPECIAL[] = {
-    0,          -0.0,  INFINITY, -INFINITY, NAN,   1,      -1,     0.5,   -0.5,         2,     -2,           3,
-    -3,         1e-40, -1e-40,   1e38,      -1e38, 0x1p53, 0x1p54, 1e300, 0.9999999999, 1e-45, 4294967295.0, -4294967297.0,
-    2147483648.0};
+static const double SPECIAL[] = {0,           -0.0,  INFINITY,     -INFINITY, NAN,          1,
+                                 -1,          0.5,   -0.5,         2,         -2,           3,
+                                 -3,          1e-40, -1e-40,       1e38,      -1e38,        0x1p53,
+                                 0x1p54,      1e300, 0.9999999999, 1e-45,     4294967295.0, -4294967297.0,
+                                 2147483648.0};
 #define N_SPECIAL (sizeof SPECIAL / sizeof *SPECIAL)
 
 static bool same_special(double got, double want) {
@@ -309,7 +311,7 @@ static void out_of_memory(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(special_values), cmocka_unit_test(ranges),        cmocka_unit_test(known_powers),
+        cmocka_unit_test(special_values), cmocka_unit_test(ranges),          cmocka_unit_test(known_powers),
         cmocka_unit_test(out_of_memory),  cmocka_unit_test(errors_with_fma), cmocka_unit_test(errors_without_fma),
     };
     return cmocka_run_group_tests_name("math", tests, NULL, NULL);
