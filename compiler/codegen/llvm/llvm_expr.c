@@ -74,27 +74,23 @@ static LLVMValueRef emit_shuffle(emitter *e, const expr *x, const LLVMValueRef *
 }
 
 /* One row per kind of expr.def. */
-#define ROWS(ROW)                                                                                                      \
-    ROW(INT, emit_int)                                                                                                 \
-    ROW(FLOAT, emit_float)                                                                                             \
-    ROW(VAR, emit_var)                                                                                                 \
-    ROW(LOAD, emit_load)                                                                                               \
-    ROW(REG, emit_reg)                                                                                                 \
-    ROW(READ, emit_read) ROW(BROADCAST, emit_broadcast) ROW(RAMP, emit_ramp) ROW(SHUFFLE, emit_shuffle)                \
-        ROW(REDUCE_ADD, llvm_arith_reduce) ROW(REDUCE_MUL, llvm_arith_reduce) ROW(REDUCE_MIN, llvm_arith_reduce) ROW(  \
-            REDUCE_MAX, llvm_arith_reduce) ROW(NEG, llvm_arith_neg) ROW(ABS, llvm_arith_abs) ROW(NOT, llvm_arith_not)  \
-            ROW(SQRT, llvm_arith_float_unary) ROW(FLOOR, llvm_arith_float_unary) ROW(CEIL, llvm_arith_float_unary)     \
-                ROW(TRUNC, llvm_arith_float_unary) ROW(RINT, llvm_arith_float_unary) ROW(CAST, llvm_convert_cast)      \
-                    ROW(SATURATE, llvm_convert_saturate) ROW(BITCAST, llvm_convert_bitcast)                            \
-                        ROW(ADD, llvm_arith_binary) ROW(SUB, llvm_arith_binary) ROW(MUL, llvm_arith_binary)            \
-                            ROW(DIV, llvm_arith_divide) ROW(REM, llvm_arith_divide) ROW(MIN, llvm_arith_min_max)       \
-                                ROW(MAX, llvm_arith_min_max) ROW(AND, llvm_arith_binary) ROW(OR, llvm_arith_binary)    \
-                                    ROW(XOR, llvm_arith_binary) ROW(SHL, llvm_arith_shift) ROW(SHR, llvm_arith_shift)  \
-                                        ROW(SHR_ROUND, llvm_arith_shift_round) ROW(EQ, llvm_arith_compare)             \
-                                            ROW(NE, llvm_arith_compare) ROW(LT, llvm_arith_compare)                    \
-                                                ROW(LE, llvm_arith_compare) ROW(SELECT, llvm_arith_select)             \
-                                                    ROW(FMA, llvm_arith_fma) ROW(DOT2, llvm_arith_dot)                 \
-                                                        ROW(DOT4, llvm_arith_dot)
+/* clang-format off */
+#define ROWS(ROW)                                                                                             \
+    ROW(INT, emit_int) ROW(FLOAT, emit_float) ROW(VAR, emit_var) ROW(LOAD, emit_load) ROW(REG, emit_reg)      \
+    ROW(READ, emit_read) ROW(BROADCAST, emit_broadcast) ROW(RAMP, emit_ramp) ROW(SHUFFLE, emit_shuffle)       \
+    ROW(REDUCE_ADD, llvm_arith_reduce) ROW(REDUCE_MUL, llvm_arith_reduce) ROW(REDUCE_MIN, llvm_arith_reduce)  \
+    ROW(REDUCE_MAX, llvm_arith_reduce) ROW(NEG, llvm_arith_neg) ROW(ABS, llvm_arith_abs)                      \
+    ROW(NOT, llvm_arith_not) ROW(SQRT, llvm_arith_float_unary) ROW(FLOOR, llvm_arith_float_unary)             \
+    ROW(CEIL, llvm_arith_float_unary) ROW(TRUNC, llvm_arith_float_unary) ROW(RINT, llvm_arith_float_unary)    \
+    ROW(CAST, llvm_convert_cast) ROW(SATURATE, llvm_convert_saturate) ROW(BITCAST, llvm_convert_bitcast)      \
+    ROW(ADD, llvm_arith_binary) ROW(SUB, llvm_arith_binary) ROW(MUL, llvm_arith_binary)                       \
+    ROW(DIV, llvm_arith_divide) ROW(REM, llvm_arith_divide) ROW(MIN, llvm_arith_min_max)                      \
+    ROW(MAX, llvm_arith_min_max) ROW(AND, llvm_arith_binary) ROW(OR, llvm_arith_binary)                       \
+    ROW(XOR, llvm_arith_binary) ROW(SHL, llvm_arith_shift) ROW(SHR, llvm_arith_shift)                         \
+    ROW(SHR_ROUND, llvm_arith_shift_round) ROW(EQ, llvm_arith_compare) ROW(NE, llvm_arith_compare)            \
+    ROW(LT, llvm_arith_compare) ROW(LE, llvm_arith_compare) ROW(SELECT, llvm_arith_select)                    \
+    ROW(FMA, llvm_arith_fma) ROW(DOT2, llvm_arith_dot) ROW(DOT4, llvm_arith_dot)
+/* clang-format on */
 
 #define AS_ENTRY(kind, function) [EXPR_##kind] = function,
 #define PLUS_ONE(kind, function) +1
