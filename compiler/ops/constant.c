@@ -91,6 +91,7 @@ static status constant_of_shape_lower(const node *n, nest_list *l) {
     const expr *i[TENSOR_MAX_RANK];
     const attr *a = node_attr(n, "value");
     int y = nest_output(l, 0);
+    kit_check_equal(n, l, 0, kit_operand(l, y)->dims, kit_operand(l, y)->rank);
     nest *m = kit_over(l, "constant", y, i);
     nest_store(m, y, i, kit_operand(l, y)->rank, a == NULL ? build_float(l->b, DT_F32, 0) : kit_element(l->b, a->t, 0));
     return builder_status(l->b);
@@ -98,7 +99,7 @@ static status constant_of_shape_lower(const node *n, nest_list *l) {
 
 OP_ROW(ConstantOfShape) = {
     .name = "ConstantOfShape", .domain = "", .versions = VERSIONS(9, 20, 21, 23, 24, 25), .kind = OP_LOWER,
-    .inputs = PARAMS({"input", TYPE_BIT(DT_I64), 0, PARAM_KNOWN}), .outputs = PARAMS({"output", TYPES_MOVE, 'U', 0}),
+    .inputs = PARAMS({"input", TYPE_BIT(DT_I64), 0, 0}), .outputs = PARAMS({"output", TYPES_MOVE, 'U', 0}),
     .attrs = ATTRS({"value", .kind = ATTR_TENSOR}), .note = "no 2- and 4-bit elements", .infer = constant_of_shape_infer,
     .lower = constant_of_shape_lower,
 };

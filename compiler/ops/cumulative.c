@@ -154,6 +154,7 @@ static status top_k_lower(const node *n, nest_list *l) {
     axis_split s = split_at(x, axis);
     ltype t = LTYPE(kit_compute(x->elem), 1), index = LTYPE(DT_I64, 1);
     const expr *zero = build_index(b, 0);
+    kit_check_equal(n, l, 1, &count, 1);
     nest *m = nest_add(l, "top_k");
     nest_raw_begin(l, m);
     const expr *outer = build_for(b, "i", build_index(b, s.before), LOOP_SERIAL);
@@ -193,7 +194,7 @@ static status top_k_lower(const node *n, nest_list *l) {
 
 OP_ROW(TopK) = {
     .name = "TopK", .domain = "", .versions = VERSIONS(1, 10, 11, 24), .kind = OP_LOWER,
-    .inputs = PARAMS({"X", TYPES_NUMBER, 'T', 0}, {"K", TYPE_BIT(DT_I64), 0, PARAM_KNOWN}),
+    .inputs = PARAMS({"X", TYPES_NUMBER, 'T', 0}, {"K", TYPE_BIT(DT_I64), 0, 0}),
     .outputs = PARAMS({"Values", TYPES_NUMBER, 'T', 0}, {"Indices", TYPE_BIT(DT_I64), 0, 0}),
     .attrs = ATTRS({"axis", ATTR_INT, .i = -1}, {"largest", ATTR_INT, .i = 1}, {"sorted", ATTR_INT, .i = 1}), .infer = top_k_infer,
     .lower = top_k_lower,

@@ -10,8 +10,8 @@
 /* What the newer dense operators (MatMul, Gemm, Reduce*) take. */
 #define TYPES_WIDE (TYPES_FLOAT | TYPE_BIT(DT_I32) | TYPE_BIT(DT_I64) | TYPE_BIT(DT_U32) | TYPE_BIT(DT_U64))
 
-/* TENON_E_INDEX of tenon/runtime.h: an index in the data is out of range. */
-enum { KIT_E_INDEX = 6 };
+/* TENON_E_INDEX and TENON_E_VALUE of tenon/runtime.h: an index in the data is out of range; another value is not allowed. */
+enum { KIT_E_INDEX = 6, KIT_E_VALUE = 9 };
 
 /* The lists in a row: VERSIONS(1, 7, 13), PARAMS({"X", TYPES_FLOAT, 'T', 0}), ATTRS({"axis", ATTR_INT, .i = -1}). */
 #define VERSIONS(...) ((const int[]){__VA_ARGS__, 0})
@@ -84,6 +84,16 @@ const expr *kit_wrapped_index(const node *n, const nest_list *l, int operand, co
 /* A nest that refuses to go on (TENON_E_INDEX) where an element of the operand is outside [lo, hi) and not `except`. None where the operand is
  * a constant of the node: kit_check_constant_index has seen it. */
 void kit_check_index(const node *n, nest_list *l, int operand, int64_t lo, int64_t hi, const int64_t *except);
+/* What an element of an integer operand may be. */
+typedef struct kit_allowed {
+    int n;
+    int64_t values[2 * TENSOR_MAX_RANK];
+} kit_allowed;
+/* For operands that say a shape which the model declares: a nest that refuses to go on (TENON_E_VALUE) where the data says otherwise.
+ * None where the operand is a constant of the node. `allowed` has an entry for each element. */
+void kit_check_allowed(const node *n, nest_list *l, int operand, const kit_allowed *allowed, int64_t count);
+/* The same for elements that must equal `values`. */
+void kit_check_equal(const node *n, nest_list *l, int operand, const int64_t *values, int64_t count);
 
 /* ---- kit_infer.c ---- */
 /* Output k has the type of the input / the input's shape and another element type. */

@@ -138,3 +138,33 @@ void kit_check_index(const node *n, nest_list *l, int operand, int64_t lo, int64
     build_end(b);
     nest_raw_end(l, m);
 }
+
+void kit_check_allowed(const node *n, nest_list *l, int operand, const kit_allowed *allowed, int64_t count) {
+    if (kit_constant(n, operand) != NULL || count == 0)
+        return;
+    builder *b = l->b;
+    const nest_operand *o = kit_operand(l, operand);
+    int64_t given = 1;
+    for (int k = 0; k < o->rank; k++)
+        given *= o->dims[k];
+    nest *m = nest_add(l, "check_values");
+    nest_raw_begin(l, m);
+    if (given != count)
+        build_check(b, build_int(b, DT_BOOL, 0), KIT_E_VALUE);
+    for (int64_t k = 0; k < count && k < given; k++) {
+        const expr *x = build_cast(b, DT_I64, build_load(b, operand, LTYPE(o->elem, 1), build_index(b, k), NULL));
+        const expr *valid = build_int(b, DT_BOOL, 0);
+        for (int v = 0; v < allowed[k].n; v++)
+            valid = build_binary(b, EXPR_OR, valid, build_eq(b, x, build_index(b, allowed[k].values[v])));
+        build_check(b, valid, KIT_E_VALUE);
+    }
+    nest_raw_end(l, m);
+}
+
+void kit_check_equal(const node *n, nest_list *l, int operand, const int64_t *values, int64_t count) {
+    kit_allowed allowed[TENSOR_MAX_RANK];
+    TENON_ASSERT(count <= TENSOR_MAX_RANK);
+    for (int64_t k = 0; k < count; k++)
+        allowed[k] = (kit_allowed){1, {values[k]}};
+    kit_check_allowed(n, l, operand, allowed, count);
+}

@@ -78,9 +78,17 @@ static status expand_infer(node *n) {
 }
 
 static status expand_lower(const node *n, nest_list *l) {
-    (void)n;
     const expr *i[TENSOR_MAX_RANK];
     int y = nest_output(l, 0), rank = kit_operand(l, y)->rank;
+    int64_t given = kit_operand(l, 1)->dims[0];
+    kit_allowed allowed[TENSOR_MAX_RANK];
+    for (int64_t k = 0; k < given && k < rank; k++) {
+        int64_t at = rank - given + k, own = at - (rank - kit_operand(l, 0)->rank), extent = kit_operand(l, y)->dims[at];
+        allowed[k] = (kit_allowed){1, {extent}};
+        if (own >= 0 && kit_operand(l, 0)->dims[own] == extent)
+            allowed[k].values[allowed[k].n++] = 1;
+    }
+    kit_check_allowed(n, l, 1, allowed, given < rank ? given : rank);
     nest *m = kit_over(l, "expand", y, i);
     nest_store(m, y, i, rank, nest_read_broadcast(l, 0, i, rank));
     return builder_status(l->b);
@@ -88,7 +96,7 @@ static status expand_lower(const node *n, nest_list *l) {
 
 OP_ROW(Expand) = {
     .name = "Expand", .domain = "", .versions = VERSIONS(8, 13), .kind = OP_LOWER,
-    .inputs = PARAMS({"input", TYPES_MOVE, 'T', 0}, {"shape", TYPE_BIT(DT_I64), 0, PARAM_KNOWN}), .outputs = move_output,
+    .inputs = PARAMS({"input", TYPES_MOVE, 'T', 0}, {"shape", TYPE_BIT(DT_I64), 0, 0}), .outputs = move_output,
     .note = MOVE_NOTE, .infer = expand_infer, .lower = expand_lower,
 };
 
@@ -113,20 +121,21 @@ static status tile_infer(node *n) {
 
 static status tile_lower(const node *n, nest_list *l) {
     const expr *i[TENSOR_MAX_RANK], *f[TENSOR_MAX_RANK];
-    const nest_operand *x = kit_operand(l, 0);
-    int64_t count;
-    const int64_t *repeats = op_known_ints(n, 1, &count);
-    if (repeats == NULL)
-        return STATUS_INVALID;
-    nest *m = kit_over(l, "tile", nest_output(l, 0), i);
-    for (int k = 0; k < x->rank; k++)
-        f[k] = repeats[k] == 1 ? i[k] : build_rem(l->b, i[k], build_index(l->b, x->dims[k]));
+    int out = nest_output(l, 0);
+    const nest_operand x = *kit_operand(l, 0), y = *kit_operand(l, out);
+    int64_t repeats[TENSOR_MAX_RANK];
+    for (int k = 0; k < x.rank; k++)
+        repeats[k] = x.dims[k] == 0 ? 1 : y.dims[k] / x.dims[k];
+    kit_check_equal(n, l, 1, repeats, x.rank);
+    nest *m = kit_over(l, "tile", out, i);
+    for (int k = 0; k < x.rank; k++)
+        f[k] = repeats[k] == 1 ? i[k] : build_rem(l->b, i[k], build_index(l->b, x.dims[k]));
     return store_moved(l, m, i, f);
 }
 
 OP_ROW(Tile) = {
     .name = "Tile", .domain = "", .versions = VERSIONS(1, 6, 13), .kind = OP_LOWER,
-    .inputs = PARAMS({"input", TYPES_MOVE, 'T', 0}, {"repeats", TYPE_BIT(DT_I64), 0, PARAM_KNOWN}), .outputs = move_output,
+    .inputs = PARAMS({"input", TYPES_MOVE, 'T', 0}, {"repeats", TYPE_BIT(DT_I64), 0, 0}), .outputs = move_output,
     .note = MOVE_NOTE, .infer = tile_infer, .lower = tile_lower,
 };
 
@@ -234,7 +243,13 @@ static status split_upgrade(node *n) {
 
 static status split_lower(const node *n, nest_list *l) {
     int rank = kit_operand(l, 0)->rank, axis = kit_axis(op_int(n, "axis"), rank);
-    int64_t offset = 0;
+    int64_t offset = 0, sizes[TENSOR_MAX_RANK];
+    if (node_input(n, 1) != NULL && kit_constant(n, 1) == NULL && n->n_outputs > TENSOR_MAX_RANK)
+        return op_unsupported(n, "not-constant", "'split' must be known at compile time for more than %d parts", TENSOR_MAX_RANK);
+    for (int k = 0; k < n->n_outputs && k < TENSOR_MAX_RANK; k++)
+        sizes[k] = kit_operand(l, nest_output(l, k))->dims[axis];
+    if (node_input(n, 1) != NULL && kit_constant(n, 1) == NULL)
+        kit_check_equal(n, l, 1, sizes, n->n_outputs);
     for (int k = 0; k < n->n_outputs; k++) {
         const expr *i[TENSOR_MAX_RANK], *f[TENSOR_MAX_RANK];
         int y = nest_output(l, k);
@@ -252,7 +267,7 @@ static status split_lower(const node *n, nest_list *l) {
 
 OP_ROW(Split) = {
     .name = "Split", .domain = "", .versions = VERSIONS(1, 2, 11, 13, 18), .kind = OP_LOWER,
-    .inputs = PARAMS({"input", TYPES_MOVE, 'T', 0}, {"split", TYPE_BIT(DT_I64), 0, PARAM_OPTIONAL | PARAM_KNOWN}),
+    .inputs = PARAMS({"input", TYPES_MOVE, 'T', 0}, {"split", TYPE_BIT(DT_I64), 0, PARAM_OPTIONAL}),
     .outputs = PARAMS({"outputs", TYPES_MOVE, 'T', PARAM_VARIADIC}),
     .attrs = ATTRS({"axis", ATTR_INT, .i = 0}, {"num_outputs", .kind = ATTR_INT}), .note = MOVE_NOTE, .infer = split_infer, .upgrade = split_upgrade,
     .lower = split_lower,

@@ -1,14 +1,12 @@
 /* Operators that give the same elements another shape: Reshape, Flatten, Squeeze, Unsqueeze, Identity, Dropout. */
 #include "ops/kit.h"
 
-static status reshape_lower(const node *n, nest_list *l) {
-    (void)n;
+static void move_elements(nest_list *l) {
     const expr *i[TENSOR_MAX_RANK], *f[TENSOR_MAX_RANK];
     const nest_operand *x = kit_operand(l, 0), *y = kit_operand(l, nest_output(l, 0));
     nest *m = kit_over(l, "reshape", nest_output(l, 0), i);
     kit_reindex(l->b, i, y->rank, y->dims, x->rank, x->dims, f);
     nest_store(m, nest_output(l, 0), i, y->rank, nest_read(l, 0, f));
-    return builder_status(l->b);
 }
 
 #define SHAPED(NAME) PARAMS({NAME, TYPES_MOVE, 'T', 0})
@@ -51,9 +49,23 @@ static status reshape_infer(node *n) {
     return op_set_output(n, 0, x->elem, (int)rank, dims);
 }
 
+/* A shape that only the data gives must be the declared one, spelt in whatever way. */
+static status reshape_lower(const node *n, nest_list *l) {
+    kit_allowed allowed[TENSOR_MAX_RANK];
+    const nest_operand *x = kit_operand(l, 0), *y = kit_operand(l, nest_output(l, 0));
+    for (int k = 0; k < y->rank; k++) {
+        allowed[k] = (kit_allowed){2, {y->dims[k], -1}};
+        if (op_int(n, "allowzero") == 0 && k < x->rank && x->dims[k] == y->dims[k])
+            allowed[k].values[allowed[k].n++] = 0;
+    }
+    kit_check_allowed(n, l, 1, allowed, y->rank);
+    move_elements(l);
+    return builder_status(l->b);
+}
+
 OP_ROW(Reshape) = {
     .name = "Reshape", .domain = "", .versions = VERSIONS(1, 5, 13, 14, 19, 21, 23, 24, 25), .kind = OP_LOWER,
-    .inputs = PARAMS({"data", TYPES_MOVE, 'T', 0}, {"shape", TYPE_BIT(DT_I64), 0, PARAM_KNOWN}), .outputs = SHAPED("reshaped"),
+    .inputs = PARAMS({"data", TYPES_MOVE, 'T', 0}, {"shape", TYPE_BIT(DT_I64), 0, 0}), .outputs = SHAPED("reshaped"),
     .attrs = ATTRS({"allowzero", ATTR_INT, .i = 0}), .note = MOVE_NOTE, .infer = reshape_infer, .lower = reshape_lower,
 };
 
@@ -71,15 +83,49 @@ static status flatten_infer(node *n) {
     return op_set_output(n, 0, x->elem, 2, dims);
 }
 
+static status flatten_lower(const node *n, nest_list *l) {
+    (void)n;
+    move_elements(l);
+    return builder_status(l->b);
+}
+
 OP_ROW(Flatten) = {
     .name = "Flatten", .domain = "", .versions = VERSIONS(1, 9, 11, 13, 21, 23, 24, 25), .kind = OP_LOWER, .inputs = SHAPED("input"),
-    .outputs = SHAPED("output"), .attrs = ATTRS({"axis", ATTR_INT, .i = 1}), .note = MOVE_NOTE, .infer = flatten_infer, .lower = reshape_lower,
+    .outputs = SHAPED("output"), .attrs = ATTRS({"axis", ATTR_INT, .i = 1}), .note = MOVE_NOTE, .infer = flatten_infer, .lower = flatten_lower,
 };
 
 /* ---- Squeeze, Unsqueeze ---- */
 
 static status axes_upgrade(node *n) {
     return kit_ints_to_input(n, "axes", 1);
+}
+
+/* Axes that only the data gives must name dimensions of 1 in `operand`, the larger of the two tensors. */
+static void check_axes(const node *n, nest_list *l, int operand) {
+    kit_allowed allowed[TENSOR_MAX_RANK] = {{0, {0}}};
+    const nest_operand *whole = kit_operand(l, operand), *axes = kit_operand(l, 1);
+    for (int d = 0; d < whole->rank; d++)
+        if (whole->dims[d] == 1) {
+            allowed[0].values[allowed[0].n++] = d;
+            allowed[0].values[allowed[0].n++] = d - whole->rank;
+        }
+    int64_t count = axes->rank == 0 ? 1 : axes->dims[0];
+    for (int64_t k = 1; k < count && k < TENSOR_MAX_RANK; k++)
+        allowed[k] = allowed[0];
+    kit_check_allowed(n, l, 1, allowed, count < TENSOR_MAX_RANK ? count : TENSOR_MAX_RANK);
+}
+
+static status squeeze_lower(const node *n, nest_list *l) {
+    if (node_input(n, 1) != NULL)
+        check_axes(n, l, 0);
+    move_elements(l);
+    return builder_status(l->b);
+}
+
+static status unsqueeze_lower(const node *n, nest_list *l) {
+    check_axes(n, l, nest_output(l, 0));
+    move_elements(l);
+    return builder_status(l->b);
 }
 
 static status squeeze_infer(node *n) {
@@ -106,8 +152,8 @@ static status squeeze_infer(node *n) {
 
 OP_ROW(Squeeze) = {
     .name = "Squeeze", .domain = "", .versions = VERSIONS(1, 11, 13, 21, 23, 24, 25), .kind = OP_LOWER,
-    .inputs = PARAMS({"data", TYPES_MOVE, 'T', 0}, {"axes", TYPE_BIT(DT_I64), 0, PARAM_OPTIONAL | PARAM_KNOWN}), .outputs = SHAPED("squeezed"),
-    .note = MOVE_NOTE, .infer = squeeze_infer, .upgrade = axes_upgrade, .lower = reshape_lower,
+    .inputs = PARAMS({"data", TYPES_MOVE, 'T', 0}, {"axes", TYPE_BIT(DT_I64), 0, PARAM_OPTIONAL}), .outputs = SHAPED("squeezed"),
+    .note = MOVE_NOTE, .infer = squeeze_infer, .upgrade = axes_upgrade, .lower = squeeze_lower,
 };
 
 static status unsqueeze_infer(node *n) {
@@ -129,8 +175,8 @@ static status unsqueeze_infer(node *n) {
 
 OP_ROW(Unsqueeze) = {
     .name = "Unsqueeze", .domain = "", .versions = VERSIONS(1, 11, 13, 21, 23, 24, 25), .kind = OP_LOWER,
-    .inputs = PARAMS({"data", TYPES_MOVE, 'T', 0}, {"axes", TYPE_BIT(DT_I64), 0, PARAM_KNOWN}), .outputs = SHAPED("expanded"),
-    .note = MOVE_NOTE, .infer = unsqueeze_infer, .upgrade = axes_upgrade, .lower = reshape_lower,
+    .inputs = PARAMS({"data", TYPES_MOVE, 'T', 0}, {"axes", TYPE_BIT(DT_I64), 0, 0}), .outputs = SHAPED("expanded"),
+    .note = MOVE_NOTE, .infer = unsqueeze_infer, .upgrade = axes_upgrade, .lower = unsqueeze_lower,
 };
 
 /* ---- Identity, Dropout ---- */

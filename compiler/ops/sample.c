@@ -228,11 +228,16 @@ static status center_infer(node *n) {
 }
 
 static status center_lower(const node *n, nest_list *l) {
-    (void)n;
     builder *b = l->b;
     const expr *i[TENSOR_MAX_RANK], *f[TENSOR_MAX_RANK], *mask = NULL;
     int out = nest_output(l, 0);
     const nest_operand *x = kit_operand(l, 0), *y = kit_operand(l, out);
+    int64_t count, wanted[TENSOR_MAX_RANK];
+    const int64_t *axes = op_ints(n, "axes", &count);
+    count = axes == NULL ? x->rank : count;
+    for (int64_t k = 0; k < count; k++)
+        wanted[k] = y->dims[axes == NULL ? k : kit_axis(axes[k], x->rank)];
+    kit_check_equal(n, l, 1, wanted, count);
     nest *m = kit_over(l, "center", out, i);
     for (int k = 0; k < x->rank; k++) {
         int64_t more = y->dims[k] - x->dims[k], before = more > 0 ? more / 2 : 0, cut = more < 0 ? -more / 2 : 0;
@@ -245,6 +250,6 @@ static status center_lower(const node *n, nest_list *l) {
 
 OP_ROW(CenterCropPad) = {
     .name = "CenterCropPad", .domain = "", .versions = VERSIONS(18), .kind = OP_LOWER,
-    .inputs = PARAMS({"input_data", TYPES_MOVE, 'T', 0}, {"shape", TYPES_INDEX, 'I', PARAM_KNOWN}), .outputs = PARAMS({"output_data", TYPES_MOVE, 'T', 0}),
+    .inputs = PARAMS({"input_data", TYPES_MOVE, 'T', 0}, {"shape", TYPES_INDEX, 'I', 0}), .outputs = PARAMS({"output_data", TYPES_MOVE, 'T', 0}),
     .attrs = ATTRS({"axes", .kind = ATTR_INTS}), .note = "no strings, no complex numbers", .infer = center_infer, .lower = center_lower,
 };
