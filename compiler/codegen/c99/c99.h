@@ -91,6 +91,8 @@ void c99_reserve(c99 *c, names *scope, const char *name);
 /* The same for a name that inner scopes may have all the same. */
 void c99_reserve_here(c99 *c, names *scope, const char *name);
 /* Adds text that may stand in a comment: printable ASCII in which no comment ends or begins, no trigraph. */
+/* What the model calls the tensor; the program's own name where it has none. */
+const char *c99_title(const program_buffer *b);
 void c99_comment(strbuf *out, const char *text);
 void c99_string(strbuf *out, const char *text);
 code c99_code(c99 *c, level l, int cost, const char *format, ...) __attribute__((format(printf, 4, 5)));

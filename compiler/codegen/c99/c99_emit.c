@@ -65,7 +65,7 @@ static void name_everything(c99 *c) {
     reserve_members(c, &inputs);
     reserve_members(c, &outputs);
     for (int i = 0; i < p->n_inputs + p->n_outputs; i++)
-        c->fields[i] = c99_name(c, i < p->n_inputs ? &inputs : &outputs, p->buffers.at[i].name);
+        c->fields[i] = c99_name(c, i < p->n_inputs ? &inputs : &outputs, c99_title(&p->buffers.at[i]));
 }
 
 static bool prepare(c99 *c, const program *p, weights_form weights, arena *a) {

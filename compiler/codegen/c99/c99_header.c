@@ -31,7 +31,7 @@ static void write_struct(c99 *c, strbuf *out, bool output) {
         strbuf_printf(out, "    %s%s *%s; /* ", output ? "" : "const ", c99_storage_type(b->elem), c->fields[i]);
         write_shape(out, b);
         strbuf_add(out, ", ");
-        c99_comment(out, b->name);
+        c99_comment(out, c99_title(b));
         strbuf_add(out, " */\n");
     }
     if (n == 0)
@@ -84,7 +84,7 @@ static void write_example_buffers(c99 *c, strbuf *out) {
         const program_buffer *b = &c->p->buffers.at[i];
         strbuf_printf(out, "static %s %s_%d[%lld]; /* ", c99_storage_type(b->elem), i < c->p->n_inputs ? "input" : "output",
                       i < c->p->n_inputs ? i : i - c->p->n_inputs, (long long)(b->n == 0 ? 1 : b->n));
-        c99_comment(out, b->name);
+        c99_comment(out, c99_title(b));
         strbuf_add(out, " */\n");
     }
     strbuf_printf(out, "static unsigned char memory[%s_ARENA_BYTES + %s_ARENA_ALIGN];\n", c->p->name, c->p->name);
@@ -126,7 +126,7 @@ static void write_example_outputs(c99 *c, strbuf *out) {
         const program_buffer *b = &c->p->buffers.at[c->p->n_inputs + i];
         long long shown = b->n < 10 ? b->n : 10;
         strbuf_add(out, "    printf(\"%s:\", ");
-        c99_string(out, c99_keep(c, arena_strndup(c->memory, b->name, SHOWN_NAME)));
+        c99_string(out, c99_keep(c, arena_strndup(c->memory, c99_title(b), SHOWN_NAME)));
         strbuf_printf(out, ");\n    for (i = 0; i < %lld; i++)\n        %soutput_%d[i]);\n", shown, print_format(b->elem), i);
         strbuf_printf(out, "    printf(\"%s\\n\");\n", b->n > shown ? " ..." : "");
     }

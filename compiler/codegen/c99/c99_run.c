@@ -134,7 +134,7 @@ static void write_info(c99 *c, strbuf *out, bool output, int i) {
         strbuf_printf(out, "%s%s", d == 0 ? "" : ", ", c99_int(c, DT_I64, b->dims[d]).s);
     strbuf_printf(out, "%s};\nstatic const tenon_tensor_info tn_%s_%d = {\n    (uint32_t)sizeof(tenon_tensor_info), %d, ",
                   b->rank == 0 ? "1" : "", kind, i, dtype_to_onnx(b->elem));
-    c99_string(out, b->name);
+    c99_string(out, c99_title(b));
     strbuf_printf(out, ", tn_%s_%d_dims, %llu, %d, %d,\n};\n", kind, i, (unsigned long long)dtype_bytes(b->elem, (size_t)b->n),
                   b->rank, dtype_bits(b->elem) / 8);
 }

@@ -75,6 +75,10 @@ const char *c99_keep(c99 *c, const char *text) {
     return text == NULL ? "" : text;
 }
 
+const char *c99_title(const program_buffer *b) {
+    return b->title != NULL ? b->title : b->name;
+}
+
 void c99_comment(strbuf *out, const char *text) {
     char last = ' ';
     for (; *text != '\0'; text++) {
