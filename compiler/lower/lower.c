@@ -98,8 +98,13 @@ static status add_kernel(lowering *w, kernel *k, int *out) {
 static status add_steps(lowering *w, const schedule *s, const composed *c, const char *note, int64_t source) {
     int *buffers = ARENA_NEW_N(w->memory, int, s->buffers.n + 1);
     TRY_ALLOC(buffers);
+    for (size_t i = 0; i < s->calls.n; i++)
+        for (size_t k = 0; k < s->calls.at[i].k->buffers.n; k++)
+            buffers[s->calls.at[i].buffers[k]] = 1;
     for (size_t i = 0; i < s->buffers.n; i++) {
         const schedule_buffer *b = &s->buffers.at[i];
+        if (!buffers[i])
+            continue; /* a constant that was packed into another */
         if (b->kind == SCHEDULE_OPERAND) {
             TRY(operand_buffer(w, c, b->operand, &buffers[i]));
         } else {

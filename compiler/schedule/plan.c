@@ -58,6 +58,50 @@ void plan_substitute(plan *p, const expr *const *from, const expr *const *to, in
     }
 }
 
+/* The new number of each kernel buffer, -1 for those that nothing uses. */
+static int *number_slots(const plan *p, const load_list *loads, size_t *out_n) {
+    int *number = ARENA_NEW_N(p->memory, int, p->slots.n + 1);
+    if (number == NULL)
+        return NULL;
+    for (size_t i = 0; i < loads->at.n; i++)
+        number[loads->at.at[i]->ref] = 1;
+    for (int s = 0; s < p->n_stages; s++)
+        if (p->stages[s].kind == STAGE_STORE)
+            number[p->stages[s].slot] = 1;
+    *out_n = 0;
+    for (size_t s = 0; s < p->slots.n; s++)
+        number[s] = number[s] ? (int)(*out_n)++ : -1;
+    return number;
+}
+
+status plan_compact(plan *p) {
+    load_list loads;
+    size_t n = 0;
+    TRY(plan_loads(p, &loads));
+    const int *number = number_slots(p, &loads, &n);
+    const expr **to = ARENA_NEW_N(p->memory, const expr *, loads.at.n + 1);
+    TRY_ALLOC(number);
+    TRY_ALLOC(to);
+    for (size_t i = 0; i < loads.at.n; i++) {
+        const expr *x = loads.at.at[i]; /* a load in its address comes before it */
+        const expr *address = build_substitute(p->b, x->arg[0], loads.at.at, to, (int)i);
+        const expr *mask = x->masked ? build_substitute(p->b, x->arg[1], loads.at.at, to, (int)i) : NULL;
+        to[i] = build_load(p->b, number[x->ref], x->type, address, mask);
+    }
+    plan_substitute(p, loads.at.at, to, (int)loads.at.n);
+    for (int s = 0; s < p->n_stages; s++)
+        if (p->stages[s].kind == STAGE_STORE)
+            p->stages[s].slot = number[p->stages[s].slot];
+    for (size_t s = 0; s < p->slots.n; s++) {
+        if (number[s] < 0)
+            continue;
+        p->slots.at[number[s]] = p->slots.at[s];
+        p->written.at[number[s]] = p->written.at[s];
+    }
+    p->slots.n = p->written.n = n;
+    return STATUS_OK;
+}
+
 int plan_all_axes(const plan *p, nest_axis *out) {
     int n = 0;
     for (int i = 0; i < p->n_axes; i++)

@@ -50,6 +50,8 @@ typedef struct load_list {
 status plan_loads(const plan *p, load_list *out);
 /* Replaces from[i] by to[i] in every stage's value and store address. */
 void plan_substitute(plan *p, const expr *const *from, const expr *const *to, int n);
+/* Drops kernel buffers that no load or store uses any more (their data were packed elsewhere) and numbers the rest anew. */
+status plan_compact(plan *p);
 /* All axes: outer, then those of each stage in order; returns how many (at most PLAN_MAX_AXES). */
 int plan_all_axes(const plan *p, nest_axis *out);
 /* Ends the plan: its builder's statements become the kernel and its call is appended. */

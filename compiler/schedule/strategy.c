@@ -148,5 +148,6 @@ status emit_plan(plan *p) {
     TRY(builder_status(p->b));
     if (best.axis != NO_AXIS)
         return emit_tiles(p, best.axis, best.lanes);
+    TRY(plan_compact(p));
     return has_own_axes(p) ? emit_rows(p, best.lanes) : emit_naive(p);
 }

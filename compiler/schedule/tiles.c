@@ -141,6 +141,7 @@ status emit_tiles(plan *p, int axis, int lanes) {
     t.row = build_var(p->b, index, "row");
     t.lane = build_var(p->b, index, "lane");
     TRY(tile_pack(&t));
+    TRY(plan_compact(p));
     TRY(new_state(&t, &s));
     for (int i = 0; i < p->n_axes; i++)
         if (i != t.a && i != t.c)
