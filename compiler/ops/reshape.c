@@ -213,6 +213,8 @@ static status dropout_upgrade(node *n) {
 }
 
 static status dropout_lower(const node *n, nest_list *l) {
+    if (node_input(n, 2) != NULL && kit_constant(n, 2) == NULL)
+        return STATUS_UNSUPPORTED; /* reported by whoever checks that PARAM_KNOWN inputs are known */
     TRY(copy_lower(n, l));
     int mask = nest_output(l, 1);
     if (!kit_operand(l, mask)->present)

@@ -638,8 +638,45 @@ def recurrent(c):
     add("RNN", activations=["LeakyRelu"], activation_alpha=[0.3])
 
 
+def sampling(c):
+    for mode in ("nearest", "bilinear", "bicubic"):
+        for padding in ("zeros", "border", "reflection"):
+            for corners in (0, 1):
+                c.add("GridSample", [c.real(2, 3, 5, 6), c.real(2, 4, 3, 2, low=-1.7, high=1.7)], opset=16, mode=mode, padding_mode=padding, align_corners=corners)
+    c.add("GridSample", [c.real(1, 2, 3, 4, 5), c.real(1, 2, 3, 2, 3, low=-1.2, high=1.2)], opset=20, mode="linear")
+    for corners in (0, 1):
+        c.add("AffineGrid", [c.real(2, 2, 3), ints(2, 3, 4, 5)], opset=20, align_corners=corners)
+        c.add("AffineGrid", [c.real(1, 3, 4), ints(1, 2, 3, 4, 2)], opset=20, align_corners=corners)
+    for shape in ((4, 9), (6, 6), (5, 7), (2, 3)):
+        c.add("CenterCropPad", [c.real(5, 7), ints(*shape)], opset=18)
+    c.add("CenterCropPad", [c.real(2, 5, 7), ints(8, 3)], opset=18, axes=[-1, 1])
+    for op in ("HannWindow", "HammingWindow", "BlackmanWindow"):
+        for periodic in (0, 1):
+            c.add(op, [Const(np.array(11, np.int64))], periodic=periodic)
+
+
+def attentions(c):
+    heads = lambda n, steps, size=8: c.real(2, n, steps, size)
+    for attributes in ({}, {"is_causal": 1}, {"scale": 0.3}, {"softcap": 2.0}):
+        c.add("Attention", [heads(3, 4), heads(3, 6), heads(3, 6, 5)], opset=24, reference=True, **attributes)
+        c.add("Attention", [c.real(2, 4, 24), c.real(2, 6, 24), c.real(2, 6, 24)], opset=24, reference=True, q_num_heads=3, kv_num_heads=3, **attributes)
+    c.add("Attention", [heads(6, 4), heads(2, 4), heads(2, 4)], opset=24, reference=True, is_causal=1)
+    c.add("Attention", [heads(3, 4), heads(3, 6), heads(3, 6), c.any(np.bool_, 4, 6)], opset=24, reference=True)
+    c.add("Attention", [heads(3, 4), heads(3, 6), heads(3, 6), c.real(2, 1, 4, 6)], opset=24, reference=True, outputs=4, qk_matmul_output_mode=2)
+    c.add("Attention", [heads(3, 2), heads(3, 2), heads(3, 2), None, heads(3, 5), heads(3, 5)], opset=24, reference=True, outputs=3, is_causal=1)
+    c.add("Attention", [heads(3, 3), heads(3, 6), heads(3, 6), None, None, None, np.array([4, 6], np.int64)], opset=24, reference=True, is_causal=1)
+    c.add("Attention", [heads(3, 5), heads(3, 5), heads(3, 5)], opset=25, reference=True, left_window_size=1, right_window_size=1)
+    for interleaved in (0, 1):
+        for turned, size in ((0, 8), (4, 8)):
+            half = (turned or size) // 2
+            c.add("RotaryEmbedding", [heads(3, 4, size), c.real(10, half), c.real(10, half), c.whole(2, 4, low=0, high=9)], opset=23, reference=True,
+                  interleaved=interleaved, rotary_embedding_dim=turned)
+        c.add("RotaryEmbedding", [c.real(2, 4, 24), c.real(2, 4, 4), c.real(2, 4, 4)], opset=23, reference=True, interleaved=interleaved, num_heads=3)
+    c.add("SwiGLU", [c.real(3, 4), c.real(3, 4)], opset=28, reference=True, alpha=1.5)
+
+
 FAMILIES = (elementwise, unary, activations, comparisons, casts, constants, shapes, movement, slices, gathers, matrices, convolutions, pools, normalizations,
-            reductions, losses, quantization, resizing, selection, recurrent)
+            reductions, losses, quantization, resizing, selection, recurrent, sampling, attentions)
 
 
 # ---- models and their expected outputs ----

@@ -171,13 +171,12 @@ static void lower_computes_values(void **state) {
 
 /* ---- indices in the data ---- */
 
-/* Runs a graph of one i64 input and gives the code of the check that stopped it, 0 where none did. */
-static int run_code(const char *inputs, const char *constants, const char *statement, const int64_t *input) {
+/* Runs a graph of one i64 input: the code of the check that stopped it, 0 where none did. `out` takes the output. */
+static int run_into(const char *inputs, const char *constants, const char *statement, const int64_t *input, float out[64]) {
     ops_bench b;
     program *p = NULL;
     interp *m = NULL;
     int code = -1;
-    char out[256];
     lower_options options = {.target = target_numeric(), .naive = true};
     assert_int_equal(ops_parse(&allocator_system, inputs, constants, statement, &b), STATUS_OK);
     assert_int_equal(graph_infer(b.g), STATUS_OK);
@@ -187,6 +186,11 @@ static int run_code(const char *inputs, const char *constants, const char *state
     assert_int_equal(interp_run(m, (const void *[]){input}, (void *[]){out}, scratch, &code), STATUS_OK);
     ops_free(&b);
     return code;
+}
+
+static int run_code(const char *inputs, const char *constants, const char *statement, const int64_t *input) {
+    float out[64];
+    return run_into(inputs, constants, statement, input, out);
 }
 
 static void gather_checks_indices(void **state) {
@@ -208,6 +212,39 @@ static void loss_checks_classes(void **state) {
     assert_int_equal(run_code("%t: i64[2]", scores, loss, (const int64_t[]){0, -100}), 0);
     assert_int_equal(run_code("%t: i64[2]", scores, loss, (const int64_t[]){0, 3}), 6);
     assert_int_equal(run_code("%t: i64[2]", scores, loss, (const int64_t[]){-1, 0}), 6);
+}
+
+/* ---- shapes and axes in the data: the declared shape is what counts ---- */
+
+static void data_may_say_the_declared_shape(void **state) {
+    (void)state;
+    static const char table[] = "const %a: f32[2,3] = [1, 2, 3, 4, 5, 6]";
+    static const char reshape[] = "%y: f32[3,2] = Reshape-25(%a, %i)", tile[] = "%y: f32[4,3] = Tile-13(%a, %i)";
+    assert_int_equal(run_code("%i: i64[2]", table, reshape, (const int64_t[]){3, 2}), 0);
+    assert_int_equal(run_code("%i: i64[2]", table, reshape, (const int64_t[]){-1, 2}), 0);
+    assert_int_equal(run_code("%i: i64[2]", table, reshape, (const int64_t[]){6, 1}), 9);
+    assert_int_equal(run_code("%i: i64[2]", table, reshape, (const int64_t[]){0, 2}), 9);
+    assert_int_equal(run_code("%i: i64[2]", table, tile, (const int64_t[]){2, 1}), 0);
+    assert_int_equal(run_code("%i: i64[2]", table, tile, (const int64_t[]){1, 1}), 9);
+    static const char row[] = "const %a: f32[1,3,1] = [1, 2, 3]", squeeze[] = "%y: f32[1,3] = Squeeze-25(%a, %i)";
+    assert_int_equal(run_code("%i: i64[1]", row, squeeze, (const int64_t[]){-1}), 0);
+    assert_int_equal(run_code("%i: i64[1]", row, squeeze, (const int64_t[]){1}), 9);
+}
+
+static void data_may_say_the_axes(void **state) {
+    (void)state;
+    float y[64];
+    static const char table[] = "const %a: f32[2,2] = [1, 2, 3, 5]", sum[] = "%y: f32[2] = ReduceSum-13(%a, %i) {keepdims=0}";
+    assert_int_equal(run_into("%i: i64[1]", table, sum, (const int64_t[]){0}, y), 0);
+    assert_true(y[0] == 4 && y[1] == 7);
+    assert_int_equal(run_into("%i: i64[1]", table, sum, (const int64_t[]){-1}, y), 0);
+    assert_true(y[0] == 3 && y[1] == 8);
+    assert_int_equal(run_code("%i: i64[1]", table, sum, (const int64_t[]){2}), 6);
+    assert_int_equal(run_code("%i: i64[2]", table, sum, (const int64_t[]){0, 1}), 9);
+    static const char running[] = "%y: f32[2,2] = CumSum-14(%a, %i)";
+    assert_int_equal(run_into("%i: i64[]", table, running, (const int64_t[]){-2}, y), 0);
+    assert_true(y[0] == 1 && y[1] == 2 && y[2] == 4 && y[3] == 7);
+    assert_int_equal(run_code("%i: i64[]", table, running, (const int64_t[]){-3}), 6);
 }
 
 /* ---- older forms ---- */
@@ -279,6 +316,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rows_are_well_formed),     cmocka_unit_test(infer_gives_types),        cmocka_unit_test(lower_computes_values),
         cmocka_unit_test(gather_checks_indices),    cmocka_unit_test(loss_checks_classes),      cmocka_unit_test(upgrade_moves_attributes),
+        cmocka_unit_test(data_may_say_the_declared_shape), cmocka_unit_test(data_may_say_the_axes),
         cmocka_unit_test(upgrade_flattens_softmax), cmocka_unit_test(lower_survives_lack_of_memory),
     };
     return cmocka_run_group_tests_name("ops", tests, NULL, NULL);
