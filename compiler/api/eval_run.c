@@ -86,6 +86,7 @@ static status read_input(evaluation *e, fed_input *in) {
         return diag_error(e->d, STATUS_USAGE, "usage", DIAG_NOWHERE, "--scale %s=%s: expected a number", in->v->name, factor);
     find_quantum(in->v, &in->want);
     TRY(read_array(e, name, "--map INPUT=ARRAY names the array of an input", &in->samples));
+    array_prepare(&in->samples, &in->want);
     return sample_shape(e, in, name);
 }
 

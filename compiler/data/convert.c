@@ -9,17 +9,27 @@ static status misfit(const array_want *w, const char *what, diag *d) {
     return diag_error(d, STATUS_INVALID, "value-range", DIAG_NOWHERE, "input '%s' is %s and cannot hold the value %s", w->name, dtype_name(w->elem), what);
 }
 
+static bool fits(const array_want *w, int64_t value, bool big) {
+    if (w->elem == DT_BOOL)
+        return value == 0 || value == 1;
+    if (!dtype_is_int(w->elem))
+        return true;
+    return value < 0 && !big ? value >= dtype_min(w->elem) : (uint64_t)value <= dtype_max(w->elem);
+}
+
+void array_prepare(const array *x, array_want *want) {
+    want->real = false;
+    for (int64_t i = 0; want->quantised && !want->real && dtype_is_int(x->elem) && i < x->count; i++) {
+        int64_t value = dtype_get_int(x->elem, x->data, (size_t)i);
+        want->real = !fits(want, value, x->elem == DT_U64 && value < 0);
+    }
+}
+
 static status convert_int(const array *x, int64_t i, const array_want *w, void *out, int64_t k, diag *d) {
     int64_t value = dtype_get_int(x->elem, x->data, (size_t)i);
     char text[32];
-    bool big = x->elem == DT_U64 && value < 0, fits = true;
-    if (dtype_is_int(w->elem)) {
-        bool negative = value < 0 && !big;
-        fits = negative ? value >= dtype_min(w->elem) : (uint64_t)value <= dtype_max(w->elem);
-    } else if (w->elem == DT_BOOL) {
-        fits = value == 0 || value == 1;
-    }
-    if (!fits) {
+    bool big = x->elem == DT_U64 && value < 0;
+    if (!fits(w, value, big)) {
         snprintf(text, sizeof text, big ? "%llu" : "%lld", (unsigned long long)value);
         return misfit(w, text, d);
     }
@@ -37,16 +47,13 @@ static void quantise(double x, const array_want *w, void *out, int64_t k) {
 }
 
 static status convert_one(const array *x, int64_t i, const array_want *w, void *out, int64_t k, diag *d) {
-    bool real = dtype_is_float(x->elem) || w->scale != 1;
-    if (!real && !w->quantised)
+    if (!dtype_is_float(x->elem) && !w->real && w->scale == 1)
         return convert_int(x, i, w, out, k, d);
     double value = dtype_get_double(x->elem, x->data, (size_t)i) * w->scale;
     if (dtype_is_float(w->elem))
         dtype_set_double(w->elem, out, (size_t)k, value);
-    else if (w->quantised && dtype_is_float(x->elem))
+    else if (w->quantised)
         quantise(value, w, out, k);
-    else if (w->quantised && !real)
-        return convert_int(x, i, w, out, k, d);
     else
         return diag_error(d, STATUS_INVALID, "wrong-type", DIAG_NOWHERE, "input '%s' is %s; its data are real numbers (%s)", w->name, dtype_name(w->elem),
                           dtype_name(x->elem));

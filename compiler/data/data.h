@@ -42,7 +42,11 @@ typedef struct array_want {
     bool quantised;
     double quantum;
     int64_t zero_point;
+    bool real;            /* the array's integers are real values: see array_prepare */
 } array_want;
+/* Decides how x's integers are meant for a quantised input: as they are, where all of them fit; else as real values to be quantised
+ * (pixels of 0 to 255 for an int8 model). */
+void array_prepare(const array *x, array_want *want);
 /* Sample i (along the first dimension) of x as `count` elements of want->elem in out (count * element size bytes). Integers are converted
  * where every value fits ([value-range] STATUS_INVALID says which does not); a real for an integer input that is not quantised is
  * refused ([wrong-type]). */

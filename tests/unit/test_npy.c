@@ -140,7 +140,13 @@ static void convert_scales_and_quantises(void **state) {
     assert_int_equal(quantised[1], -103);
     assert_int_equal(quantised[2], -1);   /* 2.5 rounds to 2 */
     assert_int_equal(quantised[3], 7);
-    want.quantised = false;
+    int8_t from_pixels[2];
+    want.scale = 1;
+    array_prepare(&x, &want); /* 255 does not fit */
+    assert_int_equal(array_convert(&x, &want, from_pixels, f->d), STATUS_OK);
+    assert_int_equal(from_pixels[1], 127);
+    assert_int_equal(from_pixels[0], -3);
+    want.quantised = want.real = false;
     assert_int_equal(array_convert(&y, &want, quantised, f->d), STATUS_INVALID);
 }
 
