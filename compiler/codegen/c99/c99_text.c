@@ -50,7 +50,7 @@ static bool is_reserved(const char *name) {
     if (strncmp(name, "TENON_", 6) == 0 || strncmp(name, "tn_", 3) == 0 || strncmp(name, "TN_", 3) == 0)
         return true;
     /* f32x8 and its like are vector types of the file */
-    if (strchr("fiu", name[0]) != NULL && strspn(name + 1, "0123456789x") >= 3)
+    if (n > 0 && strchr("fiu", name[0]) != NULL && strspn(name + 1, "0123456789x") >= 3)
         return true;
     for (size_t i = 0; i < sizeof common_names / sizeof *common_names; i++)
         if (strcmp(name, common_names[i]) == 0)
