@@ -1,16 +1,23 @@
 /* Activations, element by element. */
 #include "ops/kit.h"
 
-#define ACTIVATION_ROW(NAME, FN, ...)                                                                    \
-    {                                                                                                    \
-        .name = NAME, .domain = "", .versions = VERSIONS(__VA_ARGS__), .kind = OP_SCALAR,                \
-        .inputs = kit_float_X, .outputs = kit_float_Y, .scalar = FN                                      \
-    }
-#define ACTIVATION_ROW_ATTRS(NAME, FN, ATTRIBUTES, ...)                                                  \
-    {                                                                                                    \
-        .name = NAME, .domain = "", .versions = VERSIONS(__VA_ARGS__), .kind = OP_SCALAR,                \
-        .inputs = kit_float_X, .outputs = kit_float_Y, .attrs = ATTRIBUTES, .scalar = FN                 \
-    }
+#define ACTIVATION_ROW(NAME, FN, ...)                                                                                  \
+    {.name = NAME,                                                                                                     \
+     .domain = "",                                                                                                     \
+     .versions = VERSIONS(__VA_ARGS__),                                                                                \
+     .kind = OP_SCALAR,                                                                                                \
+     .inputs = kit_float_X,                                                                                            \
+     .outputs = kit_float_Y,                                                                                           \
+     .scalar = FN}
+#define ACTIVATION_ROW_ATTRS(NAME, FN, ATTRIBUTES, ...)                                                                \
+    {.name = NAME,                                                                                                     \
+     .domain = "",                                                                                                     \
+     .versions = VERSIONS(__VA_ARGS__),                                                                                \
+     .kind = OP_SCALAR,                                                                                                \
+     .inputs = kit_float_X,                                                                                            \
+     .outputs = kit_float_Y,                                                                                           \
+     .attrs = ATTRIBUTES,                                                                                              \
+     .scalar = FN}
 
 /* max(0, x) in this order gives x where it is NaN. */
 static const expr *rectify(builder *b, const expr *x) {
@@ -22,8 +29,12 @@ static const expr *relu_scalar(builder *b, const node *n, const expr *const *x) 
     return kit_unary(b, x[0], rectify);
 }
 OP_ROW(Relu) = {
-    .name = "Relu", .domain = "", .versions = VERSIONS(1, 6, 13, 14), .kind = OP_SCALAR,
-    .inputs = PARAMS({"X", TYPES_SIGNED | TYPES_FLOAT, 'T', 0}), .outputs = PARAMS({"Y", TYPES_SIGNED | TYPES_FLOAT, 'T', 0}),
+    .name = "Relu",
+    .domain = "",
+    .versions = VERSIONS(1, 6, 13, 14),
+    .kind = OP_SCALAR,
+    .inputs = PARAMS({"X", TYPES_SIGNED | TYPES_FLOAT, 'T', 0}),
+    .outputs = PARAMS({"Y", TYPES_SIGNED | TYPES_FLOAT, 'T', 0}),
     .scalar = relu_scalar,
 };
 
@@ -36,7 +47,8 @@ static const expr *leaky_relu_scalar(builder *b, const node *n, const expr *cons
     const expr *v = kit_wide(b, x[0]);
     return kit_narrow(b, x[0]->type.elem, above_zero(b, v, build_mul(b, kit_attr(b, n, "alpha", v), v)));
 }
-OP_ROW(LeakyRelu) = ACTIVATION_ROW_ATTRS("LeakyRelu", leaky_relu_scalar, ATTRS({"alpha", ATTR_FLOAT, .f = 0.01f}), 1, 6, 16);
+OP_ROW(LeakyRelu) = ACTIVATION_ROW_ATTRS("LeakyRelu", leaky_relu_scalar, ATTRS({"alpha", ATTR_FLOAT, .f = 0.01f}), 1, 6,
+                                         16);
 
 static const expr *prelu_scalar(builder *b, const node *n, const expr *const *x) {
     (void)n;
@@ -54,13 +66,19 @@ static status prelu_infer(node *n) {
         return kit_infer_same(n);
     TRY(op_broadcast(n, 0, 2, &rank, dims));
     if (rank != x->rank)
-        return op_invalid(n, "shape-mismatch", "'slope' has %d dimensions, more than the %d of 'X'; reshape it", op_input_rank(n, 1), x->rank);
+        return op_invalid(n, "shape-mismatch", "'slope' has %d dimensions, more than the %d of 'X'; reshape it",
+                          op_input_rank(n, 1), x->rank);
     return kit_infer_same(n);
 }
 OP_ROW(PRelu) = {
-    .name = "PRelu", .domain = "", .versions = VERSIONS(1, 6, 7, 9, 16), .kind = OP_SCALAR,
-    .inputs = PARAMS({"X", TYPES_WIDE, 'T', 0}, {"slope", TYPES_WIDE, 'T', 0}), .outputs = PARAMS({"Y", TYPES_WIDE, 'T', 0}),
-    .infer = prelu_infer, .scalar = prelu_scalar,
+    .name = "PRelu",
+    .domain = "",
+    .versions = VERSIONS(1, 6, 7, 9, 16),
+    .kind = OP_SCALAR,
+    .inputs = PARAMS({"X", TYPES_WIDE, 'T', 0}, {"slope", TYPES_WIDE, 'T', 0}),
+    .outputs = PARAMS({"Y", TYPES_WIDE, 'T', 0}),
+    .infer = prelu_infer,
+    .scalar = prelu_scalar,
 };
 
 /* scale * (x above zero, alpha * (e^(x/width) - 1) else). */
@@ -79,7 +97,10 @@ static const expr *selu_scalar(builder *b, const node *n, const expr *const *x) 
     const expr *v = kit_wide(b, x[0]), *y = exponential_unit(b, v, kit_attr(b, n, "alpha", v), NULL);
     return kit_narrow(b, x[0]->type.elem, build_mul(b, kit_attr(b, n, "gamma", v), y));
 }
-OP_ROW(Selu) = ACTIVATION_ROW_ATTRS("Selu", selu_scalar, ATTRS({"alpha", ATTR_FLOAT, .f = 1.67326319217681884765625f}, {"gamma", ATTR_FLOAT, .f = 1.05070102214813232421875f}), 1, 6, 22);
+OP_ROW(Selu) = ACTIVATION_ROW_ATTRS("Selu", selu_scalar,
+                                    ATTRS({"alpha", ATTR_FLOAT, .f = 1.67326319217681884765625f},
+                                          {"gamma", ATTR_FLOAT, .f = 1.05070102214813232421875f}),
+                                    1, 6, 22);
 
 static const expr *celu_scalar(builder *b, const node *n, const expr *const *x) {
     const expr *v = kit_wide(b, x[0]), *alpha = kit_attr(b, n, "alpha", v);
@@ -91,7 +112,8 @@ static const expr *thresholded_relu_scalar(builder *b, const node *n, const expr
     const expr *v = kit_wide(b, x[0]), *over = build_lt(b, kit_attr(b, n, "alpha", v), v);
     return build_select(b, over, x[0], kit_narrow(b, x[0]->type.elem, kit_const(b, v, 0)));
 }
-OP_ROW(ThresholdedRelu) = ACTIVATION_ROW_ATTRS("ThresholdedRelu", thresholded_relu_scalar, ATTRS({"alpha", ATTR_FLOAT, .f = 1}), 10, 22);
+OP_ROW(ThresholdedRelu) = ACTIVATION_ROW_ATTRS("ThresholdedRelu", thresholded_relu_scalar,
+                                               ATTRS({"alpha", ATTR_FLOAT, .f = 1}), 10, 22);
 
 /* max(0, min(1, alpha*x + beta)). */
 static const expr *hard_sigmoid(builder *b, const expr *x, const expr *alpha, const expr *beta) {
@@ -103,7 +125,9 @@ static const expr *hard_sigmoid_scalar(builder *b, const node *n, const expr *co
     const expr *v = kit_wide(b, x[0]);
     return kit_narrow(b, x[0]->type.elem, hard_sigmoid(b, v, kit_attr(b, n, "alpha", v), kit_attr(b, n, "beta", v)));
 }
-OP_ROW(HardSigmoid) = ACTIVATION_ROW_ATTRS("HardSigmoid", hard_sigmoid_scalar, ATTRS({"alpha", ATTR_FLOAT, .f = 0.2f}, {"beta", ATTR_FLOAT, .f = 0.5}), 1, 6, 22);
+OP_ROW(HardSigmoid) = ACTIVATION_ROW_ATTRS("HardSigmoid", hard_sigmoid_scalar,
+                                           ATTRS({"alpha", ATTR_FLOAT, .f = 0.2f}, {"beta", ATTR_FLOAT, .f = 0.5}), 1,
+                                           6, 22);
 
 static const expr *hard_swish(builder *b, const expr *x) {
     return build_mul(b, x, hard_sigmoid(b, x, kit_const(b, x, 1.0 / 6), kit_const(b, x, 0.5)));
@@ -122,7 +146,12 @@ static const expr *softsign_scalar(builder *b, const node *n, const expr *const 
     return kit_unary(b, x[0], soft_sign);
 }
 OP_ROW(Softsign) = {
-    .name = "Softsign", .domain = "", .versions = VERSIONS(1, 22), .kind = OP_SCALAR, .inputs = kit_float_input, .outputs = kit_float_output,
+    .name = "Softsign",
+    .domain = "",
+    .versions = VERSIONS(1, 22),
+    .kind = OP_SCALAR,
+    .inputs = kit_float_input,
+    .outputs = kit_float_output,
     .scalar = softsign_scalar,
 };
 
@@ -148,7 +177,8 @@ OP_ROW(Mish) = ACTIVATION_ROW("Mish", mish_scalar, 18, 22);
 
 static const expr *swish_scalar(builder *b, const node *n, const expr *const *x) {
     const expr *v = kit_wide(b, x[0]);
-    return kit_narrow(b, x[0]->type.elem, build_mul(b, v, build_sigmoid(b, build_mul(b, kit_attr(b, n, "alpha", v), v))));
+    return kit_narrow(b, x[0]->type.elem,
+                      build_mul(b, v, build_sigmoid(b, build_mul(b, kit_attr(b, n, "alpha", v), v))));
 }
 OP_ROW(Swish) = ACTIVATION_ROW_ATTRS("Swish", swish_scalar, ATTRS({"alpha", ATTR_FLOAT, .f = 1}), 24);
 
@@ -176,15 +206,21 @@ static const expr *shrink_scalar(builder *b, const node *n, const expr *const *x
     return kit_narrow(b, t, build_select(b, below, build_add(b, v, bias), above));
 }
 OP_ROW(Shrink) = {
-    .name = "Shrink", .domain = "", .versions = VERSIONS(9), .kind = OP_SCALAR, .inputs = PARAMS({"input", TYPES_NUMBER, 'T', 0}),
+    .name = "Shrink",
+    .domain = "",
+    .versions = VERSIONS(9),
+    .kind = OP_SCALAR,
+    .inputs = PARAMS({"input", TYPES_NUMBER, 'T', 0}),
     .outputs = PARAMS({"output", TYPES_NUMBER, 'T', 0}),
-    .attrs = ATTRS({"bias", ATTR_FLOAT, .f = 0}, {"lambd", ATTR_FLOAT, .f = 0.5}), .scalar = shrink_scalar,
+    .attrs = ATTRS({"bias", ATTR_FLOAT, .f = 0}, {"lambd", ATTR_FLOAT, .f = 0.5}),
+    .scalar = shrink_scalar,
 };
 
 /* ---- SwiGLU: a gate and what it lets through ---- */
 
 static const expr *swi_glu_scalar(builder *b, const node *n, const expr *const *x) {
-    const expr *a = kit_wide(b, x[0]), *gate = build_mul(b, a, build_sigmoid(b, build_mul(b, kit_attr(b, n, "alpha", a), a)));
+    const expr *a = kit_wide(b, x[0]),
+               *gate = build_mul(b, a, build_sigmoid(b, build_mul(b, kit_attr(b, n, "alpha", a), a)));
     return kit_narrow(b, x[0]->type.elem, build_mul(b, gate, kit_wide(b, x[1])));
 }
 
@@ -192,16 +228,23 @@ static status swi_glu_infer(node *n) {
     const tensor_type *a = op_input_type(n, 0), *b = op_input_type(n, 1);
     for (int k = 0; k < a->rank && a->rank == b->rank; k++)
         if (dim_is_known(a->dims[k]) && dim_is_known(b->dims[k]) && a->dims[k].n != b->dims[k].n)
-            return op_invalid(n, "shape-mismatch", "dimension %d of 'A' is %lld, of 'B' %lld", k, (long long)a->dims[k].n, (long long)b->dims[k].n);
+            return op_invalid(n, "shape-mismatch", "dimension %d of 'A' is %lld, of 'B' %lld", k,
+                              (long long)a->dims[k].n, (long long)b->dims[k].n);
     if (a->rank >= 0 && b->rank >= 0 && a->rank != b->rank)
         return op_invalid(n, "shape-mismatch", "'A' has %d dimensions, 'B' %d", a->rank, b->rank);
     return kit_infer_same(n);
 }
 
 OP_ROW(SwiGLU) = {
-    .name = "SwiGLU", .domain = "", .versions = VERSIONS(28), .kind = OP_SCALAR,
-    .inputs = PARAMS({"A", TYPES_FLOAT, 'T', 0}, {"B", TYPES_FLOAT, 'T', 0}), .outputs = kit_float_Y,
-    .attrs = ATTRS({"alpha", ATTR_FLOAT, .f = 1}), .infer = swi_glu_infer, .scalar = swi_glu_scalar,
+    .name = "SwiGLU",
+    .domain = "",
+    .versions = VERSIONS(28),
+    .kind = OP_SCALAR,
+    .inputs = PARAMS({"A", TYPES_FLOAT, 'T', 0}, {"B", TYPES_FLOAT, 'T', 0}),
+    .outputs = kit_float_Y,
+    .attrs = ATTRS({"alpha", ATTR_FLOAT, .f = 1}),
+    .infer = swi_glu_infer,
+    .scalar = swi_glu_scalar,
 };
 
 /* ---- Clip ---- */
@@ -239,7 +282,14 @@ static status clip_upgrade(node *n) {
 }
 
 OP_ROW(Clip) = {
-    .name = "Clip", .domain = "", .versions = VERSIONS(1, 6, 11, 12, 13), .kind = OP_SCALAR,
-    .inputs = PARAMS({"input", TYPES_NUMBER, 'T', 0}, {"min", TYPES_NUMBER, 'T', PARAM_OPTIONAL}, {"max", TYPES_NUMBER, 'T', PARAM_OPTIONAL}),
-    .outputs = PARAMS({"output", TYPES_NUMBER, 'T', 0}), .infer = clip_infer, .upgrade = clip_upgrade, .scalar = clip_scalar,
+    .name = "Clip",
+    .domain = "",
+    .versions = VERSIONS(1, 6, 11, 12, 13),
+    .kind = OP_SCALAR,
+    .inputs = PARAMS({"input", TYPES_NUMBER, 'T', 0}, {"min", TYPES_NUMBER, 'T', PARAM_OPTIONAL},
+                     {"max", TYPES_NUMBER, 'T', PARAM_OPTIONAL}),
+    .outputs = PARAMS({"output", TYPES_NUMBER, 'T', 0}),
+    .infer = clip_infer,
+    .upgrade = clip_upgrade,
+    .scalar = clip_scalar,
 };

@@ -5,22 +5,25 @@ static const op_param number_ab[] = {{"A", TYPES_NUMBER, 'T', 0}, {"B", TYPES_NU
 static const op_param number_c[] = {{"C", TYPES_NUMBER, 'T', 0}, {NULL, 0, 0, 0}};
 
 /* A scalar callback that applies one builder function to one or two numbers. */
-#define UNARY(NAME, FN)                                                                                  \
-    static const expr *NAME##_scalar(builder *b, const node *n, const expr *const *x) {                  \
-        (void)n;                                                                                         \
-        return kit_unary(b, x[0], FN);                                                                   \
+#define UNARY(NAME, FN)                                                                                                \
+    static const expr *NAME##_scalar(builder *b, const node *n, const expr *const *x) {                                \
+        (void)n;                                                                                                       \
+        return kit_unary(b, x[0], FN);                                                                                 \
     }
-#define BINARY(NAME, FN)                                                                                 \
-    static const expr *NAME##_scalar(builder *b, const node *n, const expr *const *x) {                  \
-        (void)n;                                                                                         \
-        return kit_binary(b, x[0], x[1], FN);                                                            \
+#define BINARY(NAME, FN)                                                                                               \
+    static const expr *NAME##_scalar(builder *b, const node *n, const expr *const *x) {                                \
+        (void)n;                                                                                                       \
+        return kit_binary(b, x[0], x[1], FN);                                                                          \
     }
 
-#define BINARY_ROW(NAME, FN)                                                                             \
-    {                                                                                                    \
-        .name = NAME, .domain = "", .versions = VERSIONS_BROADCAST, .kind = OP_SCALAR, .inputs = number_ab, \
-        .outputs = number_c, .scalar = FN                                                                \
-    }
+#define BINARY_ROW(NAME, FN)                                                                                           \
+    {.name = NAME,                                                                                                     \
+     .domain = "",                                                                                                     \
+     .versions = VERSIONS_BROADCAST,                                                                                   \
+     .kind = OP_SCALAR,                                                                                                \
+     .inputs = number_ab,                                                                                              \
+     .outputs = number_c,                                                                                              \
+     .scalar = FN}
 
 BINARY(add, build_add)
 OP_ROW(Add) = BINARY_ROW("Add", add_scalar);
@@ -48,10 +51,12 @@ static const expr *power_known(builder *b, const expr *base, int64_t exponent) {
     return result == NULL ? kit_const(b, base, 1) : result;
 }
 
-/* Integers modulo 2^bits, by squaring over the exponent's bits; a negative exponent gives the reciprocal, cut to an integer. */
+/* Integers modulo 2^bits, by squaring over the exponent's bits; a negative exponent gives the reciprocal, cut to an
+ * integer. */
 static const expr *power_int(builder *b, const expr *base, const expr *exponent) {
     dtype t = base->type.elem, e = exponent->type.elem;
-    const expr *zero = build_int(b, e, 0), *one = build_int(b, t, 1), *minus_one = build_int(b, t, -1), *x = base, *result = one;
+    const expr *zero = build_int(b, e, 0), *one = build_int(b, t, 1), *minus_one = build_int(b, t, -1), *x = base,
+               *result = one;
     const expr *odd = NULL;
     for (int bit = 0; bit < dtype_bits(e) - (dtype_is_signed(e) ? 1 : 0); bit++) {
         const expr *set = build_ne(b, build_and(b, exponent, build_int(b, e, (int64_t)(UINT64_C(1) << bit))), zero);
@@ -62,7 +67,8 @@ static const expr *power_int(builder *b, const expr *base, const expr *exponent)
     }
     if (!dtype_is_signed(e))
         return result;
-    const expr *inverse = build_select(b, build_eq(b, base, minus_one), build_select(b, odd, minus_one, one), build_int(b, t, 0));
+    const expr *inverse =
+        build_select(b, build_eq(b, base, minus_one), build_select(b, odd, minus_one, one), build_int(b, t, 0));
     inverse = build_select(b, build_eq(b, base, one), one, inverse);
     return build_select(b, build_lt(b, exponent, zero), inverse, result);
 }
@@ -84,15 +90,19 @@ static const expr *pow_scalar(builder *b, const node *n, const expr *const *x) {
 }
 
 OP_ROW(Pow) = {
-    .name = "Pow", .domain = "", .versions = VERSIONS(1, 7, 12, 13, 15), .kind = OP_SCALAR,
+    .name = "Pow",
+    .domain = "",
+    .versions = VERSIONS(1, 7, 12, 13, 15),
+    .kind = OP_SCALAR,
     .inputs = PARAMS({"X", TYPES_FLOAT | TYPES_INDEX, 'T', 0}, {"Y", TYPES_NUMBER, 'U', 0}),
-    .outputs = PARAMS({"Z", TYPES_FLOAT | TYPES_INDEX, 'T', 0}), .scalar = pow_scalar,
+    .outputs = PARAMS({"Z", TYPES_FLOAT | TYPES_INDEX, 'T', 0}),
+    .scalar = pow_scalar,
 };
 
 /* ---- Mod ---- */
 
-/* x - trunc(x / y) * y in f64, exact for f32 quotients below 2^29: the quotient is rounded once, so the remainder may have
- * to be put back into range. */
+/* x - trunc(x / y) * y in f64, exact for f32 quotients below 2^29: the quotient is rounded once, so the remainder may
+ * have to be put back into range. */
 static const expr *float_mod(builder *b, const expr *x, const expr *y) {
     if (x->type.elem == DT_F32)
         return build_cast(b, DT_F32, float_mod(b, build_cast(b, DT_F64, x), build_cast(b, DT_F64, y)));
@@ -122,8 +132,14 @@ static const expr *mod_scalar(builder *b, const node *n, const expr *const *x) {
 }
 
 OP_ROW(Mod) = {
-    .name = "Mod", .domain = "", .versions = VERSIONS(10, 13, 28), .kind = OP_SCALAR, .inputs = number_ab, .outputs = number_c,
-    .attrs = ATTRS({"fmod", ATTR_INT, .i = 0}), .scalar = mod_scalar,
+    .name = "Mod",
+    .domain = "",
+    .versions = VERSIONS(10, 13, 28),
+    .kind = OP_SCALAR,
+    .inputs = number_ab,
+    .outputs = number_c,
+    .attrs = ATTRS({"fmod", ATTR_INT, .i = 0}),
+    .scalar = mod_scalar,
 };
 
 /* ---- one operand ---- */
@@ -161,35 +177,83 @@ static const expr *sign(builder *b, const expr *x) {
 }
 
 UNARY(neg, negate)
-OP_ROW(Neg) = {.name = "Neg", .domain = "", .versions = VERSIONS_UNARY, .kind = OP_SCALAR, .inputs = signed_x, .outputs = signed_y, .scalar = neg_scalar};
+OP_ROW(Neg) = {.name = "Neg",
+               .domain = "",
+               .versions = VERSIONS_UNARY,
+               .kind = OP_SCALAR,
+               .inputs = signed_x,
+               .outputs = signed_y,
+               .scalar = neg_scalar};
 
 UNARY(abs, absolute)
-OP_ROW(Abs) = {.name = "Abs", .domain = "", .versions = VERSIONS_UNARY, .kind = OP_SCALAR, .inputs = number_x, .outputs = number_y, .scalar = abs_scalar};
+OP_ROW(Abs) = {.name = "Abs",
+               .domain = "",
+               .versions = VERSIONS_UNARY,
+               .kind = OP_SCALAR,
+               .inputs = number_x,
+               .outputs = number_y,
+               .scalar = abs_scalar};
 
 UNARY(sqrt, root)
-OP_ROW(Sqrt) = {.name = "Sqrt", .domain = "", .versions = VERSIONS_UNARY, .kind = OP_SCALAR, .inputs = kit_float_X, .outputs = kit_float_Y, .scalar = sqrt_scalar};
+OP_ROW(Sqrt) = {.name = "Sqrt",
+                .domain = "",
+                .versions = VERSIONS_UNARY,
+                .kind = OP_SCALAR,
+                .inputs = kit_float_X,
+                .outputs = kit_float_Y,
+                .scalar = sqrt_scalar};
 
 UNARY(reciprocal, kit_reciprocal)
-OP_ROW(Reciprocal) = {.name = "Reciprocal", .domain = "", .versions = VERSIONS_UNARY, .kind = OP_SCALAR, .inputs = kit_float_X, .outputs = kit_float_Y, .scalar = reciprocal_scalar};
+OP_ROW(Reciprocal) = {.name = "Reciprocal",
+                      .domain = "",
+                      .versions = VERSIONS_UNARY,
+                      .kind = OP_SCALAR,
+                      .inputs = kit_float_X,
+                      .outputs = kit_float_Y,
+                      .scalar = reciprocal_scalar};
 
 UNARY(floor, round_down)
-OP_ROW(Floor) = {.name = "Floor", .domain = "", .versions = VERSIONS_UNARY, .kind = OP_SCALAR, .inputs = kit_float_X, .outputs = kit_float_Y, .scalar = floor_scalar};
+OP_ROW(Floor) = {.name = "Floor",
+                 .domain = "",
+                 .versions = VERSIONS_UNARY,
+                 .kind = OP_SCALAR,
+                 .inputs = kit_float_X,
+                 .outputs = kit_float_Y,
+                 .scalar = floor_scalar};
 
 UNARY(ceil, round_up)
-OP_ROW(Ceil) = {.name = "Ceil", .domain = "", .versions = VERSIONS_UNARY, .kind = OP_SCALAR, .inputs = kit_float_X, .outputs = kit_float_Y, .scalar = ceil_scalar};
+OP_ROW(Ceil) = {.name = "Ceil",
+                .domain = "",
+                .versions = VERSIONS_UNARY,
+                .kind = OP_SCALAR,
+                .inputs = kit_float_X,
+                .outputs = kit_float_Y,
+                .scalar = ceil_scalar};
 
 UNARY(round, round_even)
-OP_ROW(Round) = {.name = "Round", .domain = "", .versions = VERSIONS(11, 22), .kind = OP_SCALAR, .inputs = kit_float_X, .outputs = kit_float_Y, .scalar = round_scalar};
+OP_ROW(Round) = {.name = "Round",
+                 .domain = "",
+                 .versions = VERSIONS(11, 22),
+                 .kind = OP_SCALAR,
+                 .inputs = kit_float_X,
+                 .outputs = kit_float_Y,
+                 .scalar = round_scalar};
 
 UNARY(sign, sign)
 OP_ROW(Sign) = {
-    .name = "Sign", .domain = "", .versions = VERSIONS(9, 13), .kind = OP_SCALAR, .inputs = PARAMS({"input", TYPES_NUMBER, 'T', 0}),
-    .outputs = PARAMS({"output", TYPES_NUMBER, 'T', 0}), .scalar = sign_scalar,
+    .name = "Sign",
+    .domain = "",
+    .versions = VERSIONS(9, 13),
+    .kind = OP_SCALAR,
+    .inputs = PARAMS({"input", TYPES_NUMBER, 'T', 0}),
+    .outputs = PARAMS({"output", TYPES_NUMBER, 'T', 0}),
+    .scalar = sign_scalar,
 };
 
 /* ---- any number of operands ---- */
 
-static const expr *accumulate(builder *b, const node *n, const expr *const *x, const expr *(*fn)(builder *b, const expr *x, const expr *y)) {
+static const expr *accumulate(builder *b, const node *n, const expr *const *x,
+                              const expr *(*fn)(builder *b, const expr *x, const expr *y)) {
     const expr *result = kit_wide(b, x[0]);
     for (int k = 1; k < n->n_inputs; k++)
         result = fn(b, result, kit_wide(b, x[k]));
@@ -214,20 +278,40 @@ static const op_param number_data[] = {{"data_0", TYPES_NUMBER, 'T', PARAM_VARIA
 static const op_param float_data[] = {{"data_0", TYPES_FLOAT, 'T', PARAM_VARIADIC}, {NULL, 0, 0, 0}};
 
 OP_ROW(Min) = {
-    .name = "Min", .domain = "", .versions = VERSIONS(1, 6, 8, 12, 13), .kind = OP_SCALAR, .inputs = number_data,
-    .outputs = PARAMS({"min", TYPES_NUMBER, 'T', 0}), .scalar = min_scalar,
+    .name = "Min",
+    .domain = "",
+    .versions = VERSIONS(1, 6, 8, 12, 13),
+    .kind = OP_SCALAR,
+    .inputs = number_data,
+    .outputs = PARAMS({"min", TYPES_NUMBER, 'T', 0}),
+    .scalar = min_scalar,
 };
 OP_ROW(Max) = {
-    .name = "Max", .domain = "", .versions = VERSIONS(1, 6, 8, 12, 13), .kind = OP_SCALAR, .inputs = number_data,
-    .outputs = PARAMS({"max", TYPES_NUMBER, 'T', 0}), .scalar = max_scalar,
+    .name = "Max",
+    .domain = "",
+    .versions = VERSIONS(1, 6, 8, 12, 13),
+    .kind = OP_SCALAR,
+    .inputs = number_data,
+    .outputs = PARAMS({"max", TYPES_NUMBER, 'T', 0}),
+    .scalar = max_scalar,
 };
 OP_ROW(Sum) = {
-    .name = "Sum", .domain = "", .versions = VERSIONS(1, 6, 8, 13), .kind = OP_SCALAR, .inputs = float_data,
-    .outputs = PARAMS({"sum", TYPES_FLOAT, 'T', 0}), .scalar = sum_scalar,
+    .name = "Sum",
+    .domain = "",
+    .versions = VERSIONS(1, 6, 8, 13),
+    .kind = OP_SCALAR,
+    .inputs = float_data,
+    .outputs = PARAMS({"sum", TYPES_FLOAT, 'T', 0}),
+    .scalar = sum_scalar,
 };
 OP_ROW(Mean) = {
-    .name = "Mean", .domain = "", .versions = VERSIONS(1, 6, 8, 13), .kind = OP_SCALAR, .inputs = float_data,
-    .outputs = PARAMS({"mean", TYPES_FLOAT, 'T', 0}), .scalar = mean_scalar,
+    .name = "Mean",
+    .domain = "",
+    .versions = VERSIONS(1, 6, 8, 13),
+    .kind = OP_SCALAR,
+    .inputs = float_data,
+    .outputs = PARAMS({"mean", TYPES_FLOAT, 'T', 0}),
+    .scalar = mean_scalar,
 };
 
 /* ---- bits ---- */
@@ -246,25 +330,49 @@ static const expr *bit_not(builder *b, const expr *x) {
 }
 
 BINARY(bitwise_and, build_and)
-OP_ROW(BitwiseAnd) = {.name = "BitwiseAnd", .domain = "", .versions = VERSIONS(18), .kind = OP_SCALAR, .inputs = int_ab, .outputs = int_c, .scalar = bitwise_and_scalar};
+OP_ROW(BitwiseAnd) = {.name = "BitwiseAnd",
+                      .domain = "",
+                      .versions = VERSIONS(18),
+                      .kind = OP_SCALAR,
+                      .inputs = int_ab,
+                      .outputs = int_c,
+                      .scalar = bitwise_and_scalar};
 
 BINARY(bitwise_or, bit_or)
-OP_ROW(BitwiseOr) = {.name = "BitwiseOr", .domain = "", .versions = VERSIONS(18), .kind = OP_SCALAR, .inputs = int_ab, .outputs = int_c, .scalar = bitwise_or_scalar};
+OP_ROW(BitwiseOr) = {.name = "BitwiseOr",
+                     .domain = "",
+                     .versions = VERSIONS(18),
+                     .kind = OP_SCALAR,
+                     .inputs = int_ab,
+                     .outputs = int_c,
+                     .scalar = bitwise_or_scalar};
 
 BINARY(bitwise_xor, bit_xor)
-OP_ROW(BitwiseXor) = {.name = "BitwiseXor", .domain = "", .versions = VERSIONS(18), .kind = OP_SCALAR, .inputs = int_ab, .outputs = int_c, .scalar = bitwise_xor_scalar};
+OP_ROW(BitwiseXor) = {.name = "BitwiseXor",
+                      .domain = "",
+                      .versions = VERSIONS(18),
+                      .kind = OP_SCALAR,
+                      .inputs = int_ab,
+                      .outputs = int_c,
+                      .scalar = bitwise_xor_scalar};
 
 UNARY(bitwise_not, bit_not)
 OP_ROW(BitwiseNot) = {
-    .name = "BitwiseNot", .domain = "", .versions = VERSIONS(18), .kind = OP_SCALAR, .inputs = PARAMS({"X", TYPES_INT, 'T', 0}),
-    .outputs = PARAMS({"Y", TYPES_INT, 'T', 0}), .scalar = bitwise_not_scalar,
+    .name = "BitwiseNot",
+    .domain = "",
+    .versions = VERSIONS(18),
+    .kind = OP_SCALAR,
+    .inputs = PARAMS({"X", TYPES_INT, 'T', 0}),
+    .outputs = PARAMS({"Y", TYPES_INT, 'T', 0}),
+    .scalar = bitwise_not_scalar,
 };
 
 /* Counts below 0 or of the width and more give what is left of the sign; the loop IR takes counts modulo the width. */
 static const expr *bit_shift_scalar(builder *b, const node *n, const expr *const *x) {
     dtype t = x[0]->type.elem;
     bool left = op_string(n, "direction")[0] == 'L';
-    const expr *shifted = build_binary(b, left ? EXPR_SHL : EXPR_SHR, x[0], x[1]), *zero = build_int(b, t, 0), *rest = zero;
+    const expr *shifted = build_binary(b, left ? EXPR_SHL : EXPR_SHR, x[0], x[1]), *zero = build_int(b, t, 0),
+               *rest = zero;
     if (!left && dtype_is_signed(t))
         rest = build_select(b, build_lt(b, x[0], zero), build_int(b, t, -1), zero);
     const expr *inside = build_and(b, build_le(b, zero, x[1]), build_lt(b, x[1], build_int(b, t, dtype_bits(t))));
@@ -272,7 +380,12 @@ static const expr *bit_shift_scalar(builder *b, const node *n, const expr *const
 }
 
 OP_ROW(BitShift) = {
-    .name = "BitShift", .domain = "", .versions = VERSIONS(11, 28), .kind = OP_SCALAR,
-    .inputs = PARAMS({"X", TYPES_INT, 'T', 0}, {"Y", TYPES_INT, 'T', 0}), .outputs = PARAMS({"Z", TYPES_INT, 'T', 0}),
-    .attrs = ATTRS({"direction", ATTR_STRING, .required = true}), .scalar = bit_shift_scalar,
+    .name = "BitShift",
+    .domain = "",
+    .versions = VERSIONS(11, 28),
+    .kind = OP_SCALAR,
+    .inputs = PARAMS({"X", TYPES_INT, 'T', 0}, {"Y", TYPES_INT, 'T', 0}),
+    .outputs = PARAMS({"Z", TYPES_INT, 'T', 0}),
+    .attrs = ATTRS({"direction", ATTR_STRING, .required = true}),
+    .scalar = bit_shift_scalar,
 };

@@ -19,10 +19,11 @@ static status read_heads(const node *n, int k, const char *attribute, dim *out) 
     }
     int64_t heads = op_int(n, attribute);
     if (x->rank != 3 || heads < 1)
-        return op_invalid(n, "wrong-rank", "'%s' must have 4 dimensions, or 3 with the attribute '%s'", n->row->inputs[k].name, attribute);
+        return op_invalid(n, "wrong-rank", "'%s' must have 4 dimensions, or 3 with the attribute '%s'",
+                          n->row->inputs[k].name, attribute);
     if (dim_is_known(x->dims[2]) && x->dims[2].n % heads != 0)
-        return op_invalid(n, "shape-mismatch", "the last dimension of '%s', %lld, does not divide into %lld heads", n->row->inputs[k].name,
-                          (long long)x->dims[2].n, (long long)heads);
+        return op_invalid(n, "shape-mismatch", "the last dimension of '%s', %lld, does not divide into %lld heads",
+                          n->row->inputs[k].name, (long long)x->dims[2].n, (long long)heads);
     out[0] = x->dims[0];
     out[1] = DIM(heads);
     out[2] = x->dims[1];
@@ -49,7 +50,8 @@ static status read_shapes(const node *n, attention_shape *s) {
     TRY(check_equal(n, s->k[1], s->v[1], "heads of 'K' and 'V'"));
     TRY(check_equal(n, s->k[2], s->v[2], "sequences of 'K' and 'V'"));
     if (dim_is_known(s->q[1]) && dim_is_known(s->k[1]) && (s->k[1].n < 1 || s->q[1].n % s->k[1].n != 0))
-        return op_invalid(n, "shape-mismatch", "%lld query heads are no multiple of %lld key heads", (long long)s->q[1].n, (long long)s->k[1].n);
+        return op_invalid(n, "shape-mismatch", "%lld query heads are no multiple of %lld key heads",
+                          (long long)s->q[1].n, (long long)s->k[1].n);
     const tensor_type *past = op_input_type(n, ATT_PAST_K);
     if ((past == NULL) != (node_input(n, ATT_PAST_V) == NULL) || (past != NULL && node_input(n, ATT_LENGTHS) != NULL))
         return op_invalid(n, "wrong-arity", "'past_key' and 'past_value' go together, and not with 'nonpad_kv_seqlen'");
@@ -61,8 +63,8 @@ static status read_shapes(const node *n, attention_shape *s) {
 static status attention_infer(node *n) {
     const tensor_type *q = op_input_type(n, ATT_Q), *v = op_input_type(n, ATT_V), *past = op_input_type(n, ATT_PAST_K);
     attention_shape s;
-    if (op_int(n, "left_window_size") < -1 || op_int(n, "right_window_size") < -1 || op_int(n, "qk_matmul_output_mode") < 0 ||
-        op_int(n, "qk_matmul_output_mode") > 3)
+    if (op_int(n, "left_window_size") < -1 || op_int(n, "right_window_size") < -1 ||
+        op_int(n, "qk_matmul_output_mode") < 0 || op_int(n, "qk_matmul_output_mode") > 3)
         return op_invalid(n, "wrong-attribute", "a window size is below -1, or qk_matmul_output_mode is not 0 to 3");
     if (q->rank < 0 || op_input_rank(n, ATT_K) < 0 || v->rank < 0 || (past != NULL && past->rank < 0)) {
         for (int k = 0; k < 4; k++)
@@ -71,7 +73,8 @@ static status attention_infer(node *n) {
     }
     TRY(read_shapes(n, &s));
     dim y[4] = {s.q[0], s.q[1], s.q[2], s.v[3]}, flat[3] = {s.q[0], s.q[2], dim_mul(n->graph->memory, s.q[1], s.v[3])};
-    dim key[4] = {s.k[0], s.k[1], s.total, s.k[3]}, values[4] = {s.v[0], s.v[1], s.total, s.v[3]}, scores[4] = {s.q[0], s.q[1], s.q[2], s.total};
+    dim key[4] = {s.k[0], s.k[1], s.total, s.k[3]}, values[4] = {s.v[0], s.v[1], s.total, s.v[3]},
+        scores[4] = {s.q[0], s.q[1], s.q[2], s.total};
     TRY(op_set_output(n, OUT_Y, q->elem, q->rank, q->rank == 4 ? y : flat));
     TRY(op_set_output(n, OUT_K, q->elem, 4, key));
     TRY(op_set_output(n, OUT_V, v->elem, 4, values));
@@ -92,7 +95,8 @@ static status read_node(attention *a, graph *g, node *n) {
     *a = (attention){.c = KIT_CHAIN(g, n), .n = n, .t = node_input(n, ATT_Q)->type.elem == DT_F64 ? DT_F64 : DT_F32};
     for (int k = 0; k < n->n_inputs; k++)
         if (n->inputs[k].v != NULL && (op_input_rank(n, k) < 0 || !type_shape(op_input_type(n, k), NULL)))
-            return op_unsupported(n, "unknown-shape", "the shapes of all inputs must be known; bind the dimensions they are made of");
+            return op_unsupported(n, "unknown-shape",
+                                  "the shapes of all inputs must be known; bind the dimensions they are made of");
     TRY(read_shapes(n, &s));
     a->batch = s.q[0].n;
     a->heads = s.q[1].n;
@@ -139,7 +143,8 @@ static value *both(kit_chain *c, value *x, value *y) {
 static value *allowed_keys(attention *a) {
     kit_chain *c = &a->c;
     int64_t left = op_int(a->n, "left_window_size"), right = op_int(a->n, "right_window_size");
-    value *lengths = node_input(a->n, ATT_LENGTHS), *allowed = NULL, *offset = kit_chain_scalar(c, DT_I64, (double)a->past);
+    value *lengths = node_input(a->n, ATT_LENGTHS), *allowed = NULL,
+          *offset = kit_chain_scalar(c, DT_I64, (double)a->past);
     value *key = positions(c, a->keys, 3);
     if (lengths != NULL) {
         lengths = kit_chain_reshape(c, lengths, (const int64_t[]){-1, 1, 1, 1}, 4);
@@ -152,9 +157,13 @@ static value *allowed_keys(attention *a) {
     if (op_int(a->n, "is_causal") != 0)
         allowed = both(c, allowed, kit_chain_binary(c, "LessOrEqual", key, here));
     if (left >= 0)
-        allowed = both(c, allowed, kit_chain_binary(c, "GreaterOrEqual", key, kit_chain_binary(c, "Sub", here, kit_chain_scalar(c, DT_I64, (double)left))));
+        allowed = both(c, allowed,
+                       kit_chain_binary(c, "GreaterOrEqual", key,
+                                        kit_chain_binary(c, "Sub", here, kit_chain_scalar(c, DT_I64, (double)left))));
     if (right >= 0)
-        allowed = both(c, allowed, kit_chain_binary(c, "LessOrEqual", key, kit_chain_binary(c, "Add", here, kit_chain_scalar(c, DT_I64, (double)right))));
+        allowed = both(c, allowed,
+                       kit_chain_binary(c, "LessOrEqual", key,
+                                        kit_chain_binary(c, "Add", here, kit_chain_scalar(c, DT_I64, (double)right))));
     return allowed;
 }
 
@@ -174,7 +183,8 @@ static value *full_mask(attention *a, value *mask) {
     if (rank == 0 || given == 1 || given >= a->keys)
         return mask;
     pads[2 * rank - 1] = a->keys - given;
-    value *inputs[] = {mask, kit_chain_ints(c, pads, 2 * rank), kit_chain_scalar(c, is_bool ? DT_BOOL : a->t, is_bool ? 0 : -INFINITY)};
+    value *inputs[] = {mask, kit_chain_ints(c, pads, 2 * rank),
+                       kit_chain_scalar(c, is_bool ? DT_BOOL : a->t, is_bool ? 0 : -INFINITY)};
     node *made = kit_chain_node(c, "Pad", inputs, 3, NULL, 0, 1);
     return made == NULL ? NULL : made->outputs[0];
 }
@@ -199,7 +209,8 @@ static value *additive_bias(attention *a) {
 static value *grouped(attention *a, value *x, int64_t last) {
     if (a->heads == a->kv_heads)
         return x;
-    return kit_chain_reshape(&a->c, x, (const int64_t[]){a->batch, a->kv_heads, a->heads / a->kv_heads, a->queries, last}, 5);
+    return kit_chain_reshape(&a->c, x,
+                             (const int64_t[]){a->batch, a->kv_heads, a->heads / a->kv_heads, a->queries, last}, 5);
 }
 static value *ungrouped(attention *a, value *x, int64_t last) {
     if (a->heads == a->kv_heads)
@@ -208,7 +219,9 @@ static value *ungrouped(attention *a, value *x, int64_t last) {
 }
 /* Keys and values get a dimension of 1 for the group. */
 static value *shared(attention *a, value *x) {
-    return a->heads == a->kv_heads ? x : kit_chain_binary(&a->c, "Unsqueeze", x, kit_chain_ints(&a->c, (const int64_t[]){2}, 1));
+    return a->heads == a->kv_heads
+               ? x
+               : kit_chain_binary(&a->c, "Unsqueeze", x, kit_chain_ints(&a->c, (const int64_t[]){2}, 1));
 }
 
 /* Probabilities; a query that may attend no key gets zeros. */
@@ -218,7 +231,9 @@ static value *probabilities(attention *a, value *scores, value *bias) {
     value *p = kit_chain_axis(c, "Softmax", scores, NULL, -1);
     if (bias == NULL)
         return p;
-    value *most = bias->type.rank == 0 ? bias : kit_chain_with(c, "ReduceMax", bias, kit_chain_ints(c, (const int64_t[]){-1}, 1), &keep);
+    value *most = bias->type.rank == 0
+                      ? bias
+                      : kit_chain_with(c, "ReduceMax", bias, kit_chain_ints(c, (const int64_t[]){-1}, 1), &keep);
     value *nothing = kit_chain_binary(c, "Equal", most, kit_chain_scalar(c, a->t, -INFINITY));
     return choose(c, nothing, kit_chain_scalar(c, a->t, 0), p);
 }
@@ -231,7 +246,8 @@ static status attention_expand(graph *g, node *n) {
     bool flat = op_input_rank(n, ATT_Q) == 3;
     double scale = op_has(n, "scale") ? op_float(n, "scale") : 1 / sqrt((double)a.size), cap = op_float(n, "softcap");
     value *q = kit_chain_binary(c, "Mul", split_heads(&a, ATT_Q, a.heads, a.size), kit_chain_scalar(c, a.t, scale));
-    value *k = split_heads(&a, ATT_K, a.kv_heads, a.size), *v = split_heads(&a, ATT_V, a.kv_heads, a.v_size), *stages[4];
+    value *k = split_heads(&a, ATT_K, a.kv_heads, a.size), *v = split_heads(&a, ATT_V, a.kv_heads, a.v_size),
+          *stages[4];
     if (node_input(n, ATT_PAST_K) != NULL) {
         k = concat(c, kit_chain_cast(c, node_input(n, ATT_PAST_K), a.t), k, 2);
         v = concat(c, kit_chain_cast(c, node_input(n, ATT_PAST_V), a.t), v, 2);
@@ -241,31 +257,43 @@ static status attention_expand(graph *g, node *n) {
     stages[1] = stages[0];
     if (cap > 0) {
         value *limit = kit_chain_scalar(c, a.t, cap);
-        stages[1] = kit_chain_binary(c, "Mul", limit, kit_chain_unary(c, "Tanh", kit_chain_binary(c, "Div", stages[0], limit)));
+        stages[1] =
+            kit_chain_binary(c, "Mul", limit, kit_chain_unary(c, "Tanh", kit_chain_binary(c, "Div", stages[0], limit)));
     }
     value *bias = additive_bias(&a);
     stages[2] = bias == NULL ? stages[1] : kit_chain_binary(c, "Add", stages[1], bias);
     stages[3] = probabilities(&a, stages[2], bias);
     value *y = ungrouped(&a, kit_chain_binary(c, "MatMul", grouped(&a, stages[3], a.keys), shared(&a, v)), a.v_size);
     if (flat)
-        y = kit_chain_reshape(c, kit_chain_transpose(c, y, (const int64_t[]){0, 2, 1, 3}, 4), (const int64_t[]){a.batch, a.queries, a.heads * a.v_size}, 3);
+        y = kit_chain_reshape(c, kit_chain_transpose(c, y, (const int64_t[]){0, 2, 1, 3}, 4),
+                              (const int64_t[]){a.batch, a.queries, a.heads * a.v_size}, 3);
     TRY(kit_chain_result(c, node_output(n, OUT_Y), kit_chain_cast(c, y, elem)));
     TRY(kit_chain_result(c, node_output(n, OUT_K), kit_chain_cast(c, k, elem)));
     TRY(kit_chain_result(c, node_output(n, OUT_V), kit_chain_cast(c, v, v_elem)));
-    return kit_chain_result(c, node_output(n, OUT_SCORES), kit_chain_cast(c, stages[op_int(n, "qk_matmul_output_mode")], elem));
+    return kit_chain_result(c, node_output(n, OUT_SCORES),
+                            kit_chain_cast(c, stages[op_int(n, "qk_matmul_output_mode")], elem));
 }
 
 OP_ROW(Attention) = {
-    .name = "Attention", .domain = "", .versions = VERSIONS(23, 24, 25), .kind = OP_EXPAND,
+    .name = "Attention",
+    .domain = "",
+    .versions = VERSIONS(23, 24, 25),
+    .kind = OP_EXPAND,
     .inputs = PARAMS({"Q", TYPES_FLOAT, 'T', 0}, {"K", TYPES_FLOAT, 'T', 0}, {"V", TYPES_FLOAT, 'V', 0},
-                     {"attn_mask", TYPES_NUMBER | TYPES_BOOL, 'U', PARAM_OPTIONAL}, {"past_key", TYPES_FLOAT, 'T', PARAM_OPTIONAL},
-                     {"past_value", TYPES_FLOAT, 'V', PARAM_OPTIONAL}, {"nonpad_kv_seqlen", TYPE_BIT(DT_I64), 0, PARAM_OPTIONAL}),
-    .outputs = PARAMS({"Y", TYPES_FLOAT, 'T', 0}, {"present_key", TYPES_FLOAT, 'T', PARAM_OPTIONAL}, {"present_value", TYPES_FLOAT, 'V', PARAM_OPTIONAL},
+                     {"attn_mask", TYPES_NUMBER | TYPES_BOOL, 'U', PARAM_OPTIONAL},
+                     {"past_key", TYPES_FLOAT, 'T', PARAM_OPTIONAL}, {"past_value", TYPES_FLOAT, 'V', PARAM_OPTIONAL},
+                     {"nonpad_kv_seqlen", TYPE_BIT(DT_I64), 0, PARAM_OPTIONAL}),
+    .outputs = PARAMS({"Y", TYPES_FLOAT, 'T', 0}, {"present_key", TYPES_FLOAT, 'T', PARAM_OPTIONAL},
+                      {"present_value", TYPES_FLOAT, 'V', PARAM_OPTIONAL},
                       {"qk_matmul_output", TYPES_FLOAT, 'T', PARAM_OPTIONAL}),
-    .attrs = ATTRS({"is_causal", ATTR_INT, .i = 0}, {"kv_num_heads", .kind = ATTR_INT}, {"left_window_size", ATTR_INT, .i = -1},
-                   {"q_num_heads", .kind = ATTR_INT}, {"qk_matmul_output_mode", ATTR_INT, .i = 0}, {"right_window_size", ATTR_INT, .i = -1},
-                   {"scale", .kind = ATTR_FLOAT}, {"softcap", ATTR_FLOAT, .f = 0}, {"softmax_precision", .kind = ATTR_INT}),
-    .note = "the softmax is computed in f32 (f64 for f64) whatever softmax_precision says", .infer = attention_infer, .expand = attention_expand,
+    .attrs = ATTRS({"is_causal", ATTR_INT, .i = 0}, {"kv_num_heads", .kind = ATTR_INT},
+                   {"left_window_size", ATTR_INT, .i = -1}, {"q_num_heads", .kind = ATTR_INT},
+                   {"qk_matmul_output_mode", ATTR_INT, .i = 0}, {"right_window_size", ATTR_INT, .i = -1},
+                   {"scale", .kind = ATTR_FLOAT}, {"softcap", ATTR_FLOAT, .f = 0},
+                   {"softmax_precision", .kind = ATTR_INT}),
+    .note = "the softmax is computed in f32 (f64 for f64) whatever softmax_precision says",
+    .infer = attention_infer,
+    .expand = attention_expand,
 };
 
 /* ---- RotaryEmbedding: pairs of elements of a head, turned by an angle that depends on the position ---- */
@@ -276,11 +304,13 @@ enum { ROT_X, ROT_COS, ROT_SIN, ROT_IDS };
 static status rotary_sizes(const node *n, int rank, const int64_t *dims, int64_t *out_turned, int64_t *out_head) {
     int64_t heads = op_int(n, "num_heads");
     if (rank == 3 && (heads < 1 || dims[2] % heads != 0))
-        return op_invalid(n, "wrong-attribute", "an input of 3 dimensions needs num_heads, which must divide the last dimension");
+        return op_invalid(n, "wrong-attribute",
+                          "an input of 3 dimensions needs num_heads, which must divide the last dimension");
     *out_head = rank == 3 ? dims[2] / heads : dims[3];
     *out_turned = op_int(n, "rotary_embedding_dim") != 0 ? op_int(n, "rotary_embedding_dim") : *out_head;
     if (*out_turned < 0 || *out_turned > *out_head || *out_turned % 2 != 0)
-        return op_invalid(n, "wrong-attribute", "%lld elements of a head of %lld cannot be turned in pairs", (long long)*out_turned, (long long)*out_head);
+        return op_invalid(n, "wrong-attribute", "%lld elements of a head of %lld cannot be turned in pairs",
+                          (long long)*out_turned, (long long)*out_head);
     return STATUS_OK;
 }
 
@@ -294,8 +324,10 @@ static status rotary_infer(node *n) {
         int wanted = node_input(n, ROT_IDS) == NULL ? 3 : 2;
         for (int k = ROT_COS; k <= ROT_SIN; k++) {
             const tensor_type *t = op_input_type(n, k);
-            if (t->rank >= 0 && (t->rank != wanted || (dim_is_known(t->dims[wanted - 1]) && t->dims[wanted - 1].n != turned / 2)))
-                return op_invalid(n, "shape-mismatch", "'%s' must have %d dimensions, the last of them %lld", n->row->inputs[k].name, wanted, (long long)(turned / 2));
+            if (t->rank >= 0 &&
+                (t->rank != wanted || (dim_is_known(t->dims[wanted - 1]) && t->dims[wanted - 1].n != turned / 2)))
+                return op_invalid(n, "shape-mismatch", "'%s' must have %d dimensions, the last of them %lld",
+                                  n->row->inputs[k].name, wanted, (long long)(turned / 2));
         }
     }
     return kit_infer_same(n);
@@ -312,7 +344,8 @@ static status rotary_lower(const node *n, nest_list *l) {
         kit_check_index(n, l, ROT_IDS, 0, kit_operand(l, ROT_COS)->dims[0], NULL);
     nest *m = kit_over(l, "rotary_embedding", y, i);
     memcpy(f, i, (size_t)x->rank * sizeof *i);
-    const expr *batch = i[0], *step = i[x->rank == 3 ? 1 : 2], *half = build_index(b, turned / 2), *one = build_index(b, 1), *two = build_index(b, 2);
+    const expr *batch = i[0], *step = i[x->rank == 3 ? 1 : 2], *half = build_index(b, turned / 2),
+               *one = build_index(b, 1), *two = build_index(b, 2);
     const expr *d = x->rank == 3 ? build_rem(b, i[2], build_index(b, head)) : i[3], *pair, *is_first, *partner;
     if (op_int(n, "interleaved") != 0) {
         pair = build_div(b, d, two);
@@ -340,10 +373,15 @@ static status rotary_lower(const node *n, nest_list *l) {
 
 #define TYPES_ROTARY (TYPES_FLOAT & ~TYPE_BIT(DT_F64))
 OP_ROW(RotaryEmbedding) = {
-    .name = "RotaryEmbedding", .domain = "", .versions = VERSIONS(23), .kind = OP_LOWER,
-    .inputs = PARAMS({"X", TYPES_ROTARY, 'T', 0}, {"cos_cache", TYPES_ROTARY, 'T', 0}, {"sin_cache", TYPES_ROTARY, 'T', 0},
-                     {"position_ids", TYPE_BIT(DT_I64), 0, PARAM_OPTIONAL}),
+    .name = "RotaryEmbedding",
+    .domain = "",
+    .versions = VERSIONS(23),
+    .kind = OP_LOWER,
+    .inputs = PARAMS({"X", TYPES_ROTARY, 'T', 0}, {"cos_cache", TYPES_ROTARY, 'T', 0},
+                     {"sin_cache", TYPES_ROTARY, 'T', 0}, {"position_ids", TYPE_BIT(DT_I64), 0, PARAM_OPTIONAL}),
     .outputs = PARAMS({"Y", TYPES_ROTARY, 'T', 0}),
-    .attrs = ATTRS({"interleaved", ATTR_INT, .i = 0}, {"num_heads", .kind = ATTR_INT}, {"rotary_embedding_dim", ATTR_INT, .i = 0}),
-    .infer = rotary_infer, .lower = rotary_lower,
+    .attrs = ATTRS({"interleaved", ATTR_INT, .i = 0}, {"num_heads", .kind = ATTR_INT},
+                   {"rotary_embedding_dim", ATTR_INT, .i = 0}),
+    .infer = rotary_infer,
+    .lower = rotary_lower,
 };

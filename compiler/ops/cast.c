@@ -6,8 +6,8 @@
 
 #define CAST_NOTE "no strings, no complex numbers, no 2- and 4-bit elements"
 
-/* Past the largest value a float8 without saturation becomes an infinity where it has one, else NaN: both come from those of the
- * source. What rounds to more than the largest value begins half a step above it. */
+/* Past the largest value a float8 without saturation becomes an infinity where it has one, else NaN: both come from
+ * those of the source. What rounds to more than the largest value begins half a step above it. */
 typedef struct float8_limit {
     dtype type;
     double first_over; /* smallest magnitude that does not round to a finite value; a tie goes to the even neighbour */
@@ -21,13 +21,15 @@ static const float8_limit float8_limits[] = {
 };
 
 static const expr *cast_unsaturated(builder *b, const float8_limit *limit, const expr *x) {
-    const expr *v = kit_cast(b, DT_F32, x), *size = build_unary(b, EXPR_ABS, v), *bound = kit_const(b, v, limit->first_over);
+    const expr *v = kit_cast(b, DT_F32, x), *size = build_unary(b, EXPR_ABS, v),
+               *bound = kit_const(b, v, limit->first_over);
     const expr *over = limit->tie_is_over ? build_le(b, bound, size) : build_lt(b, bound, size);
     const expr *nan = kit_const(b, v, NAN);
     if (!limit->has_infinity)
         return build_cast(b, limit->type, build_select(b, over, nan, v));
     /* CAST clamps an infinity too, so the bits of one are put in. */
-    const expr *bits = build_select(b, build_lt(b, v, kit_const(b, v, 0)), build_int(b, DT_U8, 0xfc), build_int(b, DT_U8, 0x7c));
+    const expr *bits =
+        build_select(b, build_lt(b, v, kit_const(b, v, 0)), build_int(b, DT_U8, 0xfc), build_int(b, DT_U8, 0x7c));
     return build_select(b, over, build_bitcast(b, limit->type, bits), build_cast(b, limit->type, v));
 }
 
@@ -44,7 +46,8 @@ static dtype cast_target(node *n, uint64_t allowed) {
     int64_t to = op_int(n, "to");
     dtype t = to > 0 && to < 1000 ? dtype_from_onnx((int32_t)to) : DT_NONE;
     if (t == DT_NONE || (allowed & TYPE_BIT(t)) == 0) {
-        op_unsupported(n, "unsupported-type", "'to' is element type %lld, which %s does not produce here", (long long)to, n->op);
+        op_unsupported(n, "unsupported-type", "'to' is element type %lld, which %s does not produce here",
+                       (long long)to, n->op);
         return DT_NONE;
     }
     return t;
@@ -52,7 +55,8 @@ static dtype cast_target(node *n, uint64_t allowed) {
 
 static status check_round_mode(node *n, dtype t) {
     if (t == DT_F8E8M0 && strcmp(op_string(n, "round_mode"), "nearest") != 0)
-        return op_unsupported(n, "unsupported-attribute", "casting to %s rounds to nearest only; set round_mode to 'nearest'", dtype_name(t));
+        return op_unsupported(n, "unsupported-attribute",
+                              "casting to %s rounds to nearest only; set round_mode to 'nearest'", dtype_name(t));
     return STATUS_OK;
 }
 
@@ -69,10 +73,17 @@ static const expr *cast_scalar(builder *b, const node *n, const expr *const *x) 
 }
 
 OP_ROW(Cast) = {
-    .name = "Cast", .domain = "", .versions = VERSIONS(1, 6, 9, 13, 19, 21, 23, 24, 25, 28), .kind = OP_SCALAR,
-    .inputs = PARAMS({"input", TYPES_MOVE, 'T', 0}), .outputs = PARAMS({"output", TYPES_MOVE, 'U', 0}),
-    .attrs = ATTRS({"round_mode", ATTR_STRING, .s = "up"}, {"saturate", ATTR_INT, .i = 1}, {"to", ATTR_INT, .required = true}),
-    .note = CAST_NOTE, .infer = cast_infer, .scalar = cast_scalar,
+    .name = "Cast",
+    .domain = "",
+    .versions = VERSIONS(1, 6, 9, 13, 19, 21, 23, 24, 25, 28),
+    .kind = OP_SCALAR,
+    .inputs = PARAMS({"input", TYPES_MOVE, 'T', 0}),
+    .outputs = PARAMS({"output", TYPES_MOVE, 'U', 0}),
+    .attrs = ATTRS({"round_mode", ATTR_STRING, .s = "up"}, {"saturate", ATTR_INT, .i = 1},
+                   {"to", ATTR_INT, .required = true}),
+    .note = CAST_NOTE,
+    .infer = cast_infer,
+    .scalar = cast_scalar,
 };
 
 static status cast_like_infer(node *n) {
@@ -91,11 +102,16 @@ static status cast_like_lower(const node *n, nest_list *l) {
 }
 
 OP_ROW(CastLike) = {
-    .name = "CastLike", .domain = "", .versions = VERSIONS(15, 19, 21, 23, 24, 25), .kind = OP_LOWER,
+    .name = "CastLike",
+    .domain = "",
+    .versions = VERSIONS(15, 19, 21, 23, 24, 25),
+    .kind = OP_LOWER,
     .inputs = PARAMS({"input", TYPES_MOVE, 'T', 0}, {"target_type", TYPES_MOVE, 'U', PARAM_SHAPE}),
     .outputs = PARAMS({"output", TYPES_MOVE, 'U', 0}),
     .attrs = ATTRS({"round_mode", ATTR_STRING, .s = "up"}, {"saturate", ATTR_INT, .i = 1}),
-    .note = CAST_NOTE, .infer = cast_like_infer, .lower = cast_like_lower,
+    .note = CAST_NOTE,
+    .infer = cast_like_infer,
+    .lower = cast_like_lower,
 };
 
 static status bit_cast_infer(node *n) {
@@ -104,7 +120,8 @@ static status bit_cast_infer(node *n) {
         return STATUS_UNSUPPORTED;
     dtype from = op_input_type(n, 0)->elem;
     if (from != DT_NONE && dtype_bits(from) != dtype_bits(t))
-        return op_invalid(n, "wrong-type", "%s has %d bits and %s has %d", dtype_name(from), dtype_bits(from), dtype_name(t), dtype_bits(t));
+        return op_invalid(n, "wrong-type", "%s has %d bits and %s has %d", dtype_name(from), dtype_bits(from),
+                          dtype_name(t), dtype_bits(t));
     return kit_output_shaped(n, 0, 0, t);
 }
 
@@ -118,7 +135,14 @@ static const expr *bit_cast_scalar(builder *b, const node *n, const expr *const 
 }
 
 OP_ROW(BitCast) = {
-    .name = "BitCast", .domain = "", .versions = VERSIONS(26), .kind = OP_SCALAR,
-    .inputs = PARAMS({"input", TYPES_MOVE, 'T', 0}), .outputs = PARAMS({"output", TYPES_MOVE, 'U', 0}),
-    .attrs = ATTRS({"to", ATTR_INT, .required = true}), .note = CAST_NOTE, .infer = bit_cast_infer, .scalar = bit_cast_scalar,
+    .name = "BitCast",
+    .domain = "",
+    .versions = VERSIONS(26),
+    .kind = OP_SCALAR,
+    .inputs = PARAMS({"input", TYPES_MOVE, 'T', 0}),
+    .outputs = PARAMS({"output", TYPES_MOVE, 'U', 0}),
+    .attrs = ATTRS({"to", ATTR_INT, .required = true}),
+    .note = CAST_NOTE,
+    .infer = bit_cast_infer,
+    .scalar = bit_cast_scalar,
 };

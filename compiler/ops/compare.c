@@ -31,24 +31,50 @@ static const expr *greater_or_equal_scalar(builder *b, const node *n, const expr
 }
 
 OP_ROW(Equal) = {
-    .name = "Equal", .domain = "", .versions = VERSIONS(1, 7, 11, 13, 19), .kind = OP_SCALAR, .inputs = any_ab,
-    .outputs = bool_c, .note = "no strings", .scalar = equal_scalar,
+    .name = "Equal",
+    .domain = "",
+    .versions = VERSIONS(1, 7, 11, 13, 19),
+    .kind = OP_SCALAR,
+    .inputs = any_ab,
+    .outputs = bool_c,
+    .note = "no strings",
+    .scalar = equal_scalar,
 };
 OP_ROW(Less) = {
-    .name = "Less", .domain = "", .versions = VERSIONS(1, 7, 9, 13), .kind = OP_SCALAR, .inputs = number_ab,
-    .outputs = bool_c, .scalar = less_scalar,
+    .name = "Less",
+    .domain = "",
+    .versions = VERSIONS(1, 7, 9, 13),
+    .kind = OP_SCALAR,
+    .inputs = number_ab,
+    .outputs = bool_c,
+    .scalar = less_scalar,
 };
 OP_ROW(Greater) = {
-    .name = "Greater", .domain = "", .versions = VERSIONS(1, 7, 9, 13), .kind = OP_SCALAR, .inputs = number_ab,
-    .outputs = bool_c, .scalar = greater_scalar,
+    .name = "Greater",
+    .domain = "",
+    .versions = VERSIONS(1, 7, 9, 13),
+    .kind = OP_SCALAR,
+    .inputs = number_ab,
+    .outputs = bool_c,
+    .scalar = greater_scalar,
 };
 OP_ROW(LessOrEqual) = {
-    .name = "LessOrEqual", .domain = "", .versions = VERSIONS(12, 16), .kind = OP_SCALAR, .inputs = number_ab,
-    .outputs = bool_c, .scalar = less_or_equal_scalar,
+    .name = "LessOrEqual",
+    .domain = "",
+    .versions = VERSIONS(12, 16),
+    .kind = OP_SCALAR,
+    .inputs = number_ab,
+    .outputs = bool_c,
+    .scalar = less_or_equal_scalar,
 };
 OP_ROW(GreaterOrEqual) = {
-    .name = "GreaterOrEqual", .domain = "", .versions = VERSIONS(12, 16), .kind = OP_SCALAR, .inputs = number_ab,
-    .outputs = bool_c, .scalar = greater_or_equal_scalar,
+    .name = "GreaterOrEqual",
+    .domain = "",
+    .versions = VERSIONS(12, 16),
+    .kind = OP_SCALAR,
+    .inputs = number_ab,
+    .outputs = bool_c,
+    .scalar = greater_or_equal_scalar,
 };
 
 /* ---- logic ---- */
@@ -70,12 +96,35 @@ static const expr *not_scalar(builder *b, const node *n, const expr *const *x) {
     return build_unary(b, EXPR_NOT, x[0]);
 }
 
-OP_ROW(And) = {.name = "And", .domain = "", .versions = VERSIONS(1, 7), .kind = OP_SCALAR, .inputs = bool_ab, .outputs = bool_c, .scalar = and_scalar};
-OP_ROW(Or) = {.name = "Or", .domain = "", .versions = VERSIONS(1, 7), .kind = OP_SCALAR, .inputs = bool_ab, .outputs = bool_c, .scalar = or_scalar};
-OP_ROW(Xor) = {.name = "Xor", .domain = "", .versions = VERSIONS(1, 7), .kind = OP_SCALAR, .inputs = bool_ab, .outputs = bool_c, .scalar = xor_scalar};
+OP_ROW(And) = {.name = "And",
+               .domain = "",
+               .versions = VERSIONS(1, 7),
+               .kind = OP_SCALAR,
+               .inputs = bool_ab,
+               .outputs = bool_c,
+               .scalar = and_scalar};
+OP_ROW(Or) = {.name = "Or",
+              .domain = "",
+              .versions = VERSIONS(1, 7),
+              .kind = OP_SCALAR,
+              .inputs = bool_ab,
+              .outputs = bool_c,
+              .scalar = or_scalar};
+OP_ROW(Xor) = {.name = "Xor",
+               .domain = "",
+               .versions = VERSIONS(1, 7),
+               .kind = OP_SCALAR,
+               .inputs = bool_ab,
+               .outputs = bool_c,
+               .scalar = xor_scalar};
 OP_ROW(Not) = {
-    .name = "Not", .domain = "", .versions = VERSIONS(1), .kind = OP_SCALAR, .inputs = PARAMS({"X", TYPES_BOOL, 'T', 0}),
-    .outputs = PARAMS({"Y", TYPES_BOOL, 'T', 0}), .scalar = not_scalar,
+    .name = "Not",
+    .domain = "",
+    .versions = VERSIONS(1),
+    .kind = OP_SCALAR,
+    .inputs = PARAMS({"X", TYPES_BOOL, 'T', 0}),
+    .outputs = PARAMS({"Y", TYPES_BOOL, 'T', 0}),
+    .scalar = not_scalar,
 };
 
 static const expr *where_scalar(builder *b, const node *n, const expr *const *x) {
@@ -84,9 +133,14 @@ static const expr *where_scalar(builder *b, const node *n, const expr *const *x)
 }
 
 OP_ROW(Where) = {
-    .name = "Where", .domain = "", .versions = VERSIONS(9, 16), .kind = OP_SCALAR,
+    .name = "Where",
+    .domain = "",
+    .versions = VERSIONS(9, 16),
+    .kind = OP_SCALAR,
     .inputs = PARAMS({"condition", TYPES_BOOL, 0, 0}, {"X", TYPES_MOVE, 'T', 0}, {"Y", TYPES_MOVE, 'T', 0}),
-    .outputs = PARAMS({"output", TYPES_MOVE, 'T', 0}), .note = "no strings, no complex numbers", .scalar = where_scalar,
+    .outputs = PARAMS({"output", TYPES_MOVE, 'T', 0}),
+    .note = "no strings, no complex numbers",
+    .scalar = where_scalar,
 };
 
 /* ---- kinds of floats ---- */
@@ -100,8 +154,13 @@ static const expr *is_nan_scalar(builder *b, const node *n, const expr *const *x
 }
 
 OP_ROW(IsNaN) = {
-    .name = "IsNaN", .domain = "", .versions = VERSIONS(9, 13, 20), .kind = OP_SCALAR,
-    .inputs = PARAMS({"X", TYPES_TESTED, 'T', 0}), .outputs = PARAMS({"Y", TYPES_BOOL, 0, 0}), .scalar = is_nan_scalar,
+    .name = "IsNaN",
+    .domain = "",
+    .versions = VERSIONS(9, 13, 20),
+    .kind = OP_SCALAR,
+    .inputs = PARAMS({"X", TYPES_TESTED, 'T', 0}),
+    .outputs = PARAMS({"Y", TYPES_BOOL, 0, 0}),
+    .scalar = is_nan_scalar,
 };
 
 static const expr *is_inf_scalar(builder *b, const node *n, const expr *const *x) {
@@ -114,7 +173,12 @@ static const expr *is_inf_scalar(builder *b, const node *n, const expr *const *x
 }
 
 OP_ROW(IsInf) = {
-    .name = "IsInf", .domain = "", .versions = VERSIONS(10, 20), .kind = OP_SCALAR, .inputs = PARAMS({"X", TYPES_TESTED, 'T', 0}),
+    .name = "IsInf",
+    .domain = "",
+    .versions = VERSIONS(10, 20),
+    .kind = OP_SCALAR,
+    .inputs = PARAMS({"X", TYPES_TESTED, 'T', 0}),
     .outputs = PARAMS({"Y", TYPES_BOOL, 0, 0}),
-    .attrs = ATTRS({"detect_negative", ATTR_INT, .i = 1}, {"detect_positive", ATTR_INT, .i = 1}), .scalar = is_inf_scalar,
+    .attrs = ATTRS({"detect_negative", ATTR_INT, .i = 1}, {"detect_positive", ATTR_INT, .i = 1}),
+    .scalar = is_inf_scalar,
 };

@@ -38,9 +38,15 @@ static status shape_lower(const node *n, nest_list *l) {
 }
 
 OP_ROW(Shape) = {
-    .name = "Shape", .domain = "", .versions = VERSIONS(1, 13, 15, 19, 21, 23, 24, 25), .kind = OP_LOWER,
-    .inputs = PARAMS({"data", TYPES_ANY, 'T', PARAM_SHAPE}), .outputs = PARAMS({"shape", TYPE_BIT(DT_I64), 0, 0}),
-    .attrs = ATTRS({"end", .kind = ATTR_INT}, {"start", ATTR_INT, .i = 0}), .infer = shape_infer, .lower = shape_lower,
+    .name = "Shape",
+    .domain = "",
+    .versions = VERSIONS(1, 13, 15, 19, 21, 23, 24, 25),
+    .kind = OP_LOWER,
+    .inputs = PARAMS({"data", TYPES_ANY, 'T', PARAM_SHAPE}),
+    .outputs = PARAMS({"shape", TYPE_BIT(DT_I64), 0, 0}),
+    .attrs = ATTRS({"end", .kind = ATTR_INT}, {"start", ATTR_INT, .i = 0}),
+    .infer = shape_infer,
+    .lower = shape_lower,
 };
 
 static status size_infer(node *n) {
@@ -58,9 +64,14 @@ static status size_lower(const node *n, nest_list *l) {
 }
 
 OP_ROW(Size) = {
-    .name = "Size", .domain = "", .versions = VERSIONS(1, 13, 19, 21, 23, 24, 25), .kind = OP_LOWER,
-    .inputs = PARAMS({"data", TYPES_ANY, 'T', PARAM_SHAPE}), .outputs = PARAMS({"size", TYPE_BIT(DT_I64), 0, 0}),
-    .infer = size_infer, .lower = size_lower,
+    .name = "Size",
+    .domain = "",
+    .versions = VERSIONS(1, 13, 19, 21, 23, 24, 25),
+    .kind = OP_LOWER,
+    .inputs = PARAMS({"data", TYPES_ANY, 'T', PARAM_SHAPE}),
+    .outputs = PARAMS({"size", TYPE_BIT(DT_I64), 0, 0}),
+    .infer = size_infer,
+    .lower = size_lower,
 };
 
 /* ---- ConstantOfShape ---- */
@@ -77,7 +88,8 @@ static status constant_of_shape_infer(node *n) {
     if (shape == NULL)
         return op_unknown_output(n, 0, elem);
     if (rank > TENSOR_MAX_RANK)
-        return op_unsupported(n, "too-many-dimensions", "%lld dimensions, more than %d", (long long)rank, TENSOR_MAX_RANK);
+        return op_unsupported(n, "too-many-dimensions", "%lld dimensions, more than %d", (long long)rank,
+                              TENSOR_MAX_RANK);
     dim dims[TENSOR_MAX_RANK];
     for (int64_t k = 0; k < rank; k++) {
         if (shape[k] < 0)
@@ -98,9 +110,15 @@ static status constant_of_shape_lower(const node *n, nest_list *l) {
 }
 
 OP_ROW(ConstantOfShape) = {
-    .name = "ConstantOfShape", .domain = "", .versions = VERSIONS(9, 20, 21, 23, 24, 25), .kind = OP_LOWER,
-    .inputs = PARAMS({"input", TYPE_BIT(DT_I64), 0, 0}), .outputs = PARAMS({"output", TYPES_MOVE, 'U', 0}),
-    .attrs = ATTRS({"value", .kind = ATTR_TENSOR}), .note = "no 2- and 4-bit elements", .infer = constant_of_shape_infer,
+    .name = "ConstantOfShape",
+    .domain = "",
+    .versions = VERSIONS(9, 20, 21, 23, 24, 25),
+    .kind = OP_LOWER,
+    .inputs = PARAMS({"input", TYPE_BIT(DT_I64), 0, 0}),
+    .outputs = PARAMS({"output", TYPES_MOVE, 'U', 0}),
+    .attrs = ATTRS({"value", .kind = ATTR_TENSOR}),
+    .note = "no 2- and 4-bit elements",
+    .infer = constant_of_shape_infer,
     .lower = constant_of_shape_lower,
 };
 
@@ -143,15 +161,22 @@ static status range_lower(const node *n, nest_list *l) {
     builder *b = l->b;
     nest *m = kit_over(l, "range", nest_output(l, 0), i);
     const expr *start = kit_read_broadcast(l, 0, i, 0), *delta = kit_read_broadcast(l, 2, i, 0);
-    kit_store(l, m, nest_output(l, 0), i, build_add(b, start, build_mul(b, build_cast(b, start->type.elem, i[0]), delta)));
+    kit_store(l, m, nest_output(l, 0), i,
+              build_add(b, start, build_mul(b, build_cast(b, start->type.elem, i[0]), delta)));
     return builder_status(b);
 }
 
 #define TYPES_RANGE (TYPES_FLOAT | TYPE_BIT(DT_I16) | TYPES_INDEX)
 OP_ROW(Range) = {
-    .name = "Range", .domain = "", .versions = VERSIONS(11, 27), .kind = OP_LOWER,
-    .inputs = PARAMS({"start", TYPES_RANGE, 'T', PARAM_KNOWN}, {"limit", TYPES_RANGE, 'T', PARAM_KNOWN}, {"delta", TYPES_RANGE, 'T', PARAM_KNOWN}),
-    .outputs = PARAMS({"output", TYPES_RANGE, 'T', 0}), .attrs = ATTRS({"stash_type", ATTR_INT, .i = 1}), .infer = range_infer,
+    .name = "Range",
+    .domain = "",
+    .versions = VERSIONS(11, 27),
+    .kind = OP_LOWER,
+    .inputs = PARAMS({"start", TYPES_RANGE, 'T', PARAM_KNOWN}, {"limit", TYPES_RANGE, 'T', PARAM_KNOWN},
+                     {"delta", TYPES_RANGE, 'T', PARAM_KNOWN}),
+    .outputs = PARAMS({"output", TYPES_RANGE, 'T', 0}),
+    .attrs = ATTRS({"stash_type", ATTR_INT, .i = 1}),
+    .infer = range_infer,
     .lower = range_lower,
 };
 
@@ -179,7 +204,13 @@ static status eye_like_lower(const node *n, nest_list *l) {
 }
 
 OP_ROW(EyeLike) = {
-    .name = "EyeLike", .domain = "", .versions = VERSIONS(9, 22), .kind = OP_LOWER,
-    .inputs = PARAMS({"input", TYPES_NUMBER | TYPES_BOOL, 'T', PARAM_SHAPE}), .outputs = PARAMS({"output", TYPES_NUMBER | TYPES_BOOL, 'U', 0}),
-    .attrs = ATTRS({"dtype", .kind = ATTR_INT}, {"k", ATTR_INT, .i = 0}), .infer = eye_like_infer, .lower = eye_like_lower,
+    .name = "EyeLike",
+    .domain = "",
+    .versions = VERSIONS(9, 22),
+    .kind = OP_LOWER,
+    .inputs = PARAMS({"input", TYPES_NUMBER | TYPES_BOOL, 'T', PARAM_SHAPE}),
+    .outputs = PARAMS({"output", TYPES_NUMBER | TYPES_BOOL, 'U', 0}),
+    .attrs = ATTRS({"dtype", .kind = ATTR_INT}, {"k", ATTR_INT, .i = 0}),
+    .infer = eye_like_infer,
+    .lower = eye_like_lower,
 };

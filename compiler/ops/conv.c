@@ -13,7 +13,8 @@ static status check_operands(node *n, int *out_rank) {
     if (x < 0 || w < 0)
         return STATUS_OK;
     if (x < 3 || w != x)
-        return op_invalid(n, "wrong-rank", "'%s' has %d dimensions and '%s' %d: both must have the same number, 3 or more",
+        return op_invalid(n, "wrong-rank",
+                          "'%s' has %d dimensions and '%s' %d: both must have the same number, 3 or more",
                           n->row->inputs[0].name, x, n->row->inputs[1].name, w);
     if (op_int(n, "group") < 1)
         return op_invalid(n, "wrong-attribute", "group is %lld", (long long)op_int(n, "group"));
@@ -28,7 +29,8 @@ static bool same(dim x, dim y) {
 static status check_channels(const node *n, dim given, dim expected, const char *what, const char *input) {
     if (same(given, expected))
         return STATUS_OK;
-    return op_invalid(n, "shape-mismatch", "input '%s' has %lld %s, expected %lld", input, (long long)given.n, what, (long long)expected.n);
+    return op_invalid(n, "shape-mismatch", "input '%s' has %lld %s, expected %lld", input, (long long)given.n, what,
+                      (long long)expected.n);
 }
 
 static status check_bias(const node *n, int input, dim channels) {
@@ -36,7 +38,8 @@ static status check_bias(const node *n, int input, dim channels) {
     if (bias == NULL || bias->rank < 0)
         return STATUS_OK;
     if (bias->rank != 1)
-        return op_invalid(n, "wrong-rank", "'%s' must have one dimension, it has %d", n->row->inputs[input].name, bias->rank);
+        return op_invalid(n, "wrong-rank", "'%s' must have one dimension, it has %d", n->row->inputs[input].name,
+                          bias->rank);
     return check_channels(n, bias->dims[0], channels, "elements", n->row->inputs[input].name);
 }
 
@@ -59,11 +62,14 @@ static status conv_shape(node *n, int weights, dtype elem) {
     if (kernel_of(w, sizes) == NULL && !op_has(n, "kernel_shape"))
         return op_unknown_output(n, 0, elem);
     TRY(window_read(n, rank, kernel_of(w, sizes), &win));
-    TRY(check_channels(n, w->dims[1], dim_floor_div(n->graph->memory, x->dims[1], DIM(group)), "channels per group", n->row->inputs[weights].name));
+    TRY(check_channels(n, w->dims[1], dim_floor_div(n->graph->memory, x->dims[1], DIM(group)), "channels per group",
+                       n->row->inputs[weights].name));
     if (dim_is_known(x->dims[1]) && x->dims[1].n % group != 0)
-        return op_invalid(n, "shape-mismatch", "%lld input channels do not divide into %lld groups", (long long)x->dims[1].n, (long long)group);
+        return op_invalid(n, "shape-mismatch", "%lld input channels do not divide into %lld groups",
+                          (long long)x->dims[1].n, (long long)group);
     if (dim_is_known(w->dims[0]) && w->dims[0].n % group != 0)
-        return op_invalid(n, "shape-mismatch", "%lld output channels do not divide into %lld groups", (long long)w->dims[0].n, (long long)group);
+        return op_invalid(n, "shape-mismatch", "%lld output channels do not divide into %lld groups",
+                          (long long)w->dims[0].n, (long long)group);
     dim dims[TENSOR_MAX_RANK] = {x->dims[0], w->dims[0]};
     for (int k = 0; k < rank; k++)
         dims[2 + k] = window_output(n->graph->memory, &win, k, x->dims[2 + k]);
@@ -80,8 +86,9 @@ static status conv_infer(node *n) {
     return conv_shape(n, 1, elem);
 }
 
-/* The nest of a convolution, open for its reduction: indices of an element of x and one of w, the mask of x (NULL: none). Groups of
- * one channel have no axis of their own, so that dense and depthwise convolutions store at their axes. */
+/* The nest of a convolution, open for its reduction: indices of an element of x and one of w, the mask of x (NULL:
+ * none). Groups of one channel have no axis of their own, so that dense and depthwise convolutions store at their axes.
+ */
 typedef struct convolution {
     nest *m;
     const expr *y_index[TENSOR_MAX_RANK], *x_index[TENSOR_MAX_RANK], *w_index[TENSOR_MAX_RANK];
@@ -126,9 +133,15 @@ static status conv_lower(const node *n, nest_list *l) {
 }
 
 OP_ROW(Conv) = {
-    .name = "Conv", .domain = "", .versions = VERSIONS(1, 11, 22), .kind = OP_CONTRACT,
+    .name = "Conv",
+    .domain = "",
+    .versions = VERSIONS(1, 11, 22),
+    .kind = OP_CONTRACT,
     .inputs = PARAMS({"X", TYPES_FLOAT, 'T', 0}, {"W", TYPES_FLOAT, 'T', 0}, {"B", TYPES_FLOAT, 'T', PARAM_OPTIONAL}),
-    .outputs = kit_float_Y, .attrs = ATTRS(CONV_ATTRS), .infer = conv_infer, .lower = conv_lower,
+    .outputs = kit_float_Y,
+    .attrs = ATTRS(CONV_ATTRS),
+    .infer = conv_infer,
+    .lower = conv_lower,
 };
 
 /* ---- ConvInteger: zero points subtracted before the product; padding stands for the zero point ---- */
@@ -167,10 +180,17 @@ static status conv_integer_lower(const node *n, nest_list *l) {
 }
 
 OP_ROW(ConvInteger) = {
-    .name = "ConvInteger", .domain = "", .versions = VERSIONS(10), .kind = OP_CONTRACT,
-    .inputs = PARAMS({"x", TYPES_BYTE, 'T', 0}, {"w", TYPES_BYTE, 'U', 0}, {"x_zero_point", TYPES_BYTE, 'T', PARAM_OPTIONAL},
+    .name = "ConvInteger",
+    .domain = "",
+    .versions = VERSIONS(10),
+    .kind = OP_CONTRACT,
+    .inputs = PARAMS({"x", TYPES_BYTE, 'T', 0}, {"w", TYPES_BYTE, 'U', 0},
+                     {"x_zero_point", TYPES_BYTE, 'T', PARAM_OPTIONAL},
                      {"w_zero_point", TYPES_BYTE, 'U', PARAM_OPTIONAL}),
-    .outputs = PARAMS({"y", TYPE_BIT(DT_I32), 0, 0}), .attrs = ATTRS(CONV_ATTRS), .infer = conv_integer_infer, .lower = conv_integer_lower,
+    .outputs = PARAMS({"y", TYPE_BIT(DT_I32), 0, 0}),
+    .attrs = ATTRS(CONV_ATTRS),
+    .infer = conv_integer_infer,
+    .lower = conv_integer_lower,
 };
 
 /* ---- QLinearConv: the integer convolution, then one rounding to the output's scale ---- */
@@ -182,8 +202,9 @@ static status qlinear_conv_infer(node *n) {
     if (op_input_rank(n, QL_X) < 0 || op_input_rank(n, QL_W) < 0)
         return op_unknown_output(n, 0, elem);
     if (op_input_rank(n, QL_X) < 3 || op_input_rank(n, QL_X) != op_input_rank(n, QL_W) || op_int(n, "group") < 1)
-        return op_invalid(n, "wrong-rank", "'x' has %d dimensions and 'w' %d: both must have the same number, 3 or more", op_input_rank(n, QL_X),
-                          op_input_rank(n, QL_W));
+        return op_invalid(n, "wrong-rank",
+                          "'x' has %d dimensions and 'w' %d: both must have the same number, 3 or more",
+                          op_input_rank(n, QL_X), op_input_rank(n, QL_W));
     TRY(check_bias(n, QL_BIAS, op_input_type(n, QL_W)->dims[0]));
     return conv_shape(n, QL_W, elem);
 }
@@ -196,7 +217,8 @@ static status qlinear_conv_lower(const node *n, nest_list *l) {
     const expr *sum = integer_sum(n, l, &c, QL_X_ZERO, QL_W, QL_W_ZERO), *channel = c.y_index[1];
     if (node_input(n, QL_BIAS) != NULL)
         sum = build_add(b, sum, nest_read(l, QL_BIAS, &channel));
-    const expr *scale = build_mul(b, quantize_parameter(n, l, QL_X_SCALE), quantize_channel_parameter(n, l, QL_W_SCALE, channel));
+    const expr *scale =
+        build_mul(b, quantize_parameter(n, l, QL_X_SCALE), quantize_channel_parameter(n, l, QL_W_SCALE, channel));
     scale = build_div(b, scale, quantize_parameter(n, l, QL_Y_SCALE));
     const expr *zero = build_cast(b, DT_F32, quantize_parameter(n, l, QL_Y_ZERO));
     const expr *real = build_mul(b, build_cast(b, DT_F32, sum), scale);
@@ -206,21 +228,31 @@ static status qlinear_conv_lower(const node *n, nest_list *l) {
 
 #define TYPES_SCALE TYPE_BIT(DT_F32)
 OP_ROW(QLinearConv) = {
-    .name = "QLinearConv", .domain = "", .versions = VERSIONS(10), .kind = OP_CONTRACT,
-    .inputs = PARAMS({"x", TYPES_BYTE, 'X', 0}, {"x_scale", TYPES_SCALE, 0, 0}, {"x_zero_point", TYPES_BYTE, 'X', 0}, {"w", TYPES_BYTE, 'W', 0},
-                     {"w_scale", TYPES_SCALE, 0, 0}, {"w_zero_point", TYPES_BYTE, 'W', 0}, {"y_scale", TYPES_SCALE, 0, 0},
-                     {"y_zero_point", TYPES_BYTE, 'Y', 0}, {"B", TYPE_BIT(DT_I32), 0, PARAM_OPTIONAL}),
-    .outputs = PARAMS({"y", TYPES_BYTE, 'Y', 0}), .attrs = ATTRS(CONV_ATTRS), .infer = qlinear_conv_infer, .lower = qlinear_conv_lower,
+    .name = "QLinearConv",
+    .domain = "",
+    .versions = VERSIONS(10),
+    .kind = OP_CONTRACT,
+    .inputs = PARAMS({"x", TYPES_BYTE, 'X', 0}, {"x_scale", TYPES_SCALE, 0, 0}, {"x_zero_point", TYPES_BYTE, 'X', 0},
+                     {"w", TYPES_BYTE, 'W', 0}, {"w_scale", TYPES_SCALE, 0, 0}, {"w_zero_point", TYPES_BYTE, 'W', 0},
+                     {"y_scale", TYPES_SCALE, 0, 0}, {"y_zero_point", TYPES_BYTE, 'Y', 0},
+                     {"B", TYPE_BIT(DT_I32), 0, PARAM_OPTIONAL}),
+    .outputs = PARAMS({"y", TYPES_BYTE, 'Y', 0}),
+    .attrs = ATTRS(CONV_ATTRS),
+    .infer = qlinear_conv_infer,
+    .lower = qlinear_conv_lower,
 };
 
 /* ---- ConvTranspose ---- */
 
-/* Output sizes and begin pads (into win->begin) from the attributes: pads of output_shape and SAME follow from the sizes. */
+/* Output sizes and begin pads (into win->begin) from the attributes: pads of output_shape and SAME follow from the
+ * sizes. */
 static status transposed_sizes(const node *n, const int64_t *in, window *win, int64_t *out) {
     int64_t n_shape, n_extra;
     const int64_t *shape = op_ints(n, "output_shape", &n_shape), *extra = op_ints(n, "output_padding", &n_extra);
     if ((shape != NULL && n_shape != win->rank && n_shape != win->rank + 2) || (extra != NULL && n_extra != win->rank))
-        return op_invalid(n, "wrong-attribute", "output_shape and output_padding need one entry for each of the %d spatial dimensions", win->rank);
+        return op_invalid(n, "wrong-attribute",
+                          "output_shape and output_padding need one entry for each of the %d spatial dimensions",
+                          win->rank);
     if (shape != NULL && n_shape == win->rank + 2)
         shape += 2;
     for (int k = 0; k < win->rank; k++) {
@@ -249,7 +281,8 @@ static status conv_transpose_infer(node *n) {
     TRY(window_read(n, rank, kernel_of(w, sizes), &win));
     TRY(check_channels(n, w->dims[0], x->dims[1], "channels", "W"));
     if (dim_is_known(x->dims[1]) && x->dims[1].n % group != 0)
-        return op_invalid(n, "shape-mismatch", "%lld input channels do not divide into %lld groups", (long long)x->dims[1].n, (long long)group);
+        return op_invalid(n, "shape-mismatch", "%lld input channels do not divide into %lld groups",
+                          (long long)x->dims[1].n, (long long)group);
     dim dims[TENSOR_MAX_RANK] = {x->dims[0], dim_mul(n->graph->memory, w->dims[1], DIM(group))};
     TRY(check_bias(n, 2, dims[1]));
     for (int k = 0; k < rank; k++) {
@@ -263,14 +296,16 @@ static status conv_transpose_infer(node *n) {
     return op_set_output(n, 0, x->elem, rank + 2, dims);
 }
 
-/* Each output gathers the inputs that reach it: y[o] = sum over k, where (o + begin - k*dilation) is a multiple of the stride. */
+/* Each output gathers the inputs that reach it: y[o] = sum over k, where (o + begin - k*dilation) is a multiple of the
+ * stride. */
 static status conv_transpose_lower(const node *n, nest_list *l) {
     builder *b = l->b;
     const nest_operand *x = kit_operand(l, 0), *w = kit_operand(l, 1), *y = kit_operand(l, nest_output(l, 0));
     int64_t groups = op_int(n, "group"), in_group = x->dims[1] / groups, out_group = w->dims[1], sizes[TENSOR_MAX_RANK];
     int rank = x->rank - 2;
     window win;
-    const expr *yi[TENSOR_MAX_RANK], *xi[TENSOR_MAX_RANK], *wi[TENSOR_MAX_RANK], *mask = NULL, *zero = build_index(b, 0);
+    const expr *yi[TENSOR_MAX_RANK], *xi[TENSOR_MAX_RANK], *wi[TENSOR_MAX_RANK], *mask = NULL,
+                                                                                 *zero = build_index(b, 0);
     TRY(window_read(n, rank, w->dims + 2, &win));
     TRY(transposed_sizes(n, x->dims + 2, &win, sizes));
     nest *m = nest_add(l, "conv_transpose");
@@ -284,7 +319,8 @@ static status conv_transpose_lower(const node *n, nest_list *l) {
     wi[0] = xi[1] = build_add(b, build_mul(b, group, build_index(b, in_group)), nest_inner(m, "ci", in_group));
     for (int d = 0; d < rank; d++) {
         wi[2 + d] = nest_inner(m, "k", win.kernel[d]);
-        const expr *stride = build_index(b, win.stride[d]), *reach = build_mul(b, wi[2 + d], build_index(b, win.dilation[d]));
+        const expr *stride = build_index(b, win.stride[d]),
+                   *reach = build_mul(b, wi[2 + d], build_index(b, win.dilation[d]));
         const expr *at = build_sub(b, build_add(b, yi[2 + d], build_index(b, win.begin[d])), reach);
         xi[2 + d] = build_div(b, at, stride);
         mask = kit_inside(b, mask, at, 0, (x->dims[2 + d] - 1) * win.stride[d] + 1, true, true);
@@ -299,8 +335,13 @@ static status conv_transpose_lower(const node *n, nest_list *l) {
 }
 
 OP_ROW(ConvTranspose) = {
-    .name = "ConvTranspose", .domain = "", .versions = VERSIONS(1, 11, 22), .kind = OP_CONTRACT,
+    .name = "ConvTranspose",
+    .domain = "",
+    .versions = VERSIONS(1, 11, 22),
+    .kind = OP_CONTRACT,
     .inputs = PARAMS({"X", TYPES_FLOAT, 'T', 0}, {"W", TYPES_FLOAT, 'T', 0}, {"B", TYPES_FLOAT, 'T', PARAM_OPTIONAL}),
-    .outputs = kit_float_Y, .attrs = ATTRS(CONV_ATTRS, {"output_padding", .kind = ATTR_INTS}, {"output_shape", .kind = ATTR_INTS}), .infer = conv_transpose_infer,
+    .outputs = kit_float_Y,
+    .attrs = ATTRS(CONV_ATTRS, {"output_padding", .kind = ATTR_INTS}, {"output_shape", .kind = ATTR_INTS}),
+    .infer = conv_transpose_infer,
     .lower = conv_transpose_lower,
 };

@@ -19,7 +19,8 @@ static axis_split split_at(const nest_operand *x, int axis) {
 }
 
 /* Position of (outer, at, inner) where the axis has `extent` places. */
-static const expr *place(builder *b, const axis_split *s, int64_t extent, const expr *outer, const expr *at, const expr *inner) {
+static const expr *place(builder *b, const axis_split *s, int64_t extent, const expr *outer, const expr *at,
+                         const expr *inner) {
     const expr *row = build_add(b, build_mul(b, outer, build_index(b, extent)), at);
     return build_add(b, build_mul(b, row, build_index(b, s->behind)), inner);
 }
@@ -56,17 +57,20 @@ static axis_loops read_axis(const node *n, nest_list *l) {
     const int64_t *known = op_known_ints(n, 1, &count);
     if (known != NULL)
         return loops_of(b, split_at(x, kit_axis(known[0], x->rank)));
-    const expr *axis = build_let(b, "axis", build_cast(b, DT_I64, build_load(b, 1, LTYPE(kit_operand(l, 1)->elem, 1), build_index(b, 0), NULL)));
+    const expr *axis = build_let(
+        b, "axis", build_cast(b, DT_I64, build_load(b, 1, LTYPE(kit_operand(l, 1)->elem, 1), build_index(b, 0), NULL)));
     build_check(b, kit_inside(b, NULL, axis, -x->rank, x->rank, true, true), KIT_E_INDEX);
     axis_loops chosen = loops_of(b, split_at(x, 0));
     for (int k = 1; k < x->rank; k++) {
         axis_loops other = loops_of(b, split_at(x, k));
-        const expr *is_k = build_binary(b, EXPR_OR, build_eq(b, axis, build_index(b, k)), build_eq(b, axis, build_index(b, k - x->rank)));
+        const expr *is_k = build_binary(b, EXPR_OR, build_eq(b, axis, build_index(b, k)),
+                                        build_eq(b, axis, build_index(b, k - x->rank)));
         chosen.before = build_select(b, is_k, other.before, chosen.before);
         chosen.extent = build_select(b, is_k, other.extent, chosen.extent);
         chosen.behind = build_select(b, is_k, other.behind, chosen.behind);
     }
-    return (axis_loops){build_let(b, "before", chosen.before), build_let(b, "extent", chosen.extent), build_let(b, "behind", chosen.behind)};
+    return (axis_loops){build_let(b, "before", chosen.before), build_let(b, "extent", chosen.extent),
+                        build_let(b, "behind", chosen.behind)};
 }
 
 static status lower_cumulative(const node *n, nest_list *l, const char *name, double start,
@@ -84,10 +88,12 @@ static status lower_cumulative(const node *n, nest_list *l, const char *name, do
     build_set(b, total, zero, build_const(b, t.elem, start));
     const expr *k = build_for(b, "k", s.extent, LOOP_SERIAL);
     const expr *at = op_int(n, "reverse") != 0 ? build_sub(b, build_sub(b, s.extent, build_index(b, 1)), k) : k;
-    const expr *row = build_add(b, build_mul(b, outer, s.extent), at), *position = build_add(b, build_mul(b, row, s.behind), inner);
+    const expr *row = build_add(b, build_mul(b, outer, s.extent), at),
+               *position = build_add(b, build_mul(b, row, s.behind), inner);
     const expr *so_far = build_reg_get(b, total, t, zero);
     const expr *next = step(b, so_far, kit_wide(b, build_load(b, 0, LTYPE(x->elem, 1), position, NULL)));
-    build_store(b, nest_output(l, 0), position, kit_narrow(b, x->elem, op_int(n, "exclusive") != 0 ? so_far : next), NULL);
+    build_store(b, nest_output(l, 0), position, kit_narrow(b, x->elem, op_int(n, "exclusive") != 0 ? so_far : next),
+                NULL);
     build_set(b, total, zero, next);
     build_end(b);
     build_end(b);
@@ -103,13 +109,16 @@ static status cum_prod_lower(const node *n, nest_list *l) {
     return lower_cumulative(n, l, "cum_prod", 1, build_mul);
 }
 
-#define CUMULATIVE_ROW(NAME, LOWER, ...)                                                                                         \
-    {                                                                                                                            \
-        .name = NAME, .domain = "", .versions = VERSIONS(__VA_ARGS__), .kind = OP_LOWER,                                         \
-        .inputs = PARAMS({"x", TYPES_WIDE, 'T', 0}, {"axis", TYPES_INDEX, 'I', 0}),                                              \
-        .outputs = PARAMS({"y", TYPES_WIDE, 'T', 0}),                                                                            \
-        .attrs = ATTRS({"exclusive", ATTR_INT, .i = 0}, {"reverse", ATTR_INT, .i = 0}), .infer = cumulative_infer, .lower = LOWER \
-    }
+#define CUMULATIVE_ROW(NAME, LOWER, ...)                                                                               \
+    {.name = NAME,                                                                                                     \
+     .domain = "",                                                                                                     \
+     .versions = VERSIONS(__VA_ARGS__),                                                                                \
+     .kind = OP_LOWER,                                                                                                 \
+     .inputs = PARAMS({"x", TYPES_WIDE, 'T', 0}, {"axis", TYPES_INDEX, 'I', 0}),                                       \
+     .outputs = PARAMS({"y", TYPES_WIDE, 'T', 0}),                                                                     \
+     .attrs = ATTRS({"exclusive", ATTR_INT, .i = 0}, {"reverse", ATTR_INT, .i = 0}),                                   \
+     .infer = cumulative_infer,                                                                                        \
+     .lower = LOWER}
 OP_ROW(CumSum) = CUMULATIVE_ROW("CumSum", cum_sum_lower, 11, 14);
 OP_ROW(CumProd) = CUMULATIVE_ROW("CumProd", cum_prod_lower, 26);
 
@@ -170,8 +179,11 @@ static status top_k_lower(const node *n, nest_list *l) {
     const expr *v = kit_wide(b, build_load(b, 0, LTYPE(x->elem, 1), place(b, &s, s.extent, outer, p, inner), NULL));
     const expr *before = build_reg_get(b, last, t, zero), *before_place = build_reg_get(b, last_place, index, zero);
     const expr *held = build_reg_get(b, best, t, zero), *held_place = build_reg_get(b, best_place, index, zero);
-    const expr *same = build_unary(b, EXPR_NOT, build_binary(b, EXPR_OR, comes_before(b, largest, before, v), comes_before(b, largest, v, before)));
-    const expr *behind = build_binary(b, EXPR_OR, comes_before(b, largest, before, v), build_and(b, same, build_lt(b, before_place, p)));
+    const expr *same =
+        build_unary(b, EXPR_NOT,
+                    build_binary(b, EXPR_OR, comes_before(b, largest, before, v), comes_before(b, largest, v, before)));
+    const expr *behind =
+        build_binary(b, EXPR_OR, comes_before(b, largest, before, v), build_and(b, same, build_lt(b, before_place, p)));
     behind = build_binary(b, EXPR_OR, behind, build_eq(b, k, zero));
     const expr *better = build_binary(b, EXPR_OR, build_lt(b, held_place, zero), comes_before(b, largest, v, held));
     const expr *taken = build_and(b, behind, better);
@@ -193,10 +205,14 @@ static status top_k_lower(const node *n, nest_list *l) {
 }
 
 OP_ROW(TopK) = {
-    .name = "TopK", .domain = "", .versions = VERSIONS(1, 10, 11, 24), .kind = OP_LOWER,
+    .name = "TopK",
+    .domain = "",
+    .versions = VERSIONS(1, 10, 11, 24),
+    .kind = OP_LOWER,
     .inputs = PARAMS({"X", TYPES_NUMBER, 'T', 0}, {"K", TYPE_BIT(DT_I64), 0, 0}),
     .outputs = PARAMS({"Values", TYPES_NUMBER, 'T', 0}, {"Indices", TYPE_BIT(DT_I64), 0, 0}),
-    .attrs = ATTRS({"axis", ATTR_INT, .i = -1}, {"largest", ATTR_INT, .i = 1}, {"sorted", ATTR_INT, .i = 1}), .infer = top_k_infer,
+    .attrs = ATTRS({"axis", ATTR_INT, .i = -1}, {"largest", ATTR_INT, .i = 1}, {"sorted", ATTR_INT, .i = 1}),
+    .infer = top_k_infer,
     .lower = top_k_lower,
 };
 
@@ -206,13 +222,17 @@ static status reverse_sequence_infer(node *n) {
     const tensor_type *x = op_input_type(n, 0), *lengths = op_input_type(n, 1);
     int64_t batch = op_int(n, "batch_axis"), time = op_int(n, "time_axis");
     if ((batch != 0 && batch != 1) || time != 1 - batch)
-        return op_invalid(n, "wrong-attribute", "batch_axis and time_axis are %lld and %lld, expected 0 and 1 in either order", (long long)batch, (long long)time);
+        return op_invalid(n, "wrong-attribute",
+                          "batch_axis and time_axis are %lld and %lld, expected 0 and 1 in either order",
+                          (long long)batch, (long long)time);
     if (x->rank >= 0 && x->rank < 2)
         return op_invalid(n, "wrong-rank", "the input must have 2 dimensions or more, it has %d", x->rank);
     if (lengths->rank >= 0 && lengths->rank != 1)
         return op_invalid(n, "wrong-rank", "'sequence_lens' must have one dimension, it has %d", lengths->rank);
-    if (x->rank >= 0 && lengths->rank == 1 && dim_is_known(lengths->dims[0]) && dim_is_known(x->dims[batch]) && lengths->dims[0].n != x->dims[batch].n)
-        return op_invalid(n, "shape-mismatch", "'sequence_lens' has %lld elements, expected %lld", (long long)lengths->dims[0].n, (long long)x->dims[batch].n);
+    if (x->rank >= 0 && lengths->rank == 1 && dim_is_known(lengths->dims[0]) && dim_is_known(x->dims[batch]) &&
+        lengths->dims[0].n != x->dims[batch].n)
+        return op_invalid(n, "shape-mismatch", "'sequence_lens' has %lld elements, expected %lld",
+                          (long long)lengths->dims[0].n, (long long)x->dims[batch].n);
     return kit_infer_same(n);
 }
 
@@ -224,14 +244,21 @@ static status reverse_sequence_lower(const node *n, nest_list *l) {
     nest *m = kit_over(l, "reverse_sequence", y, i);
     memcpy(f, i, (size_t)rank * sizeof *i);
     const expr *length = nest_read(l, 1, &i[batch]);
-    f[time] = build_select(b, build_lt(b, i[time], length), build_sub(b, build_sub(b, length, build_index(b, 1)), i[time]), i[time]);
+    f[time] = build_select(b, build_lt(b, i[time], length),
+                           build_sub(b, build_sub(b, length, build_index(b, 1)), i[time]), i[time]);
     nest_store(m, y, i, rank, nest_read(l, 0, f));
     return builder_status(b);
 }
 
 OP_ROW(ReverseSequence) = {
-    .name = "ReverseSequence", .domain = "", .versions = VERSIONS(10, 28), .kind = OP_LOWER,
-    .inputs = PARAMS({"input", TYPES_MOVE, 'T', 0}, {"sequence_lens", TYPE_BIT(DT_I64), 0, 0}), .outputs = PARAMS({"Y", TYPES_MOVE, 'T', 0}),
-    .attrs = ATTRS({"batch_axis", ATTR_INT, .i = 1}, {"time_axis", ATTR_INT, .i = 0}), .note = "no strings, no complex numbers",
-    .infer = reverse_sequence_infer, .lower = reverse_sequence_lower,
+    .name = "ReverseSequence",
+    .domain = "",
+    .versions = VERSIONS(10, 28),
+    .kind = OP_LOWER,
+    .inputs = PARAMS({"input", TYPES_MOVE, 'T', 0}, {"sequence_lens", TYPE_BIT(DT_I64), 0, 0}),
+    .outputs = PARAMS({"Y", TYPES_MOVE, 'T', 0}),
+    .attrs = ATTRS({"batch_axis", ATTR_INT, .i = 1}, {"time_axis", ATTR_INT, .i = 0}),
+    .note = "no strings, no complex numbers",
+    .infer = reverse_sequence_infer,
+    .lower = reverse_sequence_lower,
 };

@@ -85,8 +85,8 @@ static status read_equation(const node *n, const int *ranks, equation *e) {
         if (!read_term(&at, size > 0 ? size : 0, t))
             return op_invalid(n, "wrong-attribute", "equation '%s' cannot be read at '%s'", text, at);
         if (t->n != ranks[e->n_inputs])
-            return op_invalid(n, "shape-mismatch", "term %d of equation '%s' has %d labels, the input %d dimensions", e->n_inputs, text, t->n,
-                              ranks[e->n_inputs]);
+            return op_invalid(n, "shape-mismatch", "term %d of equation '%s' has %d labels, the input %d dimensions",
+                              e->n_inputs, text, t->n, ranks[e->n_inputs]);
         e->n_ellipsis = size > e->n_ellipsis ? size : e->n_ellipsis;
         for (int k = 0; k < t->n; k++)
             if (t->labels[k] < ELLIPSIS)
@@ -97,7 +97,8 @@ static status read_equation(const node *n, const int *ranks, equation *e) {
         at++;
     }
     if (e->n_inputs != n->n_inputs)
-        return op_invalid(n, "wrong-attribute", "equation '%s' has %d terms, the node %d inputs", text, e->n_inputs, n->n_inputs);
+        return op_invalid(n, "wrong-attribute", "equation '%s' has %d terms, the node %d inputs", text, e->n_inputs,
+                          n->n_inputs);
     if (*at == '\0') {
         implicit_output(e);
         return STATUS_OK;
@@ -134,7 +135,8 @@ static status einsum_infer(node *n) {
         }
     for (int d = 0; d < e.output.n; d++) {
         if (!known[e.output.labels[d]])
-            return op_invalid(n, "wrong-attribute", "output label '%c' of equation '%s' stands in no term", (char)e.output.labels[d], op_string(n, "equation"));
+            return op_invalid(n, "wrong-attribute", "output label '%c' of equation '%s' stands in no term",
+                              (char)e.output.labels[d], op_string(n, "equation"));
         dims[d] = extents[e.output.labels[d]];
     }
     return op_set_output(n, 0, elem, e.output.n, dims);
@@ -185,7 +187,13 @@ static status einsum_lower(const node *n, nest_list *l) {
 }
 
 OP_ROW(Einsum) = {
-    .name = "Einsum", .domain = "", .versions = VERSIONS(12, 28), .kind = OP_CONTRACT, .inputs = PARAMS({"Inputs", TYPES_NUMBER, 'T', PARAM_VARIADIC}),
-    .outputs = PARAMS({"Output", TYPES_NUMBER, 'T', 0}), .attrs = ATTRS({"equation", ATTR_STRING, .required = true}), .infer = einsum_infer,
+    .name = "Einsum",
+    .domain = "",
+    .versions = VERSIONS(12, 28),
+    .kind = OP_CONTRACT,
+    .inputs = PARAMS({"Inputs", TYPES_NUMBER, 'T', PARAM_VARIADIC}),
+    .outputs = PARAMS({"Output", TYPES_NUMBER, 'T', 0}),
+    .attrs = ATTRS({"equation", ATTR_STRING, .required = true}),
+    .infer = einsum_infer,
     .lower = einsum_lower,
 };

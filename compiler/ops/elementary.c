@@ -2,16 +2,19 @@
 #include "ops/kit.h"
 
 /* A scalar callback that applies one builder function to a float. */
-#define UNARY(NAME, FN)                                                                                  \
-    static const expr *NAME##_scalar(builder *b, const node *n, const expr *const *x) {                  \
-        (void)n;                                                                                         \
-        return kit_unary(b, x[0], FN);                                                                   \
+#define UNARY(NAME, FN)                                                                                                \
+    static const expr *NAME##_scalar(builder *b, const node *n, const expr *const *x) {                                \
+        (void)n;                                                                                                       \
+        return kit_unary(b, x[0], FN);                                                                                 \
     }
-#define UNARY_ROW(NAME, FN, ...)                                                                         \
-    {                                                                                                    \
-        .name = NAME, .domain = "", .versions = VERSIONS(__VA_ARGS__), .kind = OP_SCALAR,                \
-        .inputs = kit_float_input, .outputs = kit_float_output, .scalar = FN                             \
-    }
+#define UNARY_ROW(NAME, FN, ...)                                                                                       \
+    {.name = NAME,                                                                                                     \
+     .domain = "",                                                                                                     \
+     .versions = VERSIONS(__VA_ARGS__),                                                                                \
+     .kind = OP_SCALAR,                                                                                                \
+     .inputs = kit_float_input,                                                                                        \
+     .outputs = kit_float_output,                                                                                      \
+     .scalar = FN}
 
 UNARY(exp, build_exp)
 OP_ROW(Exp) = UNARY_ROW("Exp", exp_scalar, 1, 6, 13);
@@ -39,7 +42,12 @@ OP_ROW(Tan) = UNARY_ROW("Tan", tan_scalar, 7, 22);
 
 UNARY(sigmoid, build_sigmoid)
 OP_ROW(Sigmoid) = {
-    .name = "Sigmoid", .domain = "", .versions = VERSIONS_UNARY, .kind = OP_SCALAR, .inputs = kit_float_X, .outputs = kit_float_Y,
+    .name = "Sigmoid",
+    .domain = "",
+    .versions = VERSIONS_UNARY,
+    .kind = OP_SCALAR,
+    .inputs = kit_float_X,
+    .outputs = kit_float_Y,
     .scalar = sigmoid_scalar,
 };
 
@@ -55,7 +63,8 @@ static const expr *hyperbolic_sine(builder *b, const expr *x) {
     /* e^x overflows a little before sinh x does. */
     const expr *root = build_exp(b, build_mul(b, half, size)), *large = build_mul(b, build_mul(b, half, root), root);
     const expr *y = build_select(b, infinite, large, small);
-    return build_select(b, build_lt(b, x, zero), build_unary(b, EXPR_NEG, y), build_select(b, build_eq(b, x, zero), x, y));
+    return build_select(b, build_lt(b, x, zero), build_unary(b, EXPR_NEG, y),
+                        build_select(b, build_eq(b, x, zero), x, y));
 }
 UNARY(sinh, hyperbolic_sine)
 OP_ROW(Sinh) = UNARY_ROW("Sinh", sinh_scalar, 9, 22);
@@ -63,7 +72,8 @@ OP_ROW(Sinh) = UNARY_ROW("Sinh", sinh_scalar, 9, 22);
 static const expr *hyperbolic_cosine(builder *b, const expr *x) {
     const expr *half = kit_const(b, x, 0.5), *root = build_exp(b, build_mul(b, half, build_unary(b, EXPR_ABS, x)));
     const expr *inverse = kit_reciprocal(b, root);
-    return build_add(b, build_mul(b, build_mul(b, half, root), root), build_mul(b, build_mul(b, half, inverse), inverse));
+    return build_add(b, build_mul(b, build_mul(b, half, root), root),
+                     build_mul(b, build_mul(b, half, inverse), inverse));
 }
 UNARY(cosh, hyperbolic_cosine)
 OP_ROW(Cosh) = UNARY_ROW("Cosh", cosh_scalar, 9, 22);

@@ -39,9 +39,16 @@ static status gather_lower(const node *n, nest_list *l) {
 }
 
 OP_ROW(Gather) = {
-    .name = "Gather", .domain = "", .versions = VERSIONS(1, 11, 13), .kind = OP_LOWER,
-    .inputs = PARAMS({"data", TYPES_MOVE, 'T', 0}, {"indices", TYPES_INDEX, 'I', 0}), .outputs = move_output,
-    .attrs = ATTRS({"axis", ATTR_INT, .i = 0}), .note = MOVE_NOTE, .infer = gather_infer, .lower = gather_lower,
+    .name = "Gather",
+    .domain = "",
+    .versions = VERSIONS(1, 11, 13),
+    .kind = OP_LOWER,
+    .inputs = PARAMS({"data", TYPES_MOVE, 'T', 0}, {"indices", TYPES_INDEX, 'I', 0}),
+    .outputs = move_output,
+    .attrs = ATTRS({"axis", ATTR_INT, .i = 0}),
+    .note = MOVE_NOTE,
+    .infer = gather_infer,
+    .lower = gather_lower,
 };
 
 /* ---- GatherElements ---- */
@@ -56,7 +63,8 @@ static status gather_elements_infer(node *n) {
     TRY(op_axis(n, op_int(n, "axis"), x->rank, &axis));
     for (int k = 0; k < x->rank; k++)
         if (k != axis && dim_is_known(x->dims[k]) && dim_is_known(at->dims[k]) && at->dims[k].n > x->dims[k].n)
-            return op_invalid(n, "shape-mismatch", "dimension %d of 'indices' is %lld, of 'data' %lld", k, (long long)at->dims[k].n, (long long)x->dims[k].n);
+            return op_invalid(n, "shape-mismatch", "dimension %d of 'indices' is %lld, of 'data' %lld", k,
+                              (long long)at->dims[k].n, (long long)x->dims[k].n);
     TRY(kit_check_constant_index(n, 1, x->dims[axis]));
     return op_set_output(n, 0, x->elem, at->rank, at->dims);
 }
@@ -74,9 +82,16 @@ static status gather_elements_lower(const node *n, nest_list *l) {
 }
 
 OP_ROW(GatherElements) = {
-    .name = "GatherElements", .domain = "", .versions = VERSIONS(11, 13), .kind = OP_LOWER,
-    .inputs = PARAMS({"data", TYPES_MOVE, 'T', 0}, {"indices", TYPES_INDEX, 'I', 0}), .outputs = move_output,
-    .attrs = ATTRS({"axis", ATTR_INT, .i = 0}), .note = MOVE_NOTE, .infer = gather_elements_infer, .lower = gather_elements_lower,
+    .name = "GatherElements",
+    .domain = "",
+    .versions = VERSIONS(11, 13),
+    .kind = OP_LOWER,
+    .inputs = PARAMS({"data", TYPES_MOVE, 'T', 0}, {"indices", TYPES_INDEX, 'I', 0}),
+    .outputs = move_output,
+    .attrs = ATTRS({"axis", ATTR_INT, .i = 0}),
+    .note = MOVE_NOTE,
+    .infer = gather_elements_infer,
+    .lower = gather_elements_lower,
 };
 
 /* ---- GatherND ---- */
@@ -87,10 +102,12 @@ static status gather_nd_infer(node *n) {
     if (x->rank < 0 || at->rank < 0 || (at->rank > 0 && !dim_is_known(at->dims[at->rank - 1])))
         return op_unknown_output(n, 0, x->elem);
     if (at->rank < 1 || batch < 0 || batch >= at->rank || batch >= x->rank)
-        return op_invalid(n, "wrong-attribute", "batch_dims is %lld, 'data' has %d and 'indices' %d dimensions", (long long)batch, x->rank, at->rank);
+        return op_invalid(n, "wrong-attribute", "batch_dims is %lld, 'data' has %d and 'indices' %d dimensions",
+                          (long long)batch, x->rank, at->rank);
     int64_t depth = at->dims[at->rank - 1].n;
     if (depth < 1 || depth > x->rank - batch)
-        return op_invalid(n, "shape-mismatch", "'indices' holds tuples of %lld, 'data' has %lld dimensions for them", (long long)depth, (long long)(x->rank - batch));
+        return op_invalid(n, "shape-mismatch", "'indices' holds tuples of %lld, 'data' has %lld dimensions for them",
+                          (long long)depth, (long long)(x->rank - batch));
     int rest = x->rank - (int)(batch + depth), rank = at->rank - 1 + rest;
     if (rank > TENSOR_MAX_RANK)
         return op_unsupported(n, "too-many-dimensions", "%d dimensions, more than %d", rank, TENSOR_MAX_RANK);
@@ -138,9 +155,16 @@ static status gather_nd_lower(const node *n, nest_list *l) {
 }
 
 OP_ROW(GatherND) = {
-    .name = "GatherND", .domain = "", .versions = VERSIONS(11, 12, 13), .kind = OP_LOWER,
-    .inputs = PARAMS({"data", TYPES_MOVE, 'T', 0}, {"indices", TYPE_BIT(DT_I64), 0, 0}), .outputs = move_output,
-    .attrs = ATTRS({"batch_dims", ATTR_INT, .i = 0}), .note = MOVE_NOTE, .infer = gather_nd_infer, .lower = gather_nd_lower,
+    .name = "GatherND",
+    .domain = "",
+    .versions = VERSIONS(11, 12, 13),
+    .kind = OP_LOWER,
+    .inputs = PARAMS({"data", TYPES_MOVE, 'T', 0}, {"indices", TYPE_BIT(DT_I64), 0, 0}),
+    .outputs = move_output,
+    .attrs = ATTRS({"batch_dims", ATTR_INT, .i = 0}),
+    .note = MOVE_NOTE,
+    .infer = gather_nd_infer,
+    .lower = gather_nd_lower,
 };
 
 /* ---- OneHot ---- */
@@ -163,7 +187,8 @@ static status one_hot_infer(node *n) {
     if (depth->count != 1 || classes < 1)
         return op_invalid(n, "bad-value", "'depth' must be one number of 1 or more");
     if (axis < 0 || axis > x->rank)
-        return op_invalid(n, "bad-axis", "axis %lld is outside [-%d, %d]", (long long)op_int(n, "axis"), x->rank + 1, x->rank);
+        return op_invalid(n, "bad-axis", "axis %lld is outside [-%d, %d]", (long long)op_int(n, "axis"), x->rank + 1,
+                          x->rank);
     if (x->rank == TENSOR_MAX_RANK)
         return op_unsupported(n, "too-many-dimensions", "%d dimensions, more than %d", x->rank + 1, TENSOR_MAX_RANK);
     dim dims[TENSOR_MAX_RANK];
@@ -185,13 +210,22 @@ static status one_hot_lower(const node *n, nest_list *l) {
     memcpy(f + axis, i + axis + 1, (size_t)(x->rank - axis) * sizeof *i);
     const expr *at = kit_cast(b, DT_I64, nest_read(l, 0, f));
     at = build_select(b, build_lt(b, at, build_index(b, 0)), build_add(b, at, build_index(b, depth)), at);
-    const expr *off = nest_read(l, 2, (const expr *[]){build_index(b, 0)}), *on = nest_read(l, 2, (const expr *[]){build_index(b, 1)});
+    const expr *off = nest_read(l, 2, (const expr *[]){build_index(b, 0)}),
+               *on = nest_read(l, 2, (const expr *[]){build_index(b, 1)});
     nest_store(m, y, i, x->rank + 1, build_select(b, build_eq(b, at, i[axis]), on, off));
     return builder_status(b);
 }
 
 OP_ROW(OneHot) = {
-    .name = "OneHot", .domain = "", .versions = VERSIONS(9, 11, 28), .kind = OP_LOWER,
-    .inputs = PARAMS({"indices", TYPES_ONE_HOT, 'I', 0}, {"depth", TYPES_ONE_HOT, 'D', PARAM_KNOWN}, {"values", TYPES_MOVE, 'T', 0}),
-    .outputs = move_output, .attrs = ATTRS({"axis", ATTR_INT, .i = -1}), .note = MOVE_NOTE, .infer = one_hot_infer, .lower = one_hot_lower,
+    .name = "OneHot",
+    .domain = "",
+    .versions = VERSIONS(9, 11, 28),
+    .kind = OP_LOWER,
+    .inputs = PARAMS({"indices", TYPES_ONE_HOT, 'I', 0}, {"depth", TYPES_ONE_HOT, 'D', PARAM_KNOWN},
+                     {"values", TYPES_MOVE, 'T', 0}),
+    .outputs = move_output,
+    .attrs = ATTRS({"axis", ATTR_INT, .i = -1}),
+    .note = MOVE_NOTE,
+    .infer = one_hot_infer,
+    .lower = one_hot_lower,
 };

@@ -1,4 +1,5 @@
-/* What the operator families share: parameter lists, wide arithmetic on narrow floats, reads and stores in nests, upgrades. */
+/* What the operator families share: parameter lists, wide arithmetic on narrow floats, reads and stores in nests,
+ * upgrades. */
 #ifndef TENON_OPS_KIT_H
 #define TENON_OPS_KIT_H
 
@@ -10,7 +11,8 @@
 /* What the newer dense operators (MatMul, Gemm, Reduce*) take. */
 #define TYPES_WIDE (TYPES_FLOAT | TYPE_BIT(DT_I32) | TYPE_BIT(DT_I64) | TYPE_BIT(DT_U32) | TYPE_BIT(DT_U64))
 
-/* TENON_E_INDEX and TENON_E_VALUE of tenon/runtime.h: an index in the data is out of range; another value is not allowed. */
+/* TENON_E_INDEX and TENON_E_VALUE of tenon/runtime.h: an index in the data is out of range; another value is not
+ * allowed. */
 enum { KIT_E_INDEX = 6, KIT_E_VALUE = 9 };
 
 /* The lists in a row: VERSIONS(1, 7, 13), PARAMS({"X", TYPES_FLOAT, 'T', 0}), ATTRS({"axis", ATTR_INT, .i = -1}). */
@@ -35,7 +37,8 @@ const expr *kit_narrow(builder *b, dtype t, const expr *x);
 const expr *kit_cast(builder *b, dtype t, const expr *x);
 /* fn in the computed type, result in x's type. */
 const expr *kit_unary(builder *b, const expr *x, const expr *(*fn)(builder *b, const expr *x));
-const expr *kit_binary(builder *b, const expr *x, const expr *y, const expr *(*fn)(builder *b, const expr *x, const expr *y));
+const expr *kit_binary(builder *b, const expr *x, const expr *y,
+                       const expr *(*fn)(builder *b, const expr *x, const expr *y));
 /* A constant of x's type. */
 const expr *kit_const(builder *b, const expr *x, double number);
 /* The float attribute as a constant of x's type. */
@@ -60,8 +63,8 @@ void kit_store(nest_list *l, nest *n, int operand, const expr *const *index, con
 /* A nest whose outer axes are the dimensions of `operand`: vars[rank]. */
 nest *kit_over(nest_list *l, const char *name, int operand, const expr **vars);
 const nest_operand *kit_operand(const nest_list *l, int operand);
-/* A nest over a tensor of the operand's shape whose outer axes are the dimensions outside `inner`, in order; a stage then runs over
- * those inside. `index` is complete once the first stage is open. */
+/* A nest over a tensor of the operand's shape whose outer axes are the dimensions outside `inner`, in order; a stage
+ * then runs over those inside. `index` is complete once the first stage is open. */
 typedef struct kit_rows {
     nest *m;
     int rank;
@@ -75,22 +78,24 @@ void kit_rows_begin(nest_list *l, const char *name, int operand, const bool *inn
 void kit_rows_open(kit_rows *r);
 /* The index into a tensor of `dims` of what stands at `index` in a tensor of the same elements shaped `from`; plain
  * variables and products wherever groups of dimensions correspond. */
-void kit_reindex(builder *b, const expr *const *index, int from_rank, const int64_t *from, int rank, const int64_t *dims, const expr **out);
+void kit_reindex(builder *b, const expr *const *index, int from_rank, const int64_t *from, int rank,
+                 const int64_t *dims, const expr **out);
 /* lo <= x < hi as a condition; NULL stands for true, also in `mask`, which is and-ed to it. */
-const expr *kit_inside(builder *b, const expr *mask, const expr *x, int64_t lo, int64_t hi, bool check_lo, bool check_hi);
-/* An index operand's element as an i64 with negative ones counted from the end; not in need of it where the operand is a constant
- * without negative elements. */
+const expr *kit_inside(builder *b, const expr *mask, const expr *x, int64_t lo, int64_t hi, bool check_lo,
+                       bool check_hi);
+/* An index operand's element as an i64 with negative ones counted from the end; not in need of it where the operand is
+ * a constant without negative elements. */
 const expr *kit_wrapped_index(const node *n, const nest_list *l, int operand, const expr *const *index, int64_t extent);
-/* A nest that refuses to go on (TENON_E_INDEX) where an element of the operand is outside [lo, hi) and not `except`. None where the operand is
- * a constant of the node: kit_check_constant_index has seen it. */
+/* A nest that refuses to go on (TENON_E_INDEX) where an element of the operand is outside [lo, hi) and not `except`.
+ * None where the operand is a constant of the node: kit_check_constant_index has seen it. */
 void kit_check_index(const node *n, nest_list *l, int operand, int64_t lo, int64_t hi, const int64_t *except);
 /* What an element of an integer operand may be. */
 typedef struct kit_allowed {
     int n;
     int64_t values[2 * TENSOR_MAX_RANK];
 } kit_allowed;
-/* For operands that say a shape which the model declares: a nest that refuses to go on (TENON_E_VALUE) where the data says otherwise.
- * None where the operand is a constant of the node. `allowed` has an entry for each element. */
+/* For operands that say a shape which the model declares: a nest that refuses to go on (TENON_E_VALUE) where the data
+ * says otherwise. None where the operand is a constant of the node. `allowed` has an entry for each element. */
 void kit_check_allowed(const node *n, nest_list *l, int operand, const kit_allowed *allowed, int64_t count);
 /* The same for elements that must equal `values`. */
 void kit_check_equal(const node *n, nest_list *l, int operand, const int64_t *values, int64_t count);
@@ -123,7 +128,8 @@ value *kit_new_scalar(graph *g, dtype t, double x);
 status kit_ints_to_input(node *n, const char *name, int index);
 
 /* ---- kit_chain.c: expansions ---- */
-/* New nodes before one node. Each function gives a value, or NULL once something has failed: ask kit_chain_status at the end. */
+/* New nodes before one node. Each function gives a value, or NULL once something has failed: ask kit_chain_status at
+ * the end. */
 typedef struct kit_chain {
     graph *g;
     node *before;
@@ -131,8 +137,10 @@ typedef struct kit_chain {
     bool failed;
 } kit_chain;
 #define KIT_CHAIN(g_, before_) ((kit_chain){(g_), (before_), diag_errors((g_)->diags), false})
-node *kit_chain_node(kit_chain *c, const char *op, value *const *inputs, int n_inputs, const attr *attrs, int n_attrs, int n_outputs);
-value *kit_chain_with(kit_chain *c, const char *op, value *x, value *y /* NULL: one input */, const attr *a /* NULL: none */);
+node *kit_chain_node(kit_chain *c, const char *op, value *const *inputs, int n_inputs, const attr *attrs, int n_attrs,
+                     int n_outputs);
+value *kit_chain_with(kit_chain *c, const char *op, value *x, value *y /* NULL: one input */,
+                      const attr *a /* NULL: none */);
 value *kit_chain_unary(kit_chain *c, const char *op, value *x);
 value *kit_chain_binary(kit_chain *c, const char *op, value *x, value *y);
 value *kit_chain_axis(kit_chain *c, const char *op, value *x, value *y, int64_t axis);

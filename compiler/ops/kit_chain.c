@@ -3,7 +3,8 @@
 
 #include "ops/kit.h"
 
-node *kit_chain_node(kit_chain *c, const char *op, value *const *inputs, int n_inputs, const attr *attrs, int n_attrs, int n_outputs) {
+node *kit_chain_node(kit_chain *c, const char *op, value *const *inputs, int n_inputs, const attr *attrs, int n_attrs,
+                     int n_outputs) {
     for (int k = 0; k < n_inputs; k++)
         if (inputs[k] == NULL)
             c->failed = true;

@@ -31,8 +31,8 @@ status kit_check_constant_index(node *n, int k, dim extent) {
     for (int64_t i = 0; i < t->count; i++) {
         int64_t index = tensor_int(t, i);
         if (index < -extent.n || index >= extent.n)
-            return op_invalid(n, "bad-index", "input '%s' holds the index %lld, outside [-%lld, %lld)", n->row->inputs[k].name,
-                              (long long)index, (long long)extent.n, (long long)extent.n);
+            return op_invalid(n, "bad-index", "input '%s' holds the index %lld, outside [-%lld, %lld)",
+                              n->row->inputs[k].name, (long long)index, (long long)extent.n, (long long)extent.n);
     }
     return STATUS_OK;
 }

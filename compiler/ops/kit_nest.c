@@ -52,7 +52,8 @@ void kit_rows_open(kit_rows *r) {
 }
 
 /* One group of dimensions with the same number of elements on both sides. */
-static void reindex_group(builder *b, const expr *const *index, const int64_t *from, int n_from, const int64_t *dims, int n, const expr **out) {
+static void reindex_group(builder *b, const expr *const *index, const int64_t *from, int n_from, const int64_t *dims,
+                          int n, const expr **out) {
     const expr *position = n_from == 1 ? index[0] : nest_linear(b, index, n_from, from);
     if (n == 1)
         out[0] = position;
@@ -60,7 +61,8 @@ static void reindex_group(builder *b, const expr *const *index, const int64_t *f
         nest_delinear(b, position, n, dims, out);
 }
 
-void kit_reindex(builder *b, const expr *const *index, int from_rank, const int64_t *from, int rank, const int64_t *dims, const expr **out) {
+void kit_reindex(builder *b, const expr *const *index, int from_rank, const int64_t *from, int rank,
+                 const int64_t *dims, const expr **out) {
     const expr *zero = build_index(b, 0);
     for (int k = 0; k < rank; k++)
         out[k] = zero;
@@ -93,7 +95,8 @@ void kit_reindex(builder *b, const expr *const *index, int from_rank, const int6
     }
 }
 
-const expr *kit_inside(builder *b, const expr *mask, const expr *x, int64_t lo, int64_t hi, bool check_lo, bool check_hi) {
+const expr *kit_inside(builder *b, const expr *mask, const expr *x, int64_t lo, int64_t hi, bool check_lo,
+                       bool check_hi) {
     const expr *conditions[] = {mask, check_lo ? build_le(b, build_index(b, lo), x) : NULL,
                                 check_hi ? build_lt(b, x, build_index(b, hi)) : NULL};
     const expr *all = NULL;
@@ -110,7 +113,8 @@ static bool has_negative(const tensor *t) {
     return false;
 }
 
-const expr *kit_wrapped_index(const node *n, const nest_list *l, int operand, const expr *const *index, int64_t extent) {
+const expr *kit_wrapped_index(const node *n, const nest_list *l, int operand, const expr *const *index,
+                              int64_t extent) {
     builder *b = l->b;
     const expr *i = build_cast(b, DT_I64, nest_read(l, operand, index));
     const tensor *known = kit_constant(n, operand);

@@ -42,7 +42,8 @@ const expr *kit_unary(builder *b, const expr *x, const expr *(*fn)(builder *b, c
     return kit_narrow(b, x->type.elem, fn(b, kit_wide(b, x)));
 }
 
-const expr *kit_binary(builder *b, const expr *x, const expr *y, const expr *(*fn)(builder *b, const expr *x, const expr *y)) {
+const expr *kit_binary(builder *b, const expr *x, const expr *y,
+                       const expr *(*fn)(builder *b, const expr *x, const expr *y)) {
     return kit_narrow(b, x->type.elem, fn(b, kit_wide(b, x), kit_wide(b, y)));
 }
 

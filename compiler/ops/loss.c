@@ -10,17 +10,18 @@ static bool reduction_is(const node *n, const char *name) {
 static status check_target(node *n) {
     const tensor_type *x = op_input_type(n, 0), *labels = op_input_type(n, 1);
     if (!reduction_is(n, "none") && !reduction_is(n, "sum") && !reduction_is(n, "mean"))
-        return op_invalid(n, "wrong-attribute", "reduction is '%s', expected none, sum or mean", op_string(n, "reduction"));
+        return op_invalid(n, "wrong-attribute", "reduction is '%s', expected none, sum or mean",
+                          op_string(n, "reduction"));
     if (x->rank < 0 || labels->rank < 0)
         return STATUS_OK;
     if (x->rank < 2 || labels->rank != x->rank - 1)
-        return op_invalid(n, "wrong-rank", "'%s' has %d dimensions and '%s' %d, expected one fewer", n->row->inputs[0].name, x->rank,
-                          n->row->inputs[1].name, labels->rank);
+        return op_invalid(n, "wrong-rank", "'%s' has %d dimensions and '%s' %d, expected one fewer",
+                          n->row->inputs[0].name, x->rank, n->row->inputs[1].name, labels->rank);
     for (int k = 0; k < labels->rank; k++) {
         dim from = x->dims[k == 0 ? 0 : k + 1];
         if (dim_is_known(from) && dim_is_known(labels->dims[k]) && from.n != labels->dims[k].n)
-            return op_invalid(n, "shape-mismatch", "dimension %d of '%s' is %lld, expected %lld", k, n->row->inputs[1].name,
-                              (long long)labels->dims[k].n, (long long)from.n);
+            return op_invalid(n, "shape-mismatch", "dimension %d of '%s' is %lld, expected %lld", k,
+                              n->row->inputs[1].name, (long long)labels->dims[k].n, (long long)from.n);
     }
     return STATUS_OK;
 }
@@ -90,12 +91,20 @@ static status nll_lower(const node *n, nest_list *l) {
     return builder_status(b);
 }
 
-static const op_attr loss_attrs[] = {{"ignore_index", .kind = ATTR_INT}, {"reduction", ATTR_STRING, .s = "mean"}, {.name = NULL}};
+static const op_attr loss_attrs[] = {
+    {"ignore_index", .kind = ATTR_INT}, {"reduction", ATTR_STRING, .s = "mean"}, {.name = NULL}};
 
 OP_ROW(NegativeLogLikelihoodLoss) = {
-    .name = "NegativeLogLikelihoodLoss", .domain = "", .versions = VERSIONS(12, 13, 22), .kind = OP_LOWER,
-    .inputs = PARAMS({"input", TYPES_FLOAT, 'T', 0}, {"target", TYPES_INDEX, 'I', 0}, {"weight", TYPES_FLOAT, 'T', PARAM_OPTIONAL}),
-    .outputs = PARAMS({"loss", TYPES_FLOAT, 'T', 0}), .attrs = loss_attrs, .infer = loss_infer, .lower = nll_lower,
+    .name = "NegativeLogLikelihoodLoss",
+    .domain = "",
+    .versions = VERSIONS(12, 13, 22),
+    .kind = OP_LOWER,
+    .inputs = PARAMS({"input", TYPES_FLOAT, 'T', 0}, {"target", TYPES_INDEX, 'I', 0},
+                     {"weight", TYPES_FLOAT, 'T', PARAM_OPTIONAL}),
+    .outputs = PARAMS({"loss", TYPES_FLOAT, 'T', 0}),
+    .attrs = loss_attrs,
+    .infer = loss_infer,
+    .lower = nll_lower,
 };
 
 /* ---- SoftmaxCrossEntropyLoss = LogSoftmax over the classes, then NegativeLogLikelihoodLoss ---- */
@@ -106,22 +115,24 @@ static status cross_entropy_infer(node *n) {
 }
 
 static status cross_entropy_expand(graph *g, node *n) {
-    attr axis = {.name = "axis", .kind = ATTR_INT, .i = 1}, attrs[2];
-    int n_attrs = 0;
-    for (int k = 0; k < n->n_attrs && n_attrs < 2; k++)
-        attrs[n_attrs++] = n->attrs[k];
-    node *log = graph_build(g, n, "LogSoftmax", (value *[]){node_input(n, 0)}, 1, &axis, 1, 1);
-    TRY_ALLOC(log);
-    value *inputs[] = {log->outputs[0], node_input(n, 1), node_input(n, 2)};
-    node *loss = graph_build(g, n, "NegativeLogLikelihoodLoss", inputs, inputs[2] == NULL ? 2 : 3, attrs, n_attrs, 1);
-    TRY_ALLOC(loss);
-    TRY(graph_replace_all_uses(g, node_output(n, 0), loss->outputs[0]));
-    return node_output(n, 1) == NULL ? STATUS_OK : graph_replace_all_uses(g, node_output(n, 1), log->outputs[0]);
+    kit_chain c = KIT_CHAIN(g, n);
+    value *log = kit_chain_axis(&c, "LogSoftmax", node_input(n, 0), NULL, 1), *weights = node_input(n, 2);
+    value *inputs[] = {log, node_input(n, 1), weights};
+    node *loss =
+        kit_chain_node(&c, "NegativeLogLikelihoodLoss", inputs, weights == NULL ? 2 : 3, n->attrs, n->n_attrs, 1);
+    TRY(kit_chain_result(&c, node_output(n, 0), loss == NULL ? NULL : loss->outputs[0]));
+    return kit_chain_result(&c, node_output(n, 1), log);
 }
 
 OP_ROW(SoftmaxCrossEntropyLoss) = {
-    .name = "SoftmaxCrossEntropyLoss", .domain = "", .versions = VERSIONS(12, 13), .kind = OP_EXPAND,
-    .inputs = PARAMS({"scores", TYPES_FLOAT, 'T', 0}, {"labels", TYPES_INDEX, 'I', 0}, {"weights", TYPES_FLOAT, 'T', PARAM_OPTIONAL}),
-    .outputs = PARAMS({"output", TYPES_FLOAT, 'T', 0}, {"log_prob", TYPES_FLOAT, 'T', PARAM_OPTIONAL}), .attrs = loss_attrs,
-    .infer = cross_entropy_infer, .expand = cross_entropy_expand,
+    .name = "SoftmaxCrossEntropyLoss",
+    .domain = "",
+    .versions = VERSIONS(12, 13),
+    .kind = OP_EXPAND,
+    .inputs = PARAMS({"scores", TYPES_FLOAT, 'T', 0}, {"labels", TYPES_INDEX, 'I', 0},
+                     {"weights", TYPES_FLOAT, 'T', PARAM_OPTIONAL}),
+    .outputs = PARAMS({"output", TYPES_FLOAT, 'T', 0}, {"log_prob", TYPES_FLOAT, 'T', PARAM_OPTIONAL}),
+    .attrs = loss_attrs,
+    .infer = cross_entropy_infer,
+    .expand = cross_entropy_expand,
 };

@@ -14,13 +14,15 @@ static status matmul_shape(node *n, int a_input, int b_input, dtype elem) {
         return op_invalid(n, "wrong-rank", "an operand of a matrix product is a scalar");
     dim inner_a = a->dims[a->rank - 1], inner_b = b->dims[b->rank == 1 ? 0 : b->rank - 2];
     if (dim_is_known(inner_a) && dim_is_known(inner_b) && inner_a.n != inner_b.n)
-        return op_invalid(n, "shape-mismatch", "'%s' has %lld columns, '%s' %lld rows", n->row->inputs[a_input].name, (long long)inner_a.n,
-                          n->row->inputs[b_input].name, (long long)inner_b.n);
-    int batch_a = a->rank > 2 ? a->rank - 2 : 0, batch_b = b->rank > 2 ? b->rank - 2 : 0, rank = batch_a > batch_b ? batch_a : batch_b;
+        return op_invalid(n, "shape-mismatch", "'%s' has %lld columns, '%s' %lld rows", n->row->inputs[a_input].name,
+                          (long long)inner_a.n, n->row->inputs[b_input].name, (long long)inner_b.n);
+    int batch_a = a->rank > 2 ? a->rank - 2 : 0, batch_b = b->rank > 2 ? b->rank - 2 : 0,
+        rank = batch_a > batch_b ? batch_a : batch_b;
     dim dims[TENSOR_MAX_RANK + 2];
     for (int k = 0; k < rank; k++) {
         int from_a = k - (rank - batch_a), from_b = k - (rank - batch_b);
-        TRY(op_broadcast_dim(n, from_a < 0 ? DIM(1) : a->dims[from_a], from_b < 0 ? DIM(1) : b->dims[from_b], &dims[k]));
+        TRY(op_broadcast_dim(n, from_a < 0 ? DIM(1) : a->dims[from_a], from_b < 0 ? DIM(1) : b->dims[from_b],
+                             &dims[k]));
     }
     if (a->rank > 1)
         dims[rank++] = a->dims[a->rank - 2];
@@ -44,7 +46,8 @@ typedef struct product {
 } product;
 
 static void open_product(nest_list *l, const char *name, int a_operand, int b_operand, product *out) {
-    const nest_operand *a = kit_operand(l, a_operand), *b = kit_operand(l, b_operand), *y = kit_operand(l, nest_output(l, 0));
+    const nest_operand *a = kit_operand(l, a_operand), *b = kit_operand(l, b_operand),
+                       *y = kit_operand(l, nest_output(l, 0));
     int n_batch = y->rank - (a->rank > 1) - (b->rank > 1), at = n_batch;
     out->m = kit_over(l, name, nest_output(l, 0), out->i);
     out->m->contract = true;
@@ -74,15 +77,21 @@ static status matmul_lower(const node *n, nest_list *l) {
 }
 
 OP_ROW(MatMul) = {
-    .name = "MatMul", .domain = "", .versions = VERSIONS(1, 9, 13), .kind = OP_CONTRACT,
-    .inputs = PARAMS({"A", TYPES_WIDE, 'T', 0}, {"B", TYPES_WIDE, 'T', 0}), .outputs = PARAMS({"Y", TYPES_WIDE, 'T', 0}),
-    .infer = matmul_infer, .lower = matmul_lower,
+    .name = "MatMul",
+    .domain = "",
+    .versions = VERSIONS(1, 9, 13),
+    .kind = OP_CONTRACT,
+    .inputs = PARAMS({"A", TYPES_WIDE, 'T', 0}, {"B", TYPES_WIDE, 'T', 0}),
+    .outputs = PARAMS({"Y", TYPES_WIDE, 'T', 0}),
+    .infer = matmul_infer,
+    .lower = matmul_lower,
 };
 
 /* ---- MatMulInteger: zero points subtracted before the product ---- */
 
 /* A zero point is a scalar, or has one element per row of A or per column of B (in their batch, too). */
-static const expr *zero_point(const nest_list *l, int operand, bool columns, const expr *const *matrix_index, int matrix_rank) {
+static const expr *zero_point(const nest_list *l, int operand, bool columns, const expr *const *matrix_index,
+                              int matrix_rank) {
     builder *b = l->b;
     const nest_operand *z = kit_operand(l, operand);
     const expr *index[TENSOR_MAX_RANK];
@@ -114,10 +123,16 @@ static status matmul_integer_lower(const node *n, nest_list *l) {
 }
 
 OP_ROW(MatMulInteger) = {
-    .name = "MatMulInteger", .domain = "", .versions = VERSIONS(10), .kind = OP_CONTRACT,
-    .inputs = PARAMS({"A", TYPES_BYTE, 'T', 0}, {"B", TYPES_BYTE, 'U', 0}, {"a_zero_point", TYPES_BYTE, 'T', PARAM_OPTIONAL},
+    .name = "MatMulInteger",
+    .domain = "",
+    .versions = VERSIONS(10),
+    .kind = OP_CONTRACT,
+    .inputs = PARAMS({"A", TYPES_BYTE, 'T', 0}, {"B", TYPES_BYTE, 'U', 0},
+                     {"a_zero_point", TYPES_BYTE, 'T', PARAM_OPTIONAL},
                      {"b_zero_point", TYPES_BYTE, 'U', PARAM_OPTIONAL}),
-    .outputs = PARAMS({"Y", TYPE_BIT(DT_I32), 0, 0}), .infer = matmul_integer_infer, .lower = matmul_integer_lower,
+    .outputs = PARAMS({"Y", TYPE_BIT(DT_I32), 0, 0}),
+    .infer = matmul_integer_infer,
+    .lower = matmul_integer_lower,
 };
 
 /* ---- QLinearMatMul: the integer product, then one rounding to the output's scale ---- */
@@ -129,7 +144,8 @@ static status qlinear_matmul_infer(node *n) {
 }
 
 /* A scale or zero point for the element at i of the output: one for all, for each row of A, or for each column of B. */
-static const expr *product_parameter(const node *n, const nest_list *l, int operand, bool columns, const expr *const *i) {
+static const expr *product_parameter(const node *n, const nest_list *l, int operand, bool columns,
+                                     const expr *const *i) {
     const nest_operand *p = kit_operand(l, operand), *y = kit_operand(l, nest_output(l, 0));
     if (p->rank > 1)
         return nest_read_broadcast(l, operand, i, y->rank);
@@ -140,24 +156,32 @@ static status qlinear_matmul_lower(const node *n, nest_list *l) {
     builder *b = l->b;
     product p;
     open_product(l, "matmul_quantized", QL_A, QL_B, &p);
-    const expr *term = build_mul(b, shifted(l, QL_A, p.a_index, QL_A_ZERO, false), shifted(l, QL_B, p.b_index, QL_B_ZERO, true));
+    const expr *term =
+        build_mul(b, shifted(l, QL_A, p.a_index, QL_A_ZERO, false), shifted(l, QL_B, p.b_index, QL_B_ZERO, true));
     const expr *sum = build_cast(b, DT_F32, nest_reduce(p.m, REDUCE_SUM, term));
     const expr *scale = kit_wide(b, product_parameter(n, l, QL_A_SCALE, false, p.i));
     scale = build_mul(b, scale, kit_wide(b, product_parameter(n, l, QL_B_SCALE, true, p.i)));
     scale = build_div(b, scale, kit_wide(b, product_parameter(n, l, QL_Y_SCALE, false, p.i)));
     const expr *zero = build_cast(b, DT_F32, product_parameter(n, l, QL_Y_ZERO, false, p.i));
     int y = nest_output(l, 0);
-    nest_store(p.m, y, p.i, kit_operand(l, y)->rank, quantize_round(b, build_mul(b, sum, scale), zero, kit_operand(l, y)->elem));
+    nest_store(p.m, y, p.i, kit_operand(l, y)->rank,
+               quantize_round(b, build_mul(b, sum, scale), zero, kit_operand(l, y)->elem));
     return builder_status(b);
 }
 
 #define TYPES_SCALE (TYPE_BIT(DT_F32) | TYPE_BIT(DT_F16) | TYPE_BIT(DT_BF16))
 OP_ROW(QLinearMatMul) = {
-    .name = "QLinearMatMul", .domain = "", .versions = VERSIONS(10, 21), .kind = OP_CONTRACT,
-    .inputs = PARAMS({"a", TYPES_BYTE, 'A', 0}, {"a_scale", TYPES_SCALE, 'S', 0}, {"a_zero_point", TYPES_BYTE, 'A', 0}, {"b", TYPES_BYTE, 'B', 0},
-                     {"b_scale", TYPES_SCALE, 'S', 0}, {"b_zero_point", TYPES_BYTE, 'B', 0}, {"y_scale", TYPES_SCALE, 'S', 0},
-                     {"y_zero_point", TYPES_BYTE, 'Y', 0}),
-    .outputs = PARAMS({"y", TYPES_BYTE, 'Y', 0}), .note = "no float8 elements", .infer = qlinear_matmul_infer, .lower = qlinear_matmul_lower,
+    .name = "QLinearMatMul",
+    .domain = "",
+    .versions = VERSIONS(10, 21),
+    .kind = OP_CONTRACT,
+    .inputs = PARAMS({"a", TYPES_BYTE, 'A', 0}, {"a_scale", TYPES_SCALE, 'S', 0}, {"a_zero_point", TYPES_BYTE, 'A', 0},
+                     {"b", TYPES_BYTE, 'B', 0}, {"b_scale", TYPES_SCALE, 'S', 0}, {"b_zero_point", TYPES_BYTE, 'B', 0},
+                     {"y_scale", TYPES_SCALE, 'S', 0}, {"y_zero_point", TYPES_BYTE, 'Y', 0}),
+    .outputs = PARAMS({"y", TYPES_BYTE, 'Y', 0}),
+    .note = "no float8 elements",
+    .infer = qlinear_matmul_infer,
+    .lower = qlinear_matmul_lower,
 };
 
 /* ---- Gemm ---- */
@@ -165,15 +189,18 @@ OP_ROW(QLinearMatMul) = {
 static status gemm_infer(node *n) {
     const tensor_type *a = op_input_type(n, 0), *b = op_input_type(n, 1);
     bool trans_a = op_int(n, "transA") != 0, trans_b = op_int(n, "transB") != 0;
-    if (!dtype_is_float(a->elem) && (op_float(n, "alpha") != (double)(int64_t)op_float(n, "alpha") || op_float(n, "beta") != (double)(int64_t)op_float(n, "beta")))
+    if (!dtype_is_float(a->elem) && (op_float(n, "alpha") != (double)(int64_t)op_float(n, "alpha") ||
+                                     op_float(n, "beta") != (double)(int64_t)op_float(n, "beta")))
         return op_unsupported(n, "unsupported-attribute", "alpha and beta must be whole numbers for integer matrices");
     if (a->rank < 0 || b->rank < 0)
         return op_unknown_output(n, 0, a->elem);
     if (a->rank != 2 || b->rank != 2)
-        return op_invalid(n, "wrong-rank", "'A' and 'B' must be matrices, they have %d and %d dimensions", a->rank, b->rank);
+        return op_invalid(n, "wrong-rank", "'A' and 'B' must be matrices, they have %d and %d dimensions", a->rank,
+                          b->rank);
     dim inner_a = a->dims[trans_a ? 0 : 1], inner_b = b->dims[trans_b ? 1 : 0];
     if (dim_is_known(inner_a) && dim_is_known(inner_b) && inner_a.n != inner_b.n)
-        return op_invalid(n, "shape-mismatch", "'A' has %lld columns, 'B' %lld rows", (long long)inner_a.n, (long long)inner_b.n);
+        return op_invalid(n, "shape-mismatch", "'A' has %lld columns, 'B' %lld rows", (long long)inner_a.n,
+                          (long long)inner_b.n);
     dim dims[2] = {a->dims[trans_a ? 1 : 0], b->dims[trans_b ? 0 : 1]}, spread;
     const tensor_type *c = op_input_type(n, 2);
     if (c != NULL && c->rank > 2)
@@ -211,9 +238,14 @@ static status gemm_lower(const node *n, nest_list *l) {
 }
 
 OP_ROW(Gemm) = {
-    .name = "Gemm", .domain = "", .versions = VERSIONS(1, 6, 7, 9, 11, 13), .kind = OP_CONTRACT,
+    .name = "Gemm",
+    .domain = "",
+    .versions = VERSIONS(1, 6, 7, 9, 11, 13),
+    .kind = OP_CONTRACT,
     .inputs = PARAMS({"A", TYPES_WIDE, 'T', 0}, {"B", TYPES_WIDE, 'T', 0}, {"C", TYPES_WIDE, 'T', PARAM_OPTIONAL}),
     .outputs = PARAMS({"Y", TYPES_WIDE, 'T', 0}),
-    .attrs = ATTRS({"alpha", ATTR_FLOAT, .f = 1}, {"beta", ATTR_FLOAT, .f = 1}, {"transA", ATTR_INT, .i = 0}, {"transB", ATTR_INT, .i = 0}),
-    .infer = gemm_infer, .lower = gemm_lower,
+    .attrs = ATTRS({"alpha", ATTR_FLOAT, .f = 1}, {"beta", ATTR_FLOAT, .f = 1}, {"transA", ATTR_INT, .i = 0},
+                   {"transB", ATTR_INT, .i = 0}),
+    .infer = gemm_infer,
+    .lower = gemm_lower,
 };

@@ -50,9 +50,16 @@ static status transpose_lower(const node *n, nest_list *l) {
 }
 
 OP_ROW(Transpose) = {
-    .name = "Transpose", .domain = "", .versions = VERSIONS(1, 13, 21, 23, 24, 25), .kind = OP_LOWER,
-    .inputs = PARAMS({"data", TYPES_MOVE, 'T', 0}), .outputs = PARAMS({"transposed", TYPES_MOVE, 'T', 0}),
-    .attrs = ATTRS({"perm", .kind = ATTR_INTS}), .note = MOVE_NOTE, .infer = transpose_infer, .lower = transpose_lower,
+    .name = "Transpose",
+    .domain = "",
+    .versions = VERSIONS(1, 13, 21, 23, 24, 25),
+    .kind = OP_LOWER,
+    .inputs = PARAMS({"data", TYPES_MOVE, 'T', 0}),
+    .outputs = PARAMS({"transposed", TYPES_MOVE, 'T', 0}),
+    .attrs = ATTRS({"perm", .kind = ATTR_INTS}),
+    .note = MOVE_NOTE,
+    .infer = transpose_infer,
+    .lower = transpose_lower,
 };
 
 /* ---- Expand ---- */
@@ -64,7 +71,8 @@ static status expand_infer(node *n) {
     if (x->rank < 0 || shape == NULL)
         return op_unknown_output(n, 0, x->elem);
     if (count > TENSOR_MAX_RANK)
-        return op_unsupported(n, "too-many-dimensions", "%lld dimensions, more than %d", (long long)count, TENSOR_MAX_RANK);
+        return op_unsupported(n, "too-many-dimensions", "%lld dimensions, more than %d", (long long)count,
+                              TENSOR_MAX_RANK);
     int rank = count > x->rank ? (int)count : x->rank;
     dim dims[TENSOR_MAX_RANK];
     for (int k = 0; k < rank; k++) {
@@ -83,7 +91,8 @@ static status expand_lower(const node *n, nest_list *l) {
     int64_t given = kit_operand(l, 1)->dims[0];
     kit_allowed allowed[TENSOR_MAX_RANK];
     for (int64_t k = 0; k < given && k < rank; k++) {
-        int64_t at = rank - given + k, own = at - (rank - kit_operand(l, 0)->rank), extent = kit_operand(l, y)->dims[at];
+        int64_t at = rank - given + k, own = at - (rank - kit_operand(l, 0)->rank),
+                extent = kit_operand(l, y)->dims[at];
         allowed[k] = (kit_allowed){1, {extent}};
         if (own >= 0 && kit_operand(l, 0)->dims[own] == extent)
             allowed[k].values[allowed[k].n++] = 1;
@@ -95,9 +104,15 @@ static status expand_lower(const node *n, nest_list *l) {
 }
 
 OP_ROW(Expand) = {
-    .name = "Expand", .domain = "", .versions = VERSIONS(8, 13), .kind = OP_LOWER,
-    .inputs = PARAMS({"input", TYPES_MOVE, 'T', 0}, {"shape", TYPE_BIT(DT_I64), 0, 0}), .outputs = move_output,
-    .note = MOVE_NOTE, .infer = expand_infer, .lower = expand_lower,
+    .name = "Expand",
+    .domain = "",
+    .versions = VERSIONS(8, 13),
+    .kind = OP_LOWER,
+    .inputs = PARAMS({"input", TYPES_MOVE, 'T', 0}, {"shape", TYPE_BIT(DT_I64), 0, 0}),
+    .outputs = move_output,
+    .note = MOVE_NOTE,
+    .infer = expand_infer,
+    .lower = expand_lower,
 };
 
 /* ---- Tile ---- */
@@ -109,7 +124,8 @@ static status tile_infer(node *n) {
     if (x->rank < 0 || repeats == NULL)
         return op_unknown_output(n, 0, x->elem);
     if (count != x->rank)
-        return op_invalid(n, "shape-mismatch", "'repeats' has %lld entries, the input %d dimensions", (long long)count, x->rank);
+        return op_invalid(n, "shape-mismatch", "'repeats' has %lld entries, the input %d dimensions", (long long)count,
+                          x->rank);
     dim dims[TENSOR_MAX_RANK];
     for (int k = 0; k < x->rank; k++) {
         if (repeats[k] < 0)
@@ -134,9 +150,15 @@ static status tile_lower(const node *n, nest_list *l) {
 }
 
 OP_ROW(Tile) = {
-    .name = "Tile", .domain = "", .versions = VERSIONS(1, 6, 13), .kind = OP_LOWER,
-    .inputs = PARAMS({"input", TYPES_MOVE, 'T', 0}, {"repeats", TYPE_BIT(DT_I64), 0, 0}), .outputs = move_output,
-    .note = MOVE_NOTE, .infer = tile_infer, .lower = tile_lower,
+    .name = "Tile",
+    .domain = "",
+    .versions = VERSIONS(1, 6, 13),
+    .kind = OP_LOWER,
+    .inputs = PARAMS({"input", TYPES_MOVE, 'T', 0}, {"repeats", TYPE_BIT(DT_I64), 0, 0}),
+    .outputs = move_output,
+    .note = MOVE_NOTE,
+    .infer = tile_infer,
+    .lower = tile_lower,
 };
 
 /* ---- Concat ---- */
@@ -161,8 +183,8 @@ static status concat_infer(node *n) {
             else if (!dim_is_known(dims[d]))
                 dims[d] = x->dims[d];
             else if (dim_is_known(x->dims[d]) && x->dims[d].n != dims[d].n)
-                return op_invalid(n, "shape-mismatch", "dimension %d of input %d is %lld, of the inputs before it %lld", d, k,
-                                  (long long)x->dims[d].n, (long long)dims[d].n);
+                return op_invalid(n, "shape-mismatch", "dimension %d of input %d is %lld, of the inputs before it %lld",
+                                  d, k, (long long)x->dims[d].n, (long long)dims[d].n);
         }
     }
     return op_set_output(n, 0, first->elem, rank, dims);
@@ -183,9 +205,16 @@ static status concat_lower(const node *n, nest_list *l) {
 }
 
 OP_ROW(Concat) = {
-    .name = "Concat", .domain = "", .versions = VERSIONS(1, 4, 11, 13), .kind = OP_LOWER,
-    .inputs = PARAMS({"inputs", TYPES_MOVE, 'T', PARAM_VARIADIC}), .outputs = PARAMS({"concat_result", TYPES_MOVE, 'T', 0}),
-    .attrs = ATTRS({"axis", ATTR_INT, .required = true}), .note = MOVE_NOTE, .infer = concat_infer, .lower = concat_lower,
+    .name = "Concat",
+    .domain = "",
+    .versions = VERSIONS(1, 4, 11, 13),
+    .kind = OP_LOWER,
+    .inputs = PARAMS({"inputs", TYPES_MOVE, 'T', PARAM_VARIADIC}),
+    .outputs = PARAMS({"concat_result", TYPES_MOVE, 'T', 0}),
+    .attrs = ATTRS({"axis", ATTR_INT, .required = true}),
+    .note = MOVE_NOTE,
+    .infer = concat_infer,
+    .lower = concat_lower,
 };
 
 /* ---- Split ---- */
@@ -200,7 +229,8 @@ static status split_evenly(node *n, const tensor_type *x, int axis) {
     for (int k = 0; k < n->n_outputs; k++) {
         dims[axis] = k < n->n_outputs - 1 ? each : dim_sub(a, all, dim_mul(a, each, DIM(k)));
         if (dim_is_known(dims[axis]) && dims[axis].n < 0)
-            return op_invalid(n, "shape-mismatch", "%lld elements do not split into %d parts", (long long)all.n, n->n_outputs);
+            return op_invalid(n, "shape-mismatch", "%lld elements do not split into %d parts", (long long)all.n,
+                              n->n_outputs);
         TRY(op_set_output(n, k, x->elem, x->rank, dims));
     }
     return STATUS_OK;
@@ -212,7 +242,8 @@ static status split_infer(node *n) {
     const int64_t *split = op_known_ints(n, 1, &count);
     int axis = 0;
     if (op_has(n, "num_outputs") && op_int(n, "num_outputs") != n->n_outputs)
-        return op_invalid(n, "wrong-attribute", "num_outputs is %lld, the node has %d outputs", (long long)op_int(n, "num_outputs"), n->n_outputs);
+        return op_invalid(n, "wrong-attribute", "num_outputs is %lld, the node has %d outputs",
+                          (long long)op_int(n, "num_outputs"), n->n_outputs);
     if (x->rank < 0 || (node_input(n, 1) != NULL && split == NULL)) {
         for (int k = 0; k < n->n_outputs; k++)
             TRY(op_unknown_output(n, k, x->elem));
@@ -222,7 +253,8 @@ static status split_infer(node *n) {
     if (split == NULL)
         return split_evenly(n, x, axis);
     if (count != n->n_outputs)
-        return op_invalid(n, "shape-mismatch", "'split' has %lld entries, the node %d outputs", (long long)count, n->n_outputs);
+        return op_invalid(n, "shape-mismatch", "'split' has %lld entries, the node %d outputs", (long long)count,
+                          n->n_outputs);
     dim dims[TENSOR_MAX_RANK];
     kit_copy_dims(dims, x->dims, x->rank);
     for (int64_t k = 0; k < count; k++) {
@@ -233,7 +265,8 @@ static status split_infer(node *n) {
         TRY(op_set_output(n, (int)k, x->elem, x->rank, dims));
     }
     if (dim_is_known(x->dims[axis]) && x->dims[axis].n != sum)
-        return op_invalid(n, "shape-mismatch", "the parts have %lld elements together, the axis %lld", (long long)sum, (long long)x->dims[axis].n);
+        return op_invalid(n, "shape-mismatch", "the parts have %lld elements together, the axis %lld", (long long)sum,
+                          (long long)x->dims[axis].n);
     return STATUS_OK;
 }
 
@@ -245,7 +278,8 @@ static status split_lower(const node *n, nest_list *l) {
     int rank = kit_operand(l, 0)->rank, axis = kit_axis(op_int(n, "axis"), rank);
     int64_t offset = 0, sizes[TENSOR_MAX_RANK];
     if (node_input(n, 1) != NULL && kit_constant(n, 1) == NULL && n->n_outputs > TENSOR_MAX_RANK)
-        return op_unsupported(n, "not-constant", "'split' must be known at compile time for more than %d parts", TENSOR_MAX_RANK);
+        return op_unsupported(n, "not-constant", "'split' must be known at compile time for more than %d parts",
+                              TENSOR_MAX_RANK);
     for (int k = 0; k < n->n_outputs && k < TENSOR_MAX_RANK; k++)
         sizes[k] = kit_operand(l, nest_output(l, k))->dims[axis];
     if (node_input(n, 1) != NULL && kit_constant(n, 1) == NULL)
@@ -266,10 +300,16 @@ static status split_lower(const node *n, nest_list *l) {
 }
 
 OP_ROW(Split) = {
-    .name = "Split", .domain = "", .versions = VERSIONS(1, 2, 11, 13, 18), .kind = OP_LOWER,
+    .name = "Split",
+    .domain = "",
+    .versions = VERSIONS(1, 2, 11, 13, 18),
+    .kind = OP_LOWER,
     .inputs = PARAMS({"input", TYPES_MOVE, 'T', 0}, {"split", TYPE_BIT(DT_I64), 0, PARAM_OPTIONAL}),
     .outputs = PARAMS({"outputs", TYPES_MOVE, 'T', PARAM_VARIADIC}),
-    .attrs = ATTRS({"axis", ATTR_INT, .i = 0}, {"num_outputs", .kind = ATTR_INT}), .note = MOVE_NOTE, .infer = split_infer, .upgrade = split_upgrade,
+    .attrs = ATTRS({"axis", ATTR_INT, .i = 0}, {"num_outputs", .kind = ATTR_INT}),
+    .note = MOVE_NOTE,
+    .infer = split_infer,
+    .upgrade = split_upgrade,
     .lower = split_lower,
 };
 
@@ -291,13 +331,16 @@ static status depth_to_space_infer(node *n) {
     if (x->rank < 0)
         return op_unknown_output(n, 0, x->elem);
     if (dim_is_known(x->dims[1]) && x->dims[1].n % (size * size) != 0)
-        return op_invalid(n, "shape-mismatch", "%lld channels are not a multiple of blocksize squared", (long long)x->dims[1].n);
-    dim dims[4] = {x->dims[0], dim_floor_div(a, x->dims[1], DIM(size * size)), dim_mul(a, x->dims[2], DIM(size)), dim_mul(a, x->dims[3], DIM(size))};
+        return op_invalid(n, "shape-mismatch", "%lld channels are not a multiple of blocksize squared",
+                          (long long)x->dims[1].n);
+    dim dims[4] = {x->dims[0], dim_floor_div(a, x->dims[1], DIM(size * size)), dim_mul(a, x->dims[2], DIM(size)),
+                   dim_mul(a, x->dims[3], DIM(size))};
     return op_set_output(n, 0, x->elem, 4, dims);
 }
 
 /* The channel of the deep side for place (h, w) in a block and channel c of the flat side. */
-static const expr *deep_channel(builder *b, const node *n, int64_t size, int64_t channels, const expr *c, const expr *h, const expr *w) {
+static const expr *deep_channel(builder *b, const node *n, int64_t size, int64_t channels, const expr *c, const expr *h,
+                                const expr *w) {
     const expr *place = build_add(b, build_mul(b, h, build_index(b, size)), w);
     if (strcmp(op_string(n, "mode"), "CRD") == 0)
         return build_add(b, build_mul(b, c, build_index(b, size * size)), place);
@@ -315,9 +358,16 @@ static status depth_to_space_lower(const node *n, nest_list *l) {
 }
 
 OP_ROW(DepthToSpace) = {
-    .name = "DepthToSpace", .domain = "", .versions = VERSIONS(1, 11, 13, 28), .kind = OP_LOWER, .inputs = move_input, .outputs = move_output,
-    .attrs = ATTRS({"blocksize", ATTR_INT, .required = true}, {"mode", ATTR_STRING, .s = "DCR"}), .note = MOVE_NOTE,
-    .infer = depth_to_space_infer, .lower = depth_to_space_lower,
+    .name = "DepthToSpace",
+    .domain = "",
+    .versions = VERSIONS(1, 11, 13, 28),
+    .kind = OP_LOWER,
+    .inputs = move_input,
+    .outputs = move_output,
+    .attrs = ATTRS({"blocksize", ATTR_INT, .required = true}, {"mode", ATTR_STRING, .s = "DCR"}),
+    .note = MOVE_NOTE,
+    .infer = depth_to_space_infer,
+    .lower = depth_to_space_lower,
 };
 
 static status space_to_depth_infer(node *n) {
@@ -329,8 +379,10 @@ static status space_to_depth_infer(node *n) {
         return op_unknown_output(n, 0, x->elem);
     for (int k = 2; k < 4; k++)
         if (dim_is_known(x->dims[k]) && x->dims[k].n % size != 0)
-            return op_invalid(n, "shape-mismatch", "dimension %d is %lld, no multiple of blocksize", k, (long long)x->dims[k].n);
-    dim dims[4] = {x->dims[0], dim_mul(a, x->dims[1], DIM(size * size)), dim_floor_div(a, x->dims[2], DIM(size)), dim_floor_div(a, x->dims[3], DIM(size))};
+            return op_invalid(n, "shape-mismatch", "dimension %d is %lld, no multiple of blocksize", k,
+                              (long long)x->dims[k].n);
+    dim dims[4] = {x->dims[0], dim_mul(a, x->dims[1], DIM(size * size)), dim_floor_div(a, x->dims[2], DIM(size)),
+                   dim_floor_div(a, x->dims[3], DIM(size))};
     return op_set_output(n, 0, x->elem, 4, dims);
 }
 
@@ -349,9 +401,16 @@ static status space_to_depth_lower(const node *n, nest_list *l) {
 }
 
 OP_ROW(SpaceToDepth) = {
-    .name = "SpaceToDepth", .domain = "", .versions = VERSIONS(1, 13, 28), .kind = OP_LOWER, .inputs = move_input, .outputs = move_output,
-    .attrs = ATTRS({"blocksize", ATTR_INT, .required = true}, {"mode", ATTR_STRING, .s = "DCR"}), .note = MOVE_NOTE,
-    .infer = space_to_depth_infer, .lower = space_to_depth_lower,
+    .name = "SpaceToDepth",
+    .domain = "",
+    .versions = VERSIONS(1, 13, 28),
+    .kind = OP_LOWER,
+    .inputs = move_input,
+    .outputs = move_output,
+    .attrs = ATTRS({"blocksize", ATTR_INT, .required = true}, {"mode", ATTR_STRING, .s = "DCR"}),
+    .note = MOVE_NOTE,
+    .infer = space_to_depth_infer,
+    .lower = space_to_depth_lower,
 };
 
 /* ---- Trilu ---- */
@@ -368,15 +427,24 @@ static status trilu_lower(const node *n, nest_list *l) {
     int y = nest_output(l, 0), rank = kit_operand(l, y)->rank;
     dtype elem = kit_operand(l, y)->elem;
     nest *m = kit_over(l, "trilu", y, i);
-    const expr *k = node_input(n, 1) == NULL ? build_index(b, 0) : nest_read_broadcast(l, 1, (const expr *[]){build_index(b, 0)}, 1);
+    const expr *k = node_input(n, 1) == NULL ? build_index(b, 0)
+                                             : nest_read_broadcast(l, 1, (const expr *[]){build_index(b, 0)}, 1);
     const expr *diagonal = build_add(b, i[rank - 2], k), *column = i[rank - 1];
     const expr *kept = op_int(n, "upper") != 0 ? build_le(b, diagonal, column) : build_le(b, column, diagonal);
-    nest_store(m, y, i, rank, build_select(b, kept, nest_read(l, 0, i), kit_cast(b, elem, build_const(b, kit_compute(elem), 0))));
+    nest_store(m, y, i, rank,
+               build_select(b, kept, nest_read(l, 0, i), kit_cast(b, elem, build_const(b, kit_compute(elem), 0))));
     return builder_status(b);
 }
 
 OP_ROW(Trilu) = {
-    .name = "Trilu", .domain = "", .versions = VERSIONS(14), .kind = OP_LOWER,
-    .inputs = PARAMS({"input", TYPES_MOVE, 'T', 0}, {"k", TYPE_BIT(DT_I64), 0, PARAM_OPTIONAL}), .outputs = move_output,
-    .attrs = ATTRS({"upper", ATTR_INT, .i = 1}), .note = MOVE_NOTE, .infer = trilu_infer, .lower = trilu_lower,
+    .name = "Trilu",
+    .domain = "",
+    .versions = VERSIONS(14),
+    .kind = OP_LOWER,
+    .inputs = PARAMS({"input", TYPES_MOVE, 'T', 0}, {"k", TYPE_BIT(DT_I64), 0, PARAM_OPTIONAL}),
+    .outputs = move_output,
+    .attrs = ATTRS({"upper", ATTR_INT, .i = 1}),
+    .note = MOVE_NOTE,
+    .infer = trilu_infer,
+    .lower = trilu_lower,
 };

@@ -1,5 +1,5 @@
-/* Normalizations: LayerNormalization, RMSNormalization, InstanceNormalization, GroupNormalization, BatchNormalization, LRN,
- * MeanVarianceNormalization, LpNormalization. */
+/* Normalizations: LayerNormalization, RMSNormalization, InstanceNormalization, GroupNormalization, BatchNormalization,
+ * LRN, MeanVarianceNormalization, LpNormalization. */
 #include <math.h>
 #include <string.h>
 
@@ -39,11 +39,13 @@ static status check_spread(node *n, int k) {
     if (s == NULL || s->rank < 0 || x->rank < 0)
         return STATUS_OK;
     if (s->rank > x->rank)
-        return op_invalid(n, "shape-mismatch", "'%s' has more dimensions than '%s'", n->row->inputs[k].name, n->row->inputs[0].name);
+        return op_invalid(n, "shape-mismatch", "'%s' has more dimensions than '%s'", n->row->inputs[k].name,
+                          n->row->inputs[0].name);
     for (int d = 0; d < s->rank; d++) {
         dim own = s->dims[d], whole = x->dims[x->rank - s->rank + d];
         if (dim_is_known(own) && dim_is_known(whole) && own.n != 1 && own.n != whole.n)
-            return op_invalid(n, "shape-mismatch", "dimension %d of '%s' is %lld, expected %lld", d, n->row->inputs[k].name, (long long)own.n, (long long)whole.n);
+            return op_invalid(n, "shape-mismatch", "dimension %d of '%s' is %lld, expected %lld", d,
+                              n->row->inputs[k].name, (long long)own.n, (long long)whole.n);
     }
     return STATUS_OK;
 }
@@ -55,7 +57,8 @@ static status layer_norm_infer(node *n) {
     dtype stash = dtype_from_onnx((int32_t)op_int(n, "stash_type"));
     int axis = 0;
     if (stash != DT_F32 && stash != DT_BF16 && stash != DT_F64 && stash != DT_F16)
-        return op_invalid(n, "wrong-attribute", "stash_type is %lld, no float type", (long long)op_int(n, "stash_type"));
+        return op_invalid(n, "wrong-attribute", "stash_type is %lld, no float type",
+                          (long long)op_int(n, "stash_type"));
     TRY(kit_infer_same(n));
     if (x->rank < 0) {
         TRY(op_unknown_output(n, 1, stash));
@@ -101,10 +104,17 @@ static status layer_norm_lower(const node *n, nest_list *l) {
 }
 
 OP_ROW(LayerNormalization) = {
-    .name = "LayerNormalization", .domain = "", .versions = VERSIONS(17), .kind = OP_LOWER,
-    .inputs = PARAMS({"X", TYPES_FLOAT, 'T', 0}, {"Scale", TYPES_FLOAT, 'T', 0}, {"B", TYPES_FLOAT, 'T', PARAM_OPTIONAL}),
-    .outputs = PARAMS({"Y", TYPES_FLOAT, 'T', 0}, {"Mean", TYPES_FLOAT, 'U', PARAM_OPTIONAL}, {"InvStdDev", TYPES_FLOAT, 'U', PARAM_OPTIONAL}),
-    .attrs = ATTRS({"axis", ATTR_INT, .i = -1}, EPSILON, {"stash_type", ATTR_INT, .i = 1}), .infer = layer_norm_infer, .lower = layer_norm_lower,
+    .name = "LayerNormalization",
+    .domain = "",
+    .versions = VERSIONS(17),
+    .kind = OP_LOWER,
+    .inputs = PARAMS({"X", TYPES_FLOAT, 'T', 0}, {"Scale", TYPES_FLOAT, 'T', 0},
+                     {"B", TYPES_FLOAT, 'T', PARAM_OPTIONAL}),
+    .outputs = PARAMS({"Y", TYPES_FLOAT, 'T', 0}, {"Mean", TYPES_FLOAT, 'U', PARAM_OPTIONAL},
+                      {"InvStdDev", TYPES_FLOAT, 'U', PARAM_OPTIONAL}),
+    .attrs = ATTRS({"axis", ATTR_INT, .i = -1}, EPSILON, {"stash_type", ATTR_INT, .i = 1}),
+    .infer = layer_norm_infer,
+    .lower = layer_norm_lower,
 };
 
 /* ---- RMSNormalization ---- */
@@ -133,9 +143,15 @@ static status rms_norm_lower(const node *n, nest_list *l) {
 }
 
 OP_ROW(RMSNormalization) = {
-    .name = "RMSNormalization", .domain = "", .versions = VERSIONS(23), .kind = OP_LOWER,
-    .inputs = PARAMS({"X", TYPES_FLOAT, 'T', 0}, {"scale", TYPES_FLOAT, 'V', 0}), .outputs = PARAMS({"Y", TYPES_FLOAT, 'V', 0}),
-    .attrs = ATTRS({"axis", ATTR_INT, .i = -1}, EPSILON, {"stash_type", ATTR_INT, .i = 1}), .infer = rms_norm_infer, .lower = rms_norm_lower,
+    .name = "RMSNormalization",
+    .domain = "",
+    .versions = VERSIONS(23),
+    .kind = OP_LOWER,
+    .inputs = PARAMS({"X", TYPES_FLOAT, 'T', 0}, {"scale", TYPES_FLOAT, 'V', 0}),
+    .outputs = PARAMS({"Y", TYPES_FLOAT, 'V', 0}),
+    .attrs = ATTRS({"axis", ATTR_INT, .i = -1}, EPSILON, {"stash_type", ATTR_INT, .i = 1}),
+    .infer = rms_norm_infer,
+    .lower = rms_norm_lower,
 };
 
 /* ---- InstanceNormalization ---- */
@@ -166,15 +182,22 @@ static status instance_norm_lower(const node *n, nest_list *l) {
     kit_rows_begin(l, "instance_norm", 0, inner, &r);
     const expr *mean = row_mean(l, &r), *scale = inverse_deviation(b, n, row_variance(l, &r, mean));
     kit_rows_open(&r);
-    const expr *y = build_mul(b, build_sub(b, kit_read(l, 0, r.index), mean), build_mul(b, scale, kit_read(l, 1, r.index + 1)));
+    const expr *y =
+        build_mul(b, build_sub(b, kit_read(l, 0, r.index), mean), build_mul(b, scale, kit_read(l, 1, r.index + 1)));
     kit_store(l, r.m, nest_output(l, 0), r.index, build_add(b, y, kit_read(l, 2, r.index + 1)));
     return builder_status(b);
 }
 
 OP_ROW(InstanceNormalization) = {
-    .name = "InstanceNormalization", .domain = "", .versions = VERSIONS(1, 6, 22), .kind = OP_LOWER,
-    .inputs = PARAMS({"input", TYPES_FLOAT, 'T', 0}, {"scale", TYPES_FLOAT, 'T', 0}, {"B", TYPES_FLOAT, 'T', 0}), .outputs = kit_float_output,
-    .attrs = ATTRS(EPSILON), .infer = instance_norm_infer, .lower = instance_norm_lower,
+    .name = "InstanceNormalization",
+    .domain = "",
+    .versions = VERSIONS(1, 6, 22),
+    .kind = OP_LOWER,
+    .inputs = PARAMS({"input", TYPES_FLOAT, 'T', 0}, {"scale", TYPES_FLOAT, 'T', 0}, {"B", TYPES_FLOAT, 'T', 0}),
+    .outputs = kit_float_output,
+    .attrs = ATTRS(EPSILON),
+    .infer = instance_norm_infer,
+    .lower = instance_norm_lower,
 };
 
 /* ---- GroupNormalization: rows are groups of channels, two stages of index arithmetic of its own ---- */
@@ -196,26 +219,24 @@ static status group_norm_infer(node *n) {
 /* In opset 18 scale and bias had one element for each group. */
 static status group_norm_upgrade(node *n) {
     const tensor_type *x = op_input_type(n, 0);
-    graph *g = n->graph;
+    kit_chain c = KIT_CHAIN(n->graph, n);
     int64_t groups = op_int(n, "num_groups");
     if (x->rank < 2 || !dim_is_known(x->dims[1]) || groups < 1)
-        return op_unsupported(n, "unknown-shape", "the number of channels must be known to bring this node to opset 21");
-    value *column = kit_new_ints(g, (int64_t[]){groups, 1}, 2), *spread = kit_new_ints(g, (int64_t[]){groups, x->dims[1].n / groups}, 2);
-    value *flat = kit_new_ints(g, (int64_t[]){-1}, 1);
-    if (column == NULL || spread == NULL || flat == NULL)
-        return STATUS_RESOURCE;
+        return op_unsupported(n, "unknown-shape",
+                              "the number of channels must be known to bring this node to opset 21");
+    value *spread = kit_chain_ints(&c, (const int64_t[]){groups, x->dims[1].n / groups}, 2);
     for (int k = 1; k < 3; k++) {
-        node *a = graph_build(g, n, "Reshape", (value *[]){node_input(n, k), column}, 2, NULL, 0, 1);
-        node *b = a == NULL ? NULL : graph_build(g, n, "Expand", (value *[]){a->outputs[0], spread}, 2, NULL, 0, 1);
-        node *c = b == NULL ? NULL : graph_build(g, n, "Reshape", (value *[]){b->outputs[0], flat}, 2, NULL, 0, 1);
-        TRY_ALLOC(c);
-        TRY(node_set_input(n, k, c->outputs[0]));
+        value *column = kit_chain_reshape(&c, node_input(n, k), (const int64_t[]){groups, 1}, 2);
+        value *flat = kit_chain_reshape(&c, kit_chain_binary(&c, "Expand", column, spread), (const int64_t[]){-1}, 1);
+        TRY(kit_chain_status(&c));
+        TRY(node_set_input(n, k, flat));
     }
     return STATUS_OK;
 }
 
 /* Opens a stage over the channels of group i[1] and the image; `index` is that of the element. */
-static void open_group(builder *b, nest *m, const nest_operand *x, const expr *const *i, int64_t each, const expr **index) {
+static void open_group(builder *b, nest *m, const nest_operand *x, const expr *const *i, int64_t each,
+                       const expr **index) {
     nest_open(m);
     index[0] = i[0];
     index[1] = build_add(b, build_mul(b, i[1], build_index(b, each)), nest_inner(m, "c", each));
@@ -234,7 +255,8 @@ static status group_norm_lower(const node *n, nest_list *l) {
     i[0] = nest_outer(m, "n", x->dims[0]);
     i[1] = nest_outer(m, "g", groups);
     open_group(b, m, x, i, each, index);
-    const expr *sum = nest_reduce(m, REDUCE_SUM, kit_read(l, 0, index)), *total = kit_const(b, sum, (double)count), *mean = build_div(b, sum, total);
+    const expr *sum = nest_reduce(m, REDUCE_SUM, kit_read(l, 0, index)), *total = kit_const(b, sum, (double)count),
+               *mean = build_div(b, sum, total);
     open_group(b, m, x, i, each, index);
     const expr *squares = nest_reduce(m, REDUCE_SUM, kit_square(b, build_sub(b, kit_read(l, 0, index), mean)));
     const expr *scale = inverse_deviation(b, n, build_div(b, squares, total));
@@ -246,10 +268,16 @@ static status group_norm_lower(const node *n, nest_list *l) {
 }
 
 OP_ROW(GroupNormalization) = {
-    .name = "GroupNormalization", .domain = "", .versions = VERSIONS(18, 21), .kind = OP_LOWER,
-    .inputs = PARAMS({"X", TYPES_FLOAT, 'T', 0}, {"scale", TYPES_FLOAT, 'T', 0}, {"bias", TYPES_FLOAT, 'T', 0}), .outputs = kit_float_Y,
-    .attrs = ATTRS(EPSILON, {"num_groups", ATTR_INT, .required = true}, {"stash_type", ATTR_INT, .i = 1}), .infer = group_norm_infer,
-    .upgrade = group_norm_upgrade, .lower = group_norm_lower,
+    .name = "GroupNormalization",
+    .domain = "",
+    .versions = VERSIONS(18, 21),
+    .kind = OP_LOWER,
+    .inputs = PARAMS({"X", TYPES_FLOAT, 'T', 0}, {"scale", TYPES_FLOAT, 'T', 0}, {"bias", TYPES_FLOAT, 'T', 0}),
+    .outputs = kit_float_Y,
+    .attrs = ATTRS(EPSILON, {"num_groups", ATTR_INT, .required = true}, {"stash_type", ATTR_INT, .i = 1}),
+    .infer = group_norm_infer,
+    .upgrade = group_norm_upgrade,
+    .lower = group_norm_lower,
 };
 
 /* ---- MeanVarianceNormalization, LpNormalization ---- */
@@ -279,13 +307,21 @@ static status mvn_lower(const node *n, nest_list *l) {
     const expr *mean = row_mean(l, &r), *deviation = build_unary(b, EXPR_SQRT, row_variance(l, &r, mean));
     kit_rows_open(&r);
     const expr *centred = build_sub(b, kit_read(l, 0, r.index), mean);
-    kit_store(l, r.m, nest_output(l, 0), r.index, build_div(b, centred, build_add(b, deviation, kit_const(b, mean, 1e-9))));
+    kit_store(l, r.m, nest_output(l, 0), r.index,
+              build_div(b, centred, build_add(b, deviation, kit_const(b, mean, 1e-9))));
     return builder_status(b);
 }
 
 OP_ROW(MeanVarianceNormalization) = {
-    .name = "MeanVarianceNormalization", .domain = "", .versions = VERSIONS(9, 13), .kind = OP_LOWER, .inputs = kit_float_X,
-    .outputs = kit_float_Y, .attrs = ATTRS({"axes", .kind = ATTR_INTS}), .infer = mvn_infer, .lower = mvn_lower,
+    .name = "MeanVarianceNormalization",
+    .domain = "",
+    .versions = VERSIONS(9, 13),
+    .kind = OP_LOWER,
+    .inputs = kit_float_X,
+    .outputs = kit_float_Y,
+    .attrs = ATTRS({"axes", .kind = ATTR_INTS}),
+    .infer = mvn_infer,
+    .lower = mvn_lower,
 };
 
 static status lp_norm_infer(node *n) {
@@ -318,8 +354,15 @@ static status lp_norm_lower(const node *n, nest_list *l) {
 }
 
 OP_ROW(LpNormalization) = {
-    .name = "LpNormalization", .domain = "", .versions = VERSIONS(1, 22), .kind = OP_LOWER, .inputs = kit_float_input, .outputs = kit_float_output,
-    .attrs = ATTRS({"axis", ATTR_INT, .i = -1}, {"p", ATTR_INT, .i = 2}), .infer = lp_norm_infer, .lower = lp_norm_lower,
+    .name = "LpNormalization",
+    .domain = "",
+    .versions = VERSIONS(1, 22),
+    .kind = OP_LOWER,
+    .inputs = kit_float_input,
+    .outputs = kit_float_output,
+    .attrs = ATTRS({"axis", ATTR_INT, .i = -1}, {"p", ATTR_INT, .i = 2}),
+    .infer = lp_norm_infer,
+    .lower = lp_norm_lower,
 };
 
 /* ---- LRN ---- */
@@ -343,15 +386,23 @@ static status lrn_lower(const node *n, nest_list *l) {
     f[1] = build_add(b, i[1], build_sub(b, nest_inner(m, "k", size), build_index(b, (size - 1) / 2)));
     const expr *near = kit_read_masked(l, 0, f, kit_inside(b, NULL, f[1], 0, x->dims[1], true, true));
     const expr *sum = nest_reduce(m, REDUCE_SUM, kit_square(b, near)), *v = kit_read(l, 0, i);
-    const expr *base = build_add(b, kit_attr(b, n, "bias", v), build_mul(b, kit_const(b, v, op_float(n, "alpha") / (double)size), sum));
+    const expr *base = build_add(b, kit_attr(b, n, "bias", v),
+                                 build_mul(b, kit_const(b, v, op_float(n, "alpha") / (double)size), sum));
     kit_store(l, m, nest_output(l, 0), i, build_div(b, v, build_pow(b, base, kit_attr(b, n, "beta", v))));
     return builder_status(b);
 }
 
 OP_ROW(LRN) = {
-    .name = "LRN", .domain = "", .versions = VERSIONS(1, 13), .kind = OP_LOWER, .inputs = kit_float_X, .outputs = kit_float_Y,
-    .attrs = ATTRS({"alpha", ATTR_FLOAT, .f = 0.0001f}, {"beta", ATTR_FLOAT, .f = 0.75}, {"bias", ATTR_FLOAT, .f = 1}, {"size", ATTR_INT, .required = true}),
-    .infer = lrn_infer, .lower = lrn_lower,
+    .name = "LRN",
+    .domain = "",
+    .versions = VERSIONS(1, 13),
+    .kind = OP_LOWER,
+    .inputs = kit_float_X,
+    .outputs = kit_float_Y,
+    .attrs = ATTRS({"alpha", ATTR_FLOAT, .f = 0.0001f}, {"beta", ATTR_FLOAT, .f = 0.75}, {"bias", ATTR_FLOAT, .f = 1},
+                   {"size", ATTR_INT, .required = true}),
+    .infer = lrn_infer,
+    .lower = lrn_lower,
 };
 
 /* ---- BatchNormalization: expanded, so that everything that depends on constants alone is folded ---- */
@@ -373,7 +424,9 @@ static status batch_norm_infer(node *n) {
 static status batch_norm_upgrade(node *n) {
     const attr *a = node_attr(n, "spatial");
     if (a != NULL && a->i == 0)
-        return op_unsupported(n, "unsupported-attribute", "spatial = 0 (statistics for each element) is not supported; normalize a flattened input");
+        return op_unsupported(
+            n, "unsupported-attribute",
+            "spatial = 0 (statistics for each element) is not supported; normalize a flattened input");
     node_remove_attr(n, "spatial");
     return STATUS_OK;
 }
@@ -429,10 +482,16 @@ static status batch_norm_expand(graph *g, node *n) {
 }
 
 OP_ROW(BatchNormalization) = {
-    .name = "BatchNormalization", .domain = "", .versions = VERSIONS(1, 6, 7, 9, 14, 15), .kind = OP_EXPAND,
-    .inputs = PARAMS({"X", TYPES_FLOAT, 'T', 0}, {"scale", TYPES_FLOAT, 'S', 0}, {"B", TYPES_FLOAT, 'S', 0}, {"input_mean", TYPES_FLOAT, 'U', 0},
-                     {"input_var", TYPES_FLOAT, 'U', 0}),
-    .outputs = PARAMS({"Y", TYPES_FLOAT, 'T', 0}, {"running_mean", TYPES_FLOAT, 'U', PARAM_OPTIONAL}, {"running_var", TYPES_FLOAT, 'U', PARAM_OPTIONAL}),
-    .attrs = ATTRS(EPSILON, {"momentum", ATTR_FLOAT, .f = 0.9f}, {"training_mode", ATTR_INT, .i = 0}), .infer = batch_norm_infer,
-    .upgrade = batch_norm_upgrade, .expand = batch_norm_expand,
+    .name = "BatchNormalization",
+    .domain = "",
+    .versions = VERSIONS(1, 6, 7, 9, 14, 15),
+    .kind = OP_EXPAND,
+    .inputs = PARAMS({"X", TYPES_FLOAT, 'T', 0}, {"scale", TYPES_FLOAT, 'S', 0}, {"B", TYPES_FLOAT, 'S', 0},
+                     {"input_mean", TYPES_FLOAT, 'U', 0}, {"input_var", TYPES_FLOAT, 'U', 0}),
+    .outputs = PARAMS({"Y", TYPES_FLOAT, 'T', 0}, {"running_mean", TYPES_FLOAT, 'U', PARAM_OPTIONAL},
+                      {"running_var", TYPES_FLOAT, 'U', PARAM_OPTIONAL}),
+    .attrs = ATTRS(EPSILON, {"momentum", ATTR_FLOAT, .f = 0.9f}, {"training_mode", ATTR_INT, .i = 0}),
+    .infer = batch_norm_infer,
+    .upgrade = batch_norm_upgrade,
+    .expand = batch_norm_expand,
 };

@@ -23,7 +23,8 @@ static status pool_infer(node *n) {
     return pool_shape(n, 0, op_input_type(n, 0)->elem);
 }
 
-/* A pooling nest; open_reduction opens a stage over the window and gives the input's index and its mask (NULL: none). */
+/* A pooling nest; open_reduction opens a stage over the window and gives the input's index and its mask (NULL: none).
+ */
 typedef struct pooling {
     nest *m;
     window w;
@@ -101,21 +102,28 @@ static status max_pool_lower(const node *n, nest_list *l) {
 
 #define TYPES_MAX_POOL (TYPES_FLOAT | TYPE_BIT(DT_I8) | TYPE_BIT(DT_U8))
 OP_ROW(MaxPool) = {
-    .name = "MaxPool", .domain = "", .versions = VERSIONS(1, 8, 10, 11, 12, 22), .kind = OP_LOWER,
+    .name = "MaxPool",
+    .domain = "",
+    .versions = VERSIONS(1, 8, 10, 11, 12, 22),
+    .kind = OP_LOWER,
     .inputs = PARAMS({"X", TYPES_MAX_POOL, 'T', 0}),
     .outputs = PARAMS({"Y", TYPES_MAX_POOL, 'T', 0}, {"Indices", TYPE_BIT(DT_I64), 0, PARAM_OPTIONAL}),
-    .attrs = ATTRS(POOL_ATTRS, {"storage_order", ATTR_INT, .i = 0}), .infer = max_pool_infer, .lower = max_pool_lower,
+    .attrs = ATTRS(POOL_ATTRS, {"storage_order", ATTR_INT, .i = 0}),
+    .infer = max_pool_infer,
+    .lower = max_pool_lower,
 };
 
 /* ---- AveragePool ---- */
 
 /* How many places of the window along dimension d lie in [lo, hi) of the input: NULL where all do. */
 static const expr *places_inside(builder *b, const pooling *p, int d, int64_t lo, int64_t hi) {
-    int64_t step = p->w.dilation[d], size = p->w.kernel[d], last = (p->y->dims[2 + d] - 1) * p->w.stride[d] - p->w.begin[d];
-    bool before = -p->w.begin[d] < lo, behind = last + window_span(&p->w, d) > hi;
+    int64_t step = p->w.dilation[d], size = p->w.kernel[d],
+            last = (p->y->dims[2 + d] - 1) * p->w.stride[d] - p->w.begin[d];
+    bool before = -p->w.begin[d]<lo, behind = last + window_span(&p->w, d)> hi;
     if (!before && !behind)
         return NULL;
-    const expr *start = build_sub(b, build_mul(b, p->i[2 + d], build_index(b, p->w.stride[d])), build_index(b, p->w.begin[d]));
+    const expr *start =
+        build_sub(b, build_mul(b, p->i[2 + d], build_index(b, p->w.stride[d])), build_index(b, p->w.begin[d]));
     const expr *first = build_index(b, 0), *end = build_index(b, size), *width = build_index(b, step);
     if (before) {
         const expr *short_of = build_max(b, build_sub(b, build_index(b, lo), start), build_index(b, 0));
@@ -157,8 +165,14 @@ static status average_pool_lower(const node *n, nest_list *l) {
 }
 
 OP_ROW(AveragePool) = {
-    .name = "AveragePool", .domain = "", .versions = VERSIONS(1, 7, 10, 11, 19, 22), .kind = OP_LOWER, .inputs = kit_float_X,
-    .outputs = kit_float_Y, .attrs = ATTRS(POOL_ATTRS, {"count_include_pad", ATTR_INT, .i = 0}), .infer = pool_infer,
+    .name = "AveragePool",
+    .domain = "",
+    .versions = VERSIONS(1, 7, 10, 11, 19, 22),
+    .kind = OP_LOWER,
+    .inputs = kit_float_X,
+    .outputs = kit_float_Y,
+    .attrs = ATTRS(POOL_ATTRS, {"count_include_pad", ATTR_INT, .i = 0}),
+    .infer = pool_infer,
     .lower = average_pool_lower,
 };
 
@@ -194,8 +208,15 @@ static status lp_pool_lower(const node *n, nest_list *l) {
 }
 
 OP_ROW(LpPool) = {
-    .name = "LpPool", .domain = "", .versions = VERSIONS(1, 2, 11, 18, 22), .kind = OP_LOWER, .inputs = kit_float_X, .outputs = kit_float_Y,
-    .attrs = ATTRS(POOL_ATTRS, {"p", ATTR_INT, .i = 2}), .infer = lp_pool_infer, .lower = lp_pool_lower,
+    .name = "LpPool",
+    .domain = "",
+    .versions = VERSIONS(1, 2, 11, 18, 22),
+    .kind = OP_LOWER,
+    .inputs = kit_float_X,
+    .outputs = kit_float_Y,
+    .attrs = ATTRS(POOL_ATTRS, {"p", ATTR_INT, .i = 2}),
+    .infer = lp_pool_infer,
+    .lower = lp_pool_lower,
 };
 
 /* ---- over the whole image ---- */
@@ -254,14 +275,33 @@ static status global_lp_pool_lower(const node *n, nest_list *l) {
 }
 
 OP_ROW(GlobalAveragePool) = {
-    .name = "GlobalAveragePool", .domain = "", .versions = VERSIONS(1, 22), .kind = OP_LOWER, .inputs = kit_float_X, .outputs = kit_float_Y,
-    .infer = global_infer, .lower = global_average_pool_lower,
+    .name = "GlobalAveragePool",
+    .domain = "",
+    .versions = VERSIONS(1, 22),
+    .kind = OP_LOWER,
+    .inputs = kit_float_X,
+    .outputs = kit_float_Y,
+    .infer = global_infer,
+    .lower = global_average_pool_lower,
 };
 OP_ROW(GlobalMaxPool) = {
-    .name = "GlobalMaxPool", .domain = "", .versions = VERSIONS(1, 22), .kind = OP_LOWER, .inputs = kit_float_X, .outputs = kit_float_Y,
-    .infer = global_infer, .lower = global_max_pool_lower,
+    .name = "GlobalMaxPool",
+    .domain = "",
+    .versions = VERSIONS(1, 22),
+    .kind = OP_LOWER,
+    .inputs = kit_float_X,
+    .outputs = kit_float_Y,
+    .infer = global_infer,
+    .lower = global_max_pool_lower,
 };
 OP_ROW(GlobalLpPool) = {
-    .name = "GlobalLpPool", .domain = "", .versions = VERSIONS(1, 2, 22), .kind = OP_LOWER, .inputs = kit_float_X, .outputs = kit_float_Y,
-    .attrs = ATTRS({"p", ATTR_INT, .i = 2}), .infer = global_infer, .lower = global_lp_pool_lower,
+    .name = "GlobalLpPool",
+    .domain = "",
+    .versions = VERSIONS(1, 2, 22),
+    .kind = OP_LOWER,
+    .inputs = kit_float_X,
+    .outputs = kit_float_Y,
+    .attrs = ATTRS({"p", ATTR_INT, .i = 2}),
+    .infer = global_infer,
+    .lower = global_lp_pool_lower,
 };

@@ -35,14 +35,18 @@ static status check_granularity(node *n) {
     if (x->rank < 0 || scale->rank < 0)
         return STATUS_OK;
     if (zero != NULL && zero->rank >= 0 && zero->rank != scale->rank && type_count(zero) != 1)
-        return op_invalid(n, "shape-mismatch", "'%s' and '%s' must have one shape", n->row->inputs[1].name, n->row->inputs[2].name);
+        return op_invalid(n, "shape-mismatch", "'%s' and '%s' must have one shape", n->row->inputs[1].name,
+                          n->row->inputs[2].name);
     if (scale->rank == 0 || type_count(scale) == 1)
         return STATUS_OK;
     TRY(op_axis(n, op_int(n, "axis"), x->rank, &axis));
-    if (size == 0 && (scale->rank != 1 || (dim_is_known(scale->dims[0]) && dim_is_known(x->dims[axis]) && scale->dims[0].n != x->dims[axis].n)))
-        return op_invalid(n, "shape-mismatch", "'%s' must be a scalar or have one element for each place of axis %d", n->row->inputs[1].name, axis);
+    if (size == 0 && (scale->rank != 1 || (dim_is_known(scale->dims[0]) && dim_is_known(x->dims[axis]) &&
+                                           scale->dims[0].n != x->dims[axis].n)))
+        return op_invalid(n, "shape-mismatch", "'%s' must be a scalar or have one element for each place of axis %d",
+                          n->row->inputs[1].name, axis);
     if (size < 0 || (size > 0 && scale->rank != x->rank))
-        return op_invalid(n, "wrong-attribute", "block_size is %lld; blocks need a scale of the input's rank", (long long)size);
+        return op_invalid(n, "wrong-attribute", "block_size is %lld; blocks need a scale of the input's rank",
+                          (long long)size);
     return STATUS_OK;
 }
 
@@ -76,12 +80,14 @@ static status quantize_infer(node *n) {
     dtype t = zero != NULL ? zero->elem : asked != 0 ? dtype_from_onnx((int32_t)asked) : DT_U8;
     if ((TYPES_QUANTIZED & TYPE_BIT(t)) == 0)
         return op_unsupported(n, "unsupported-type", "quantization to element type %s is not supported", dtype_name(t));
-    if (precision != 0 && dtype_from_onnx((int32_t)precision) != DT_F32 && (TYPES_REAL & TYPE_BIT(dtype_from_onnx((int32_t)precision))) == 0)
+    if (precision != 0 && dtype_from_onnx((int32_t)precision) != DT_F32 &&
+        (TYPES_REAL & TYPE_BIT(dtype_from_onnx((int32_t)precision))) == 0)
         return op_invalid(n, "wrong-attribute", "precision is %lld, no float type", (long long)precision);
     if (zero != NULL && asked != 0 && dtype_from_onnx((int32_t)asked) != t)
         return op_invalid(n, "wrong-type", "output_dtype and 'y_zero_point' have different types");
     if (op_int(n, "saturate") == 0 && dtype_is_float(t))
-        return op_unsupported(n, "unsupported-attribute", "saturate = 0 is not supported for quantization to %s", dtype_name(t));
+        return op_unsupported(n, "unsupported-attribute", "saturate = 0 is not supported for quantization to %s",
+                              dtype_name(t));
     TRY(check_granularity(n));
     return kit_output_shaped(n, 0, 0, t);
 }
@@ -92,7 +98,8 @@ static status quantize_lower(const node *n, nest_list *l) {
     int out = nest_output(l, 0), rank = kit_operand(l, out)->rank;
     dtype t = kit_operand(l, out)->elem;
     nest *m = kit_over(l, "quantize", out, i);
-    const expr *x = kit_cast(b, DT_F32, nest_read(l, 0, i)), *scale = kit_cast(b, DT_F32, parameter_at(n, l, 1, i, rank)), *y;
+    const expr *x = kit_cast(b, DT_F32, nest_read(l, 0, i)),
+               *scale = kit_cast(b, DT_F32, parameter_at(n, l, 1, i, rank)), *y;
     const expr *zero = has_input(l, 2) ? kit_cast(b, DT_F32, parameter_at(n, l, 2, i, rank)) : kit_const(b, x, 0);
     const expr *ratio = build_div(b, x, scale);
     if (dtype_is_float(t))
@@ -104,13 +111,19 @@ static status quantize_lower(const node *n, nest_list *l) {
 }
 
 OP_ROW(QuantizeLinear) = {
-    .name = "QuantizeLinear", .domain = "", .versions = VERSIONS(10, 13, 19, 21, 23, 24, 25, 28), .kind = OP_LOWER,
-    .inputs = PARAMS({"x", TYPES_REAL | TYPE_BIT(DT_I32), 'T', 0}, {"y_scale", TYPES_REAL | TYPE_BIT(DT_I32) | TYPE_BIT(DT_F8E8M0), 'S', 0},
+    .name = "QuantizeLinear",
+    .domain = "",
+    .versions = VERSIONS(10, 13, 19, 21, 23, 24, 25, 28),
+    .kind = OP_LOWER,
+    .inputs = PARAMS({"x", TYPES_REAL | TYPE_BIT(DT_I32), 'T', 0},
+                     {"y_scale", TYPES_REAL | TYPE_BIT(DT_I32) | TYPE_BIT(DT_F8E8M0), 'S', 0},
                      {"y_zero_point", TYPES_QUANTIZED, 'Q', PARAM_OPTIONAL}),
     .outputs = PARAMS({"y", TYPES_QUANTIZED, 'Q', 0}),
-    .attrs = ATTRS({"axis", ATTR_INT, .i = 1}, {"block_size", ATTR_INT, .i = 0}, {"output_dtype", ATTR_INT, .i = 0}, {"precision", ATTR_INT, .i = 0},
-                   {"saturate", ATTR_INT, .i = 1}),
-    .note = QUANTIZED_NOTE, .infer = quantize_infer, .lower = quantize_lower,
+    .attrs = ATTRS({"axis", ATTR_INT, .i = 1}, {"block_size", ATTR_INT, .i = 0}, {"output_dtype", ATTR_INT, .i = 0},
+                   {"precision", ATTR_INT, .i = 0}, {"saturate", ATTR_INT, .i = 1}),
+    .note = QUANTIZED_NOTE,
+    .infer = quantize_infer,
+    .lower = quantize_lower,
 };
 
 /* ---- DequantizeLinear ---- */
@@ -130,7 +143,8 @@ static status dequantize_lower(const node *n, nest_list *l) {
     int out = nest_output(l, 0), rank = kit_operand(l, out)->rank;
     bool is_float = dtype_is_float(kit_operand(l, 0)->elem);
     nest *m = kit_over(l, "dequantize", out, i);
-    const expr *x = kit_cast(b, is_float ? DT_F32 : DT_I32, nest_read(l, 0, i)), *scale = kit_cast(b, DT_F32, parameter_at(n, l, 1, i, rank));
+    const expr *x = kit_cast(b, is_float ? DT_F32 : DT_I32, nest_read(l, 0, i)),
+               *scale = kit_cast(b, DT_F32, parameter_at(n, l, 1, i, rank));
     if (has_input(l, 2))
         x = build_sub(b, x, kit_cast(b, x->type.elem, parameter_at(n, l, 2, i, rank)));
     kit_store(l, m, out, i, build_mul(b, build_cast(b, DT_F32, x), scale));
@@ -139,12 +153,17 @@ static status dequantize_lower(const node *n, nest_list *l) {
 
 #define TYPES_DEQUANTIZED (TYPES_QUANTIZED | TYPE_BIT(DT_I32))
 OP_ROW(DequantizeLinear) = {
-    .name = "DequantizeLinear", .domain = "", .versions = VERSIONS(10, 13, 19, 21, 23, 24, 25, 28), .kind = OP_LOWER,
+    .name = "DequantizeLinear",
+    .domain = "",
+    .versions = VERSIONS(10, 13, 19, 21, 23, 24, 25, 28),
+    .kind = OP_LOWER,
     .inputs = PARAMS({"x", TYPES_DEQUANTIZED, 'Q', 0}, {"x_scale", TYPES_REAL | TYPE_BIT(DT_F8E8M0), 'S', 0},
                      {"x_zero_point", TYPES_DEQUANTIZED, 'Q', PARAM_OPTIONAL}),
     .outputs = PARAMS({"y", TYPES_REAL, 'T', 0}),
-    .attrs = ATTRS({"axis", ATTR_INT, .i = 1}, {"block_size", ATTR_INT, .i = 0}, {"output_dtype", ATTR_INT, .i = 0}), .note = QUANTIZED_NOTE,
-    .infer = dequantize_infer, .lower = dequantize_lower,
+    .attrs = ATTRS({"axis", ATTR_INT, .i = 1}, {"block_size", ATTR_INT, .i = 0}, {"output_dtype", ATTR_INT, .i = 0}),
+    .note = QUANTIZED_NOTE,
+    .infer = dequantize_infer,
+    .lower = dequantize_lower,
 };
 
 /* ---- DynamicQuantizeLinear ---- */
@@ -155,7 +174,8 @@ static status dynamic_infer(node *n) {
     return op_set_output(n, 2, DT_U8, 0, NULL);
 }
 
-/* The scale takes the whole range of x, 0 included, to 0..255; then x is quantized with what the first nest has stored. */
+/* The scale takes the whole range of x, 0 included, to 0..255; then x is quantized with what the first nest has stored.
+ */
 static status dynamic_lower(const node *n, nest_list *l) {
     (void)n;
     builder *b = l->b;
@@ -171,19 +191,26 @@ static status dynamic_lower(const node *n, nest_list *l) {
     const expr *lo = build_min(b, bound[0], zero), *hi = build_max(b, bound[1], zero);
     const expr *scale = build_div(b, build_sub(b, hi, lo), build_float(b, DT_F32, 255));
     const expr *flat = build_eq(b, hi, lo), *one = build_float(b, DT_F32, 1);
-    const expr *start = build_select(b, flat, zero, build_div(b, build_sub(b, zero, lo), build_select(b, flat, one, scale)));
+    const expr *start =
+        build_select(b, flat, zero, build_div(b, build_sub(b, zero, lo), build_select(b, flat, one, scale)));
     nest_store(m, nest_output(l, 1), NULL, 0, scale);
     nest_store(m, nest_output(l, 2), NULL, 0, quantize_round(b, start, zero, DT_U8));
     m = kit_over(l, "quantize", nest_output(l, 0), i);
-    const expr *used = nest_read(l, nest_output(l, 1), NULL), *origin = build_cast(b, DT_F32, nest_read(l, nest_output(l, 2), NULL));
+    const expr *used = nest_read(l, nest_output(l, 1), NULL),
+               *origin = build_cast(b, DT_F32, nest_read(l, nest_output(l, 2), NULL));
     const expr *ratio = build_div(b, nest_read(l, 0, i), build_select(b, build_eq(b, used, zero), one, used));
     nest_store(m, nest_output(l, 0), i, kit_operand(l, 0)->rank, quantize_round(b, ratio, origin, DT_U8));
     return builder_status(b);
 }
 
 OP_ROW(DynamicQuantizeLinear) = {
-    .name = "DynamicQuantizeLinear", .domain = "", .versions = VERSIONS(11), .kind = OP_LOWER,
+    .name = "DynamicQuantizeLinear",
+    .domain = "",
+    .versions = VERSIONS(11),
+    .kind = OP_LOWER,
     .inputs = PARAMS({"x", TYPE_BIT(DT_F32), 0, 0}),
-    .outputs = PARAMS({"y", TYPE_BIT(DT_U8), 0, 0}, {"y_scale", TYPE_BIT(DT_F32), 0, 0}, {"y_zero_point", TYPE_BIT(DT_U8), 0, 0}),
-    .infer = dynamic_infer, .lower = dynamic_lower,
+    .outputs = PARAMS({"y", TYPE_BIT(DT_U8), 0, 0}, {"y_scale", TYPE_BIT(DT_F32), 0, 0},
+                      {"y_zero_point", TYPE_BIT(DT_U8), 0, 0}),
+    .infer = dynamic_infer,
+    .lower = dynamic_lower,
 };

@@ -1,5 +1,5 @@
-/* Recurrent networks: RNN, GRU, LSTM. Expanded step by step: the products with the inputs of all steps are one, each step adds
- * the product with the state before it. Equal steps become one kernel. */
+/* Recurrent networks: RNN, GRU, LSTM. Expanded step by step: the products with the inputs of all steps are one, each
+ * step adds the product with the state before it. Equal steps become one kernel. */
 #include <string.h>
 #include <strings.h>
 
@@ -36,15 +36,15 @@ typedef struct recurrent {
     int gates, functions;
     int64_t steps, hidden, directions;
     bool batch_first, reverse;
-    dtype t;                        /* computed in */
+    dtype t; /* computed in */
     activation fn[2][FUNCTIONS_MAX];
-    value *x;                       /* [steps, batch, input] */
-    value *lengths;                 /* [batch, 1] of i32, or NULL */
+    value *x;       /* [steps, batch, input] */
+    value *lengths; /* [batch, 1] of i32, or NULL */
     /* of the direction at work */
     int64_t direction;
-    value *w, *r, *bias;            /* transposed weights; the bias that every gate adds, or NULL */
-    value *recurrent_bias;          /* GRU with linear_before_reset: the hidden gate's own, or NULL */
-    value *h, *cell;                /* the state */
+    value *w, *r, *bias;   /* transposed weights; the bias that every gate adds, or NULL */
+    value *recurrent_bias; /* GRU with linear_before_reset: the hidden gate's own, or NULL */
+    value *h, *cell;       /* the state */
 } recurrent;
 
 static const activation *find_activation(const char *name) {
@@ -56,10 +56,12 @@ static const activation *find_activation(const char *name) {
 
 /* The functions of each direction, with alpha and beta taken in order by those that have them. */
 static status read_activations(recurrent *r, const char *const *usual) {
-    const attr *names = node_attr(r->n, "activations"), *alpha = node_attr(r->n, "activation_alpha"), *beta = node_attr(r->n, "activation_beta");
+    const attr *names = node_attr(r->n, "activations"), *alpha = node_attr(r->n, "activation_alpha"),
+               *beta = node_attr(r->n, "activation_beta");
     int64_t next_alpha = 0, next_beta = 0;
     if (names != NULL && names->n != r->functions * r->directions)
-        return op_invalid(r->n, "wrong-attribute", "'activations' has %lld entries, expected %lld", (long long)names->n, (long long)(r->functions * r->directions));
+        return op_invalid(r->n, "wrong-attribute", "'activations' has %lld entries, expected %lld", (long long)names->n,
+                          (long long)(r->functions * r->directions));
     for (int k = 0; k < r->functions * r->directions; k++) {
         const char *name = names == NULL ? usual[k % r->functions] : names->strings[k];
         const activation *found = find_activation(name);
@@ -83,8 +85,11 @@ static status read_node(recurrent *r, graph *g, node *n, int gates, const char *
     r->reverse = strcmp(direction, "reverse") == 0;
     if (strcmp(direction, "bidirectional") == 0)
         r->directions = 2;
-    if (x->rank != 3 || state->rank != 3 || !dim_is_known(x->dims[r->batch_first ? 1 : 0]) || !dim_is_known(state->dims[2]))
-        return op_unsupported(n, "unknown-shape", "the number of steps and the hidden size must be known; bind the dimensions they are made of");
+    if (x->rank != 3 || state->rank != 3 || !dim_is_known(x->dims[r->batch_first ? 1 : 0]) ||
+        !dim_is_known(state->dims[2]))
+        return op_unsupported(
+            n, "unknown-shape",
+            "the number of steps and the hidden size must be known; bind the dimensions they are made of");
     r->steps = x->dims[r->batch_first ? 1 : 0].n;
     r->hidden = state->dims[2].n;
     r->t = x->elem == DT_F64 ? DT_F64 : DT_F32;
@@ -95,7 +100,8 @@ static status read_node(recurrent *r, graph *g, node *n, int gates, const char *
     if (r->batch_first)
         r->x = kit_chain_transpose(&r->c, r->x, (const int64_t[]){1, 0, 2}, 3);
     if (node_input(n, 4) != NULL)
-        r->lengths = kit_chain_binary(&r->c, "Unsqueeze", node_input(n, 4), kit_chain_ints(&r->c, (const int64_t[]){1}, 1));
+        r->lengths =
+            kit_chain_binary(&r->c, "Unsqueeze", node_input(n, 4), kit_chain_ints(&r->c, (const int64_t[]){1}, 1));
     return kit_chain_status(&r->c);
 }
 
@@ -108,7 +114,8 @@ static value *take(kit_chain *c, value *x, int64_t at, int axis) {
 
 /* Elements [from, to) of the last axis. */
 static value *part(kit_chain *c, value *x, int64_t from, int64_t to) {
-    value *inputs[] = {x, kit_chain_ints(c, &from, 1), kit_chain_ints(c, &to, 1), kit_chain_ints(c, (const int64_t[]){-1}, 1)};
+    value *inputs[] = {x, kit_chain_ints(c, &from, 1), kit_chain_ints(c, &to, 1),
+                       kit_chain_ints(c, (const int64_t[]){-1}, 1)};
     node *made = kit_chain_node(c, "Slice", inputs, 4, NULL, 0, 1);
     return made == NULL ? NULL : made->outputs[0];
 }
@@ -165,12 +172,14 @@ static value *activate(recurrent *r, int which, value *x) {
         x = made == NULL ? NULL : made->outputs[0];
     }
     if (fn->op == NULL)
-        return kit_chain_binary(c, "Add", kit_chain_binary(c, "Mul", x, kit_chain_scalar(c, r->t, fn->alpha)), kit_chain_scalar(c, r->t, fn->beta));
+        return kit_chain_binary(c, "Add", kit_chain_binary(c, "Mul", x, kit_chain_scalar(c, r->t, fn->alpha)),
+                                kit_chain_scalar(c, r->t, fn->beta));
     if (strcmp(fn->name, "ScaledTanh") == 0) {
         value *y = kit_chain_unary(c, "Tanh", kit_chain_binary(c, "Mul", x, kit_chain_scalar(c, r->t, fn->beta)));
         return kit_chain_binary(c, "Mul", y, kit_chain_scalar(c, r->t, fn->alpha));
     }
-    attr attrs[2] = {{.name = "alpha", .kind = ATTR_FLOAT, .f = fn->alpha}, {.name = "beta", .kind = ATTR_FLOAT, .f = fn->beta}};
+    attr attrs[2] = {{.name = "alpha", .kind = ATTR_FLOAT, .f = fn->alpha},
+                     {.name = "beta", .kind = ATTR_FLOAT, .f = fn->beta}};
     node *made = kit_chain_node(c, fn->op, &x, 1, attrs, fn->has_alpha + fn->has_beta, 1);
     return made == NULL ? NULL : made->outputs[0];
 }
@@ -200,10 +209,12 @@ static void gru_step(recurrent *r, value *input, value **h, value **cell) {
             own = kit_chain_binary(c, "Add", own, r->recurrent_bias);
         candidate = kit_chain_binary(c, "Mul", reset, own);
     } else {
-        candidate = kit_chain_binary(c, "MatMul", kit_chain_binary(c, "Mul", reset, r->h), part(c, r->r, 2 * size, 3 * size));
+        candidate =
+            kit_chain_binary(c, "MatMul", kit_chain_binary(c, "Mul", reset, r->h), part(c, r->r, 2 * size, 3 * size));
     }
     candidate = activate(r, 1, kit_chain_binary(c, "Add", gate(r, input, 2), candidate));
-    value *fresh = kit_chain_binary(c, "Mul", kit_chain_binary(c, "Sub", kit_chain_scalar(c, r->t, 1), update), candidate);
+    value *fresh =
+        kit_chain_binary(c, "Mul", kit_chain_binary(c, "Sub", kit_chain_scalar(c, r->t, 1), update), candidate);
     *h = kit_chain_binary(c, "Add", fresh, kit_chain_binary(c, "Mul", update, r->h));
 }
 
@@ -212,7 +223,8 @@ enum { LSTM_I, LSTM_O, LSTM_F, LSTM_C };
 /* x + peephole * cell, where there are peepholes (of i, o, f). */
 static value *peep(recurrent *r, value *x, value *cell, int which) {
     value *all = of_direction(r, 7, 0);
-    return all == NULL ? x : kit_chain_binary(&r->c, "Add", x, kit_chain_binary(&r->c, "Mul", gate(r, all, which), cell));
+    return all == NULL ? x
+                       : kit_chain_binary(&r->c, "Add", x, kit_chain_binary(&r->c, "Mul", gate(r, all, which), cell));
 }
 
 static void lstm_step(recurrent *r, value *input, value **h, value **cell) {
@@ -326,22 +338,27 @@ static status recurrent_infer(node *n, int gates, int n_outputs) {
     int64_t directions = strcmp(direction, "bidirectional") == 0 ? 2 : 1;
     bool batch_first = op_int(n, "layout") != 0;
     if (directions == 1 && strcmp(direction, "forward") != 0 && strcmp(direction, "reverse") != 0)
-        return op_invalid(n, "wrong-attribute", "direction is '%s', expected forward, reverse or bidirectional", direction);
+        return op_invalid(n, "wrong-attribute", "direction is '%s', expected forward, reverse or bidirectional",
+                          direction);
     if (x->rank < 0 || w->rank < 0 || r->rank < 0) {
         for (int k = 0; k < n_outputs; k++)
             TRY(op_unknown_output(n, k, x->elem));
         return STATUS_OK;
     }
     if (x->rank != 3 || w->rank != 3 || r->rank != 3)
-        return op_invalid(n, "wrong-rank", "'X', 'W' and 'R' must have 3 dimensions, they have %d, %d and %d", x->rank, w->rank, r->rank);
+        return op_invalid(n, "wrong-rank", "'X', 'W' and 'R' must have 3 dimensions, they have %d, %d and %d", x->rank,
+                          w->rank, r->rank);
     dim hidden = r->dims[2], rows = dim_mul(n->graph->memory, hidden, DIM(gates));
-    const dim found[] = {w->dims[0], r->dims[0], w->dims[1], r->dims[1], w->dims[2], op_has(n, "hidden_size") ? DIM(op_int(n, "hidden_size")) : hidden};
+    const dim found[] = {w->dims[0], r->dims[0], w->dims[1],
+                         r->dims[1], w->dims[2], op_has(n, "hidden_size") ? DIM(op_int(n, "hidden_size")) : hidden};
     const dim wanted[] = {DIM(directions), DIM(directions), rows, rows, x->dims[2], hidden};
     for (size_t k = 0; k < sizeof found / sizeof *found; k++)
         if (dim_is_known(found[k]) && dim_is_known(wanted[k]) && found[k].n != wanted[k].n)
-            return op_invalid(n, "shape-mismatch", "the weights do not fit: %lld where %lld is expected", (long long)found[k].n, (long long)wanted[k].n);
+            return op_invalid(n, "shape-mismatch", "the weights do not fit: %lld where %lld is expected",
+                              (long long)found[k].n, (long long)wanted[k].n);
     dim steps = x->dims[batch_first ? 1 : 0], batch = x->dims[batch_first ? 0 : 1];
-    dim whole[4] = {steps, DIM(directions), batch, hidden}, whole_batch_first[4] = {batch, steps, DIM(directions), hidden};
+    dim whole[4] = {steps, DIM(directions), batch, hidden},
+        whole_batch_first[4] = {batch, steps, DIM(directions), hidden};
     dim state[3] = {DIM(directions), batch, hidden}, state_batch_first[3] = {batch, DIM(directions), hidden};
     TRY(op_set_output(n, 0, x->elem, 4, batch_first ? whole_batch_first : whole));
     for (int k = 1; k < n_outputs; k++)
@@ -359,26 +376,51 @@ static status lstm_infer(node *n) {
     return recurrent_infer(n, 4, 3);
 }
 
-#define RECURRENT_INPUTS                                                                                                              \
-    {"X", TYPES_FLOAT, 'T', 0}, {"W", TYPES_FLOAT, 'T', 0}, {"R", TYPES_FLOAT, 'T', 0}, {"B", TYPES_FLOAT, 'T', PARAM_OPTIONAL},     \
-        {"sequence_lens", TYPE_BIT(DT_I32), 0, PARAM_OPTIONAL}, {"initial_h", TYPES_FLOAT, 'T', PARAM_OPTIONAL}
-#define RECURRENT_OUTPUTS {"Y", TYPES_FLOAT, 'T', PARAM_OPTIONAL}, {"Y_h", TYPES_FLOAT, 'T', PARAM_OPTIONAL}
-#define RECURRENT_ATTRS                                                                                                               \
-    {"activation_alpha", .kind = ATTR_FLOATS}, {"activation_beta", .kind = ATTR_FLOATS}, {"activations", .kind = ATTR_STRINGS},       \
-        {"clip", .kind = ATTR_FLOAT}, {"direction", ATTR_STRING, .s = "forward"}, {"hidden_size", .kind = ATTR_INT}, {"layout", ATTR_INT, .i = 0}
+#define RECURRENT_INPUTS                                                                                               \
+    {"X", TYPES_FLOAT, 'T', 0}, {"W", TYPES_FLOAT, 'T', 0}, {"R", TYPES_FLOAT, 'T', 0},                                \
+        {"B", TYPES_FLOAT, 'T', PARAM_OPTIONAL}, {"sequence_lens", TYPE_BIT(DT_I32), 0, PARAM_OPTIONAL}, {             \
+        "initial_h", TYPES_FLOAT, 'T', PARAM_OPTIONAL                                                                  \
+    }
+#define RECURRENT_OUTPUTS                                                                                              \
+    {"Y", TYPES_FLOAT, 'T', PARAM_OPTIONAL}, {                                                                         \
+        "Y_h", TYPES_FLOAT, 'T', PARAM_OPTIONAL                                                                        \
+    }
+#define RECURRENT_ATTRS                                                                                                \
+    {"activation_alpha", .kind = ATTR_FLOATS}, {"activation_beta", .kind = ATTR_FLOATS},                               \
+        {"activations", .kind = ATTR_STRINGS}, {"clip", .kind = ATTR_FLOAT},                                           \
+        {"direction", ATTR_STRING, .s = "forward"}, {"hidden_size", .kind = ATTR_INT}, {"layout", ATTR_INT, .i = 0}
 
 OP_ROW(RNN) = {
-    .name = "RNN", .domain = "", .versions = VERSIONS(1, 7, 14, 22), .kind = OP_EXPAND, .inputs = PARAMS(RECURRENT_INPUTS),
-    .outputs = PARAMS(RECURRENT_OUTPUTS), .attrs = ATTRS(RECURRENT_ATTRS), .infer = rnn_infer, .expand = rnn_expand,
+    .name = "RNN",
+    .domain = "",
+    .versions = VERSIONS(1, 7, 14, 22),
+    .kind = OP_EXPAND,
+    .inputs = PARAMS(RECURRENT_INPUTS),
+    .outputs = PARAMS(RECURRENT_OUTPUTS),
+    .attrs = ATTRS(RECURRENT_ATTRS),
+    .infer = rnn_infer,
+    .expand = rnn_expand,
 };
 OP_ROW(GRU) = {
-    .name = "GRU", .domain = "", .versions = VERSIONS(1, 3, 7, 14, 22), .kind = OP_EXPAND, .inputs = PARAMS(RECURRENT_INPUTS),
-    .outputs = PARAMS(RECURRENT_OUTPUTS), .attrs = ATTRS(RECURRENT_ATTRS, {"linear_before_reset", ATTR_INT, .i = 0}), .infer = gru_infer,
+    .name = "GRU",
+    .domain = "",
+    .versions = VERSIONS(1, 3, 7, 14, 22),
+    .kind = OP_EXPAND,
+    .inputs = PARAMS(RECURRENT_INPUTS),
+    .outputs = PARAMS(RECURRENT_OUTPUTS),
+    .attrs = ATTRS(RECURRENT_ATTRS, {"linear_before_reset", ATTR_INT, .i = 0}),
+    .infer = gru_infer,
     .expand = gru_expand,
 };
 OP_ROW(LSTM) = {
-    .name = "LSTM", .domain = "", .versions = VERSIONS(1, 7, 14, 22), .kind = OP_EXPAND,
-    .inputs = PARAMS(RECURRENT_INPUTS, {"initial_c", TYPES_FLOAT, 'T', PARAM_OPTIONAL}, {"P", TYPES_FLOAT, 'T', PARAM_OPTIONAL}),
+    .name = "LSTM",
+    .domain = "",
+    .versions = VERSIONS(1, 7, 14, 22),
+    .kind = OP_EXPAND,
+    .inputs = PARAMS(RECURRENT_INPUTS, {"initial_c", TYPES_FLOAT, 'T', PARAM_OPTIONAL},
+                     {"P", TYPES_FLOAT, 'T', PARAM_OPTIONAL}),
     .outputs = PARAMS(RECURRENT_OUTPUTS, {"Y_c", TYPES_FLOAT, 'T', PARAM_OPTIONAL}),
-    .attrs = ATTRS(RECURRENT_ATTRS, {"input_forget", ATTR_INT, .i = 0}), .infer = lstm_infer, .expand = lstm_expand,
+    .attrs = ATTRS(RECURRENT_ATTRS, {"input_forget", ATTR_INT, .i = 0}),
+    .infer = lstm_infer,
+    .expand = lstm_expand,
 };

@@ -5,7 +5,8 @@
 
 /* ---- which axes ---- */
 
-/* The axes to reduce in out_set[rank]: all where none are given, unless noop_with_empty_axes. False where they are not known. */
+/* The axes to reduce in out_set[rank]: all where none are given, unless noop_with_empty_axes. False where they are not
+ * known. */
 static bool read_axes(const node *n, int rank, bool *out_set, status *out_status) {
     int64_t count = 0;
     const int64_t *axes = op_known_ints(n, 1, &count);
@@ -110,13 +111,14 @@ static const expr *logarithm(builder *b, const expr *x, int64_t count) {
     return build_log(b, x);
 }
 
-/* ---- axes that only the data gives: the output's declared shape says how many results there are, and the data which elements
- * belong to which. One pass over the input adds each element to its result. ---- */
+/* ---- axes that only the data gives: the output's declared shape says how many results there are, and the data which
+ * elements belong to which. One pass over the input adds each element to its result. ---- */
 
 typedef struct scattered {
     const nest_operand *x;
-    int64_t results, count;              /* results, and elements of each */
-    const expr *step[TENSOR_MAX_RANK];   /* how far a result is from the next along each dimension of the input; 0 where reduced */
+    int64_t results, count;            /* results, and elements of each */
+    const expr *step[TENSOR_MAX_RANK]; /* how far a result is from the next along each dimension of the input; 0 where
+                                          reduced */
 } scattered;
 
 /* Is dimension d among the axes? */
@@ -126,7 +128,8 @@ static const expr *is_reduced(nest_list *l, int d, int rank) {
     const expr *found = build_int(b, DT_BOOL, 0);
     for (int64_t k = 0; k < (axes->rank == 0 ? 1 : axes->dims[0]); k++) {
         const expr *axis = build_load(b, 1, LTYPE(DT_I64, 1), build_index(b, k), NULL);
-        const expr *same = build_binary(b, EXPR_OR, build_eq(b, axis, build_index(b, d)), build_eq(b, axis, build_index(b, d - rank)));
+        const expr *same =
+            build_binary(b, EXPR_OR, build_eq(b, axis, build_index(b, d)), build_eq(b, axis, build_index(b, d - rank)));
         found = build_binary(b, EXPR_OR, found, same);
     }
     return found;
@@ -156,7 +159,8 @@ static void begin_scattered(nest_list *l, scattered *s) {
     build_check(b, build_eq(b, run, build_index(b, s->results)), KIT_E_VALUE);
 }
 
-/* Loops over all elements: the one read, and the place of its result. Closed by as many build_end as the input has dimensions. */
+/* Loops over all elements: the one read, and the place of its result. Closed by as many build_end as the input has
+ * dimensions. */
 static const expr *open_elements(nest_list *l, const scattered *s, const expr **out_result) {
     builder *b = l->b;
     const expr *i[TENSOR_MAX_RANK], *at = build_index(b, 0);
@@ -203,21 +207,24 @@ static status lower_scattered(nest_list *l, const char *name, element_fn before,
     nest *m = nest_add(l, name);
     nest_raw_begin(l, m);
     begin_scattered(l, &s);
-    dtype from = kit_compute(s.x->elem), t = before == widest && !dtype_is_float(from) ? (dtype_is_signed(from) ? DT_I64 : DT_U64) : from;
+    dtype from = kit_compute(s.x->elem),
+          t = before == widest && !dtype_is_float(from) ? (dtype_is_signed(from) ? DT_I64 : DT_U64) : from;
     int totals = open_totals(l, &s, op, t);
     s.x = kit_operand(l, 0);
     const expr *x = open_elements(l, &s, &at);
     x = before == NULL ? x : before(b, x);
     build_store(b, totals, at, combine(b, op, build_load(b, totals, LTYPE(t, 1), at, NULL), x), NULL);
     close_elements(l, &s);
-    const expr *k = build_for(b, "k", build_index(b, s.results), LOOP_SERIAL), *total = build_load(b, totals, LTYPE(t, 1), k, NULL);
+    const expr *k = build_for(b, "k", build_index(b, s.results), LOOP_SERIAL),
+               *total = build_load(b, totals, LTYPE(t, 1), k, NULL);
     build_store(b, nest_output(l, 0), k, kit_narrow(b, y.elem, after == NULL ? total : after(b, total, s.count)), NULL);
     build_end(b);
     nest_raw_end(l, m);
     return builder_status(b);
 }
 
-static status lower_reduction(const node *n, nest_list *l, const char *name, element_fn before, reduce_op op, result_fn after) {
+static status lower_reduction(const node *n, nest_list *l, const char *name, element_fn before, reduce_op op,
+                              result_fn after) {
     reduction r;
     status outcome;
     if (!read_axes(n, kit_operand(l, 0)->rank, r.reduced, &outcome))
@@ -281,7 +288,8 @@ static status lower_scattered_log_sum_exp(nest_list *l) {
     x = build_exp(b, build_sub(b, x, finite_or_zero(b, build_load(b, most, LTYPE(t, 1), at, NULL))));
     build_store(b, totals, at, build_add(b, build_load(b, totals, LTYPE(t, 1), at, NULL), x), NULL);
     close_elements(l, &s);
-    const expr *k = build_for(b, "k", build_index(b, s.results), LOOP_SERIAL), *shift = finite_or_zero(b, build_load(b, most, LTYPE(t, 1), k, NULL));
+    const expr *k = build_for(b, "k", build_index(b, s.results), LOOP_SERIAL),
+               *shift = finite_or_zero(b, build_load(b, most, LTYPE(t, 1), k, NULL));
     x = build_add(b, shift, build_log(b, build_load(b, totals, LTYPE(t, 1), k, NULL)));
     build_store(b, nest_output(l, 0), k, kit_narrow(b, y.elem, x), NULL);
     build_end(b);
@@ -303,14 +311,17 @@ static status reduce_log_sum_exp_lower(const node *n, nest_list *l) {
     return builder_status(b);
 }
 
-#define REDUCE_ROW(NAME, TYPES, LOWER, ...)                                                                       \
-    {                                                                                                             \
-        .name = NAME, .domain = "", .versions = VERSIONS(__VA_ARGS__), .kind = OP_LOWER,                          \
-        .inputs = PARAMS({"data", TYPES, 'T', 0}, {"axes", TYPE_BIT(DT_I64), 0, PARAM_OPTIONAL}),                 \
-        .outputs = PARAMS({"reduced", TYPES, 'T', 0}),                                                            \
-        .attrs = ATTRS({"keepdims", ATTR_INT, .i = 1}, {"noop_with_empty_axes", ATTR_INT, .i = 0}),               \
-        .infer = reduce_infer, .upgrade = reduce_upgrade, .lower = LOWER                                          \
-    }
+#define REDUCE_ROW(NAME, TYPES, LOWER, ...)                                                                            \
+    {.name = NAME,                                                                                                     \
+     .domain = "",                                                                                                     \
+     .versions = VERSIONS(__VA_ARGS__),                                                                                \
+     .kind = OP_LOWER,                                                                                                 \
+     .inputs = PARAMS({"data", TYPES, 'T', 0}, {"axes", TYPE_BIT(DT_I64), 0, PARAM_OPTIONAL}),                         \
+     .outputs = PARAMS({"reduced", TYPES, 'T', 0}),                                                                    \
+     .attrs = ATTRS({"keepdims", ATTR_INT, .i = 1}, {"noop_with_empty_axes", ATTR_INT, .i = 0}),                       \
+     .infer = reduce_infer,                                                                                            \
+     .upgrade = reduce_upgrade,                                                                                        \
+     .lower = LOWER}
 #define TYPES_ORDERED (TYPES_WIDE | TYPES_BOOL | TYPE_BIT(DT_I8) | TYPE_BIT(DT_U8))
 
 OP_ROW(ReduceSum) = REDUCE_ROW("ReduceSum", TYPES_WIDE, reduce_sum_lower, 1, 11, 13);
@@ -361,12 +372,16 @@ static status arg_min_lower(const node *n, nest_list *l) {
     return lower_arg(n, l, "arg_min", REDUCE_MIN);
 }
 
-#define ARG_ROW(NAME, LOWER)                                                                                                     \
-    {                                                                                                                            \
-        .name = NAME, .domain = "", .versions = VERSIONS(1, 11, 12, 13), .kind = OP_LOWER,                                       \
-        .inputs = PARAMS({"data", TYPES_NUMBER, 'T', 0}), .outputs = PARAMS({"reduced", TYPE_BIT(DT_I64), 0, 0}),                \
-        .attrs = ATTRS({"axis", ATTR_INT, .i = 0}, {"keepdims", ATTR_INT, .i = 1}, {"select_last_index", ATTR_INT, .i = 0}),     \
-        .infer = arg_infer, .lower = LOWER                                                                                       \
-    }
+#define ARG_ROW(NAME, LOWER)                                                                                           \
+    {.name = NAME,                                                                                                     \
+     .domain = "",                                                                                                     \
+     .versions = VERSIONS(1, 11, 12, 13),                                                                              \
+     .kind = OP_LOWER,                                                                                                 \
+     .inputs = PARAMS({"data", TYPES_NUMBER, 'T', 0}),                                                                 \
+     .outputs = PARAMS({"reduced", TYPE_BIT(DT_I64), 0, 0}),                                                           \
+     .attrs =                                                                                                          \
+         ATTRS({"axis", ATTR_INT, .i = 0}, {"keepdims", ATTR_INT, .i = 1}, {"select_last_index", ATTR_INT, .i = 0}),   \
+     .infer = arg_infer,                                                                                               \
+     .lower = LOWER}
 OP_ROW(ArgMax) = ARG_ROW("ArgMax", arg_max_lower);
 OP_ROW(ArgMin) = ARG_ROW("ArgMin", arg_min_lower);

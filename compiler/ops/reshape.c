@@ -22,15 +22,21 @@ static status reshape_infer(node *n) {
     if (shape == NULL || x->rank < 0)
         return op_unknown_output(n, 0, x->elem);
     if (rank > TENSOR_MAX_RANK)
-        return op_unsupported(n, "too-many-dimensions", "%lld dimensions, more than %d", (long long)rank, TENSOR_MAX_RANK);
+        return op_unsupported(n, "too-many-dimensions", "%lld dimensions, more than %d", (long long)rank,
+                              TENSOR_MAX_RANK);
     dim dims[TENSOR_MAX_RANK], known = DIM(1), all = kit_product(n, x->dims, 0, x->rank);
     int64_t rest = -1;
     for (int64_t k = 0; k < rank; k++) {
         if (shape[k] < -1 || (shape[k] == -1 && rest >= 0))
-            return op_invalid(n, "bad-shape", shape[k] < -1 ? "dimension %lld of the shape is below -1" : "dimension %lld of the shape is a second -1", (long long)k);
+            return op_invalid(n, "bad-shape",
+                              shape[k] < -1 ? "dimension %lld of the shape is below -1"
+                                            : "dimension %lld of the shape is a second -1",
+                              (long long)k);
         bool copied = shape[k] == 0 && op_int(n, "allowzero") == 0;
         if (copied && k >= x->rank)
-            return op_invalid(n, "bad-shape", "dimension %lld of the shape is 0, a copy of the input's, which has only %d", (long long)k, x->rank);
+            return op_invalid(n, "bad-shape",
+                              "dimension %lld of the shape is 0, a copy of the input's, which has only %d",
+                              (long long)k, x->rank);
         dims[k] = copied ? x->dims[k] : DIM(shape[k]);
         if (shape[k] == -1)
             rest = k;
@@ -39,12 +45,15 @@ static status reshape_infer(node *n) {
     }
     if (rest >= 0) {
         if (dim_is_known(known) && known.n == 0)
-            return op_invalid(n, "bad-shape", "the -1 in the shape stands for any number, the other dimensions have no elements");
+            return op_invalid(n, "bad-shape",
+                              "the -1 in the shape stands for any number, the other dimensions have no elements");
         if (dim_is_known(known) && dim_is_known(all) && all.n % known.n != 0)
-            return op_invalid(n, "shape-mismatch", "%lld elements cannot be shaped into groups of %lld", (long long)all.n, (long long)known.n);
+            return op_invalid(n, "shape-mismatch", "%lld elements cannot be shaped into groups of %lld",
+                              (long long)all.n, (long long)known.n);
         dims[rest] = dim_floor_div(n->graph->memory, all, known);
     } else if (dim_is_known(known) && dim_is_known(all) && known.n != all.n) {
-        return op_invalid(n, "shape-mismatch", "the input has %lld elements, the new shape %lld", (long long)all.n, (long long)known.n);
+        return op_invalid(n, "shape-mismatch", "the input has %lld elements, the new shape %lld", (long long)all.n,
+                          (long long)known.n);
     }
     return op_set_output(n, 0, x->elem, (int)rank, dims);
 }
@@ -64,9 +73,16 @@ static status reshape_lower(const node *n, nest_list *l) {
 }
 
 OP_ROW(Reshape) = {
-    .name = "Reshape", .domain = "", .versions = VERSIONS(1, 5, 13, 14, 19, 21, 23, 24, 25), .kind = OP_LOWER,
-    .inputs = PARAMS({"data", TYPES_MOVE, 'T', 0}, {"shape", TYPE_BIT(DT_I64), 0, 0}), .outputs = SHAPED("reshaped"),
-    .attrs = ATTRS({"allowzero", ATTR_INT, .i = 0}), .note = MOVE_NOTE, .infer = reshape_infer, .lower = reshape_lower,
+    .name = "Reshape",
+    .domain = "",
+    .versions = VERSIONS(1, 5, 13, 14, 19, 21, 23, 24, 25),
+    .kind = OP_LOWER,
+    .inputs = PARAMS({"data", TYPES_MOVE, 'T', 0}, {"shape", TYPE_BIT(DT_I64), 0, 0}),
+    .outputs = SHAPED("reshaped"),
+    .attrs = ATTRS({"allowzero", ATTR_INT, .i = 0}),
+    .note = MOVE_NOTE,
+    .infer = reshape_infer,
+    .lower = reshape_lower,
 };
 
 /* ---- Flatten ---- */
@@ -90,8 +106,16 @@ static status flatten_lower(const node *n, nest_list *l) {
 }
 
 OP_ROW(Flatten) = {
-    .name = "Flatten", .domain = "", .versions = VERSIONS(1, 9, 11, 13, 21, 23, 24, 25), .kind = OP_LOWER, .inputs = SHAPED("input"),
-    .outputs = SHAPED("output"), .attrs = ATTRS({"axis", ATTR_INT, .i = 1}), .note = MOVE_NOTE, .infer = flatten_infer, .lower = flatten_lower,
+    .name = "Flatten",
+    .domain = "",
+    .versions = VERSIONS(1, 9, 11, 13, 21, 23, 24, 25),
+    .kind = OP_LOWER,
+    .inputs = SHAPED("input"),
+    .outputs = SHAPED("output"),
+    .attrs = ATTRS({"axis", ATTR_INT, .i = 1}),
+    .note = MOVE_NOTE,
+    .infer = flatten_infer,
+    .lower = flatten_lower,
 };
 
 /* ---- Squeeze, Unsqueeze ---- */
@@ -143,7 +167,8 @@ static status squeeze_infer(node *n) {
         if (!given && !dim_is_known(x->dims[k]))
             return op_unknown_output(n, 0, x->elem);
         if (gone[k] && !one && dim_is_known(x->dims[k]))
-            return op_invalid(n, "shape-mismatch", "dimension %d is %lld and cannot be squeezed", k, (long long)x->dims[k].n);
+            return op_invalid(n, "shape-mismatch", "dimension %d is %lld and cannot be squeezed", k,
+                              (long long)x->dims[k].n);
         if (given ? !gone[k] : !one)
             dims[rank++] = x->dims[k];
     }
@@ -151,9 +176,16 @@ static status squeeze_infer(node *n) {
 }
 
 OP_ROW(Squeeze) = {
-    .name = "Squeeze", .domain = "", .versions = VERSIONS(1, 11, 13, 21, 23, 24, 25), .kind = OP_LOWER,
-    .inputs = PARAMS({"data", TYPES_MOVE, 'T', 0}, {"axes", TYPE_BIT(DT_I64), 0, PARAM_OPTIONAL}), .outputs = SHAPED("squeezed"),
-    .note = MOVE_NOTE, .infer = squeeze_infer, .upgrade = axes_upgrade, .lower = squeeze_lower,
+    .name = "Squeeze",
+    .domain = "",
+    .versions = VERSIONS(1, 11, 13, 21, 23, 24, 25),
+    .kind = OP_LOWER,
+    .inputs = PARAMS({"data", TYPES_MOVE, 'T', 0}, {"axes", TYPE_BIT(DT_I64), 0, PARAM_OPTIONAL}),
+    .outputs = SHAPED("squeezed"),
+    .note = MOVE_NOTE,
+    .infer = squeeze_infer,
+    .upgrade = axes_upgrade,
+    .lower = squeeze_lower,
 };
 
 static status unsqueeze_infer(node *n) {
@@ -164,7 +196,8 @@ static status unsqueeze_infer(node *n) {
     if (x->rank < 0 || axes == NULL)
         return op_unknown_output(n, 0, x->elem);
     if (n_axes > TENSOR_MAX_RANK - x->rank)
-        return op_unsupported(n, "too-many-dimensions", "%lld dimensions, more than %d", (long long)n_axes + x->rank, TENSOR_MAX_RANK);
+        return op_unsupported(n, "too-many-dimensions", "%lld dimensions, more than %d", (long long)n_axes + x->rank,
+                              TENSOR_MAX_RANK);
     int rank = x->rank + (int)n_axes, from = 0;
     TRY(kit_axis_set(n, axes, n_axes, rank, added));
     dim dims[TENSOR_MAX_RANK];
@@ -174,9 +207,16 @@ static status unsqueeze_infer(node *n) {
 }
 
 OP_ROW(Unsqueeze) = {
-    .name = "Unsqueeze", .domain = "", .versions = VERSIONS(1, 11, 13, 21, 23, 24, 25), .kind = OP_LOWER,
-    .inputs = PARAMS({"data", TYPES_MOVE, 'T', 0}, {"axes", TYPE_BIT(DT_I64), 0, 0}), .outputs = SHAPED("expanded"),
-    .note = MOVE_NOTE, .infer = unsqueeze_infer, .upgrade = axes_upgrade, .lower = unsqueeze_lower,
+    .name = "Unsqueeze",
+    .domain = "",
+    .versions = VERSIONS(1, 11, 13, 21, 23, 24, 25),
+    .kind = OP_LOWER,
+    .inputs = PARAMS({"data", TYPES_MOVE, 'T', 0}, {"axes", TYPE_BIT(DT_I64), 0, 0}),
+    .outputs = SHAPED("expanded"),
+    .note = MOVE_NOTE,
+    .infer = unsqueeze_infer,
+    .upgrade = axes_upgrade,
+    .lower = unsqueeze_lower,
 };
 
 /* ---- Identity, Dropout ---- */
@@ -191,8 +231,15 @@ static status copy_lower(const node *n, nest_list *l) {
 }
 
 OP_ROW(Identity) = {
-    .name = "Identity", .domain = "", .versions = VERSIONS(1, 13, 14, 16, 19, 21, 23, 24, 25), .kind = OP_LOWER, .inputs = SHAPED("input"),
-    .outputs = SHAPED("output"), .note = MOVE_NOTE, .infer = kit_infer_same, .lower = copy_lower,
+    .name = "Identity",
+    .domain = "",
+    .versions = VERSIONS(1, 13, 14, 16, 19, 21, 23, 24, 25),
+    .kind = OP_LOWER,
+    .inputs = SHAPED("input"),
+    .outputs = SHAPED("output"),
+    .note = MOVE_NOTE,
+    .infer = kit_infer_same,
+    .lower = copy_lower,
 };
 
 static status dropout_infer(node *n) {
@@ -200,7 +247,8 @@ static status dropout_infer(node *n) {
     if (training != NULL && tensor_int(training, 0) != 0) {
         const tensor *ratio = kit_constant(n, 1);
         if (ratio == NULL || tensor_double(ratio, 0) != 0)
-            return op_unsupported(n, "unsupported-attribute", "training_mode drops elements at random; set it to false for inference");
+            return op_unsupported(n, "unsupported-attribute",
+                                  "training_mode drops elements at random; set it to false for inference");
     }
     TRY(kit_output_like(n, 0, 0));
     return node_output(n, 1) == NULL ? STATUS_OK : kit_output_shaped(n, 1, 0, DT_BOOL);
@@ -226,10 +274,17 @@ static status dropout_lower(const node *n, nest_list *l) {
 }
 
 OP_ROW(Dropout) = {
-    .name = "Dropout", .domain = "", .versions = VERSIONS(1, 6, 7, 10, 12, 13, 22), .kind = OP_LOWER,
-    .inputs = PARAMS({"data", TYPES_FLOAT | TYPES_FLOAT8, 'T', 0}, {"ratio", TYPES_FLOAT | TYPES_FLOAT8, 'U', PARAM_OPTIONAL},
+    .name = "Dropout",
+    .domain = "",
+    .versions = VERSIONS(1, 6, 7, 10, 12, 13, 22),
+    .kind = OP_LOWER,
+    .inputs = PARAMS({"data", TYPES_FLOAT | TYPES_FLOAT8, 'T', 0},
+                     {"ratio", TYPES_FLOAT | TYPES_FLOAT8, 'U', PARAM_OPTIONAL},
                      {"training_mode", TYPES_BOOL, 0, PARAM_OPTIONAL | PARAM_KNOWN}),
     .outputs = PARAMS({"output", TYPES_FLOAT | TYPES_FLOAT8, 'T', 0}, {"mask", TYPES_BOOL, 0, PARAM_OPTIONAL}),
-    .attrs = ATTRS({"seed", .kind = ATTR_INT}), .note = "inference only (training_mode false)", .infer = dropout_infer, .upgrade = dropout_upgrade,
+    .attrs = ATTRS({"seed", .kind = ATTR_INT}),
+    .note = "inference only (training_mode false)",
+    .infer = dropout_infer,
+    .upgrade = dropout_upgrade,
     .lower = dropout_lower,
 };

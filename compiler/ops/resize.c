@@ -7,9 +7,21 @@
 enum { INPUT_X, INPUT_ROI, INPUT_SCALES, INPUT_SIZES };
 
 typedef enum resize_mode { MODE_NEAREST, MODE_LINEAR, MODE_CUBIC, N_MODES } resize_mode;
-typedef enum resize_nearest { NEAREST_PREFER_FLOOR, NEAREST_PREFER_CEIL, NEAREST_FLOOR, NEAREST_CEIL, N_NEAREST } resize_nearest;
+typedef enum resize_nearest {
+    NEAREST_PREFER_FLOOR,
+    NEAREST_PREFER_CEIL,
+    NEAREST_FLOOR,
+    NEAREST_CEIL,
+    N_NEAREST
+} resize_nearest;
 typedef enum resize_place {
-    PLACE_HALF_PIXEL, PLACE_SYMMETRIC, PLACE_PYTORCH, PLACE_ALIGN, PLACE_ASYMMETRIC, PLACE_CROP, N_PLACES
+    PLACE_HALF_PIXEL,
+    PLACE_SYMMETRIC,
+    PLACE_PYTORCH,
+    PLACE_ALIGN,
+    PLACE_ASYMMETRIC,
+    PLACE_CROP,
+    N_PLACES
 } resize_place;
 
 typedef struct resizing {
@@ -32,15 +44,20 @@ static int position_in(const char *text, const char *const *names, int n) {
 static status read_attributes(const node *n, resizing *r) {
     static const char *const modes[] = {"nearest", "linear", "cubic"};
     static const char *const nearest[] = {"round_prefer_floor", "round_prefer_ceil", "floor", "ceil"};
-    static const char *const places[] = {"half_pixel", "half_pixel_symmetric", "pytorch_half_pixel", "align_corners", "asymmetric", "tf_crop_and_resize"};
-    *r = (resizing){.mode = (resize_mode)position_in(op_string(n, "mode"), modes, N_MODES),
-                    .nearest = (resize_nearest)position_in(op_string(n, "nearest_mode"), nearest, N_NEAREST),
-                    .place = (resize_place)position_in(op_string(n, "coordinate_transformation_mode"), places, N_PLACES),
-                    .antialias = op_int(n, "antialias") != 0, .exclude_outside = op_int(n, "exclude_outside") != 0,
-                    .cubic_a = op_float(n, "cubic_coeff_a"), .extrapolation = op_float(n, "extrapolation_value")};
+    static const char *const places[] = {"half_pixel",    "half_pixel_symmetric", "pytorch_half_pixel",
+                                         "align_corners", "asymmetric",           "tf_crop_and_resize"};
+    *r =
+        (resizing){.mode = (resize_mode)position_in(op_string(n, "mode"), modes, N_MODES),
+                   .nearest = (resize_nearest)position_in(op_string(n, "nearest_mode"), nearest, N_NEAREST),
+                   .place = (resize_place)position_in(op_string(n, "coordinate_transformation_mode"), places, N_PLACES),
+                   .antialias = op_int(n, "antialias") != 0,
+                   .exclude_outside = op_int(n, "exclude_outside") != 0,
+                   .cubic_a = op_float(n, "cubic_coeff_a"),
+                   .extrapolation = op_float(n, "extrapolation_value")};
     if (r->mode == N_MODES || r->nearest == N_NEAREST || r->place == N_PLACES)
-        return op_invalid(n, "wrong-attribute", "mode, nearest_mode or coordinate_transformation_mode is '%s', '%s', '%s'", op_string(n, "mode"),
-                          op_string(n, "nearest_mode"), op_string(n, "coordinate_transformation_mode"));
+        return op_invalid(
+            n, "wrong-attribute", "mode, nearest_mode or coordinate_transformation_mode is '%s', '%s', '%s'",
+            op_string(n, "mode"), op_string(n, "nearest_mode"), op_string(n, "coordinate_transformation_mode"));
     if (r->antialias && r->mode == MODE_NEAREST)
         return op_invalid(n, "wrong-attribute", "antialias is for linear and cubic modes");
     return STATUS_OK;
@@ -59,7 +76,8 @@ static status keep_aspect(const node *n, const int64_t *in, const int *axes, int
     if (strcmp(policy, "stretch") == 0)
         return STATUS_OK;
     if (!larger && strcmp(policy, "not_larger") != 0)
-        return op_invalid(n, "wrong-attribute", "keep_aspect_ratio_policy is '%s', expected stretch, not_larger or not_smaller", policy);
+        return op_invalid(n, "wrong-attribute",
+                          "keep_aspect_ratio_policy is '%s', expected stretch, not_larger or not_smaller", policy);
     double scale = count > 0 ? r->scale[axes[0]] : 1;
     for (int64_t k = 1; k < count; k++)
         scale = larger ? fmax(scale, r->scale[axes[k]]) : fmin(scale, r->scale[axes[k]]);
@@ -93,24 +111,29 @@ static status read_sizes(const node *n, const int64_t *in, int rank, resizing *r
         r->from[k] = 0;
         r->out[k] = in[k];
     }
-    value *scales = given(n, INPUT_SCALES), *sizes = given(n, INPUT_SIZES), *roi = r->place == PLACE_CROP ? given(n, INPUT_ROI) : NULL;
+    value *scales = given(n, INPUT_SCALES), *sizes = given(n, INPUT_SIZES),
+          *roi = r->place == PLACE_CROP ? given(n, INPUT_ROI) : NULL;
     const tensor *t = scales != NULL ? scales->constant : sizes != NULL ? sizes->constant : NULL;
     *out_known = t != NULL && (roi == NULL || roi->constant != NULL);
     if ((scales == NULL) == (sizes == NULL))
         return op_invalid(n, "wrong-arity", "one of 'scales' and 'sizes' must be given, not both");
     if (!*out_known)
         return STATUS_OK;
-    if (t->count != count || (roi != NULL && roi->constant->count != 2 * count) || (roi == NULL && r->place == PLACE_CROP))
-        return op_invalid(n, "shape-mismatch", "'scales' or 'sizes' has %lld entries, expected %lld ('roi' needs two for each)", (long long)t->count,
-                          (long long)count);
+    if (t->count != count || (roi != NULL && roi->constant->count != 2 * count) ||
+        (roi == NULL && r->place == PLACE_CROP))
+        return op_invalid(n, "shape-mismatch",
+                          "'scales' or 'sizes' has %lld entries, expected %lld ('roi' needs two for each)",
+                          (long long)t->count, (long long)count);
     for (int64_t k = 0; k < count; k++) {
         int axis = axes[k];
         if (roi != NULL) {
             r->from[axis] = tensor_double(roi->constant, k);
             r->to[axis] = tensor_double(roi->constant, count + k);
         }
-        r->scale[axis] = scales != NULL ? tensor_double(t, k) : (double)tensor_int(t, k) / (double)(in[axis] > 0 ? in[axis] : 1);
-        double size = scales != NULL ? floor((double)in[axis] * (r->to[axis] - r->from[axis]) * r->scale[axis]) : (double)tensor_int(t, k);
+        r->scale[axis] =
+            scales != NULL ? tensor_double(t, k) : (double)tensor_int(t, k) / (double)(in[axis] > 0 ? in[axis] : 1);
+        double size = scales != NULL ? floor((double)in[axis] * (r->to[axis] - r->from[axis]) * r->scale[axis])
+                                     : (double)tensor_int(t, k);
         TRY(check_factor(n, axis, sizes != NULL && size == 0 ? 1 : r->scale[axis], size));
         r->out[axis] = (int64_t)size;
     }
@@ -122,7 +145,8 @@ static status symbolic_sizes(node *n, const tensor_type *x) {
     const value *sizes = given(n, INPUT_SIZES), *scales = given(n, INPUT_SCALES);
     const tensor *t = scales != NULL ? scales->constant : sizes != NULL ? sizes->constant : NULL;
     dim dims[TENSOR_MAX_RANK];
-    if (t == NULL || t->count != x->rank || op_has(n, "axes") || strcmp(op_string(n, "keep_aspect_ratio_policy"), "stretch") != 0)
+    if (t == NULL || t->count != x->rank || op_has(n, "axes") ||
+        strcmp(op_string(n, "keep_aspect_ratio_policy"), "stretch") != 0)
         return op_unknown_output(n, 0, x->elem);
     for (int k = 0; k < x->rank; k++) {
         double scale = scales != NULL ? tensor_double(t, k) : 1;
@@ -162,7 +186,8 @@ static double original_place(const resizing *r, int axis, int64_t in, int64_t at
     case PLACE_ASYMMETRIC:
         return x / scale;
     case PLACE_CROP:
-        return from * last + (r->out[axis] == 1 ? (to - from) * last / 2 : x * (to - from) * last / (double)(r->out[axis] - 1));
+        return from * last +
+               (r->out[axis] == 1 ? (to - from) * last / 2 : x * (to - from) * last / (double)(r->out[axis] - 1));
     case PLACE_PYTORCH:
         return width == 1 ? -0.5 : (x + 0.5) / scale - 0.5;
     case PLACE_SYMMETRIC:
@@ -209,12 +234,15 @@ static void fill_taps(const resizing *r, int axis, int64_t in, int taps, int64_t
     double stretch = r->antialias && r->scale[axis] < 1 ? r->scale[axis] : 1;
     for (int64_t at = 0; at < r->out[axis]; at++) {
         double x = original_place(r, axis, in, at), sum = 0;
-        int64_t first = r->mode == MODE_NEAREST ? (int64_t)nearest_place(r->nearest, x) : (int64_t)floor(x) - taps / 2 + 1;
+        int64_t first =
+            r->mode == MODE_NEAREST ? (int64_t)nearest_place(r->nearest, x) : (int64_t)floor(x) - taps / 2 + 1;
         double *w = weight + at * taps;
         for (int t = 0; t < taps; t++) {
             int64_t i = first + t;
             bool outside = i < 0 || i >= in;
-            w[t] = r->mode == MODE_NEAREST ? 1 : r->exclude_outside && outside ? 0 : kernel_weight(r, stretch * ((double)i - x));
+            w[t] = r->mode == MODE_NEAREST         ? 1
+                   : r->exclude_outside && outside ? 0
+                                                   : kernel_weight(r, stretch * ((double)i - x));
             sum += w[t];
             index[at * taps + t] = i < 0 ? 0 : i >= in ? in - 1 : i;
         }
@@ -224,11 +252,6 @@ static void fill_taps(const resizing *r, int axis, int64_t in, int taps, int64_t
 }
 
 /* ---- the expansion ---- */
-
-static value *build(graph *g, node *before, const char *op, value **inputs, int n_inputs, const attr *a) {
-    node *made = graph_build(g, before, op, inputs, n_inputs, a, a == NULL ? 0 : 1, 1);
-    return made == NULL ? NULL : made->outputs[0];
-}
 
 /* A constant that varies along one axis of a tensor: of shape [n, 1, 1, ...]. */
 static value *axis_constant(graph *g, dtype t, int64_t n, int n_behind, const double *from, int64_t stride) {
@@ -245,85 +268,71 @@ static value *axis_constant(graph *g, dtype t, int64_t n, int n_behind, const do
 }
 
 /* x resized along one axis; every weight is 1 in nearest mode. */
-static status resize_axis(graph *g, node *before, const resizing *r, int axis, value **x) {
-    int64_t in = (*x)->type.dims[axis].n, out = r->out[axis];
-    int rank = (*x)->type.rank, taps = r->mode == MODE_NEAREST ? 1 : 2 * reach(r, axis);
-    int64_t *index = ARENA_NEW_N(g->memory, int64_t, out * taps + 1), *column = ARENA_NEW_N(g->memory, int64_t, out + 1);
-    double *weight = ARENA_NEW_N(g->memory, double, out * taps + 1);
-    attr along = {.name = "axis", .kind = ATTR_INT, .i = axis};
+static value *resize_axis(kit_chain *c, const resizing *r, int axis, value *x) {
+    arena *a = c->g->memory;
+    int64_t out = r->out[axis];
+    int behind = x->type.rank - axis - 1, taps = r->mode == MODE_NEAREST ? 1 : 2 * reach(r, axis);
+    int64_t *index = ARENA_NEW_N(a, int64_t, out *taps + 1), *column = ARENA_NEW_N(a, int64_t, out + 1);
+    double *weight = ARENA_NEW_N(a, double, out *taps + 1);
     value *sum = NULL;
-    if (index == NULL || column == NULL || weight == NULL)
-        return STATUS_RESOURCE;
-    fill_taps(r, axis, in, taps, index, weight);
+    c->failed |= index == NULL || column == NULL || weight == NULL;
+    if (c->failed)
+        return NULL;
+    fill_taps(r, axis, x->type.dims[axis].n, taps, index, weight);
     for (int t = 0; t < taps; t++) {
         for (int64_t k = 0; k < out; k++)
             column[k] = index[k * taps + t];
-        value *at = kit_new_ints(g, column, out);
-        TRY_ALLOC(at);
-        value *part = build(g, before, "Gather", (value *[]){*x, at}, 2, &along);
-        TRY_ALLOC(part);
-        if (r->mode != MODE_NEAREST) {
-            value *w = axis_constant(g, (*x)->type.elem, out, rank - axis - 1, weight + t, taps);
-            TRY_ALLOC(w);
-            TRY_ALLOC(part = build(g, before, "Mul", (value *[]){part, w}, 2, NULL));
-        }
-        sum = sum == NULL ? part : build(g, before, "Add", (value *[]){sum, part}, 2, NULL);
-        TRY_ALLOC(sum);
+        value *part = kit_chain_axis(c, "Gather", x, kit_chain_ints(c, column, out), axis);
+        if (r->mode != MODE_NEAREST)
+            part = kit_chain_binary(c, "Mul", part, axis_constant(c->g, x->type.elem, out, behind, weight + t, taps));
+        sum = sum == NULL ? part : kit_chain_binary(c, "Add", sum, part);
     }
-    *x = sum;
-    return STATUS_OK;
+    return sum;
 }
 
 /* Places that lie outside the input get the extrapolation value. */
-static status extrapolate(graph *g, node *before, const resizing *r, int axis, int64_t in, value **x) {
+static value *extrapolate(kit_chain *c, const resizing *r, int axis, int64_t in, value *x) {
     int64_t out = r->out[axis];
-    double *outside = ARENA_NEW_N(g->memory, double, out + 1);
-    TRY_ALLOC(outside);
+    double *outside = ARENA_NEW_N(c->g->memory, double, out + 1);
+    c->failed |= outside == NULL || x == NULL;
+    if (c->failed)
+        return NULL;
     for (int64_t k = 0; k < out; k++) {
         double at = original_place(r, axis, in, k);
         outside[k] = at < 0 || at > (double)(in - 1);
     }
-    value *mask = axis_constant(g, DT_BOOL, out, (*x)->type.rank - axis - 1, outside, 1);
-    value *fill = kit_new_scalar(g, (*x)->type.elem, r->extrapolation);
-    if (mask == NULL || fill == NULL)
-        return STATUS_RESOURCE;
-    *x = build(g, before, "Where", (value *[]){mask, fill, *x}, 3, NULL);
-    TRY_ALLOC(*x);
-    return STATUS_OK;
-}
-
-static status convert(graph *g, node *before, dtype t, value **x) {
-    attr to = {.name = "to", .kind = ATTR_INT, .i = dtype_to_onnx(t)};
-    if ((*x)->type.elem == t)
-        return STATUS_OK;
-    *x = build(g, before, "Cast", x, 1, &to);
-    TRY_ALLOC(*x);
-    return STATUS_OK;
+    value *mask = axis_constant(c->g, DT_BOOL, out, x->type.rank - axis - 1, outside, 1);
+    node *made = kit_chain_node(c, "Where", (value *[]){mask, kit_chain_scalar(c, x->type.elem, r->extrapolation), x},
+                                3, NULL, 0, 1);
+    return made == NULL ? NULL : made->outputs[0];
 }
 
 static status resize_expand(graph *g, node *n) {
+    kit_chain c = KIT_CHAIN(g, n);
     value *x = node_input(n, 0);
     dtype elem = x->type.elem;
+    int rank = x->type.rank;
     int64_t in[TENSOR_MAX_RANK];
     bool known = false;
     resizing r;
-    if (x->type.rank >= 0 && type_shape(&x->type, in))
-        TRY(read_sizes(n, in, x->type.rank, &r, &known));
+    if (rank >= 0 && type_shape(&x->type, in))
+        TRY(read_sizes(n, in, rank, &r, &known));
     if (!known)
-        return op_unsupported(n, "unknown-shape", "the input's shape and 'scales' or 'sizes' must be known; bind the dimensions they are made of");
+        return op_unsupported(
+            n, "unknown-shape",
+            "the input's shape and 'scales' or 'sizes' must be known; bind the dimensions they are made of");
     if (r.mode != MODE_NEAREST)
-        TRY(convert(g, n, elem == DT_F64 ? DT_F64 : DT_F32, &x));
-    for (int k = 0; k < x->type.rank; k++) {
+        x = kit_chain_cast(&c, x, elem == DT_F64 ? DT_F64 : DT_F32);
+    for (int k = 0; k < rank && !c.failed; k++) {
         if (r.scale[k] == 1 && r.out[k] == in[k] && r.from[k] == 0 && r.to[k] == 1)
             continue;
         if (in[k] == 0 && r.out[k] > 0)
             return op_invalid(n, "bad-value", "axis %d has no elements to resize", k);
-        TRY(resize_axis(g, n, &r, k, &x));
+        x = resize_axis(&c, &r, k, x);
         if (r.place == PLACE_CROP)
-            TRY(extrapolate(g, n, &r, k, in[k], &x));
+            x = extrapolate(&c, &r, k, in[k], x);
     }
-    TRY(convert(g, n, elem, &x));
-    return graph_replace_all_uses(g, node_output(n, 0), x);
+    return kit_chain_result(&c, node_output(n, 0), kit_chain_cast(&c, x, elem));
 }
 
 /* In opset 10 the scales were the second input, and places were not centred. */
@@ -341,15 +350,24 @@ static status resize_upgrade(node *n) {
 
 #define TYPES_ROI (TYPE_BIT(DT_F32) | TYPE_BIT(DT_F64) | TYPE_BIT(DT_F16))
 OP_ROW(Resize) = {
-    .name = "Resize", .domain = "", .versions = VERSIONS(10, 11, 13, 18, 19), .kind = OP_EXPAND,
+    .name = "Resize",
+    .domain = "",
+    .versions = VERSIONS(10, 11, 13, 18, 19),
+    .kind = OP_EXPAND,
     .inputs = PARAMS({"X", TYPES_MOVE, 'T', 0}, {"roi", TYPES_ROI, 'R', PARAM_OPTIONAL | PARAM_KNOWN},
-                     {"scales", TYPE_BIT(DT_F32), 0, PARAM_OPTIONAL | PARAM_KNOWN}, {"sizes", TYPE_BIT(DT_I64), 0, PARAM_OPTIONAL | PARAM_KNOWN}),
+                     {"scales", TYPE_BIT(DT_F32), 0, PARAM_OPTIONAL | PARAM_KNOWN},
+                     {"sizes", TYPE_BIT(DT_I64), 0, PARAM_OPTIONAL | PARAM_KNOWN}),
     .outputs = PARAMS({"Y", TYPES_MOVE, 'T', 0}),
-    .attrs = ATTRS({"antialias", ATTR_INT, .i = 0}, {"axes", .kind = ATTR_INTS}, {"coordinate_transformation_mode", ATTR_STRING, .s = "half_pixel"},
-                   {"cubic_coeff_a", ATTR_FLOAT, .f = -0.75}, {"exclude_outside", ATTR_INT, .i = 0}, {"extrapolation_value", ATTR_FLOAT, .f = 0},
+    .attrs = ATTRS({"antialias", ATTR_INT, .i = 0}, {"axes", .kind = ATTR_INTS},
+                   {"coordinate_transformation_mode", ATTR_STRING, .s = "half_pixel"},
+                   {"cubic_coeff_a", ATTR_FLOAT, .f = -0.75}, {"exclude_outside", ATTR_INT, .i = 0},
+                   {"extrapolation_value", ATTR_FLOAT, .f = 0},
                    {"keep_aspect_ratio_policy", ATTR_STRING, .s = "stretch"}, {"mode", ATTR_STRING, .s = "nearest"},
                    {"nearest_mode", ATTR_STRING, .s = "round_prefer_floor"}),
-    .note = "no strings, no complex numbers, no 2- and 4-bit elements", .infer = resize_infer, .upgrade = resize_upgrade, .expand = resize_expand,
+    .note = "no strings, no complex numbers, no 2- and 4-bit elements",
+    .infer = resize_infer,
+    .upgrade = resize_upgrade,
+    .expand = resize_expand,
 };
 
 /* ---- Upsample: Resize as it was in opset 10 ---- */
@@ -362,7 +380,8 @@ static status upsample_infer(node *n) {
     if (x->rank < 0 || scales == NULL || !type_shape(x, in))
         return op_unknown_output(n, 0, x->elem);
     if (scales->count != x->rank)
-        return op_invalid(n, "shape-mismatch", "'scales' has %lld entries, the input %d dimensions", (long long)scales->count, x->rank);
+        return op_invalid(n, "shape-mismatch", "'scales' has %lld entries, the input %d dimensions",
+                          (long long)scales->count, x->rank);
     for (int k = 0; k < x->rank; k++) {
         double size = floor((double)in[k] * tensor_double(scales, k));
         TRY(check_factor(n, k, tensor_double(scales, k), size));
@@ -384,18 +403,27 @@ static status upsample_upgrade(node *n) {
 }
 
 static status upsample_expand(graph *g, node *n) {
-    attr attrs[] = {{.name = "coordinate_transformation_mode", .kind = ATTR_STRING, .s = "asymmetric", .s_bytes = 10},
-                    {.name = "nearest_mode", .kind = ATTR_STRING, .s = "floor", .s_bytes = 5},
-                    {.name = "mode", .kind = ATTR_STRING, .s = op_string(n, "mode"), .s_bytes = strlen(op_string(n, "mode"))}};
+    attr attrs[] = {
+        {.name = "coordinate_transformation_mode", .kind = ATTR_STRING, .s = "asymmetric", .s_bytes = 10},
+        {.name = "nearest_mode", .kind = ATTR_STRING, .s = "floor", .s_bytes = 5},
+        {.name = "mode", .kind = ATTR_STRING, .s = op_string(n, "mode"), .s_bytes = strlen(op_string(n, "mode"))}};
     value *inputs[] = {node_input(n, 0), NULL, node_input(n, 1)};
+    kit_chain c = KIT_CHAIN(g, n);
     node *made = graph_build(g, n, "Resize", inputs, 3, attrs, 3, 1);
-    TRY_ALLOC(made);
-    return graph_replace_all_uses(g, node_output(n, 0), made->outputs[0]);
+    c.failed = made == NULL;
+    return kit_chain_result(&c, node_output(n, 0), made == NULL ? NULL : made->outputs[0]);
 }
 
 OP_ROW(Upsample) = {
-    .name = "Upsample", .domain = "", .versions = VERSIONS(1, 7, 9, 10), .kind = OP_EXPAND,
-    .inputs = PARAMS({"X", TYPES_MOVE, 'T', 0}, {"scales", TYPE_BIT(DT_F32), 0, PARAM_KNOWN}), .outputs = PARAMS({"Y", TYPES_MOVE, 'T', 0}),
-    .attrs = ATTRS({"mode", ATTR_STRING, .s = "nearest"}), .note = "no strings, no complex numbers", .infer = upsample_infer,
-    .upgrade = upsample_upgrade, .expand = upsample_expand,
+    .name = "Upsample",
+    .domain = "",
+    .versions = VERSIONS(1, 7, 9, 10),
+    .kind = OP_EXPAND,
+    .inputs = PARAMS({"X", TYPES_MOVE, 'T', 0}, {"scales", TYPE_BIT(DT_F32), 0, PARAM_KNOWN}),
+    .outputs = PARAMS({"Y", TYPES_MOVE, 'T', 0}),
+    .attrs = ATTRS({"mode", ATTR_STRING, .s = "nearest"}),
+    .note = "no strings, no complex numbers",
+    .infer = upsample_infer,
+    .upgrade = upsample_upgrade,
+    .expand = upsample_expand,
 };

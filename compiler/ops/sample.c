@@ -29,13 +29,17 @@ static sample_pad pad_of(const node *n) {
 static status grid_sample_infer(node *n) {
     const tensor_type *x = op_input_type(n, 0), *grid = op_input_type(n, 1);
     if (mode_of(n) == N_SAMPLE_MODES || pad_of(n) == N_SAMPLE_PADS)
-        return op_invalid(n, "wrong-attribute", "mode is '%s' and padding_mode '%s'", op_string(n, "mode"), op_string(n, "padding_mode"));
+        return op_invalid(n, "wrong-attribute", "mode is '%s' and padding_mode '%s'", op_string(n, "mode"),
+                          op_string(n, "padding_mode"));
     if (x->rank < 0 || grid->rank < 0)
         return op_unknown_output(n, 0, x->elem);
     if (x->rank < 3 || grid->rank != x->rank)
-        return op_invalid(n, "wrong-rank", "'X' has %d dimensions and 'grid' %d: both must have the same number, 3 or more", x->rank, grid->rank);
+        return op_invalid(n, "wrong-rank",
+                          "'X' has %d dimensions and 'grid' %d: both must have the same number, 3 or more", x->rank,
+                          grid->rank);
     if (dim_is_known(grid->dims[x->rank - 1]) && grid->dims[x->rank - 1].n != x->rank - 2)
-        return op_invalid(n, "shape-mismatch", "the last dimension of 'grid' is %lld, expected %d", (long long)grid->dims[x->rank - 1].n, x->rank - 2);
+        return op_invalid(n, "shape-mismatch", "the last dimension of 'grid' is %lld, expected %d",
+                          (long long)grid->dims[x->rank - 1].n, x->rank - 2);
     for (int k = 2; k < x->rank; k++)
         if (dim_equal(x->dims[k], DIM(0)))
             return op_invalid(n, "shape-mismatch", "dimension %d of 'X' has no elements to sample", k);
@@ -46,7 +50,9 @@ static status grid_sample_infer(node *n) {
 
 /* In opset 16 the modes had two-dimensional names. */
 static status grid_sample_upgrade(node *n) {
-    const char *mode = op_string(n, "mode"), *now = strcmp(mode, "bicubic") == 0 ? "cubic" : strcmp(mode, "bilinear") == 0 ? "linear" : mode;
+    const char *mode = op_string(n, "mode"), *now = strcmp(mode, "bicubic") == 0    ? "cubic"
+                                                    : strcmp(mode, "bilinear") == 0 ? "linear"
+                                                                                    : mode;
     attr a = {.name = "mode", .kind = ATTR_STRING, .s = now, .s_bytes = strlen(now)};
     return node_set_attr(n, &a);
 }
@@ -66,7 +72,8 @@ static const expr *padded_index(builder *b, sample_pad pad, bool corners, const 
         return zero;
     const expr *period = build_index(b, corners ? 2 * (extent - 1) : 2 * extent), *r = build_rem(b, i, period);
     r = build_select(b, build_lt(b, r, zero), build_add(b, r, period), r);
-    return build_select(b, build_lt(b, last, r), build_sub(b, build_index(b, corners ? 2 * (extent - 1) : 2 * extent - 1), r), r);
+    return build_select(b, build_lt(b, last, r),
+                        build_sub(b, build_index(b, corners ? 2 * (extent - 1) : 2 * extent - 1), r), r);
 }
 
 /* Weights of the four cubic taps at a fraction f, with a = -0.75. */
@@ -74,9 +81,13 @@ static void cubic_weights(builder *b, const expr *f, const expr **out) {
     const double a = -0.75;
     const expr *one = kit_const(b, f, 1);
     for (int k = 0; k < 4; k++) {
-        const expr *d = k == 0 ? build_add(b, f, one) : k == 1 ? f : k == 2 ? build_sub(b, one, f) : build_sub(b, kit_const(b, f, 2), f);
+        const expr *d = k == 0   ? build_add(b, f, one)
+                        : k == 1 ? f
+                        : k == 2 ? build_sub(b, one, f)
+                                 : build_sub(b, kit_const(b, f, 2), f);
         bool near = k == 1 || k == 2;
-        const double c3 = near ? a + 2 : a, c2 = near ? -(a + 3) : -5 * a, c1 = near ? 0 : 8 * a, c0 = near ? 1 : -4 * a;
+        const double c3 = near ? a + 2 : a, c2 = near ? -(a + 3) : -5 * a, c1 = near ? 0 : 8 * a,
+                     c0 = near ? 1 : -4 * a;
         const expr *y = build_add(b, build_mul(b, kit_const(b, f, c3), d), kit_const(b, f, c2));
         y = build_add(b, build_mul(b, y, d), kit_const(b, f, c1));
         out[k] = build_add(b, build_mul(b, y, d), kit_const(b, f, c0));
@@ -150,10 +161,17 @@ static status grid_sample_lower(const node *n, nest_list *l) {
 }
 
 OP_ROW(GridSample) = {
-    .name = "GridSample", .domain = "", .versions = VERSIONS(16, 20, 22), .kind = OP_LOWER,
-    .inputs = PARAMS({"X", TYPES_MOVE, 'T', 0}, {"grid", TYPES_FLOAT, 'G', 0}), .outputs = PARAMS({"Y", TYPES_MOVE, 'T', 0}),
-    .attrs = ATTRS({"align_corners", ATTR_INT, .i = 0}, {"mode", ATTR_STRING, .s = "linear"}, {"padding_mode", ATTR_STRING, .s = "zeros"}),
-    .note = "up to 3 spatial dimensions; no strings, no complex numbers", .infer = grid_sample_infer, .upgrade = grid_sample_upgrade,
+    .name = "GridSample",
+    .domain = "",
+    .versions = VERSIONS(16, 20, 22),
+    .kind = OP_LOWER,
+    .inputs = PARAMS({"X", TYPES_MOVE, 'T', 0}, {"grid", TYPES_FLOAT, 'G', 0}),
+    .outputs = PARAMS({"Y", TYPES_MOVE, 'T', 0}),
+    .attrs = ATTRS({"align_corners", ATTR_INT, .i = 0}, {"mode", ATTR_STRING, .s = "linear"},
+                   {"padding_mode", ATTR_STRING, .s = "zeros"}),
+    .note = "up to 3 spatial dimensions; no strings, no complex numbers",
+    .infer = grid_sample_infer,
+    .upgrade = grid_sample_upgrade,
     .lower = grid_sample_lower,
 };
 
@@ -172,7 +190,8 @@ static status affine_grid_infer(node *n) {
     const int64_t wanted[] = {size[0], count - 2, count - 1};
     for (int k = 0; theta->rank == 3 && k < 3; k++)
         if (dim_is_known(theta->dims[k]) && theta->dims[k].n != wanted[k])
-            return op_invalid(n, "shape-mismatch", "dimension %d of 'theta' is %lld, expected %lld", k, (long long)theta->dims[k].n, (long long)wanted[k]);
+            return op_invalid(n, "shape-mismatch", "dimension %d of 'theta' is %lld, expected %lld", k,
+                              (long long)theta->dims[k].n, (long long)wanted[k]);
     dim dims[5] = {DIM(size[0])};
     for (int64_t k = 2; k < count; k++)
         dims[k - 1] = DIM(size[k]);
@@ -190,11 +209,15 @@ static status affine_grid_lower(const node *n, nest_list *l) {
     const expr *row = i[rank + 1], *sum = kit_read(l, 0, (const expr *[]){i[0], row, build_index(b, rank)});
     for (int k = 0; k < rank; k++) { /* column k goes with the dimension that is k-th from the end */
         int64_t extent = dims[rank - k];
-        const expr *place = build_cast(b, sum->type.elem, i[rank - k]), *one = kit_const(b, sum, 1), *two = kit_const(b, sum, 2), *position;
+        const expr *place = build_cast(b, sum->type.elem, i[rank - k]), *one = kit_const(b, sum, 1),
+                   *two = kit_const(b, sum, 2), *position;
         if (corners)
-            position = build_sub(b, build_div(b, build_mul(b, two, place), kit_const(b, sum, (double)(extent > 1 ? extent - 1 : 1))), one);
+            position = build_sub(
+                b, build_div(b, build_mul(b, two, place), kit_const(b, sum, (double)(extent > 1 ? extent - 1 : 1))),
+                one);
         else
-            position = build_sub(b, build_div(b, build_add(b, build_mul(b, two, place), one), kit_const(b, sum, (double)extent)), one);
+            position = build_sub(
+                b, build_div(b, build_add(b, build_mul(b, two, place), one), kit_const(b, sum, (double)extent)), one);
         sum = build_add(b, sum, build_mul(b, kit_read(l, 0, (const expr *[]){i[0], row, build_index(b, k)}), position));
     }
     kit_store(l, m, y, i, sum);
@@ -202,9 +225,15 @@ static status affine_grid_lower(const node *n, nest_list *l) {
 }
 
 OP_ROW(AffineGrid) = {
-    .name = "AffineGrid", .domain = "", .versions = VERSIONS(20), .kind = OP_LOWER,
-    .inputs = PARAMS({"theta", TYPES_FLOAT, 'T', 0}, {"size", TYPE_BIT(DT_I64), 0, PARAM_KNOWN}), .outputs = PARAMS({"grid", TYPES_FLOAT, 'T', 0}),
-    .attrs = ATTRS({"align_corners", ATTR_INT, .i = 0}), .infer = affine_grid_infer, .lower = affine_grid_lower,
+    .name = "AffineGrid",
+    .domain = "",
+    .versions = VERSIONS(20),
+    .kind = OP_LOWER,
+    .inputs = PARAMS({"theta", TYPES_FLOAT, 'T', 0}, {"size", TYPE_BIT(DT_I64), 0, PARAM_KNOWN}),
+    .outputs = PARAMS({"grid", TYPES_FLOAT, 'T', 0}),
+    .attrs = ATTRS({"align_corners", ATTR_INT, .i = 0}),
+    .infer = affine_grid_infer,
+    .lower = affine_grid_lower,
 };
 
 /* ---- CenterCropPad ---- */
@@ -219,7 +248,8 @@ static status center_infer(node *n) {
     if (axes != NULL)
         TRY(kit_axis_set(n, axes, n_axes, x->rank, seen));
     if (count != (axes == NULL ? x->rank : n_axes))
-        return op_invalid(n, "shape-mismatch", "'shape' has %lld entries for %lld axes", (long long)count, (long long)(axes == NULL ? x->rank : n_axes));
+        return op_invalid(n, "shape-mismatch", "'shape' has %lld entries for %lld axes", (long long)count,
+                          (long long)(axes == NULL ? x->rank : n_axes));
     dim dims[TENSOR_MAX_RANK];
     kit_copy_dims(dims, x->dims, x->rank);
     for (int64_t k = 0; k < count; k++)
@@ -249,7 +279,14 @@ static status center_lower(const node *n, nest_list *l) {
 }
 
 OP_ROW(CenterCropPad) = {
-    .name = "CenterCropPad", .domain = "", .versions = VERSIONS(18), .kind = OP_LOWER,
-    .inputs = PARAMS({"input_data", TYPES_MOVE, 'T', 0}, {"shape", TYPES_INDEX, 'I', 0}), .outputs = PARAMS({"output_data", TYPES_MOVE, 'T', 0}),
-    .attrs = ATTRS({"axes", .kind = ATTR_INTS}), .note = "no strings, no complex numbers", .infer = center_infer, .lower = center_lower,
+    .name = "CenterCropPad",
+    .domain = "",
+    .versions = VERSIONS(18),
+    .kind = OP_LOWER,
+    .inputs = PARAMS({"input_data", TYPES_MOVE, 'T', 0}, {"shape", TYPES_INDEX, 'I', 0}),
+    .outputs = PARAMS({"output_data", TYPES_MOVE, 'T', 0}),
+    .attrs = ATTRS({"axes", .kind = ATTR_INTS}),
+    .note = "no strings, no complex numbers",
+    .infer = center_infer,
+    .lower = center_lower,
 };

@@ -12,7 +12,8 @@ static const expr *take_update(builder *b, const expr *x, const expr *update) {
 static const struct {
     const char *name;
     const expr *(*apply)(builder *b, const expr *x, const expr *update);
-} reductions[] = {{"none", take_update}, {"add", build_add}, {"mul", build_mul}, {"max", build_max}, {"min", build_min}};
+} reductions[] = {
+    {"none", take_update}, {"add", build_add}, {"mul", build_mul}, {"max", build_max}, {"min", build_min}};
 enum { N_REDUCTIONS = sizeof reductions / sizeof *reductions };
 
 static int reduction_of(const node *n) {
@@ -26,9 +27,11 @@ static status check_reduction(node *n) {
     int k = reduction_of(n);
     dtype elem = op_input_type(n, 0)->elem;
     if (k == N_REDUCTIONS)
-        return op_invalid(n, "wrong-attribute", "reduction is '%s', expected none, add, mul, max or min", op_string(n, "reduction"));
+        return op_invalid(n, "wrong-attribute", "reduction is '%s', expected none, add, mul, max or min",
+                          op_string(n, "reduction"));
     if (k > 0 && (TYPES_NUMBER & TYPE_BIT(elem)) == 0)
-        return op_unsupported(n, "unsupported-type", "reduction '%s' of %s elements", reductions[k].name, dtype_name(elem));
+        return op_unsupported(n, "unsupported-type", "reduction '%s' of %s elements", reductions[k].name,
+                              dtype_name(elem));
     return STATUS_OK;
 }
 
@@ -53,7 +56,8 @@ static void apply_update(const node *n, nest_list *l, const expr *to, const expr
     const expr *update = build_load(b, 2, t, from, NULL);
     int k = reduction_of(n);
     if (k > 0)
-        update = kit_narrow(b, t.elem, reductions[k].apply(b, kit_wide(b, build_load(b, y, t, to, NULL)), kit_wide(b, update)));
+        update = kit_narrow(b, t.elem,
+                            reductions[k].apply(b, kit_wide(b, build_load(b, y, t, to, NULL)), kit_wide(b, update)));
     build_store(b, y, to, update, NULL);
 }
 
@@ -68,14 +72,15 @@ static status scatter_elements_infer(node *n) {
     TRY(op_axis(n, op_int(n, "axis"), x->rank, &axis));
     TRY(kit_check_constant_index(n, 1, x->dims[axis]));
     if ((at->rank >= 0 && at->rank != x->rank) || (updates->rank >= 0 && updates->rank != x->rank))
-        return op_invalid(n, "shape-mismatch", "'data', 'indices' and 'updates' must have the same number of dimensions");
+        return op_invalid(n, "shape-mismatch",
+                          "'data', 'indices' and 'updates' must have the same number of dimensions");
     for (int k = 0; k < x->rank && at->rank >= 0 && updates->rank >= 0; k++) {
         if (dim_is_known(at->dims[k]) && dim_is_known(updates->dims[k]) && at->dims[k].n != updates->dims[k].n)
-            return op_invalid(n, "shape-mismatch", "dimension %d of 'indices' is %lld, of 'updates' %lld", k, (long long)at->dims[k].n,
-                              (long long)updates->dims[k].n);
+            return op_invalid(n, "shape-mismatch", "dimension %d of 'indices' is %lld, of 'updates' %lld", k,
+                              (long long)at->dims[k].n, (long long)updates->dims[k].n);
         if (k != axis && dim_is_known(at->dims[k]) && dim_is_known(x->dims[k]) && at->dims[k].n > x->dims[k].n)
-            return op_invalid(n, "shape-mismatch", "dimension %d of 'indices' is %lld, of 'data' %lld", k, (long long)at->dims[k].n,
-                              (long long)x->dims[k].n);
+            return op_invalid(n, "shape-mismatch", "dimension %d of 'indices' is %lld, of 'data' %lld", k,
+                              (long long)at->dims[k].n, (long long)x->dims[k].n);
     }
     return kit_infer_same(n);
 }
@@ -100,11 +105,16 @@ static status scatter_elements_lower(const node *n, nest_list *l) {
 }
 
 OP_ROW(ScatterElements) = {
-    .name = "ScatterElements", .domain = "", .versions = VERSIONS(11, 13, 16, 18), .kind = OP_LOWER,
+    .name = "ScatterElements",
+    .domain = "",
+    .versions = VERSIONS(11, 13, 16, 18),
+    .kind = OP_LOWER,
     .inputs = PARAMS({"data", TYPES_MOVE, 'T', 0}, {"indices", TYPES_INDEX, 'I', 0}, {"updates", TYPES_MOVE, 'T', 0}),
     .outputs = PARAMS({"output", TYPES_MOVE, 'T', 0}),
-    .attrs = ATTRS({"axis", ATTR_INT, .i = 0}, {"reduction", ATTR_STRING, .s = "none"}), .note = "no strings, no complex numbers",
-    .infer = scatter_elements_infer, .lower = scatter_elements_lower,
+    .attrs = ATTRS({"axis", ATTR_INT, .i = 0}, {"reduction", ATTR_STRING, .s = "none"}),
+    .note = "no strings, no complex numbers",
+    .infer = scatter_elements_infer,
+    .lower = scatter_elements_lower,
 };
 
 /* ---- ScatterND ---- */
@@ -120,13 +130,14 @@ static status scatter_nd_infer(node *n) {
     if (!dim_is_known(depth))
         return kit_infer_same(n);
     if (depth.n < 1 || depth.n > x->rank || updates->rank != at->rank - 1 + x->rank - (int)depth.n)
-        return op_invalid(n, "shape-mismatch", "'indices' holds tuples of %lld for %d dimensions, 'updates' has %d dimensions", (long long)depth.n,
-                          x->rank, updates->rank);
+        return op_invalid(n, "shape-mismatch",
+                          "'indices' holds tuples of %lld for %d dimensions, 'updates' has %d dimensions",
+                          (long long)depth.n, x->rank, updates->rank);
     for (int k = 0; k < updates->rank; k++) {
         dim expected = k < at->rank - 1 ? at->dims[k] : x->dims[k - (at->rank - 1) + (int)depth.n];
         if (dim_is_known(expected) && dim_is_known(updates->dims[k]) && expected.n != updates->dims[k].n)
-            return op_invalid(n, "shape-mismatch", "dimension %d of 'updates' is %lld, expected %lld", k, (long long)updates->dims[k].n,
-                              (long long)expected.n);
+            return op_invalid(n, "shape-mismatch", "dimension %d of 'updates' is %lld, expected %lld", k,
+                              (long long)updates->dims[k].n, (long long)expected.n);
     }
     return kit_infer_same(n);
 }
@@ -158,8 +169,15 @@ static status scatter_nd_lower(const node *n, nest_list *l) {
 }
 
 OP_ROW(ScatterND) = {
-    .name = "ScatterND", .domain = "", .versions = VERSIONS(11, 13, 16, 18), .kind = OP_LOWER,
-    .inputs = PARAMS({"data", TYPES_MOVE, 'T', 0}, {"indices", TYPE_BIT(DT_I64), 0, 0}, {"updates", TYPES_MOVE, 'T', 0}),
-    .outputs = PARAMS({"output", TYPES_MOVE, 'T', 0}), .attrs = ATTRS({"reduction", ATTR_STRING, .s = "none"}),
-    .note = "no strings, no complex numbers", .infer = scatter_nd_infer, .lower = scatter_nd_lower,
+    .name = "ScatterND",
+    .domain = "",
+    .versions = VERSIONS(11, 13, 16, 18),
+    .kind = OP_LOWER,
+    .inputs = PARAMS({"data", TYPES_MOVE, 'T', 0}, {"indices", TYPE_BIT(DT_I64), 0, 0},
+                     {"updates", TYPES_MOVE, 'T', 0}),
+    .outputs = PARAMS({"output", TYPES_MOVE, 'T', 0}),
+    .attrs = ATTRS({"reduction", ATTR_STRING, .s = "none"}),
+    .note = "no strings, no complex numbers",
+    .infer = scatter_nd_infer,
+    .lower = scatter_nd_lower,
 };

@@ -7,7 +7,8 @@ static status window_infer(node *n) {
     const tensor *size = kit_constant(n, 0);
     dtype elem = dtype_from_onnx((int32_t)op_int(n, "output_datatype"));
     if ((TYPES_NUMBER & TYPE_BIT(elem)) == 0)
-        return op_unsupported(n, "unsupported-type", "'output_datatype' is %lld", (long long)op_int(n, "output_datatype"));
+        return op_unsupported(n, "unsupported-type", "'output_datatype' is %lld",
+                              (long long)op_int(n, "output_datatype"));
     if (size == NULL)
         return op_unknown_output(n, 0, elem);
     if (size->count != 1 || tensor_int(size, 0) < 0 || tensor_int(size, 0) > INT32_MAX)
@@ -49,12 +50,16 @@ static status blackman_expand(graph *g, node *n) {
     return expand_window(g, n, 0.42, 0.5, 0.08);
 }
 
-#define WINDOW_ROW(NAME, EXPAND)                                                                                                      \
-    {                                                                                                                                 \
-        .name = NAME, .domain = "", .versions = VERSIONS(17), .kind = OP_EXPAND, .inputs = PARAMS({"size", TYPES_INDEX, 'I', PARAM_KNOWN}), \
-        .outputs = PARAMS({"output", TYPES_NUMBER, 'U', 0}),                                                                          \
-        .attrs = ATTRS({"output_datatype", ATTR_INT, .i = 1}, {"periodic", ATTR_INT, .i = 1}), .infer = window_infer, .expand = EXPAND \
-    }
+#define WINDOW_ROW(NAME, EXPAND)                                                                                       \
+    {.name = NAME,                                                                                                     \
+     .domain = "",                                                                                                     \
+     .versions = VERSIONS(17),                                                                                         \
+     .kind = OP_EXPAND,                                                                                                \
+     .inputs = PARAMS({"size", TYPES_INDEX, 'I', PARAM_KNOWN}),                                                        \
+     .outputs = PARAMS({"output", TYPES_NUMBER, 'U', 0}),                                                              \
+     .attrs = ATTRS({"output_datatype", ATTR_INT, .i = 1}, {"periodic", ATTR_INT, .i = 1}),                            \
+     .infer = window_infer,                                                                                            \
+     .expand = EXPAND}
 OP_ROW(HannWindow) = WINDOW_ROW("HannWindow", hann_expand);
 OP_ROW(HammingWindow) = WINDOW_ROW("HammingWindow", hamming_expand);
 OP_ROW(BlackmanWindow) = WINDOW_ROW("BlackmanWindow", blackman_expand);

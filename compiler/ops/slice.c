@@ -17,7 +17,8 @@ static dim slice_clamp(arena *a, int64_t bound, dim extent, dim lo, dim hi) {
 }
 
 /* First element and number of elements of start:end:step on a dimension. */
-static void slice_range(arena *a, dim extent, int64_t start, int64_t end, int64_t step, dim *out_first, dim *out_count) {
+static void slice_range(arena *a, dim extent, int64_t start, int64_t end, int64_t step, dim *out_first,
+                        dim *out_count) {
     dim last = dim_sub(a, extent, DIM(1)), distance;
     int64_t size;
     if (step > 0) {
@@ -45,7 +46,8 @@ static bool slice_read(const node *n, int rank, slice_spec *out) {
     out->starts = op_known_ints(n, 1, &out->n);
     out->ends = op_known_ints(n, 2, &n_ends);
     const int64_t *axes = op_known_ints(n, 3, &n_axes), *steps = op_known_ints(n, 4, &n_steps);
-    if (out->starts == NULL || out->ends == NULL || (node_input(n, 3) != NULL && axes == NULL) || (node_input(n, 4) != NULL && steps == NULL))
+    if (out->starts == NULL || out->ends == NULL || (node_input(n, 3) != NULL && axes == NULL) ||
+        (node_input(n, 4) != NULL && steps == NULL))
         return false;
     for (int64_t k = 0; k < out->n && k < rank; k++) {
         out->axes[k] = axes == NULL ? (int)k : kit_axis(axes[k], rank);
@@ -62,9 +64,11 @@ static status slice_check(const node *n, int rank) {
         list[k] = op_known_ints(n, k, &count[k]);
     for (int k = 2; k < 5; k++)
         if (list[1] != NULL && list[k] != NULL && count[k] != count[1])
-            return op_invalid(n, "shape-mismatch", "'%s' has %lld entries, 'starts' %lld", n->row->inputs[k].name, (long long)count[k], (long long)count[1]);
+            return op_invalid(n, "shape-mismatch", "'%s' has %lld entries, 'starts' %lld", n->row->inputs[k].name,
+                              (long long)count[k], (long long)count[1]);
     if (list[1] != NULL && count[1] > rank)
-        return op_invalid(n, "shape-mismatch", "'starts' has %lld entries, the input %d dimensions", (long long)count[1], rank);
+        return op_invalid(n, "shape-mismatch", "'starts' has %lld entries, the input %d dimensions",
+                          (long long)count[1], rank);
     if (list[3] != NULL)
         TRY(kit_axis_set(n, list[3], count[3], rank, seen));
     for (int64_t k = 0; list[4] != NULL && k < count[4]; k++)
@@ -116,10 +120,18 @@ static status slice_lower(const node *n, nest_list *l) {
 }
 
 OP_ROW(Slice) = {
-    .name = "Slice", .domain = "", .versions = VERSIONS(1, 10, 11, 13), .kind = OP_LOWER,
-    .inputs = PARAMS({"data", TYPES_MOVE, 'T', 0}, {"starts", TYPES_INDEX, 'I', PARAM_KNOWN}, {"ends", TYPES_INDEX, 'I', PARAM_KNOWN},
-                     {"axes", TYPES_INDEX, 'I', PARAM_OPTIONAL | PARAM_KNOWN}, {"steps", TYPES_INDEX, 'I', PARAM_OPTIONAL | PARAM_KNOWN}),
-    .outputs = PARAMS({"output", TYPES_MOVE, 'T', 0}), .note = MOVE_NOTE, .infer = slice_infer, .upgrade = slice_upgrade, .lower = slice_lower,
+    .name = "Slice",
+    .domain = "",
+    .versions = VERSIONS(1, 10, 11, 13),
+    .kind = OP_LOWER,
+    .inputs = PARAMS({"data", TYPES_MOVE, 'T', 0}, {"starts", TYPES_INDEX, 'I', PARAM_KNOWN},
+                     {"ends", TYPES_INDEX, 'I', PARAM_KNOWN}, {"axes", TYPES_INDEX, 'I', PARAM_OPTIONAL | PARAM_KNOWN},
+                     {"steps", TYPES_INDEX, 'I', PARAM_OPTIONAL | PARAM_KNOWN}),
+    .outputs = PARAMS({"output", TYPES_MOVE, 'T', 0}),
+    .note = MOVE_NOTE,
+    .infer = slice_infer,
+    .upgrade = slice_upgrade,
+    .lower = slice_lower,
 };
 
 /* ---- Pad ---- */
@@ -137,7 +149,8 @@ static bool pad_read(const node *n, int rank, int64_t *begin, int64_t *end, stat
     else
         *out_status = kit_axis_set(n, axes, n_axes, rank, seen);
     if (*out_status == STATUS_OK && n_pads != 2 * n_axes)
-        *out_status = op_invalid(n, "shape-mismatch", "'pads' has %lld entries, expected %lld", (long long)n_pads, (long long)(2 * n_axes));
+        *out_status = op_invalid(n, "shape-mismatch", "'pads' has %lld entries, expected %lld", (long long)n_pads,
+                                 (long long)(2 * n_axes));
     if (*out_status != STATUS_OK)
         return false;
     for (int k = 0; k < rank; k++)
@@ -167,14 +180,16 @@ static status pad_infer(node *n) {
     pad_mode mode = pad_mode_of(n);
     status outcome = STATUS_OK;
     if (mode == PAD_MODES)
-        return op_invalid(n, "wrong-attribute", "mode is '%s', expected constant, reflect, edge or wrap", op_string(n, "mode"));
+        return op_invalid(n, "wrong-attribute", "mode is '%s', expected constant, reflect, edge or wrap",
+                          op_string(n, "mode"));
     if (x->rank < 0 || !pad_read(n, x->rank, begin, end, &outcome))
         return outcome != STATUS_OK ? outcome : op_unknown_output(n, 0, x->elem);
     dim dims[TENSOR_MAX_RANK];
     for (int k = 0; k < x->rank; k++) {
         dims[k] = dim_add(a, x->dims[k], dim_add(a, DIM(begin[k]), DIM(end[k])));
         if (dim_is_known(dims[k]) && dims[k].n < 0)
-            return op_invalid(n, "bad-value", "the pads of axis %d take away more than its %lld elements", k, (long long)x->dims[k].n);
+            return op_invalid(n, "bad-value", "the pads of axis %d take away more than its %lld elements", k,
+                              (long long)x->dims[k].n);
         if (mode != PAD_CONSTANT && dim_equal(x->dims[k], DIM(0)) && dim_is_known(dims[k]) && dims[k].n > 0)
             return op_invalid(n, "bad-value", "axis %d has no elements to pad with", k);
     }
@@ -237,15 +252,24 @@ static status pad_lower(const node *n, nest_list *l) {
         else if (begin[k] > 0 || end[k] > 0)
             f[k] = pad_source(b, mode, f[k], x->dims[k]);
     }
-    const expr *v = mask == NULL ? nest_read(l, 0, f) : build_select(b, mask, nest_read_masked(l, 0, f, mask), pad_value(n, l));
+    const expr *v =
+        mask == NULL ? nest_read(l, 0, f) : build_select(b, mask, nest_read_masked(l, 0, f, mask), pad_value(n, l));
     nest_store(m, y, i, x->rank, v);
     return builder_status(b);
 }
 
 OP_ROW(Pad) = {
-    .name = "Pad", .domain = "", .versions = VERSIONS(1, 2, 11, 13, 18, 19, 21, 23, 24, 25), .kind = OP_LOWER,
-    .inputs = PARAMS({"data", TYPES_MOVE, 'T', 0}, {"pads", TYPE_BIT(DT_I64), 0, PARAM_KNOWN}, {"constant_value", TYPES_MOVE, 'T', PARAM_OPTIONAL},
+    .name = "Pad",
+    .domain = "",
+    .versions = VERSIONS(1, 2, 11, 13, 18, 19, 21, 23, 24, 25),
+    .kind = OP_LOWER,
+    .inputs = PARAMS({"data", TYPES_MOVE, 'T', 0}, {"pads", TYPE_BIT(DT_I64), 0, PARAM_KNOWN},
+                     {"constant_value", TYPES_MOVE, 'T', PARAM_OPTIONAL},
                      {"axes", TYPES_INDEX, 'I', PARAM_OPTIONAL | PARAM_KNOWN}),
-    .outputs = PARAMS({"output", TYPES_MOVE, 'T', 0}), .attrs = ATTRS({"mode", ATTR_STRING, .s = "constant"}), .note = MOVE_NOTE,
-    .infer = pad_infer, .upgrade = pad_upgrade, .lower = pad_lower,
+    .outputs = PARAMS({"output", TYPES_MOVE, 'T', 0}),
+    .attrs = ATTRS({"mode", ATTR_STRING, .s = "constant"}),
+    .note = MOVE_NOTE,
+    .infer = pad_infer,
+    .upgrade = pad_upgrade,
+    .lower = pad_lower,
 };

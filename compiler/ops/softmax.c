@@ -8,24 +8,19 @@ static status softmax_infer(node *n) {
     return kit_infer_same(n);
 }
 
-/* Before opset 13 all dimensions from `axis` (1 if not given) on were one row. Unless that is the last one alone, the operator is
- * wrapped: Flatten, the operator, Reshape; the old node is left without users. */
+/* Before opset 13 all dimensions from `axis` (1 if not given) on were one row. Unless that is the last one alone, the
+ * operator is wrapped: Flatten, the operator, Reshape; the old node is left without users. */
 static status softmax_upgrade(node *n) {
-    graph *g = n->graph;
-    value *x = node_input(n, 0), *y = node_output(n, 0);
+    kit_chain c = KIT_CHAIN(n->graph, n);
+    value *x = node_input(n, 0);
     int rank = x->type.rank;
-    attr axis = {.name = "axis", .kind = ATTR_INT, .i = op_has(n, "axis") ? op_int(n, "axis") : 1}, last = {.name = "axis", .kind = ATTR_INT, .i = -1};
-    if (rank > 0 && kit_axis(axis.i, rank) == rank - 1)
+    int64_t axis = op_has(n, "axis") ? op_int(n, "axis") : 1;
+    attr last = {.name = "axis", .kind = ATTR_INT, .i = -1};
+    if (rank > 0 && kit_axis(axis, rank) == rank - 1)
         return node_set_attr(n, &last);
-    node *shape = graph_build(g, n, "Shape", &x, 1, NULL, 0, 1);
-    node *flat = graph_build(g, n, "Flatten", &x, 1, &axis, 1, 1);
-    if (shape == NULL || flat == NULL)
-        return STATUS_RESOURCE;
-    node *rows = graph_build(g, n, n->op, flat->outputs, 1, &last, 1, 1);
-    TRY_ALLOC(rows);
-    node *shaped = graph_build(g, n, "Reshape", (value *[]){rows->outputs[0], shape->outputs[0]}, 2, NULL, 0, 1);
-    TRY_ALLOC(shaped);
-    return graph_replace_all_uses(g, y, shaped->outputs[0]);
+    value *rows = kit_chain_with(&c, n->op, kit_chain_axis(&c, "Flatten", x, NULL, axis), NULL, &last);
+    return kit_chain_result(&c, node_output(n, 0),
+                            kit_chain_binary(&c, "Reshape", rows, kit_chain_unary(&c, "Shape", x)));
 }
 
 /* A nest over the rows along the axis, and the maximum of each row. */
@@ -89,14 +84,38 @@ static status hardmax_infer(node *n) {
 static const op_attr axis_attr[] = {{"axis", ATTR_INT, .i = -1}, {.name = NULL}};
 
 OP_ROW(Softmax) = {
-    .name = "Softmax", .domain = "", .versions = VERSIONS(1, 11, 13), .kind = OP_LOWER, .inputs = kit_float_input, .outputs = kit_float_output,
-    .attrs = axis_attr, .infer = softmax_infer, .upgrade = softmax_upgrade, .lower = softmax_lower,
+    .name = "Softmax",
+    .domain = "",
+    .versions = VERSIONS(1, 11, 13),
+    .kind = OP_LOWER,
+    .inputs = kit_float_input,
+    .outputs = kit_float_output,
+    .attrs = axis_attr,
+    .infer = softmax_infer,
+    .upgrade = softmax_upgrade,
+    .lower = softmax_lower,
 };
 OP_ROW(LogSoftmax) = {
-    .name = "LogSoftmax", .domain = "", .versions = VERSIONS(1, 11, 13), .kind = OP_LOWER, .inputs = kit_float_input, .outputs = kit_float_output,
-    .attrs = axis_attr, .infer = softmax_infer, .upgrade = softmax_upgrade, .lower = log_softmax_lower,
+    .name = "LogSoftmax",
+    .domain = "",
+    .versions = VERSIONS(1, 11, 13),
+    .kind = OP_LOWER,
+    .inputs = kit_float_input,
+    .outputs = kit_float_output,
+    .attrs = axis_attr,
+    .infer = softmax_infer,
+    .upgrade = softmax_upgrade,
+    .lower = log_softmax_lower,
 };
 OP_ROW(Hardmax) = {
-    .name = "Hardmax", .domain = "", .versions = VERSIONS(1, 11, 13), .kind = OP_LOWER, .inputs = kit_float_input, .outputs = kit_float_output,
-    .attrs = axis_attr, .infer = hardmax_infer, .upgrade = softmax_upgrade, .lower = hardmax_lower,
+    .name = "Hardmax",
+    .domain = "",
+    .versions = VERSIONS(1, 11, 13),
+    .kind = OP_LOWER,
+    .inputs = kit_float_input,
+    .outputs = kit_float_output,
+    .attrs = axis_attr,
+    .infer = hardmax_infer,
+    .upgrade = softmax_upgrade,
+    .lower = hardmax_lower,
 };

@@ -8,7 +8,8 @@ static status read_list(const node *n, const char *name, int64_t count, int64_t 
     int64_t given;
     const int64_t *list = op_ints(n, name, &given);
     if (list != NULL && given != count)
-        return op_invalid(n, "wrong-attribute", "'%s' has %lld entries, expected %lld", name, (long long)given, (long long)count);
+        return op_invalid(n, "wrong-attribute", "'%s' has %lld entries, expected %lld", name, (long long)given,
+                          (long long)count);
     for (int64_t k = 0; k < count; k++) {
         out[k] = list == NULL ? otherwise : list[k];
         if (out[k] < lo || out[k] > INT32_MAX)
@@ -22,8 +23,8 @@ static status read_kernel(const node *n, const int64_t *sizes, window *w) {
         TRY(read_list(n, "kernel_shape", w->rank, 1, 0, w->kernel));
     for (int k = 0; sizes != NULL && k < w->rank; k++) {
         if (op_has(n, "kernel_shape") && w->kernel[k] != sizes[k])
-            return op_invalid(n, "shape-mismatch", "'kernel_shape' says %lld along dimension %d, the weights %lld", (long long)w->kernel[k], k,
-                              (long long)sizes[k]);
+            return op_invalid(n, "shape-mismatch", "'kernel_shape' says %lld along dimension %d, the weights %lld",
+                              (long long)w->kernel[k], k, (long long)sizes[k]);
         w->kernel[k] = sizes[k];
     }
     return STATUS_OK;
@@ -38,7 +39,8 @@ status window_read(const node *n, int rank, const int64_t *sizes, window *out) {
     while (names[mode] != NULL && strcmp(text, names[mode]) != 0)
         mode++;
     if (names[mode] == NULL)
-        return op_invalid(n, "wrong-attribute", "auto_pad is '%s', expected NOTSET, SAME_UPPER, SAME_LOWER or VALID", text);
+        return op_invalid(n, "wrong-attribute", "auto_pad is '%s', expected NOTSET, SAME_UPPER, SAME_LOWER or VALID",
+                          text);
     out->auto_pad = (window_auto)mode;
     TRY(read_kernel(n, sizes, out));
     TRY(read_list(n, "strides", rank, 1, 1, out->stride));
@@ -81,11 +83,12 @@ void window_resolve(window *w, const int64_t *in, const int64_t *out) {
     }
 }
 
-const expr *window_index(builder *b, const window *w, const int64_t *in, const int64_t *out, const expr *const *o, const expr *const *k,
-                         const expr **out_index) {
+const expr *window_index(builder *b, const window *w, const int64_t *in, const int64_t *out, const expr *const *o,
+                         const expr *const *k, const expr **out_index) {
     const expr *mask = NULL;
     for (int d = 0; d < w->rank; d++) {
-        const expr *start = build_mul(b, o[d], build_index(b, w->stride[d])), *offset = build_mul(b, k[d], build_index(b, w->dilation[d]));
+        const expr *start = build_mul(b, o[d], build_index(b, w->stride[d])),
+                   *offset = build_mul(b, k[d], build_index(b, w->dilation[d]));
         out_index[d] = build_sub(b, build_add(b, start, offset), build_index(b, w->begin[d]));
         int64_t last = (out[d] - 1) * w->stride[d] + window_span(w, d) - 1 - w->begin[d];
         mask = kit_inside(b, mask, out_index[d], 0, in[d], w->begin[d] > 0, last >= in[d]);

@@ -14,8 +14,8 @@ typedef struct window {
     int64_t begin[TENSOR_MAX_RANK], end[TENSOR_MAX_RANK]; /* pads; of SAME only once window_resolve has been called */
 } window;
 
-/* Reads the attributes kernel_shape, strides, dilations, pads, auto_pad, ceil_mode. kernel_shape may be absent where `sizes` (rank
- * entries) gives it, and must agree with it. [wrong-attribute]. */
+/* Reads the attributes kernel_shape, strides, dilations, pads, auto_pad, ceil_mode. kernel_shape may be absent where
+ * `sizes` (rank entries) gives it, and must agree with it. [wrong-attribute]. */
 status window_read(const node *n, int rank, const int64_t *sizes, window *out);
 /* The output's size along dimension k for an input of size `in`. */
 dim window_output(arena *a, const window *w, int k, dim in);
@@ -23,12 +23,14 @@ dim window_output(arena *a, const window *w, int k, dim in);
 void window_resolve(window *w, const int64_t *in, const int64_t *out);
 /* Span of the dilated kernel along k. */
 int64_t window_span(const window *w, int k);
-/* Input positions of output place `o` and kernel place `k` (rank entries each) into out_index; returns the condition that they are
- * inside the input, NULL where they always are. */
-const expr *window_index(builder *b, const window *w, const int64_t *in, const int64_t *out, const expr *const *o, const expr *const *k,
-                         const expr **out_index);
+/* Input positions of output place `o` and kernel place `k` (rank entries each) into out_index; returns the condition
+ * that they are inside the input, NULL where they always are. */
+const expr *window_index(builder *b, const window *w, const int64_t *in, const int64_t *out, const expr *const *o,
+                         const expr *const *k, const expr **out_index);
 /* The spatial attributes' rows, for use in ATTRS. */
-#define WINDOW_ATTRS \
-    {"auto_pad", ATTR_STRING, .s = "NOTSET"}, {"dilations", .kind = ATTR_INTS}, {"pads", .kind = ATTR_INTS}, {"strides", .kind = ATTR_INTS}
+#define WINDOW_ATTRS                                                                                                   \
+    {"auto_pad", ATTR_STRING, .s = "NOTSET"}, {"dilations", .kind = ATTR_INTS}, {"pads", .kind = ATTR_INTS}, {         \
+        "strides", .kind = ATTR_INTS                                                                                   \
+    }
 
 #endif

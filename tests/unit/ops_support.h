@@ -26,7 +26,8 @@ static inline const char *ops_graph_text(arena *a, const char *inputs, const cha
 }
 
 /* The graph, or NULL when out of memory; anything wrong with the text fails the test. */
-static inline status ops_parse(const allocator *from, const char *inputs, const char *constants, const char *statement, ops_bench *out) {
+static inline status ops_parse(const allocator *from, const char *inputs, const char *constants, const char *statement,
+                               ops_bench *out) {
     *out = (ops_bench){arena_new(from), diag_new(from), NULL};
     TRY_ALLOC(out->memory);
     TRY_ALLOC(out->messages);

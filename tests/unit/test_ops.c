@@ -1,5 +1,6 @@
 /* rooms: ops passes lower schedule loop ir base */
-/* The operator rows: that the table is whole, what each infers, what it refuses, and what small constant nodes compute. */
+/* The operator rows: that the table is whole, what each infers, what it refuses, and what small constant nodes compute.
+ */
 #include <math.h>
 
 #include "ops_support.h"
@@ -67,25 +68,33 @@ static const infer_case infer_cases[] = {
     {"%x: f32[n,c,4]", "const %a: i64[1] = [-1]", "%y: ?[*] = ReduceMean-18(%x, %a)", "f32[n,c,1]"},
     {"%x: f32[n,c,4]", "const %a: i64[1] = [-1]", "%y: ?[*] = ReduceMean-18(%x, %a) {keepdims=0}", "f32[n,c]"},
     {"%x: f32[n,8], %i: i64[m]", "", "%y: ?[*] = Gather-13(%x, %i) {axis=1}", "f32[n,m]"},
-    {"%x: f32[n,8]", "const %s: i64[1] = [0]  const %e: i64[1] = [9223372036854775807]  const %a: i64[1] = [0]  const %t: i64[1] = [2]",
+    {"%x: f32[n,8]",
+     "const %s: i64[1] = [0]  const %e: i64[1] = [9223372036854775807]  const %a: i64[1] = [0]  const %t: i64[1] = [2]",
      "%y: ?[*] = Slice-13(%x, %s, %e, %a, %t)", "f32[(n+1)/2,8]"},
     /* unknown contents leave the shape open */
     {"%x: f32[6], %a: i64[2]", "", "%y: ?[*] = Reshape-25(%x, %a)", "f32[*]"},
     {"%x: f32[*]", "", "%y: ?[*] = Softmax-13(%x)", "f32[*]"},
     {"%x: i64[2]", "", "%y: ?[*] = ConstantOfShape-25(%x)", "f32[*]"},
     /* windows */
-    {STATIC("1,3,28,28") ", %w: f32[8,3,3,3]", "", "%y: ?[*] = Conv-22(%x, %w) {pads=[1,1,1,1], strides=[2,2]}", "f32[1,8,14,14]"},
-    {STATIC("1,3,28,28") ", %w: f32[8,3,3,3]", "", "%y: ?[*] = Conv-22(%x, %w) {auto_pad=\"SAME_UPPER\", strides=[3,3]}", "f32[1,8,10,10]"},
-    {STATIC("1,4,9,9") ", %w: f32[8,2,3,3]", "", "%y: ?[*] = Conv-22(%x, %w) {group=2, dilations=[2,2]}", "f32[1,8,5,5]"},
-    {STATIC("1,4,9,9"), "", "%y: ?[*], %z: ?[*] = MaxPool-22(%x) {kernel_shape=[2,2], strides=[2,2], ceil_mode=1}", "f32[1,4,5,5] i64[1,4,5,5]"},
+    {STATIC("1,3,28,28") ", %w: f32[8,3,3,3]", "", "%y: ?[*] = Conv-22(%x, %w) {pads=[1,1,1,1], strides=[2,2]}",
+     "f32[1,8,14,14]"},
+    {STATIC("1,3,28,28") ", %w: f32[8,3,3,3]", "",
+     "%y: ?[*] = Conv-22(%x, %w) {auto_pad=\"SAME_UPPER\", strides=[3,3]}", "f32[1,8,10,10]"},
+    {STATIC("1,4,9,9") ", %w: f32[8,2,3,3]", "", "%y: ?[*] = Conv-22(%x, %w) {group=2, dilations=[2,2]}",
+     "f32[1,8,5,5]"},
+    {STATIC("1,4,9,9"), "", "%y: ?[*], %z: ?[*] = MaxPool-22(%x) {kernel_shape=[2,2], strides=[2,2], ceil_mode=1}",
+     "f32[1,4,5,5] i64[1,4,5,5]"},
     {"%x: f32[n,4,h,9]", "", "%y: ?[*] = AveragePool-22(%x) {kernel_shape=[3,3], pads=[1,0,1,0]}", "f32[n,4,h,7]"},
-    {STATIC("1,4,4,5") ", %w: f32[4,3,3,3]", "", "%y: ?[*] = ConvTranspose-22(%x, %w) {strides=[2,2]}", "f32[1,3,9,11]"},
+    {STATIC("1,4,4,5") ", %w: f32[4,3,3,3]", "", "%y: ?[*] = ConvTranspose-22(%x, %w) {strides=[2,2]}",
+     "f32[1,3,9,11]"},
     /* element types */
     {STATIC("2"), "", "%y: ?[*] = Cast-28(%x) {to=10}", "f16[2]"},
     {"%x: u8[2], %w: u8[2]", "", "%y: ?[*] = Less-13(%x, %w)", "bool[2]"},
     {"%x: f32[2], %s: f32[], %o: i8[]", "", "%y: ?[*] = QuantizeLinear-28(%x, %s, %o)", "i8[2]"},
-    {STATIC("2,5,7") ", %w: f32[5,7]", "", "%y: ?[*], _, %z: ?[*] = LayerNormalization-17(%x, %w) {axis=1}", "f32[2,5,7] f32[2,1,1]"},
-    {STATIC("2,5,7") ", %w: f32[3,7]", "", "%y: ?[*] = LayerNormalization-17(%x, %w) {axis=1}", "error[shape-mismatch]"},
+    {STATIC("2,5,7") ", %w: f32[5,7]", "", "%y: ?[*], _, %z: ?[*] = LayerNormalization-17(%x, %w) {axis=1}",
+     "f32[2,5,7] f32[2,1,1]"},
+    {STATIC("2,5,7") ", %w: f32[3,7]", "", "%y: ?[*] = LayerNormalization-17(%x, %w) {axis=1}",
+     "error[shape-mismatch]"},
     /* refusals */
     {STATIC("2,3") ", %w: f32[4,5]", "", "%y: ?[*] = MatMul-13(%x, %w)", "error[shape-mismatch]"},
     {STATIC("2,3") ", %w: f32[4]", "", "%y: ?[*] = Add-14(%x, %w)", "error[shape-mismatch]"},
@@ -99,10 +108,12 @@ static const infer_case infer_cases[] = {
     {STATIC("2,3"), "const %i: i64[1] = [-3]", "%y: ?[*] = Gather-13(%x, %i)", "error[bad-index]"},
     {STATIC("1,3,8,8") ", %w: f32[8,4,3,3]", "", "%y: ?[*] = Conv-22(%x, %w)", "error[shape-mismatch]"},
     {STATIC("1,3,8,8") ", %w: f32[8,3,3,3]", "", "%y: ?[*] = Conv-22(%x, %w) {strides=[1]}", "error[wrong-attribute]"},
-    {STATIC("1,3,8,8") ", %w: f32[8,3,3,3]", "", "%y: ?[*] = Conv-22(%x, %w) {auto_pad=\"WIDE\"}", "error[wrong-attribute]"},
+    {STATIC("1,3,8,8") ", %w: f32[8,3,3,3]", "", "%y: ?[*] = Conv-22(%x, %w) {auto_pad=\"WIDE\"}",
+     "error[wrong-attribute]"},
     {STATIC("1,3,2,2") ", %w: f32[8,3,5,5]", "", "%y: ?[*] = Conv-22(%x, %w)", "error[shape-mismatch]"},
     {STATIC("2,3"), "", "%y: ?[*] = Cast-28(%x) {to=8}", "error[unsupported-type]"},
-    {STATIC("2,3"), "const %r: f32[] = [0.5]  const %m: bool[] = [1]", "%y: ?[*] = Dropout-22(%x, %r, %m)", "error[unsupported-attribute]"},
+    {STATIC("2,3"), "const %r: f32[] = [0.5]  const %m: bool[] = [1]", "%y: ?[*] = Dropout-22(%x, %r, %m)",
+     "error[unsupported-attribute]"},
     {STATIC("2,3") ", %t: i64[3]", "", "%y: ?[*] = NegativeLogLikelihoodLoss-22(%x, %t)", "error[shape-mismatch]"},
     {STATIC("2,3"), "const %s: i64[1] = [0]  const %e: i64[1] = [2]  const %a: i64[1] = [0]  const %t: i64[1] = [0]",
      "%y: ?[*] = Slice-13(%x, %s, %e, %a, %t)", "error[bad-value]"},
@@ -124,36 +135,54 @@ static void infer_gives_types(void **state) {
 /* ---- values ---- */
 
 static const infer_case value_cases[] = {
-    {"", "const %a: i64[3] = [7, -7, 9223372036854775807]  const %b: i64[3] = [2, 2, 1]", "%y: ?[*] = Add-14(%a, %b)", "[9, -5, -9223372036854775808]"},
-    {"", "const %a: i32[4] = [7, -7, 7, -7]  const %b: i32[4] = [3, 3, -3, -3]", "%y: ?[*] = Div-14(%a, %b)", "[2, -2, -2, 2]"},
-    {"", "const %a: i32[4] = [7, -7, 7, -7]  const %b: i32[4] = [3, 3, -3, -3]", "%y: ?[*] = Mod-28(%a, %b)", "[1, 2, -2, -1]"},
-    {"", "const %a: i32[4] = [7, -7, 7, -7]  const %b: i32[4] = [3, 3, -3, -3]", "%y: ?[*] = Mod-28(%a, %b) {fmod=1}", "[1, -1, 1, -1]"},
-    {"", "const %a: i32[3] = [2, -1, 3]  const %b: i32[3] = [10, 101, -1]", "%y: ?[*] = Pow-15(%a, %b)", "[1024, -1, 0]"},
+    {"", "const %a: i64[3] = [7, -7, 9223372036854775807]  const %b: i64[3] = [2, 2, 1]", "%y: ?[*] = Add-14(%a, %b)",
+     "[9, -5, -9223372036854775808]"},
+    {"", "const %a: i32[4] = [7, -7, 7, -7]  const %b: i32[4] = [3, 3, -3, -3]", "%y: ?[*] = Div-14(%a, %b)",
+     "[2, -2, -2, 2]"},
+    {"", "const %a: i32[4] = [7, -7, 7, -7]  const %b: i32[4] = [3, 3, -3, -3]", "%y: ?[*] = Mod-28(%a, %b)",
+     "[1, 2, -2, -1]"},
+    {"", "const %a: i32[4] = [7, -7, 7, -7]  const %b: i32[4] = [3, 3, -3, -3]", "%y: ?[*] = Mod-28(%a, %b) {fmod=1}",
+     "[1, -1, 1, -1]"},
+    {"", "const %a: i32[3] = [2, -1, 3]  const %b: i32[3] = [10, 101, -1]", "%y: ?[*] = Pow-15(%a, %b)",
+     "[1024, -1, 0]"},
     {"", "const %a: f16[2] = [1, 0.3333]  const %b: f16[1] = [3]", "%y: ?[*] = Mul-14(%a, %b)", "[3, 1]"},
     {"", "const %a: f32[3] = [nan, 1, -2]", "%y: ?[*] = Relu-14(%a)", "[nan, 1, 0]"},
     {"", "const %a: f32[2] = [nan, 1]  const %b: f32[2] = [2, nan]", "%y: ?[*] = Max-13(%a, %b)", "[nan, nan]"},
     {"", "const %a: f32[4] = [0.5, 1.5, 2.5, -0.5]", "%y: ?[*] = Round-22(%a)", "[0, 2, 2, -0]"},
-    {"", "const %a: u8[3] = [1, 128, 255]  const %b: u8[3] = [9, 1, 7]", "%y: ?[*] = BitShift-28(%a, %b) {direction=\"LEFT\"}", "[0, 0, 128]"},
+    {"", "const %a: u8[3] = [1, 128, 255]  const %b: u8[3] = [9, 1, 7]",
+     "%y: ?[*] = BitShift-28(%a, %b) {direction=\"LEFT\"}", "[0, 0, 128]"},
     {"", "const %a: f32[4] = [300, -300, nan, 1.9]", "%y: ?[*] = Cast-28(%a) {to=6}", "[300, -300, 0, 1]"},
     {"", "const %a: f32[3] = [1000, -1000, 448]", "%y: ?[*] = Cast-28(%a) {to=17}", "[448, -448, 448]"},
     {"", "const %a: f32[3] = [464, 465, -465]", "%y: ?[*] = Cast-28(%a) {to=17, saturate=0}", "[448, nan, nan]"},
     {"", "const %a: i64[2,3] = [1, 2, 3, 4, 5, 6]", "%y: ?[*] = Transpose-25(%a)", "[1, 4, 2, 5, 3, 6]"},
-    {"", "const %a: i64[6] = [1, 2, 3, 4, 5, 6]  const %s: i64[1] = [-1]  const %e: i64[1] = [-100]  const %x: i64[1] = [0]  const %t: i64[1] = [-2]",
+    {"",
+     "const %a: i64[6] = [1, 2, 3, 4, 5, 6]  const %s: i64[1] = [-1]  const %e: i64[1] = [-100]  const %x: i64[1] = "
+     "[0]  const %t: i64[1] = [-2]",
      "%y: ?[*] = Slice-13(%a, %s, %e, %x, %t)", "[6, 4, 2]"},
-    {"", "const %a: i64[3] = [1, 2, 3]  const %p: i64[2] = [2, 3]", "%y: ?[*] = Pad-25(%a, %p) {mode=\"reflect\"}", "[3, 2, 1, 2, 3, 2, 1, 2]"},
-    {"", "const %a: i64[3] = [10, 20, 30]  const %i: i64[4] = [0, -1, 2, -3]", "%y: ?[*] = Gather-13(%a, %i)", "[10, 30, 30, 10]"},
-    {"", "const %a: f32[2,2] = [1, 2, 3, 4]  const %b: f32[2] = [10, 100]", "%y: ?[*] = MatMul-13(%a, %b)", "[210, 430]"},
-    {"", "const %a: f32[1,1,3] = [1, 2, 3]  const %w: f32[1,1,2] = [1, 10]", "%y: ?[*] = Conv-22(%a, %w) {pads=[1,1]}", "[10, 21, 32, 3]"},
-    {"", "const %a: f32[1,1,4] = [1, 7, 7, 2]", "%y: ?[*], %z: ?[*] = MaxPool-22(%a) {kernel_shape=[2], strides=[1]}", "[7, 7, 7] [1, 1, 2]"},
-    {"", "const %a: f32[1,1,4] = [1, 7, 7, 3]", "%y: ?[*] = AveragePool-22(%a) {kernel_shape=[3], pads=[1,1]}", "[4, 5, 5.6666665, 5]"},
-    {"", "const %a: f32[1,1,4] = [1, 7, 7, 3]", "%y: ?[*] = AveragePool-22(%a) {kernel_shape=[2], pads=[1,1], count_include_pad=1}", "[0.5, 4, 7, 5, 1.5]"},
+    {"", "const %a: i64[3] = [1, 2, 3]  const %p: i64[2] = [2, 3]", "%y: ?[*] = Pad-25(%a, %p) {mode=\"reflect\"}",
+     "[3, 2, 1, 2, 3, 2, 1, 2]"},
+    {"", "const %a: i64[3] = [10, 20, 30]  const %i: i64[4] = [0, -1, 2, -3]", "%y: ?[*] = Gather-13(%a, %i)",
+     "[10, 30, 30, 10]"},
+    {"", "const %a: f32[2,2] = [1, 2, 3, 4]  const %b: f32[2] = [10, 100]", "%y: ?[*] = MatMul-13(%a, %b)",
+     "[210, 430]"},
+    {"", "const %a: f32[1,1,3] = [1, 2, 3]  const %w: f32[1,1,2] = [1, 10]", "%y: ?[*] = Conv-22(%a, %w) {pads=[1,1]}",
+     "[10, 21, 32, 3]"},
+    {"", "const %a: f32[1,1,4] = [1, 7, 7, 2]", "%y: ?[*], %z: ?[*] = MaxPool-22(%a) {kernel_shape=[2], strides=[1]}",
+     "[7, 7, 7] [1, 1, 2]"},
+    {"", "const %a: f32[1,1,4] = [1, 7, 7, 3]", "%y: ?[*] = AveragePool-22(%a) {kernel_shape=[3], pads=[1,1]}",
+     "[4, 5, 5.6666665, 5]"},
+    {"", "const %a: f32[1,1,4] = [1, 7, 7, 3]",
+     "%y: ?[*] = AveragePool-22(%a) {kernel_shape=[2], pads=[1,1], count_include_pad=1}", "[0.5, 4, 7, 5, 1.5]"},
     {"", "const %a: i32[2,2] = [1, 2, 4, 9]", "%y: ?[*] = ReduceMean-18(%a) {keepdims=0}", "[4]"},
-    {"", "const %a: bool[2,2] = [0, 1, 0, 0]  const %x: i64[1] = [1]", "%y: ?[*] = ReduceMax-20(%a, %x) {keepdims=0}", "[1, 0]"},
+    {"", "const %a: bool[2,2] = [0, 1, 0, 0]  const %x: i64[1] = [1]", "%y: ?[*] = ReduceMax-20(%a, %x) {keepdims=0}",
+     "[1, 0]"},
     {"", "const %a: f32[4] = [2, 5, 5, 1]", "%y: ?[*] = ArgMax-13(%a) {select_last_index=1, keepdims=0}", "[2]"},
-    {"", "const %a: f32[3] = [0.5, 1.5, -200]  const %s: f32[] = [0.5]  const %o: i8[] = [1]", "%y: ?[*] = QuantizeLinear-28(%a, %s, %o)", "[2, 4, -128]"},
-    {"", "const %a: i64[] = [10]  const %b: i64[] = [0]  const %d: i64[] = [-3]", "%y: ?[*] = Range-27(%a, %b, %d)", "[10, 7, 4, 1]"},
-    {"", "const %a: f32[2,3] = [1, 2, 3, 4, 5, 6]  const %t: i64[2] = [2, -1]", "%y: ?[*] = NegativeLogLikelihoodLoss-22(%a, %t) {ignore_index=-1, reduction=\"none\"}",
-     "[-3, 0]"},
+    {"", "const %a: f32[3] = [0.5, 1.5, -200]  const %s: f32[] = [0.5]  const %o: i8[] = [1]",
+     "%y: ?[*] = QuantizeLinear-28(%a, %s, %o)", "[2, 4, -128]"},
+    {"", "const %a: i64[] = [10]  const %b: i64[] = [0]  const %d: i64[] = [-3]", "%y: ?[*] = Range-27(%a, %b, %d)",
+     "[10, 7, 4, 1]"},
+    {"", "const %a: f32[2,3] = [1, 2, 3, 4, 5, 6]  const %t: i64[2] = [2, -1]",
+     "%y: ?[*] = NegativeLogLikelihoodLoss-22(%a, %t) {ignore_index=-1, reduction=\"none\"}", "[-3, 0]"},
 };
 
 static void lower_computes_values(void **state) {
@@ -172,7 +201,8 @@ static void lower_computes_values(void **state) {
 /* ---- indices in the data ---- */
 
 /* Runs a graph of one i64 input: the code of the check that stopped it, 0 where none did. `out` takes the output. */
-static int run_into(const char *inputs, const char *constants, const char *statement, const int64_t *input, float out[64]) {
+static int run_into(const char *inputs, const char *constants, const char *statement, const int64_t *input,
+                    float out[64]) {
     ops_bench b;
     program *p = NULL;
     interp *m = NULL;
@@ -234,7 +264,8 @@ static void data_may_say_the_declared_shape(void **state) {
 static void data_may_say_the_axes(void **state) {
     (void)state;
     float y[64];
-    static const char table[] = "const %a: f32[2,2] = [1, 2, 3, 5]", sum[] = "%y: f32[2] = ReduceSum-13(%a, %i) {keepdims=0}";
+    static const char table[] = "const %a: f32[2,2] = [1, 2, 3, 5]",
+                      sum[] = "%y: f32[2] = ReduceSum-13(%a, %i) {keepdims=0}";
     assert_int_equal(run_into("%i: i64[1]", table, sum, (const int64_t[]){0}, y), 0);
     assert_true(y[0] == 4 && y[1] == 7);
     assert_int_equal(run_into("%i: i64[1]", table, sum, (const int64_t[]){-1}, y), 0);
@@ -276,7 +307,8 @@ static void upgrade_moves_attributes(void **state) {
 static void upgrade_flattens_softmax(void **state) {
     (void)state;
     ops_bench b;
-    assert_int_equal(ops_parse(&allocator_system, "%x: f32[2,3,4]", "", "%y: ?[*] = Softmax-11(%x) {axis=1}", &b), STATUS_OK);
+    assert_int_equal(ops_parse(&allocator_system, "%x: f32[2,3,4]", "", "%y: ?[*] = Softmax-11(%x) {axis=1}", &b),
+                     STATUS_OK);
     node *n = b.g->last;
     n->version = 11;
     assert_int_equal(n->row->upgrade(n), STATUS_OK);
@@ -314,10 +346,16 @@ static void lower_survives_lack_of_memory(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(rows_are_well_formed),     cmocka_unit_test(infer_gives_types),        cmocka_unit_test(lower_computes_values),
-        cmocka_unit_test(gather_checks_indices),    cmocka_unit_test(loss_checks_classes),      cmocka_unit_test(upgrade_moves_attributes),
-        cmocka_unit_test(data_may_say_the_declared_shape), cmocka_unit_test(data_may_say_the_axes),
-        cmocka_unit_test(upgrade_flattens_softmax), cmocka_unit_test(lower_survives_lack_of_memory),
+        cmocka_unit_test(rows_are_well_formed),
+        cmocka_unit_test(infer_gives_types),
+        cmocka_unit_test(lower_computes_values),
+        cmocka_unit_test(gather_checks_indices),
+        cmocka_unit_test(loss_checks_classes),
+        cmocka_unit_test(upgrade_moves_attributes),
+        cmocka_unit_test(data_may_say_the_declared_shape),
+        cmocka_unit_test(data_may_say_the_axes),
+        cmocka_unit_test(upgrade_flattens_softmax),
+        cmocka_unit_test(lower_survives_lack_of_memory),
     };
     return cmocka_run_group_tests_name("ops", tests, NULL, NULL);
 }
