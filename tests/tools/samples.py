@@ -1,0 +1,53 @@
+"""The shipped models, their sample inputs, and the hash that tests/codegen/harness.c prints."""
+import glob
+import os
+
+import numpy as np
+import onnx
+from onnx import numpy_helper
+
+from checks import MODELS
+
+BERT = os.path.join(MODELS, "bert-tiny-imdb")
+# Name, model file, folder of data sets.
+SHIPPED = [
+    ("mnist-mlp", os.path.join(MODELS, "mnist-mlp", "model.onnx"), os.path.join(MODELS, "mnist-mlp")),
+    ("mnist-cnn", os.path.join(MODELS, "mnist-cnn", "model.onnx"), os.path.join(MODELS, "mnist-cnn")),
+    *((f"bert-{name}", os.path.join(BERT, name + ".onnx"), os.path.join(BERT, name))
+      for name in ("static_1x128", "static_1x128_labels", "dynamic", "labels")),
+]
+
+
+def tensor(path):
+    made = onnx.TensorProto()
+    with open(path, "rb") as f:
+        made.ParseFromString(f.read())
+    return numpy_helper.to_array(made)
+
+
+def inputs(model, data_set):
+    """(name, array) of each input of a data set, in the model's order."""
+    graph = onnx.load(model, load_external_data=False).graph
+    constants = {t.name for t in graph.initializer}
+    names = [i.name for i in graph.input if i.name not in constants]
+    return [(name, tensor(os.path.join(data_set, f"input_{i}.pb"))) for i, name in enumerate(names)]
+
+
+def outputs(data_set):
+    return [tensor(p) for p in sorted(glob.glob(os.path.join(data_set, "output_*.pb")))]
+
+
+def shape_options(pairs):
+    """--shape for every input, as its data has it."""
+    return [word for name, array in pairs if array.ndim for word in ("--shape", f"{name}={'x'.join(map(str, array.shape))}")]
+
+
+def hash_of(array):
+    """FNV-1a over the bytes; every NaN of a float array counts as the same."""
+    data = np.frombuffer(np.ascontiguousarray(array).tobytes(), np.uint8).copy()
+    if array.dtype == np.float32:
+        data[np.repeat(np.isnan(array.reshape(-1)), 4)] = 0xFF
+    h = 14695981039346656037
+    for byte in data.tolist():
+        h = ((h ^ byte) * 1099511628211) & 0xFFFFFFFFFFFFFFFF
+    return f"{h:016x}"
