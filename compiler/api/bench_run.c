@@ -6,7 +6,8 @@
 #include "api/reports.h"
 #include "api/seeded.h"
 
-enum { LEAST_RUNS = 5, WARM_UP_SHARE = 10 };
+enum { LEAST_RUNS = 5 };
+static const double WARM_UP_SHARE = 0.1;
 
 typedef struct timing {
     tenon_code *code;
@@ -50,7 +51,7 @@ static status measure_times(tenon_code *code, double seconds, int64_t seed, aren
     TRY(code_new_outputs(code, a, &outputs));
     timing t = {.code = code, .inputs = (const void *const *)inputs, .outputs = outputs};
     TRY(code_run(code, t.inputs, t.outputs)); /* with --backend all: do they agree? */
-    TRY(run_for(&t, seconds * 1e3 / WARM_UP_SHARE, NULL));
+    TRY(run_for(&t, seconds * 1e3 * WARM_UP_SHARE, NULL));
     TRY(run_for(&t, seconds * 1e3, a));
     fill_times(&t, r);
     return STATUS_OK;

@@ -33,7 +33,8 @@ static status no_such_dim(binding *b, const map *symbols, const char *name) {
     TRY_ALLOC(names);
     for (size_t i = 0; i < symbols->n; i++)
         names[i] = symbols->entries[i].name;
-    diag_error(b->d, STATUS_USAGE, "unknown-dimension", DIAG_NOWHERE, "--dim %s: no input has a dimension of this name", name);
+    diag_error(b->d, STATUS_USAGE, "unknown-dimension", DIAG_NOWHERE, "--dim %s: no input has a dimension of this name",
+               name);
     const char *near = text_nearest(name, names, symbols->n);
     if (near != NULL)
         diag_note(b->d, "did you mean '%s'?", near);
@@ -45,12 +46,13 @@ static status bind_dim(binding *b, const map *symbols, const named_text *option)
     if (map_get(symbols, option->name) == NULL)
         return no_such_dim(b, symbols, option->name);
     if (strstr(option->text, "..") != NULL)
-        return diag_error(b->d, STATUS_UNSUPPORTED, "not-yet", DIAG_NOWHERE,
-                          "--dim %s=%s: dimensions that vary at run time are planned, but not there yet; give one number", option->name,
-                          option->text);
+        return diag_error(
+            b->d, STATUS_UNSUPPORTED, "not-yet", DIAG_NOWHERE,
+            "--dim %s=%s: dimensions that vary at run time are planned, but not there yet; give one number",
+            option->name, option->text);
     if (!options_count(option->text, &n) || n > DIM_SYMBOL_MAX)
-        return diag_error(b->d, STATUS_USAGE, "usage", DIAG_NOWHERE, "--dim %s=%s: expected a size, 0 to %lld", option->name, option->text,
-                          (long long)DIM_SYMBOL_MAX);
+        return diag_error(b->d, STATUS_USAGE, "usage", DIAG_NOWHERE, "--dim %s=%s: expected a size, 0 to %lld",
+                          option->name, option->text, (long long)DIM_SYMBOL_MAX);
     return set_symbol(b, option->name, n);
 }
 
@@ -106,7 +108,8 @@ static int64_t value_at(binding *b, dim d, const char *symbol, int64_t n) {
     return dim_is_known(bound) ? bound.n : -1;
 }
 
-/* Binds the only symbol of a dimension such as seq or 2*seq+1 so that it is `n`. Whether it then is, is looked at later. */
+/* Binds the only symbol of a dimension such as seq or 2*seq+1 so that it is `n`. Whether it then is, is looked at
+ * later. */
 static status solve(binding *b, dim d, int64_t n) {
     only_symbol o = {NULL, 0};
     dim_symbols(d, take_symbol, &o);
@@ -149,8 +152,8 @@ static status option_shape(binding *b, const named_text *text) {
     int64_t dims[TENSOR_MAX_RANK];
     input_shape s = {.input = text->name, .giver = "--shape", .code = STATUS_USAGE};
     if (!options_shape(text->text, &s.rank, dims))
-        return diag_error(b->d, STATUS_USAGE, "usage", DIAG_NOWHERE, "--shape %s=%s: expected sizes with x between, as 1x128", text->name,
-                          text->text);
+        return diag_error(b->d, STATUS_USAGE, "usage", DIAG_NOWHERE,
+                          "--shape %s=%s: expected sizes with x between, as 1x128", text->name, text->text);
     s.dims = arena_copy(b->a, dims, sizeof dims);
     TRY_ALLOC(s.dims);
     return VEC_PUSH(b->a, b->shapes, s);
@@ -181,7 +184,8 @@ static void report_unbound(const char *symbol, void *ctx) {
     if (map_get(&b->bindings, symbol) != NULL)
         return;
     note_failure(b, diag_error(b->d, STATUS_USAGE, "unbound-dimension", DIAG_NOWHERE,
-                               "dimension '%s' of input '%s' has no size: give it with --dim %s=N", symbol, u->v->name, symbol));
+                               "dimension '%s' of input '%s' has no size: give it with --dim %s=N", symbol, u->v->name,
+                               symbol));
     note_failure(b, set_symbol(b, symbol, 1)); /* said once */
 }
 
@@ -191,7 +195,8 @@ static status check_bound(binding *b) {
         unbound u = {b, v};
         if (v->type.rank < 0)
             note_failure(b, diag_error(b->d, STATUS_USAGE, "unbound-dimension", DIAG_NOWHERE,
-                                       "the model declares no shape for input '%s': give it with --shape %s=AxB", v->name, v->name));
+                                       "the model declares no shape for input '%s': give it with --shape %s=AxB",
+                                       v->name, v->name));
         for (int k = 0; k < v->type.rank; k++)
             dim_symbols(v->type.dims[k], report_unbound, &u);
     }
@@ -210,7 +215,10 @@ static status read_frozen(binding *b, const named_text *option, frozen *out) {
     if (out->v == NULL)
         return input_unknown(b->w->c, b->g, "--freeze", option->name);
     TRY(npy_read(option->text, b->a, b->d, &out->contents));
-    input_shape s = {.input = option->name, .giver = option->text, .code = STATUS_INVALID, .rank = out->contents.rank,
+    input_shape s = {.input = option->name,
+                     .giver = option->text,
+                     .code = STATUS_INVALID,
+                     .rank = out->contents.rank,
                      .dims = arena_copy(b->a, out->contents.dims, sizeof out->contents.dims)};
     TRY_ALLOC(s.dims);
     return VEC_PUSH(b->a, b->shapes, s);

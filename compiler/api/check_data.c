@@ -12,10 +12,10 @@
 typedef struct checking {
     tenon_graph *t;
     diag *d;
-    arena *memory;           /* the report's */
-    VEC(const char *) sets;  /* folders */
+    arena *memory;          /* the report's */
+    VEC(const char *) sets; /* folders */
     VEC(check_case) cases;
-    tenon_code *code;        /* for the shapes of the set before */
+    tenon_code *code; /* for the shapes of the set before */
     bool stopped;
     const target *machine;
     size_t n_passed;
@@ -52,7 +52,8 @@ static status find_below(checking *k, const char *folder) {
     closedir(open);
     TRY(s);
     if (k->sets.n == before)
-        return diag_error(k->d, STATUS_RESOURCE, "no-data", where, "holds neither input_0.pb nor folders test_data_set_0, ...");
+        return diag_error(k->d, STATUS_RESOURCE, "no-data", where,
+                          "holds neither input_0.pb nor folders test_data_set_0, ...");
     qsort(&k->sets.at[before], k->sets.n - before, sizeof *k->sets.at, by_number);
     return STATUS_OK;
 }
@@ -91,8 +92,8 @@ static status read_tensor(data_set *s, const char *kind, size_t i, tensor **out,
 static status wrong_type(data_set *s, const char *file, dtype has, const char *what, const char *name, dtype expected) {
     diag_place where = DIAG_NOWHERE;
     where.file = arena_printf(s->memory, "%s/%s", s->folder, file);
-    return diag_error(s->k->d, STATUS_INVALID, "wrong-type", where, "holds %s, but the model's %s '%s' is %s", dtype_name(has), what, name,
-                      dtype_name(expected));
+    return diag_error(s->k->d, STATUS_INVALID, "wrong-type", where, "holds %s, but the model's %s '%s' is %s",
+                      dtype_name(has), what, name, dtype_name(expected));
 }
 
 static status read_inputs(data_set *s) {
@@ -163,14 +164,15 @@ static status compare_output(data_set *s, size_t i, const void *have, check_case
         return wrong_type(s, file, want->elem, "output", b->title, b->elem);
     if (want->rank != b->rank || memcmp(want->dims, b->dims, shape_bytes(b->rank)) != 0) {
         c->passed = false;
-        c->reason = arena_printf(s->k->memory, "output '%s' is %s, expected %s", b->title, report_shape(s->memory, b->rank, b->dims),
-                                 report_shape(s->memory, want->rank, want->dims));
+        c->reason =
+            arena_printf(s->k->memory, "output '%s' is %s, expected %s", b->title,
+                         report_shape(s->memory, b->rank, b->dims), report_shape(s->memory, want->rank, want->dims));
         TRY_ALLOC(c->reason);
         return STATUS_OK;
     }
     for (int64_t e = 0; e < b->n; e++)
-        compare_element(s->k, dtype_get_double(b->elem, want->data, (size_t)e), dtype_get_double(b->elem, have, (size_t)e), c,
-                        s->k->t->g->output_names.at[i], e);
+        compare_element(s->k, dtype_get_double(b->elem, want->data, (size_t)e),
+                        dtype_get_double(b->elem, have, (size_t)e), c, s->k->t->g->output_names.at[i], e);
     return STATUS_OK;
 }
 

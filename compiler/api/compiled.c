@@ -1,4 +1,5 @@
 /* Code: a program with the engines that run it. */
+#include <stdio.h>
 #include <string.h>
 
 #include "api/handles.h"
@@ -24,6 +25,17 @@ status code_new_outputs(const tenon_code *code, arena *a, void ***out) {
     return STATUS_OK;
 }
 
+static void note_sizes(const tenon_code *code, const tenon_options *o) {
+    char line[160];
+    if (!o->verbose || code->built.quiet)
+        return;
+    snprintf(line, sizeof line,
+             "code: %s for %s, %zu kernels, %zu calls, arena %lld bytes, %zu bytes of machine code\n", o->backend,
+             code->p->target->name, code->p->kernels.n, code->p->steps.n, (long long)code->p->arena_bytes,
+             code->engines[0].code_bytes);
+    context_note(code->c, line);
+}
+
 static status prepare(tenon_code *code, tenon_graph *t, const input_shape *shapes, size_t n_shapes) {
     const target *machine = model_target(t, "host");
     if (machine == NULL)
@@ -32,7 +44,10 @@ static status prepare(tenon_code *code, tenon_graph *t, const input_shape *shape
     if (code->built.stopped)
         return STATUS_OK;
     code->p = code->built.p;
+    double begin = clock_ms();
     TRY(engines_open(t->c, t->o->backend, code->p, code->engines, &code->n_engines));
+    pipeline_note_time(&code->built, "engine", clock_ms() - begin);
+    note_sizes(code, t->o);
     TRY_ALLOC(code->scratch = arena_alloc(code->memory, (size_t)code->p->arena_bytes + 256));
     return code->n_engines > 1 ? code_new_outputs(code, code->memory, &code->others) : STATUS_OK;
 }
@@ -58,7 +73,8 @@ TENON_API tenon_status tenon_code_new(tenon_graph *t, tenon_code **out) {
     size_t errors = context_begin(t->c);
     status s = code_new(t, NULL, 0, out);
     if (s == STATUS_OK && *out == NULL)
-        s = diag_error(t->c->diags, STATUS_USAGE, "usage", DIAG_NOWHERE, "there is no code: option stop-after ended the work before");
+        s = diag_error(t->c->diags, STATUS_USAGE, "usage", DIAG_NOWHERE,
+                       "there is no code: option stop-after ended the work before");
     return context_end(t->c, s, errors);
 }
 
@@ -103,8 +119,10 @@ static const char *const code_texts[] = {
 static status check_code(const tenon_code *code, int number) {
     if (number == TENON_OK)
         return STATUS_OK;
-    const char *text = number > 0 && (size_t)number < sizeof code_texts / sizeof *code_texts ? code_texts[number] : NULL;
-    diag_error(code->c->diags, STATUS_INVALID, "run", DIAG_NOWHERE, "%s", text != NULL ? text : "the model refuses to run");
+    const char *text =
+        number > 0 && (size_t)number < sizeof code_texts / sizeof *code_texts ? code_texts[number] : NULL;
+    diag_error(code->c->diags, STATUS_INVALID, "run", DIAG_NOWHERE, "%s",
+               text != NULL ? text : "the model refuses to run");
     diag_note(code->c->diags, "code %d of tenon/runtime.h", number);
     return STATUS_INVALID;
 }
@@ -136,9 +154,9 @@ static status compare(const tenon_code *code, const engine *other, void *const *
         if (code_same_bits(b->elem, outputs[i], code->others[i], b->n, &at))
             continue;
         worst = diag_error(code->c->diags, STATUS_DIFFER, "backends-differ", DIAG_NOWHERE,
-                           "output '%s', element %lld: %s gives %.9g, %s gives %.9g", b->title, (long long)at, code->engines[0].row->name,
-                           dtype_get_double(b->elem, outputs[i], (size_t)at), other->row->name,
-                           dtype_get_double(b->elem, code->others[i], (size_t)at));
+                           "output '%s', element %lld: %s gives %.9g, %s gives %.9g", b->title, (long long)at,
+                           code->engines[0].row->name, dtype_get_double(b->elem, outputs[i], (size_t)at),
+                           other->row->name, dtype_get_double(b->elem, code->others[i], (size_t)at));
     }
     return worst;
 }

@@ -4,9 +4,9 @@
 #include <string.h>
 #include <time.h>
 
-_Static_assert((int)TENON_DONE == (int)STATUS_OK && (int)TENON_DIFFER == (int)STATUS_DIFFER && (int)TENON_USAGE == (int)STATUS_USAGE &&
-                   (int)TENON_INVALID == (int)STATUS_INVALID && (int)TENON_UNSUPPORTED == (int)STATUS_UNSUPPORTED &&
-                   (int)TENON_RESOURCE == (int)STATUS_RESOURCE,
+_Static_assert((int)TENON_DONE == (int)STATUS_OK && (int)TENON_DIFFER == (int)STATUS_DIFFER &&
+                   (int)TENON_USAGE == (int)STATUS_USAGE && (int)TENON_INVALID == (int)STATUS_INVALID &&
+                   (int)TENON_UNSUPPORTED == (int)STATUS_UNSUPPORTED && (int)TENON_RESOURCE == (int)STATUS_RESOURCE,
                "both are the command's exit codes");
 
 TENON_API const char *tenon_version(void) {
@@ -75,7 +75,8 @@ TENON_API void tenon_messages_clear(tenon_context *c) {
     c->lines = fresh;
 }
 
-TENON_API tenon_status tenon_fail(tenon_context *c, tenon_status code, const char *id, const char *note, const char *format, ...) {
+TENON_API tenon_status tenon_fail(tenon_context *c, tenon_status code, const char *id, const char *note,
+                                  const char *format, ...) {
     va_list args;
     va_start(args, format);
     strbuf text = strbuf_in(c->lines);

@@ -15,7 +15,8 @@ struct tenon_context {
     const llvm_table *llvm; /* NULL until first used */
 };
 
-/* The LLVM module's table, opened on first use: lib/tenon/tenon-llvm.so beside libtenon.so. [no-llvm] STATUS_RESOURCE. */
+/* The LLVM module's table, opened on first use: lib/tenon/tenon-llvm.so beside libtenon.so. [no-llvm] STATUS_RESOURCE.
+ */
 status context_llvm(tenon_context *c, const llvm_table **out);
 /* Has the host said stop? Then [stopped], STATUS_RESOURCE. */
 status context_check_stop(tenon_context *c);
@@ -24,8 +25,8 @@ void context_progress(tenon_context *c, const char *what, int64_t done, int64_t 
 double clock_ms(void);
 /* Hands text to the host's note function, where there is one. */
 void context_note(tenon_context *c, const char *text);
-/* The end of a call of tenon.h: STATUS_RESOURCE for which nobody has given a reason (n_before: errors when the call began) is
- * out of memory. */
+/* The end of a call of tenon.h: STATUS_RESOURCE for which nobody has given a reason (n_before: errors when the call
+ * began) is out of memory. */
 tenon_status context_end(tenon_context *c, status s, size_t n_before);
 size_t context_begin(const tenon_context *c);
 

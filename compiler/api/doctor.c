@@ -13,7 +13,8 @@ typedef status (*check)(tenon_context *c, arena *a, doctor_item *item);
 
 static status check_llvm(tenon_context *c, arena *a, doctor_item *item) {
     const llvm_table *llvm;
-    *item = (doctor_item){.name = "LLVM back end", .help = "install libLLVM 19 (Debian: libllvm19); without it use --backend c or interp"};
+    *item = (doctor_item){.name = "LLVM back end",
+                          .help = "install libLLVM 19 (Debian: libllvm19); without it use --backend c or interp"};
     item->there = context_llvm(c, &llvm) == STATUS_OK;
     const char *why = diag_count(c->diags) > 0 ? diag_at(c->diags, 0)->message : "out of memory";
     item->detail = item->there ? arena_printf(a, "LLVM %s", llvm->llvm_version()) : arena_strdup(a, why);
@@ -26,7 +27,8 @@ static const char *find_program(arena *a, const char *name) {
     if (strchr(name, '/') != NULL)
         return access(name, X_OK) == 0 ? name : NULL;
     const char *path = getenv("PATH");
-    for (const char *at = path != NULL ? path : "/usr/bin:/bin"; at != NULL; at = strchr(at, ':') != NULL ? strchr(at, ':') + 1 : NULL) {
+    for (const char *at = path != NULL ? path : "/usr/bin:/bin"; at != NULL;
+         at = strchr(at, ':') != NULL ? strchr(at, ':') + 1 : NULL) {
         const char *file = arena_printf(a, "%.*s/%s", (int)strcspn(at, ":"), at, name);
         if (file != NULL && access(file, X_OK) == 0)
             return file;
@@ -42,7 +44,8 @@ static status check_compiler(tenon_context *c, arena *a, doctor_item *item) {
     const char *first = arena_strndup(a, name, strcspn(name, " "));
     TRY_ALLOC(first);
     const char *file = find_program(a, first);
-    *item = (doctor_item){.name = "C compiler", .there = file != NULL,
+    *item = (doctor_item){.name = "C compiler",
+                          .there = file != NULL,
                           .detail = file != NULL ? file : arena_printf(a, "there is no '%s'", first),
                           .help = "install gcc or clang, or set CC; --backend c needs one"};
     TRY_ALLOC(item->detail);
@@ -51,7 +54,8 @@ static status check_compiler(tenon_context *c, arena *a, doctor_item *item) {
 
 static status check_temporary(tenon_context *c, arena *a, doctor_item *item) {
     const char *folder = files_make_temporary(a, c->diags);
-    *item = (doctor_item){.name = "temporary folder", .there = folder != NULL, .help = "set TMPDIR to a folder that can be written"};
+    *item = (doctor_item){
+        .name = "temporary folder", .there = folder != NULL, .help = "set TMPDIR to a folder that can be written"};
     if (folder != NULL) {
         files_remove(folder, a);
         item->detail = arena_strndup(a, folder, (size_t)(strrchr(folder, '/') - folder));
@@ -65,8 +69,10 @@ static status check_temporary(tenon_context *c, arena *a, doctor_item *item) {
 static status check_vectors(tenon_context *c, arena *a, doctor_item *item) {
     (void)c;
     const target *host = target_host();
-    *item = (doctor_item){.name = "vector instructions", .there = host->vector_bytes > 0,
-                          .detail = arena_printf(a, "%s: %d bytes%s", host->name, host->vector_bytes, host->has_fma ? ", fused multiply-add" : ""),
+    *item = (doctor_item){.name = "vector instructions",
+                          .there = host->vector_bytes > 0,
+                          .detail = arena_printf(a, "%s: %d bytes%s", host->name, host->vector_bytes,
+                                                 host->has_fma ? ", fused multiply-add" : ""),
                           .help = "code for target generic runs everywhere, slowly"};
     TRY_ALLOC(item->detail);
     return STATUS_OK;
@@ -96,7 +102,11 @@ static status examine(tenon_context *c, arena *a, report *out) {
     while (target_table[n] != NULL)
         n++;
     TRY_ALLOC(targets = ARENA_NEW_N(a, const char *, n + 1));
-    doctor_result r = {.version = TENON_VERSION, .cpu = measure_cpu(a), .target = target_host()->name, .targets = targets, .items = items,
+    doctor_result r = {.version = TENON_VERSION,
+                       .cpu = measure_cpu(a),
+                       .target = target_host()->name,
+                       .targets = targets,
+                       .items = items,
                        .n_items = N_CHECKS};
     for (size_t i = 0; i < n; i++)
         if (target_runs_here(target_table[i]))

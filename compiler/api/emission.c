@@ -93,10 +93,8 @@ typedef struct form_row {
 } form_row;
 
 static const form_row forms[] = {
-    {"c", "generic", PIPELINE_VERIFY, true, emit_c},
-    {"llvm", "host", PIPELINE_VERIFY, true, emit_llvm},
-    {"asm", "host", PIPELINE_VERIFY, true, emit_assembly},
-    {"loops", "host", PIPELINE_VERIFY, false, emit_loops},
+    {"c", "generic", PIPELINE_VERIFY, true, emit_c},       {"llvm", "host", PIPELINE_VERIFY, true, emit_llvm},
+    {"asm", "host", PIPELINE_VERIFY, true, emit_assembly}, {"loops", "host", PIPELINE_VERIFY, false, emit_loops},
     {"graph", "host", PIPELINE_PASSES, false, emit_graph},
 };
 
@@ -186,7 +184,8 @@ static status write_folder(const tenon_files *f, const char *folder) {
         const one_file *one = &f->files.at[i];
         const char *slash = strrchr(one->name, '/');
         const char *path = arena_printf(f->memory, "%s/%s", folder, one->name);
-        const char *above = slash != NULL ? arena_printf(f->memory, "%s/%.*s", folder, (int)(slash - one->name), one->name) : folder;
+        const char *above =
+            slash != NULL ? arena_printf(f->memory, "%s/%.*s", folder, (int)(slash - one->name), one->name) : folder;
         if (path == NULL || above == NULL)
             return STATUS_RESOURCE;
         TRY(files_make_folder(above, d));

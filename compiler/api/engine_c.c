@@ -85,7 +85,8 @@ static status compile(engine *e, const char *folder, const char *source, const c
     pid_t child;
     int error = spawn(&child, words, log), outcome = 0;
     if (error != 0) {
-        diag_error(d, STATUS_RESOURCE, "no-compiler", DIAG_NOWHERE, "cannot start the C compiler '%s': %s", words[0], strerror(error));
+        diag_error(d, STATUS_RESOURCE, "no-compiler", DIAG_NOWHERE, "cannot start the C compiler '%s': %s", words[0],
+                   strerror(error));
         diag_note(d, "set CC to one that this machine has");
         return STATUS_RESOURCE;
     }
@@ -94,7 +95,8 @@ static status compile(engine *e, const char *folder, const char *source, const c
     TRY(context_check_stop(e->c));
     if (outcome == 0)
         return STATUS_OK;
-    diag_error(d, STATUS_RESOURCE, "compiler-failed", DIAG_NOWHERE, "the C compiler '%s' refused the generated code", words[0]);
+    diag_error(d, STATUS_RESOURCE, "compiler-failed", DIAG_NOWHERE, "the C compiler '%s' refused the generated code",
+               words[0]);
     diag_note(d, "%s", first_line(log, e->memory));
     return STATUS_RESOURCE;
 }
@@ -125,7 +127,8 @@ static status open_object(engine *e, opened *o, const char *path) {
     diag *d = e->c->diags;
     o->object = dlopen(path, RTLD_NOW | RTLD_LOCAL);
     if (o->object == NULL)
-        return diag_error(d, STATUS_RESOURCE, "object", DIAG_NOWHERE, "the compiled model cannot be opened: %s", dlerror());
+        return diag_error(d, STATUS_RESOURCE, "object", DIAG_NOWHERE, "the compiled model cannot be opened: %s",
+                          dlerror());
     const char *name = arena_printf(e->memory, "%s_model", e->p->name);
     TRY_ALLOC(name);
     tenon_model_query query = (tenon_model_query)(uintptr_t)dlsym(o->object, name);
@@ -188,7 +191,10 @@ static status prepare(engine *e) {
 
 static status run(engine *e, const void *const *inputs, void *const *outputs, void *scratch, int *out_code) {
     const opened *o = e->state;
-    tenon_env env = {.struct_size = sizeof env, .arena = scratch, .arena_bytes = (uint64_t)e->p->arena_bytes, .weights = o->weights,
+    tenon_env env = {.struct_size = sizeof env,
+                     .arena = scratch,
+                     .arena_bytes = (uint64_t)e->p->arena_bytes,
+                     .weights = o->weights,
                      .weights_bytes = o->weights_bytes};
     *out_code = o->model->run(inputs, outputs, &env);
     return STATUS_OK;

@@ -40,7 +40,8 @@ static void find_quantum(const value *v, array_want *w) {
         if (u->user == NULL || u->index != 0 || strcmp(u->user->op, "DequantizeLinear") != 0)
             continue;
         const value *scale = node_input(u->user, 1), *zero = node_input(u->user, 2);
-        if (scale == NULL || scale->constant == NULL || scale->constant->count != 1 || (zero != NULL && zero->constant == NULL))
+        if (scale == NULL || scale->constant == NULL || scale->constant->count != 1 ||
+            (zero != NULL && zero->constant == NULL))
             continue;
         w->quantised = true;
         w->quantum = tensor_double(scale->constant, 0);
@@ -68,11 +69,12 @@ static status read_array(evaluation *e, const char *name, const char *hint, arra
         diag_note(e->d, "%s", hint);
     TRY(s);
     if (out->rank == 0)
-        return diag_error(e->d, STATUS_INVALID, "wrong-shape", DIAG_NOWHERE, "array '%s' is one number; its first dimension must be the samples",
-                          name);
+        return diag_error(e->d, STATUS_INVALID, "wrong-shape", DIAG_NOWHERE,
+                          "array '%s' is one number; its first dimension must be the samples", name);
     if (e->samples >= 0 && e->samples != out->dims[0])
-        return diag_error(e->d, STATUS_INVALID, "wrong-shape", DIAG_NOWHERE, "array '%s' has %lld samples, others have %lld", name,
-                          (long long)out->dims[0], (long long)e->samples);
+        return diag_error(e->d, STATUS_INVALID, "wrong-shape", DIAG_NOWHERE,
+                          "array '%s' has %lld samples, others have %lld", name, (long long)out->dims[0],
+                          (long long)e->samples);
     e->samples = out->dims[0];
     return STATUS_OK;
 }
@@ -83,7 +85,8 @@ static status read_input(evaluation *e, fed_input *in) {
     const char *name = mapped != NULL ? mapped : in->v->name;
     in->want = (array_want){.name = in->v->name, .elem = in->v->type.elem, .scale = 1};
     if (factor != NULL && !options_real(factor, &in->want.scale))
-        return diag_error(e->d, STATUS_USAGE, "usage", DIAG_NOWHERE, "--scale %s=%s: expected a number", in->v->name, factor);
+        return diag_error(e->d, STATUS_USAGE, "usage", DIAG_NOWHERE, "--scale %s=%s: expected a number", in->v->name,
+                          factor);
     find_quantum(in->v, &in->want);
     TRY(read_array(e, name, "--map INPUT=ARRAY names the array of an input", &in->samples));
     array_prepare(&in->samples, &in->want);
@@ -94,7 +97,8 @@ static status read_data(evaluation *e) {
     const tenon_options *o = e->t->o;
     const graph *g = e->t->g;
     if (o->data == NULL)
-        return diag_error(e->d, STATUS_USAGE, "usage", DIAG_NOWHERE, "the data are missing: give them with --data FILE.npz");
+        return diag_error(e->d, STATUS_USAGE, "usage", DIAG_NOWHERE,
+                          "the data are missing: give them with --data FILE.npz");
     TRY_ALLOC(e->inputs = ARENA_NEW_N(e->memory, fed_input, g->inputs.n + 1));
     for (size_t i = 0; i < g->inputs.n; i++)
         if (options_find(&o->freeze, g->inputs.at[i]->name) == NULL)
@@ -130,11 +134,13 @@ static status compile(evaluation *e) {
 /* The first output of more than one element has the classes. */
 static status begin_accuracy(evaluation *e) {
     if (e->labels.count != e->samples)
-        return diag_error(e->d, STATUS_INVALID, "wrong-shape", DIAG_NOWHERE, "array '%s' has more than one label for a sample", e->t->o->label);
+        return diag_error(e->d, STATUS_INVALID, "wrong-shape", DIAG_NOWHERE,
+                          "array '%s' has more than one label for a sample", e->t->o->label);
     for (e->judged = 0; e->judged < e->code->p->n_outputs; e->judged++)
         if (code_output(e->code, (size_t)e->judged)->n > 1)
             return STATUS_OK;
-    return diag_error(e->d, STATUS_UNSUPPORTED, "metric", DIAG_NOWHERE, "accuracy needs an output with an element for each class");
+    return diag_error(e->d, STATUS_UNSUPPORTED, "metric", DIAG_NOWHERE,
+                      "accuracy needs an output with an element for each class");
 }
 
 static status judge_accuracy(evaluation *e, int64_t sample) {
@@ -150,8 +156,9 @@ static status begin_mse(evaluation *e) {
     int64_t each = e->samples > 0 ? e->labels.count / e->samples : 0;
     const program_buffer *b = code_output(e->code, 0);
     if (each != b->n)
-        return diag_error(e->d, STATUS_INVALID, "wrong-shape", DIAG_NOWHERE, "array '%s' has %lld elements a sample, output '%s' has %lld",
-                          e->t->o->label, (long long)each, b->title, (long long)b->n);
+        return diag_error(e->d, STATUS_INVALID, "wrong-shape", DIAG_NOWHERE,
+                          "array '%s' has %lld elements a sample, output '%s' has %lld", e->t->o->label,
+                          (long long)each, b->title, (long long)b->n);
     return STATUS_OK;
 }
 
@@ -212,8 +219,13 @@ static status evaluate(evaluation *e, report *out) {
     TRY(run_samples(e, m, n));
     program_facts facts;
     TRY(measure_program(e->code->p, e->memory, &facts));
-    eval_result r = {.head = report_head_of(e->t, e->code->p->target), .metric = m->name, .samples = n, .correct = e->right.correct,
-                     .seconds = (clock_ms() - begin) * 1e-3, .weight_bytes = facts.weight_bytes, .weight_bits = facts.weight_bits,
+    eval_result r = {.head = report_head_of(e->t, e->code->p->target),
+                     .metric = m->name,
+                     .samples = n,
+                     .correct = e->right.correct,
+                     .seconds = (clock_ms() - begin) * 1e-3,
+                     .weight_bytes = facts.weight_bytes,
+                     .weight_bits = facts.weight_bits,
                      .data_bits = facts.data_bits};
     r.mse = e->error.n > 0 ? e->error.noise / (double)e->error.n : 0;
     metric_wilson(r.correct, n, &r.low, &r.high);

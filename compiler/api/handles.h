@@ -19,10 +19,10 @@ struct tenon_graph {
 };
 
 /* ---- open_graph.c ---- */
-/* A copy of the imported graph, taken through the stages up to `last`. w is filled; on success its graph (and its arena, from lower
- * on) are the caller's, who frees them by model_build_free. */
-status model_build(tenon_graph *t, const input_shape *shapes, size_t n_shapes, const target *machine, const char *origin, stage_id last,
-                   pipeline *out);
+/* A copy of the imported graph, taken through the stages up to `last`. w is filled; on success its graph (and its
+ * arena, from lower on) are the caller's, who frees them by model_build_free. */
+status model_build(tenon_graph *t, const input_shape *shapes, size_t n_shapes, const target *machine,
+                   const char *origin, stage_id last, pipeline *out);
 void model_build_free(pipeline *w);
 /* The target of option target, else `otherwise`. */
 const target *model_target(const tenon_graph *t, const char *otherwise);
@@ -43,7 +43,7 @@ struct tenon_code {
 /* tenon_code_new, with the shapes of data. *out stays NULL (and the status OK) where option stop-after ended it. */
 status code_new(tenon_graph *t, const input_shape *shapes, size_t n_shapes, tenon_code **out);
 status code_run(tenon_code *code, const void *const *inputs, void *const *outputs);
-/* Runs only the first engine, without a look at the result code: for timing. */
+/* Runs only the first engine: for timing. */
 status code_run_once(tenon_code *code, const void *const *inputs, void *const *outputs);
 const program_buffer *code_input(const tenon_code *code, size_t i);
 const program_buffer *code_output(const tenon_code *code, size_t i);

@@ -19,8 +19,8 @@ static status report(tenon_context *c, arena *a, const graph *g, const char *opt
         strbuf_printf(&list, "%s'%s'", i > 0 ? ", " : "", names[i]);
     }
     TRY(strbuf_finish(&list, &text));
-    diag_error(c->diags, STATUS_USAGE, "unknown-input", DIAG_NOWHERE, "%s: the model has no input '%s'; it has %s", option, name,
-               g->inputs.n > 0 ? text : "none");
+    diag_error(c->diags, STATUS_USAGE, "unknown-input", DIAG_NOWHERE, "%s: the model has no input '%s'; it has %s",
+               option, name, g->inputs.n > 0 ? text : "none");
     const char *near = text_nearest(name, names, g->inputs.n);
     if (near != NULL)
         diag_note(c->diags, "did you mean '%s'?", near);

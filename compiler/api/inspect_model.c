@@ -40,10 +40,12 @@ static status list_tensors(inspection *x) {
     return STATUS_OK;
 }
 
-/* ---- parameters: elements of constants that are no indices, no flags and more than one number; each counted once ---- */
+/* ---- parameters: elements of constants that are no indices, no flags and more than one number; each counted once ----
+ */
 
 static bool is_parameter(const value *v) {
-    return v != NULL && v->constant != NULL && v->constant->count > 1 && v->type.elem != DT_I64 && v->type.elem != DT_BOOL;
+    return v != NULL && v->constant != NULL && v->constant->count > 1 && v->type.elem != DT_I64 &&
+           v->type.elem != DT_BOOL;
 }
 
 static int64_t own_params(inspection *x, const node *n) {
@@ -116,7 +118,11 @@ static status list_nodes(inspection *x) {
     x->r.nodes = nodes;
     for (const node *n = g->first; n != NULL; n = n->next) {
         inspect_node *to = &nodes[x->r.n_nodes++];
-        *to = (inspect_node){.index = n->source, .name = n->name, .op = n->op, .params = own_params(x, n), .bytes = output_bytes(n),
+        *to = (inspect_node){.index = n->source,
+                             .name = n->name,
+                             .op = n->op,
+                             .params = own_params(x, n),
+                             .bytes = output_bytes(n),
                              .arena = arena_of_node(x->w->p, n)};
         TRY(count_macs(x, n, &to->macs));
         x->r.macs += to->macs;
@@ -148,7 +154,8 @@ static status inspect(tenon_graph *t, tenon_report *r) {
     if (machine == NULL)
         return STATUS_USAGE;
     TRY(model_build(t, NULL, 0, machine, NULL, PIPELINE_VERIFY, &w));
-    inspection x = {.t = t, .w = &w, .memory = r->memory, .scratch = arena_new(&t->c->memory), .counted = map_in(r->memory)};
+    inspection x = {
+        .t = t, .w = &w, .memory = r->memory, .scratch = arena_new(&t->c->memory), .counted = map_in(r->memory)};
     status s = x.scratch == NULL ? STATUS_RESOURCE : w.stopped ? report_stopped(r) : inspect_all(&x, &r->forms);
     arena_free(x.scratch);
     model_build_free(&w);

@@ -12,7 +12,7 @@ typedef struct type_group {
 } type_group;
 
 static const type_group groups[] = {
-    {"any", TYPES_ANY},     {"number", TYPES_NUMBER},  {"float", TYPES_FLOAT},   {"int", TYPES_INT},
+    {"any", TYPES_ANY},       {"number", TYPES_NUMBER},     {"float", TYPES_FLOAT},   {"int", TYPES_INT},
     {"signed", TYPES_SIGNED}, {"unsigned", TYPES_UNSIGNED}, {"float8", TYPES_FLOAT8}, {"narrow", TYPES_NARROW},
 };
 
@@ -88,8 +88,9 @@ static void add_params(strbuf *s, const char *what, const op_param *p) {
 }
 
 static const char *const attr_kinds[] = {
-    [ATTR_NONE] = "none", [ATTR_INT] = "int", [ATTR_FLOAT] = "float", [ATTR_STRING] = "string", [ATTR_INTS] = "ints",
-    [ATTR_FLOATS] = "floats", [ATTR_STRINGS] = "strings", [ATTR_TENSOR] = "tensor", [ATTR_GRAPH] = "graph",
+    [ATTR_NONE] = "none",       [ATTR_INT] = "int",       [ATTR_FLOAT] = "float",
+    [ATTR_STRING] = "string",   [ATTR_INTS] = "ints",     [ATTR_FLOATS] = "floats",
+    [ATTR_STRINGS] = "strings", [ATTR_TENSOR] = "tensor", [ATTR_GRAPH] = "graph",
 };
 
 static void add_default(strbuf *s, const op_attr *x) {

@@ -27,7 +27,8 @@ static status open_graph(tenon_graph *t, const char *path) {
     return STATUS_OK;
 }
 
-TENON_API tenon_status tenon_graph_open(tenon_context *c, const char *path, const tenon_options *options, tenon_graph **out) {
+TENON_API tenon_status tenon_graph_open(tenon_context *c, const char *path, const tenon_options *options,
+                                        tenon_graph **out) {
     *out = NULL;
     size_t errors = context_begin(c);
     arena *memory = arena_new(&c->memory);
@@ -56,10 +57,18 @@ const target *model_target(const tenon_graph *t, const char *otherwise) {
     return target_find(t->o->target != NULL ? t->o->target : otherwise, t->c->diags);
 }
 
-status model_build(tenon_graph *t, const input_shape *shapes, size_t n_shapes, const target *machine, const char *origin, stage_id last,
-                   pipeline *out) {
-    *out = (pipeline){.c = t->c, .o = t->o, .path = t->path, .shapes = shapes, .n_shapes = n_shapes, .machine = machine,
-                      .name = t->prefix, .origin = origin, .stopped = t->stopped, .quiet = t->seen};
+status model_build(tenon_graph *t, const input_shape *shapes, size_t n_shapes, const target *machine,
+                   const char *origin, stage_id last, pipeline *out) {
+    *out = (pipeline){.c = t->c,
+                      .o = t->o,
+                      .path = t->path,
+                      .shapes = shapes,
+                      .n_shapes = n_shapes,
+                      .machine = machine,
+                      .name = t->prefix,
+                      .origin = origin,
+                      .stopped = t->stopped,
+                      .quiet = t->seen};
     out->may_be_unbound = last < PIPELINE_LOWER;
     out->g = graph_copy(t->g);
     out->memory = arena_new(&t->c->memory);

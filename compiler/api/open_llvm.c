@@ -17,8 +17,8 @@ static const char *own_folder(arena *a) {
     return slash == NULL ? arena_strdup(a, ".") : arena_strndup(a, info.dli_fname, (size_t)(slash - info.dli_fname));
 }
 
-/* Beside libtenon.so, or from a program that the library is linked into. The module stays for the life of the process: LLVM does not
- * take unloading well. */
+/* Beside libtenon.so, or from a program that the library is linked into. The module stays for the life of the process:
+ * LLVM does not take unloading well. */
 static void *open_module(const char *folder, arena *a) {
     const char *paths[] = {arena_printf(a, "%s/" MODULE, folder), arena_printf(a, "%s/../lib/" MODULE, folder)};
     void *module = NULL;

@@ -8,7 +8,16 @@
 #include "ir/graph.h"
 #include "ir/scan.h"
 
-typedef enum option_kind { KIND_FLAG, KIND_TEXT, KIND_CHOICE, KIND_COUNT, KIND_REAL, KIND_PAIRS, KIND_STAGES, KIND_PASSES } option_kind;
+typedef enum option_kind {
+    KIND_FLAG,
+    KIND_TEXT,
+    KIND_CHOICE,
+    KIND_COUNT,
+    KIND_REAL,
+    KIND_PAIRS,
+    KIND_STAGES,
+    KIND_PASSES
+} option_kind;
 
 /* The values of a KIND_CHOICE, and those that are promised but not there yet. NULL-terminated. */
 typedef struct choices {
@@ -27,7 +36,8 @@ static const choices schedules = {(const char *const[]){"best", "naive", NULL}, 
 static const choices backends = {engine_names, (const char *const[]){"object", NULL}};
 static const choices emissions = {(const char *const[]){"c", "llvm", "asm", "loops", "graph", NULL},
                                   (const char *const[]){"obj", "lib", "shared", "onnx", "dot", NULL}};
-static const choices weight_forms = {(const char *const[]){"inline", "c", "bin", NULL}, (const char *const[]){"obj", NULL}};
+static const choices weight_forms = {(const char *const[]){"inline", "c", "bin", NULL},
+                                     (const char *const[]){"obj", NULL}};
 static const choices metrics = {(const char *const[]){"accuracy", "mse", NULL}, (const char *const[]){"sqnr", NULL}};
 
 #define ALL (TENON_COMPILE | TENON_RUN | TENON_CHECK | TENON_BENCH | TENON_EVAL | TENON_INSPECT)
@@ -35,37 +45,63 @@ static const choices metrics = {(const char *const[]){"accuracy", "mse", NULL}, 
 #define FIELD(name) offsetof(struct tenon_options, name)
 
 static const option_row rows[] = {
-    {{"emit", "FORM", "what to write: c, llvm, asm, loops or graph", TENON_COMPILE}, KIND_CHOICE, FIELD(emit), &emissions},
-    {{"name", "PREFIX", "begins every name in generated code (default: the model file's)", TENON_COMPILE}, KIND_TEXT, FIELD(name), NULL},
-    {{"weights", "FORM", "weights in the C file (inline), in a file of their own (c), or as PREFIX.weights (bin)", TENON_COMPILE},
-     KIND_CHOICE, FIELD(weights), &weight_forms},
+    {{"emit", "FORM", "what to write: c, llvm, asm, loops or graph", TENON_COMPILE},
+     KIND_CHOICE,
+     FIELD(emit),
+     &emissions},
+    {{"name", "PREFIX", "begins every name in generated code (default: the model file's)", TENON_COMPILE},
+     KIND_TEXT,
+     FIELD(name),
+     NULL},
+    {{"weights", "FORM", "weights in the C file (inline), in a file of their own (c), or as PREFIX.weights (bin)",
+      TENON_COMPILE},
+     KIND_CHOICE,
+     FIELD(weights),
+     &weight_forms},
     {{"input", "NAME=FILE.npy", "the data of an input", TENON_RUN}, KIND_PAIRS, FIELD(inputs), NULL},
     {{"rtol", "R", "relative tolerance (default 1e-3)", TENON_CHECK}, KIND_REAL, FIELD(rtol), NULL},
     {{"atol", "A", "absolute tolerance (default 1e-5)", TENON_CHECK}, KIND_REAL, FIELD(atol), NULL},
     {{"time", "SECONDS", "how long to measure (default 1)", TENON_BENCH}, KIND_REAL, FIELD(seconds), NULL},
-    {{"data", "FILE.npz", "one array for each input, samples along the first dimension, and their labels", TENON_EVAL}, KIND_TEXT,
-     FIELD(data), NULL},
+    {{"data", "FILE.npz", "one array for each input, samples along the first dimension, and their labels", TENON_EVAL},
+     KIND_TEXT,
+     FIELD(data),
+     NULL},
     {{"limit", "N", "only the first N samples", TENON_EVAL}, KIND_COUNT, FIELD(limit), NULL},
-    {{"metric", "NAME", "accuracy (default), or mse against the array that --label names", TENON_EVAL}, KIND_CHOICE,
-     FIELD(metric), &metrics},
+    {{"metric", "NAME", "accuracy (default), or mse against the array that --label names", TENON_EVAL},
+     KIND_CHOICE,
+     FIELD(metric),
+     &metrics},
     {{"label", "ARRAY", "the array with the labels (default label)", TENON_EVAL}, KIND_TEXT, FIELD(label), NULL},
-    {{"map", "INPUT=ARRAY", "the array of an input, where its name is another", TENON_EVAL}, KIND_PAIRS, FIELD(maps), NULL},
+    {{"map", "INPUT=ARRAY", "the array of an input, where its name is another", TENON_EVAL},
+     KIND_PAIRS,
+     FIELD(maps),
+     NULL},
     {{"scale", "INPUT=FACTOR", "multiplies the data of an input", TENON_EVAL}, KIND_PAIRS, FIELD(scales), NULL},
-    {{"backend", "NAME", "jit (default), c, interp, or all, which must agree to the bit", RUNNING}, KIND_CHOICE, FIELD(backend), &backends},
-    {{"target", "NAME", "the machine to compile for: host, generic, x86-64, x86-64-v3, x86-64-v4, aarch64", ALL}, KIND_TEXT,
-     FIELD(target), NULL},
+    {{"backend", "NAME", "jit (default), c, interp, or all, which must agree to the bit", RUNNING},
+     KIND_CHOICE,
+     FIELD(backend),
+     &backends},
+    {{"target", "NAME", "the machine to compile for: host, generic, x86-64, x86-64-v3, x86-64-v4, aarch64", ALL},
+     KIND_TEXT,
+     FIELD(target),
+     NULL},
     {{"dim", "NAME=N", "binds a symbolic dimension", ALL}, KIND_PAIRS, FIELD(dims), NULL},
     {{"shape", "INPUT=1x128", "binds the dimensions of an input", ALL}, KIND_PAIRS, FIELD(shapes), NULL},
     {{"freeze", "INPUT=FILE.npy", "makes an input a constant", ALL}, KIND_PAIRS, FIELD(freeze), NULL},
-    {{"schedule", "NAME", "naive: loops as the operators define them, nothing fused or vectorised", ALL}, KIND_CHOICE, FIELD(schedule),
+    {{"schedule", "NAME", "naive: loops as the operators define them, nothing fused or vectorised", ALL},
+     KIND_CHOICE,
+     FIELD(schedule),
      &schedules},
     {{"skip", "PASS", "leaves a pass out", ALL}, KIND_PASSES, FIELD(skip), NULL},
-    {{"dump-after", "STAGE|PASS", "prints the form after a stage or pass, on stderr", ALL}, KIND_STAGES, FIELD(dump_after), NULL},
+    {{"dump-after", "STAGE|PASS", "prints the form after a stage or pass, on stderr", ALL},
+     KIND_STAGES,
+     FIELD(dump_after),
+     NULL},
     {{"stop-after", "STAGE|PASS", "ends there", ALL}, KIND_STAGES, FIELD(stop_after), NULL},
     {{"verify-passes", NULL, "checks the graph after each pass", ALL}, KIND_FLAG, FIELD(verify_passes), NULL},
     {{"time-passes", NULL, "prints how long each stage took, on stderr", ALL}, KIND_FLAG, FIELD(time_passes), NULL},
     {{"seed", "N", "of random inputs (default 0)", ALL}, KIND_COUNT, FIELD(seed), NULL},
-    {{"verbose", NULL, "says more on stderr", ALL}, KIND_FLAG, FIELD(verbose), NULL},
+    {{"verbose", NULL, "stage times and sizes, on stderr", ALL}, KIND_FLAG, FIELD(verbose), NULL},
 };
 enum { N_ROWS = sizeof rows / sizeof *rows };
 
@@ -81,8 +117,17 @@ TENON_API tenon_status tenon_options_new(tenon_context *c, tenon_options **out) 
         arena_free(memory);
         return context_end(c, STATUS_RESOURCE, context_begin(c));
     }
-    *o = (tenon_options){.c = c, .memory = memory, .schedule = "best", .backend = "jit", .emit = "c", .weights = "inline", .rtol = 1e-3,
-                         .atol = 1e-5, .seconds = 1, .metric = "accuracy", .label = "label"};
+    *o = (tenon_options){.c = c,
+                         .memory = memory,
+                         .schedule = "best",
+                         .backend = "jit",
+                         .emit = "c",
+                         .weights = "inline",
+                         .rtol = 1e-3,
+                         .atol = 1e-5,
+                         .seconds = 1,
+                         .metric = "accuracy",
+                         .label = "label"};
     *out = o;
     return TENON_DONE;
 }
@@ -181,8 +226,8 @@ static status set_choice(const setting *s) {
     if (is_among(s->value, c->now))
         return set_text(s);
     if (is_among(s->value, c->later))
-        return diag_error(s->o->c->diags, STATUS_UNSUPPORTED, "not-yet", DIAG_NOWHERE, "--%s %s is planned, but not there yet",
-                          s->row->info.name, s->value);
+        return diag_error(s->o->c->diags, STATUS_UNSUPPORTED, "not-yet", DIAG_NOWHERE,
+                          "--%s %s is planned, but not there yet", s->row->info.name, s->value);
     const char *there_are;
     TRY(join(s->o->memory, "there are", c->now, &there_are));
     return refuse(s, there_are, text_nearest(s->value, c->now, count_words(c->now)));
@@ -204,7 +249,8 @@ static status set_pair(const setting *s) {
     const char *equals = strchr(s->value, '=');
     if (equals == NULL || equals == s->value || equals[1] == '\0')
         return refuse(s, "expected NAME=VALUE", NULL);
-    named_text pair = {arena_strndup(s->o->memory, s->value, (size_t)(equals - s->value)), arena_strdup(s->o->memory, equals + 1)};
+    named_text pair = {arena_strndup(s->o->memory, s->value, (size_t)(equals - s->value)),
+                       arena_strdup(s->o->memory, equals + 1)};
     TRY_ALLOC(pair.name);
     TRY_ALLOC(pair.text);
     named_list *list = s->field;
@@ -242,7 +288,7 @@ static status set_pass(const setting *s) {
 }
 
 static status (*const setters[])(const setting *) = {
-    [KIND_FLAG] = set_flag, [KIND_TEXT] = set_text,   [KIND_CHOICE] = set_choice, [KIND_COUNT] = set_count,
+    [KIND_FLAG] = set_flag, [KIND_TEXT] = set_text,  [KIND_CHOICE] = set_choice, [KIND_COUNT] = set_count,
     [KIND_REAL] = set_real, [KIND_PAIRS] = set_pair, [KIND_STAGES] = set_stage,  [KIND_PASSES] = set_pass,
 };
 

@@ -21,7 +21,8 @@ static status verify(pipeline *w);
 
 /* What follows is a back end: codegen/c99, codegen/llvm, or the interpreter (engine.c). */
 static const stage stages[PIPELINE_STAGES] = {
-    [PIPELINE_IMPORT] = {"import", "the file becomes a graph: functions inlined, every node in its newest form", import},
+    [PIPELINE_IMPORT] = {"import", "the file becomes a graph: functions inlined, every node in its newest form",
+                         import},
     [PIPELINE_BIND] = {"bind", "dimensions are bound (--dim, --shape, the data), inputs frozen, types inferred", bind},
     [PIPELINE_PASSES] = {"passes", "the graph is cleaned up, until nothing changes:", clean_up},
     [PIPELINE_LOWER] = {"lower", "nodes become loops, fused and scheduled for the target, in a planned arena", lower},
@@ -44,7 +45,8 @@ static status clean_up(pipeline *w) {
 }
 
 static status lower(pipeline *w) {
-    lower_options o = {.target = w->machine, .naive = strcmp(w->o->schedule, "naive") == 0, .name = w->name, .origin = w->origin};
+    lower_options o = {
+        .target = w->machine, .naive = strcmp(w->o->schedule, "naive") == 0, .name = w->name, .origin = w->origin};
     return lower_graph(w->g, &o, w->memory, &w->p);
 }
 
@@ -93,7 +95,7 @@ static status after_pass(void *ctx, const char *name, graph *g) {
 void pipeline_note_time(pipeline *w, const char *what, double milliseconds) {
     char line[80];
     w->milliseconds += milliseconds;
-    if (!w->o->time_passes || w->quiet)
+    if (!(w->o->time_passes || w->o->verbose) || w->quiet)
         return;
     snprintf(line, sizeof line, "time: %-8s %9.3f ms\n", what, milliseconds);
     context_note(w->c, line);

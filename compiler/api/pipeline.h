@@ -19,7 +19,7 @@ typedef struct pipeline {
     tenon_context *c;
     const tenon_options *o;
     const char *path;
-    graph *g;       /* owned */
+    graph *g; /* owned */
     /* from bind on */
     const input_shape *shapes; /* of the data */
     size_t n_shapes;
@@ -34,7 +34,14 @@ typedef struct pipeline {
     double milliseconds;
 } pipeline;
 
-typedef enum stage_id { PIPELINE_IMPORT, PIPELINE_BIND, PIPELINE_PASSES, PIPELINE_LOWER, PIPELINE_VERIFY, PIPELINE_STAGES } stage_id;
+typedef enum stage_id {
+    PIPELINE_IMPORT,
+    PIPELINE_BIND,
+    PIPELINE_PASSES,
+    PIPELINE_LOWER,
+    PIPELINE_VERIFY,
+    PIPELINE_STAGES
+} stage_id;
 
 /* Runs the stages first .. last; none after one that option stop-after names. */
 status pipeline_run(pipeline *w, stage_id first, stage_id last);
@@ -51,8 +58,8 @@ typedef struct pipeline_row {
 status pipeline_rows(arena *a, const tenon_options *o, const pipeline_row **out, size_t *out_n);
 
 /* ---- bind_inputs.c ---- */
-/* Binds the dimensions of w->g by the options and w->shapes, and makes frozen inputs constants. [unbound-dimension] STATUS_USAGE
- * for each that is left. */
+/* Binds the dimensions of w->g by the options and w->shapes, and makes frozen inputs constants. [unbound-dimension]
+ * STATUS_USAGE for each that is left. */
 status bind_inputs(pipeline *w);
 
 #endif

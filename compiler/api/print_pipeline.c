@@ -10,7 +10,8 @@ static status print_pipeline(const tenon_options *o, arena *a, report *out) {
     json j = json_begin();
     cJSON *list = json_list(&j, NULL, "pipeline");
     for (size_t i = 0; i < n; i++) {
-        strbuf_printf(&s, "%s%-*s  %s\n", rows[i].is_pass ? "  " : "", rows[i].is_pass ? 12 : 14, rows[i].name, rows[i].help);
+        strbuf_printf(&s, "%s%-*s  %s\n", rows[i].is_pass ? "  " : "", rows[i].is_pass ? 12 : 14, rows[i].name,
+                      rows[i].help);
         cJSON *item = json_item(&j, list);
         json_text(&j, item, "name", rows[i].name);
         json_text(&j, item, "kind", rows[i].is_pass ? "pass" : "stage");

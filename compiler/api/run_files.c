@@ -20,13 +20,17 @@ static bool is_frozen(const tenon_options *o, const char *name) {
     return options_find(&o->freeze, name) != NULL;
 }
 
-/* [missing-input] for each input of the model that nothing gives. */
+/* [missing-input] for each input of the model that nothing gives; one that is given twice is wrong, too. */
 static status check_given(const running *r) {
     const tenon_options *o = r->t->o;
     status worst = STATUS_OK;
     for (size_t i = 0; i < r->t->g->inputs.n; i++) {
         const char *name = r->t->g->inputs.at[i]->name;
-        if (options_find(&o->inputs, name) == NULL && !is_frozen(o, name))
+        bool given = options_find(&o->inputs, name) != NULL;
+        if (given && is_frozen(o, name))
+            worst = diag_error(r->t->c->diags, STATUS_USAGE, "usage", DIAG_NOWHERE,
+                               "input '%s' has both --input and --freeze", name);
+        else if (!given && !is_frozen(o, name))
             worst = diag_error(r->t->c->diags, STATUS_USAGE, "missing-input", DIAG_NOWHERE,
                                "input '%s' has no data: give it with --input %s=FILE.npy", name, name);
     }
@@ -95,7 +99,8 @@ static status finish_outputs(const running *r, void *const *outputs, const char 
         TRY(files_make_folder(folder, r->t->c->diags));
     for (size_t i = 0; i < (size_t)r->code->p->n_outputs; i++) {
         const program_buffer *b = code_output(r->code, i);
-        tensors[i] = (run_tensor){.name = b->title, .elem = b->elem, .rank = b->rank, .dims = b->dims, .count = b->n, .data = outputs[i]};
+        tensors[i] = (run_tensor){
+            .name = b->title, .elem = b->elem, .rank = b->rank, .dims = b->dims, .count = b->n, .data = outputs[i]};
         if (folder != NULL)
             TRY(write_output(r, folder, i, &tensors[i]));
     }

@@ -45,11 +45,11 @@ static int64_t any_value(const node *n) {
     return INT64_MAX;
 }
 
-
 typedef struct consumer {
     const char *op;
     int input; /* -1: every one */
-    int64_t (*limit)(const node *n); /* values are below this, -1 not known; NULL: the value is handed on, what follows decides */
+    int64_t (*limit)(
+        const node *n); /* values are below this, -1 not known; NULL: the value is handed on, what follows decides */
 } consumer;
 
 static const consumer consumers[] = {

@@ -52,8 +52,12 @@ static tenon_status set_color(cli *c, const char *value) {
 }
 
 static const own_option own_options[] = {
-    {"o", "OUT", FLAG_OUTPUT, set_output}, {"json", NULL, FLAG_JSON, set_json},   {"print-pipeline", NULL, FLAG_PIPELINE, set_pipeline},
-    {"color", "WHEN", 0, set_color},       {"help", NULL, 0, set_help},           {"version", NULL, 0, set_version},
+    {"o", "OUT", FLAG_OUTPUT, set_output},
+    {"json", NULL, FLAG_JSON, set_json},
+    {"print-pipeline", NULL, FLAG_PIPELINE, set_pipeline},
+    {"color", "WHEN", 0, set_color},
+    {"help", NULL, 0, set_help},
+    {"version", NULL, 0, set_version},
 };
 enum { N_OWN = sizeof own_options / sizeof *own_options };
 
@@ -165,9 +169,10 @@ static tenon_status check_words(cli *c) {
         return TENON_DONE;
     char note[160];
     snprintf(note, sizeof note, "usage: tenon %s%s%s", m->name, *m->arguments != '\0' ? " " : "", m->arguments);
-    return c->n_words < m->least ? tenon_fail(c->context, TENON_USAGE, "usage", note, "'%s' needs more: %s", m->name, m->arguments)
-                                 : tenon_fail(c->context, TENON_USAGE, "usage", note, "'%s' does not know what to do with '%s'", m->name,
-                                              c->words[m->most]);
+    return c->n_words < m->least
+               ? tenon_fail(c->context, TENON_USAGE, "usage", note, "'%s' needs more: %s", m->name, m->arguments)
+               : tenon_fail(c->context, TENON_USAGE, "usage", note, "'%s' does not know what to do with '%s'", m->name,
+                            c->words[m->most]);
 }
 
 tenon_status arguments_parse(cli *c, int argc, char **argv) {

@@ -1,4 +1,5 @@
-/* The command: arguments, messages, and one function for each command. Nothing here knows more of tenon than tenon.h says. */
+/* The command: arguments, messages, and one function for each command. Nothing here knows more of tenon than tenon.h
+ * says. */
 #ifndef TENON_CLI_H
 #define TENON_CLI_H
 
@@ -17,8 +18,8 @@ typedef struct cli {
     const char *output; /* -o */
     bool json, help, version, print_pipeline;
     bool color;
-    bool interrupted;  /* SIGINT came */
-    bool has_progress; /* a progress line stands on the terminal */
+    bool interrupted;   /* SIGINT came */
+    bool has_progress;  /* a progress line stands on the terminal */
     double progress_at; /* when it was written */
 } cli;
 
@@ -31,8 +32,8 @@ struct command {
     const char *summary;
     const char *details; /* paragraphs of --help; NULL */
     const char *examples;
-    unsigned id;    /* TENON_COMPILE ...; 0 takes none of tenon.h's options */
-    unsigned flags; /* FLAG_OUTPUT ... */
+    unsigned id;     /* TENON_COMPILE ...; 0 takes none of tenon.h's options */
+    unsigned flags;  /* FLAG_OUTPUT ... */
     int least, most; /* words */
     tenon_status (*run)(cli *c);
 };
@@ -42,8 +43,8 @@ struct command {
 extern const command *const command_table[];
 /* NULL after an error that names the nearest. */
 const command *command_find(cli *c, const char *name);
-extern const command command_compile, command_run, command_check, command_bench, command_eval, command_inspect, command_ops,
-    command_doctor;
+extern const command command_compile, command_run, command_check, command_bench, command_eval, command_inspect,
+    command_ops, command_doctor;
 
 /* ---- arguments.c ---- */
 /* Sorts argv[1..] into command, options and words. */

@@ -15,7 +15,8 @@ const command command_bench = {
     .name = "bench",
     .arguments = "MODEL",
     .summary = "measures latency, compile time, memory and code size",
-    .details = "Inputs are random but the same for the same --seed: floats N(0,1); integers that index are in range; masks are 1.",
+    .details = "Inputs are random but the same for the same --seed: floats N(0,1); integers that index are in range; "
+               "masks are 1.",
     .examples = "  tenon bench mnist.onnx --dim batch=1\n"
                 "  tenon bench bert.onnx --shape input_ids=1x128 --time 5 --json",
     .id = TENON_BENCH,

@@ -17,7 +17,8 @@ const command command_check = {
     .name = "check",
     .arguments = "MODEL DATA_DIR...",
     .summary = "runs ONNX test data and compares the outputs",
-    .details = "A DATA_DIR holds input_0.pb, ..., output_0.pb, ..., or folders test_data_set_0, ... that do. An element passes within\n"
+    .details = "A DATA_DIR holds input_0.pb, ..., output_0.pb, ..., or folders test_data_set_0, ... that do. An "
+               "element passes within\n"
                "atol + rtol * |expected|. Exit status 1 where one does not.",
     .examples = "  tenon check mnist/model.onnx mnist\n"
                 "  tenon check bert/model.onnx bert/test_data_set_0 --backend all\n"

@@ -15,7 +15,8 @@ static tenon_status write_files(cli *c, const tenon_files *files) {
     if (is_folder)
         return tenon_fail(c->context, TENON_USAGE, "usage", NULL, "-o -: these are several files; name a folder");
     if (c->json)
-        return tenon_fail(c->context, TENON_USAGE, "usage", NULL, "--json needs stdout: say with -o FILE where the text goes");
+        return tenon_fail(c->context, TENON_USAGE, "usage", NULL,
+                          "--json needs stdout: say with -o FILE where the text goes");
     size_t bytes;
     const void *data = tenon_files_data(files, 0, &bytes);
     fwrite(data, 1, bytes, stdout);
@@ -49,12 +50,14 @@ const command command_compile = {
     .name = "compile",
     .arguments = "MODEL",
     .summary = "writes C, LLVM IR, assembly, loops or the graph of a model",
-    .details = "--emit c writes PREFIX.c, PREFIX.h, PREFIX_example.c and tenon/runtime.h into the folder OUT (default: here);\n"
+    .details = "--emit c writes PREFIX.c, PREFIX.h, PREFIX_example.c and tenon/runtime.h into the folder OUT (default: "
+               "here);\n"
                "the other forms are one text in the file OUT, or on stdout.",
-    .examples = "  tenon compile mnist.onnx --dim batch=1 -o out && cc -O2 -Iout out/mnist.c out/mnist_example.c -o mnist\n"
-                "  tenon compile bert.onnx --shape input_ids=1x128 --target x86-64-v3 --weights bin -o out\n"
-                "  tenon compile bert.onnx --emit graph\n"
-                "  tenon compile bert.onnx --dim batch=1 --dim sequence=128 --emit loops -o bert.loops",
+    .examples =
+        "  tenon compile mnist.onnx --dim batch=1 -o out && cc -O2 -Iout out/mnist.c out/mnist_example.c -o mnist\n"
+        "  tenon compile bert.onnx --shape input_ids=1x128 --target x86-64-v3 --weights bin -o out\n"
+        "  tenon compile bert.onnx --emit graph\n"
+        "  tenon compile bert.onnx --dim batch=1 --dim sequence=128 --emit loops -o bert.loops",
     .id = TENON_COMPILE,
     .flags = FLAG_OUTPUT | FLAG_JSON | FLAG_PIPELINE,
     .least = 1,

@@ -15,8 +15,10 @@ const command command_eval = {
     .name = "eval",
     .arguments = "MODEL --data FILE.npz",
     .summary = "measures accuracy on labelled data",
-    .details = "FILE.npz holds an array for each input by its name, samples along the first dimension, and the array label. Samples with fewer\n"
-               "dimensions than the input get the batch dimension. Integers are converted where every value fits; real numbers for an integer\n"
+    .details = "FILE.npz holds an array for each input by its name, samples along the first dimension, and the array "
+               "label. Samples with fewer\n"
+               "dimensions than the input get the batch dimension. Integers are converted where every value fits; real "
+               "numbers for an integer\n"
                "input that feeds a DequantizeLinear are quantised as that says.",
     .examples = "  tenon eval mnist.onnx --data mnist_test.npz --scale input=0.00392156862745098\n"
                 "  tenon eval bert.onnx --data imdb_test_256.npz --limit 1000\n"

@@ -15,7 +15,8 @@ const command command_inspect = {
     .name = "inspect",
     .arguments = "MODEL",
     .summary = "lists operators, parameters, multiply-accumulates and memory",
-    .details = "Nodes are those left after the clean-up. params: elements of a node's own weights; bytes: of its outputs; arena: scratch\n"
+    .details = "Nodes are those left after the clean-up. params: elements of a node's own weights; bytes: of its "
+               "outputs; arena: scratch\n"
                "memory that its loops touch, nothing where it is fused into another.",
     .examples = "  tenon inspect mnist.onnx --dim batch=1\n"
                 "  tenon inspect bert.onnx --shape input_ids=1x128 --json",

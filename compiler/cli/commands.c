@@ -4,7 +4,8 @@
 #include "cli.h"
 
 const command *const command_table[] = {
-    &command_compile, &command_run, &command_check, &command_bench, &command_eval, &command_inspect, &command_ops, &command_doctor, NULL,
+    &command_compile, &command_run, &command_check,  &command_bench, &command_eval,
+    &command_inspect, &command_ops, &command_doctor, NULL,
 };
 enum { N_COMMANDS = sizeof command_table / sizeof *command_table - 1 };
 
@@ -19,6 +20,7 @@ const command *command_find(cli *c, const char *name) {
     char note[80] = "";
     if (near != NULL)
         strcat(strcat(strcpy(note, "did you mean '"), near), "'?");
-    tenon_fail(c->context, TENON_USAGE, "usage", near != NULL ? note : "tenon --help lists the commands", "there is no command '%s'", name);
+    tenon_fail(c->context, TENON_USAGE, "usage", near != NULL ? note : "tenon --help lists the commands",
+               "there is no command '%s'", name);
     return NULL;
 }

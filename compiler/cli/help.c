@@ -16,7 +16,8 @@ void help_overview(void) {
 static void print_option(const char *name, const char *argument, const char *help) {
     char text[64];
     const char *dashes = name[1] == '\0' ? "-" : "--";
-    snprintf(text, sizeof text, "%s%s%s%s", dashes, name, argument != NULL ? " " : "", argument != NULL ? argument : "");
+    snprintf(text, sizeof text, "%s%s%s%s", dashes, name, argument != NULL ? " " : "",
+             argument != NULL ? argument : "");
     printf("  %-26s  %s\n", text, help);
 }
 
@@ -30,8 +31,8 @@ static void print_options(const command *m, bool common) {
 }
 
 void help_command(const command *m) {
-    printf("usage: tenon %s%s%s%s\n\n%s\n", m->name, *m->arguments != '\0' ? " " : "", m->arguments, m->id != 0 ? " [OPTION...]" : "",
-           m->summary);
+    printf("usage: tenon %s%s%s%s\n\n%s\n", m->name, *m->arguments != '\0' ? " " : "", m->arguments,
+           m->id != 0 ? " [OPTION...]" : "", m->summary);
     if (m->details != NULL)
         printf("\n%s\n", m->details);
     printf("\nOptions:\n");

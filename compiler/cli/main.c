@@ -32,7 +32,8 @@ static tenon_status start(cli *c, int argc, char **argv) {
     return TENON_DONE;
 }
 
-/* SIGINT is kept back and looked for where work can stop (terminal_stop): nothing is half written, nothing is left behind. */
+/* SIGINT is kept back and looked for where work can stop (terminal_stop): nothing is half written, nothing is left
+ * behind. */
 static void hold_interrupts(sigset_t *interrupts) {
     sigemptyset(interrupts);
     sigaddset(interrupts, SIGINT);
@@ -55,14 +56,17 @@ static int finish_output(int code) {
 
 int main(int argc, char **argv) {
     cli c = {.color = terminal_wants_color("auto")};
-    tenon_host host = {.struct_size = sizeof host, .data = &c, .stop = terminal_stop, .progress = terminal_progress,
+    tenon_host host = {.struct_size = sizeof host,
+                       .data = &c,
+                       .stop = terminal_stop,
+                       .progress = terminal_progress,
                        .note = terminal_note};
     sigset_t interrupts;
     hold_interrupts(&interrupts);
     tenon_status s = tenon_context_new(&host, &c.context);
     if (s != TENON_DONE) {
         fputs("tenon: error[out-of-memory]: out of memory\n", stderr);
-        return s;
+        return (int)s;
     }
     s = start(&c, argc, argv);
     terminal_messages(&c);

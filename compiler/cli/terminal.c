@@ -12,7 +12,8 @@ bool terminal_wants_color(const char *choice) {
     if (strcmp(choice, "auto") != 0)
         return strcmp(choice, "always") == 0;
     const char *terminal = getenv("TERM"), *without = getenv("NO_COLOR");
-    return isatty(STDERR_FILENO) && (without == NULL || *without == '\0') && terminal != NULL && strcmp(terminal, "dumb") != 0;
+    return isatty(STDERR_FILENO) && (without == NULL || *without == '\0') && terminal != NULL &&
+           strcmp(terminal, "dumb") != 0;
 }
 
 int terminal_stop(void *data) {

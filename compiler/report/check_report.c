@@ -9,7 +9,8 @@ static void add_case(strbuf *s, const check_case *c) {
     else if (c->output == NULL)
         strbuf_add(s, ", no difference");
     else
-        strbuf_printf(s, ", largest error %.3g (output '%s', element %lld)", c->error, c->output, (long long)c->element);
+        strbuf_printf(s, ", largest error %.3g (output '%s', element %lld)", c->error, c->output,
+                      (long long)c->element);
     if (c->n_beyond > 0)
         strbuf_printf(s, ", %lld elements beyond the tolerances", (long long)c->n_beyond);
     strbuf_char(s, '\n');
@@ -44,8 +45,8 @@ status check_report(const check_result *r, arena *a, report *out) {
     strbuf s = strbuf_in(a);
     for (size_t i = 0; i < r->n; i++)
         add_case(&s, &r->cases[i]);
-    strbuf_printf(&s, "%s: %zu of %zu data sets pass (%s, %s)\n", r->n_passed == r->n ? "pass" : "FAIL", r->n_passed, r->n,
-                  r->head.backend, r->head.target);
+    strbuf_printf(&s, "%s: %zu of %zu data sets pass (%s, %s)\n", r->n_passed == r->n ? "pass" : "FAIL", r->n_passed,
+                  r->n, r->head.backend, r->head.target);
     TRY(strbuf_finish(&s, &out->text));
     return as_json(r, a, &out->json);
 }

@@ -26,7 +26,8 @@ static status as_json(const doctor_result *r, arena *a, const char **out) {
 status doctor_report(const doctor_result *r, arena *a, report *out) {
     strbuf s = strbuf_in(a);
     strbuf_printf(&s, "tenon %s\n", r->version);
-    strbuf_printf(&s, "machine  %s, %d cores, %s of memory\n", r->cpu, r->cores, report_amount(a, (double)r->memory_bytes, "B"));
+    strbuf_printf(&s, "machine  %s, %d cores, %s of memory\n", r->cpu, r->cores,
+                  report_amount(a, (double)r->memory_bytes, "B"));
     strbuf_printf(&s, "target   host is %s; here run", r->target);
     for (size_t i = 0; i < r->n_targets; i++)
         strbuf_printf(&s, "%s %s", i > 0 ? "," : "", r->targets[i]);

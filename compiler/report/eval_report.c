@@ -43,13 +43,13 @@ static status as_json(const eval_result *r, arena *a, const char **out) {
 status eval_report(const eval_result *r, arena *a, report *out) {
     strbuf s = strbuf_in(a);
     if (is_accuracy(r))
-        strbuf_printf(&s, "accuracy  %.4f (%lld of %lld; 95 %% interval %.4f to %.4f)\n", accuracy_of(r), (long long)r->correct,
-                      (long long)r->samples, r->low, r->high);
+        strbuf_printf(&s, "accuracy  %.4f (%lld of %lld; 95 %% interval %.4f to %.4f)\n", accuracy_of(r),
+                      (long long)r->correct, (long long)r->samples, r->low, r->high);
     else
         strbuf_printf(&s, "mse       %.6g (%lld samples)\n", r->mse, (long long)r->samples);
     strbuf_printf(&s, "speed     %.0f samples/s (%s, %s)\n", per_second(r), r->head.backend, r->head.target);
-    strbuf_printf(&s, "weights   %s, %.3g bits on average; data %.3g bits\n", report_amount(a, (double)r->weight_bytes, "B"),
-                  r->weight_bits, r->data_bits);
+    strbuf_printf(&s, "weights   %s, %.3g bits on average; data %.3g bits\n",
+                  report_amount(a, (double)r->weight_bytes, "B"), r->weight_bits, r->data_bits);
     TRY(strbuf_finish(&s, &out->text));
     return as_json(r, a, &out->json);
 }

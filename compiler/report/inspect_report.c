@@ -27,8 +27,13 @@ static status add_nodes(strbuf *s, const inspect_result *r, arena *a) {
         cells[c] = heads[c];
     for (size_t i = 0; i < r->n_nodes; i++) {
         const inspect_node *n = &r->nodes[i];
-        const char *row[COLUMNS] = {n->index < 0 ? "-" : arena_printf(a, "%lld", (long long)n->index), n->op, node_name(a, n->name),
-                                    number(a, n->macs), number(a, n->params), number(a, n->bytes), number(a, n->arena)};
+        const char *row[COLUMNS] = {n->index < 0 ? "-" : arena_printf(a, "%lld", (long long)n->index),
+                                    n->op,
+                                    node_name(a, n->name),
+                                    number(a, n->macs),
+                                    number(a, n->params),
+                                    number(a, n->bytes),
+                                    number(a, n->arena)};
         for (size_t c = 0; c < COLUMNS; c++)
             TRY_ALLOC(cells[(i + 1) * COLUMNS + c] = row[c]);
     }
@@ -47,8 +52,10 @@ static void add_totals(strbuf *s, const inspect_result *r, arena *a) {
     strbuf_printf(s, "MACs        %lld (%s)\n", (long long)r->macs, report_amount(a, (double)r->macs, "MACs"));
     strbuf_printf(s, "arena       %lld B (%s; no plan needs less than %lld B)\n", (long long)r->arena_bytes,
                   report_amount(a, (double)r->arena_bytes, "B"), (long long)r->arena_least);
-    strbuf_printf(s, "weights     %lld B (%s)\n", (long long)r->weight_bytes, report_amount(a, (double)r->weight_bytes, "B"));
-    strbuf_printf(s, "code        %lld kernels, %lld calls (%s)\n", (long long)r->kernels, (long long)r->steps, r->head.target);
+    strbuf_printf(s, "weights     %lld B (%s)\n", (long long)r->weight_bytes,
+                  report_amount(a, (double)r->weight_bytes, "B"));
+    strbuf_printf(s, "code        %lld kernels, %lld calls (%s)\n", (long long)r->kernels, (long long)r->steps,
+                  r->head.target);
 }
 
 static void json_tensors(json *j, const char *name, const inspect_tensor *t, size_t n) {

@@ -68,7 +68,8 @@ void json_bool(json *j, cJSON *object, const char *name, bool x) {
     add(j, object, name, cJSON_CreateBool(x));
 }
 
-/* Added before it is filled, so that the root owns everything; NULL goes on into the root, whose text is then not used. */
+/* Added before it is filled, so that the root owns everything; NULL goes on into the root, whose text is then not used.
+ */
 static cJSON *add_container(json *j, cJSON *object, const char *name, cJSON *item) {
     bool failed = j->failed;
     j->failed = false;

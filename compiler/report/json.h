@@ -14,7 +14,8 @@ typedef struct json {
 
 /* An empty object; json_finish frees it. */
 json json_begin(void);
-/* Members of `object`; NULL is the document's root. Bytes of `text` that are not UTF-8 become '?'; text NULL becomes null. */
+/* Members of `object`; NULL is the document's root. Bytes of `text` that are not UTF-8 become '?'; text NULL becomes
+ * null. */
 void json_text(json *j, cJSON *object, const char *name, const char *text);
 void json_number(json *j, cJSON *object, const char *name, double x); /* null where it is not finite */
 void json_integer(json *j, cJSON *object, const char *name, int64_t x);

@@ -13,14 +13,14 @@ typedef struct report {
 
 /* What every report on a compiled model begins with. */
 typedef struct report_head {
-    const char *model;   /* file name without folders */
+    const char *model; /* file name without folders */
     const char *backend;
     const char *target;
 } report_head;
 
 /* ---- check_report.c ---- */
 typedef struct check_case {
-    const char *name;   /* the data set's folder as it was given or found */
+    const char *name; /* the data set's folder as it was given or found */
     bool passed;
     double error;       /* largest absolute difference */
     const char *output; /* where it is; NULL where nothing differs */
@@ -56,7 +56,7 @@ typedef struct eval_result {
     report_head head;
     const char *metric; /* "accuracy", "mse" */
     int64_t samples, correct;
-    double low, high;   /* 95 % interval of the accuracy */
+    double low, high; /* 95 % interval of the accuracy */
     double mse;
     double seconds;
     int64_t weight_bytes;
@@ -91,7 +91,8 @@ typedef struct inspect_tensor {
 typedef struct inspect_node {
     int64_t index; /* in the file; -1 made by tenon */
     const char *name, *op;
-    int64_t macs, params, bytes, arena; /* bytes of its outputs; bytes of the arena in use while it runs, 0 where fused into another */
+    int64_t macs, params, bytes,
+        arena; /* bytes of its outputs; bytes of the arena in use while it runs, 0 where fused into another */
 } inspect_node;
 
 typedef struct inspect_result {
@@ -107,7 +108,7 @@ status inspect_report(const inspect_result *r, arena *a, report *out);
 
 /* ---- doctor_report.c ---- */
 typedef struct doctor_item {
-    const char *name;   /* "C compiler" */
+    const char *name; /* "C compiler" */
     bool there;
     const char *detail; /* version, path, or what is missing */
     const char *help;   /* how to get it; NULL */
@@ -125,8 +126,8 @@ typedef struct doctor_result {
 status doctor_report(const doctor_result *r, arena *a, report *out);
 
 /* ---- report.c ---- */
-/* Columns: cells joined by two blanks or more, each column as wide as its widest cell. The first `n_left` columns are aligned left, the
- * others right. cells: n_rows * n_columns texts. */
+/* Columns: cells joined by two blanks or more, each column as wide as its widest cell. The first `n_left` columns are
+ * aligned left, the others right. cells: n_rows * n_columns texts. */
 void report_table(strbuf *s, const char *const *cells, size_t n_rows, size_t n_columns, size_t n_left);
 /* "12", "1.5 K", "17.6 M" of `unit` */
 const char *report_amount(arena *a, double x, const char *unit);

@@ -190,6 +190,9 @@ def test_stages(checks):
     done = tenon("compile", CNN, "--dim", "batch=1", "--emit", "loops", "--time-passes", "-o", "/dev/null")
     stages = re.findall(r"^time: (\w+) +\d", done.err, re.M)
     checks.equal("--time-passes", stages, ["import", "bind", "passes", "lower", "verify", "emit"])
+    done = tenon("check", CNN, os.path.dirname(CNN), "--verbose")
+    checks.check("--verbose", done.status == 0 and re.search(r"^time: engine .*\ncode: jit for .* kernels", done.err, re.M) is not None
+                 and done.err.count("code: ") == 1, done.last)
     bound = ["compile", BERT, "--dim", "batch=1", "--dim", "sequence=8", "--emit", "graph", "--verify-passes"]
     kept, cleaned = tenon(*bound, "--skip", "fold"), tenon(*bound)
     checks.check("--skip", kept.status == cleaned.status == 0 and " = Shape-" in kept.out and " = Shape-" not in cleaned.out, kept.last)

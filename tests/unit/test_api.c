@@ -11,7 +11,7 @@
 /* An embedder: its memory is counted. */
 typedef struct embedder {
     test_memory memory;
-    int stops;          /* polls until it says stop; -1 never */
+    int stops; /* polls until it says stop; -1 never */
     char notes[65536];
 } embedder;
 
@@ -116,8 +116,8 @@ static void api_code_describes_its_tensors(void **state) {
     embedder e = {.stops = -1};
     session s;
     tenon_code *code;
-    const char *const words[] = {"backend", "interp", "dim", "batch=2", "shape", "past=2x4x4", "shape", "odd=1x6x7", "shape", "free=5",
-                                 NULL};
+    const char *const words[] = {"backend", "interp",    "dim",   "batch=2", "shape", "past=2x4x4",
+                                 "shape",   "odd=1x6x7", "shape", "free=5",  NULL};
     assert_int_equal(begin(&s, &e, SYMBOLS, words), TENON_DONE);
     assert_int_equal(tenon_code_new(s.graph, &code), TENON_DONE);
     assert_int_equal(tenon_code_inputs(code), 4);
@@ -143,7 +143,8 @@ static void api_contradicting_shape_is_refused(void **state) {
     assert_int_equal(begin(&s, &e, SYMBOLS, words), TENON_DONE);
     assert_int_equal(tenon_code_new(s.graph, &code), TENON_USAGE);
     assert_null(code);
-    assert_non_null(strstr(tenon_message(s.context, 0), "error[shape-mismatch]: --shape gives input 'x' the shape 3x3x4"));
+    assert_non_null(
+        strstr(tenon_message(s.context, 0), "error[shape-mismatch]: --shape gives input 'x' the shape 3x3x4"));
     end(&s);
 }
 
@@ -174,7 +175,8 @@ static void api_dump_after_prints_the_form(void **state) {
     embedder e = {.stops = -1};
     session s;
     float y[6];
-    const char *const words[] = {"backend", "interp", "dump-after", "import", "dump-after", "fold", "dump-after", "lower", NULL};
+    const char *const words[] = {"backend", "interp",     "dump-after", "import", "dump-after",
+                                 "fold",    "dump-after", "lower",      NULL};
     assert_int_equal(begin(&s, &e, MODEL, words), TENON_DONE);
     assert_int_equal(run_model(&s, y), TENON_DONE);
     const char *imported = strstr(e.notes, "# after import\ngraph \"main\"");

@@ -8,11 +8,11 @@
  *     tenon_code_run(code, inputs, outputs)                    as often as you like
  *     tenon_code_free, tenon_graph_free, tenon_options_free, tenon_context_free
  *
- * ERRORS. A call that can fail returns a tenon_status; what went wrong stands in the context's messages, in order. On failure
- * an out-parameter is NULL. Nothing exits, aborts or prints, except for broken invariants of tenon itself.
- * OWNERSHIP. Every handle is freed by its function, which takes NULL too. A handle must outlive what was made from it: context,
- * options, graph, code. Texts that a call returns live as long as the handle that they came from.
- * THREADS. A context and everything made from it is for one thread at a time. Different contexts know nothing of each other.
+ * ERRORS. A call that can fail returns a tenon_status; what went wrong stands in the context's messages, in order. On
+ * failure an out-parameter is NULL. Nothing exits, aborts or prints, except for broken invariants of tenon itself.
+ * OWNERSHIP. Every handle is freed by its function, which takes NULL too. A handle must outlive what was made from it:
+ * context, options, graph, code. Texts that a call returns live as long as the handle that they came from. THREADS. A
+ * context and everything made from it is for one thread at a time. Different contexts know nothing of each other.
  * GROWTH. Structs that begin with struct_size grow at their end; fill it with sizeof.
  */
 #ifndef TENON_H
@@ -50,12 +50,13 @@ TENON_API const char *tenon_nearest(const char *wrong, const char *const *names,
 
 /* ---- context ---- */
 
-/* What the embedder brings. Every function may be NULL; `data` is handed to each. They are called on the calling thread. */
+/* What the embedder brings. Every function may be NULL; `data` is handed to each. They are called on the calling
+ * thread. */
 typedef struct tenon_host {
     uint32_t struct_size;
     void *data;
-    /* The only source of memory: resize(data, NULL, 0, n) allocates n bytes aligned to 16, resize(data, p, n, 0) frees and gives
-     * NULL. NULL when out of memory. Default: malloc and free. */
+    /* The only source of memory: resize(data, NULL, 0, n) allocates n bytes aligned to 16, resize(data, p, n, 0) frees
+     * and gives NULL. NULL when out of memory. Default: malloc and free. */
     void *(*resize)(void *data, void *block, size_t old_bytes, size_t new_bytes);
     /* Polled by long work: other than 0 ends it with TENON_RESOURCE and the message [stopped]. */
     int (*stop)(void *data);
@@ -79,26 +80,19 @@ TENON_API const char *tenon_message(tenon_context *context, size_t i);
 TENON_API int tenon_message_is_error(const tenon_context *context, size_t i);
 TENON_API void tenon_messages_clear(tenon_context *context);
 /* Adds an error of the embedder's own and returns `status`. `note` may be NULL. */
-TENON_API tenon_status tenon_fail(tenon_context *context, tenon_status status, const char *id, const char *note, const char *format,
-                                  ...) TENON_PRINTF(5, 6);
+TENON_API tenon_status tenon_fail(tenon_context *context, tenon_status status, const char *id, const char *note,
+                                  const char *format, ...) TENON_PRINTF(5, 6);
 
 /* ---- options: those of the command, by name ---- */
 
 /* Which commands an option belongs to. */
-enum {
-    TENON_COMPILE = 1,
-    TENON_RUN = 2,
-    TENON_CHECK = 4,
-    TENON_BENCH = 8,
-    TENON_EVAL = 16,
-    TENON_INSPECT = 32
-};
+enum { TENON_COMPILE = 1, TENON_RUN = 2, TENON_CHECK = 4, TENON_BENCH = 8, TENON_EVAL = 16, TENON_INSPECT = 32 };
 
 typedef struct tenon_option_info {
     const char *name;     /* "dim" */
     const char *argument; /* "NAME=N"; NULL where it takes none */
     const char *help;
-    unsigned commands;    /* TENON_COMPILE | ... */
+    unsigned commands; /* TENON_COMPILE | ... */
 } tenon_option_info;
 
 /* Every option in the order of help texts; NULL at the end. */
@@ -110,21 +104,23 @@ TENON_API void tenon_options_free(tenon_options *options);
 /* Sets an option, or adds to one that may be given several times. TENON_USAGE for an unknown name or a bad value,
  * TENON_UNSUPPORTED for a value whose time has not come. */
 TENON_API tenon_status tenon_options_set(tenon_options *options, const char *name, const char *value);
-/* The command line (without the program) that generated code names as its origin. Where things lie is left out of it: folders of
- * files, and -o OUT. */
+/* The command line (without the program) that generated code names as its origin. Where things lie is left out of it:
+ * folders of files, and -o OUT. */
 TENON_API tenon_status tenon_options_set_command(tenon_options *options, int n, const char *const *words);
 
 /* ---- graph: a model as it was read ---- */
 
 typedef struct tenon_graph tenon_graph;
 /* Reads a model file. All independent errors of the file are reported in one call. */
-TENON_API tenon_status tenon_graph_open(tenon_context *context, const char *path, const tenon_options *options, tenon_graph **out);
+TENON_API tenon_status tenon_graph_open(tenon_context *context, const char *path, const tenon_options *options,
+                                        tenon_graph **out);
 TENON_API void tenon_graph_free(tenon_graph *graph);
 
 /* ---- code: a model compiled for a back end ---- */
 
 typedef struct tenon_code tenon_code;
-/* Compiles. The dimensions must be bound by the options dim and shape. With the option stop-after there is no code: TENON_USAGE. */
+/* Compiles. The dimensions must be bound by the options dim and shape. With the option stop-after there is no code:
+ * TENON_USAGE. */
 TENON_API tenon_status tenon_code_new(tenon_graph *graph, tenon_code **out);
 TENON_API void tenon_code_free(tenon_code *code);
 
@@ -140,8 +136,8 @@ TENON_API size_t tenon_code_inputs(const tenon_code *code);
 TENON_API size_t tenon_code_outputs(const tenon_code *code);
 TENON_API tenon_tensor tenon_code_input(const tenon_code *code, size_t i);
 TENON_API tenon_tensor tenon_code_output(const tenon_code *code, size_t i);
-/* Runs it on `tenon_code_inputs` inputs, filling the outputs. TENON_INVALID where the data has an index out of range or the like;
- * TENON_DIFFER where the option backend is `all` and they do not agree to the bit. */
+/* Runs it on `tenon_code_inputs` inputs, filling the outputs. TENON_INVALID where the data has an index out of range or
+ * the like; TENON_DIFFER where the option backend is `all` and they do not agree to the bit. */
 TENON_API tenon_status tenon_code_run(tenon_code *code, const void *const *inputs, void *const *outputs);
 
 /* ---- emission ---- */
@@ -169,10 +165,11 @@ TENON_API const char *tenon_report_text(const tenon_report *report);
 /* The same as one JSON object, in UTF-8. */
 TENON_API const char *tenon_report_json(const tenon_report *report);
 
-/* Runs the model on the .npy files of option input; with `folder` (created where missing) the outputs go there as .npy. */
+/* Runs the model on the .npy files of option input; with `folder` (created where missing) the outputs go there as .npy.
+ */
 TENON_API tenon_status tenon_run(tenon_graph *graph, const char *folder, tenon_report **out);
-/* Runs ONNX test data: each folder is a data set (input_0.pb ..., output_0.pb ...) or holds some (test_data_set_0 ...). Returns
- * TENON_DIFFER, with a report, where an output is beyond the tolerances. */
+/* Runs ONNX test data: each folder is a data set (input_0.pb ..., output_0.pb ...) or holds some (test_data_set_0 ...).
+ * Returns TENON_DIFFER, with a report, where an output is beyond the tolerances. */
 TENON_API tenon_status tenon_check(tenon_graph *graph, const char *const *folders, size_t n, tenon_report **out);
 /* Times the model on seeded inputs. */
 TENON_API tenon_status tenon_bench(tenon_graph *graph, tenon_report **out);
