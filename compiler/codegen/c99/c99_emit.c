@@ -117,9 +117,11 @@ static void write_macros(strbuf *out) {
                     "#else\n#define TN_KERNEL\n#define TN_ALIGNED\n#endif\n\n");
 }
 
-/* Weights and names may be longer strings than C99 promises; gcc and clang have no limit. */
+/* Weights and names may be longer strings than C99 promises: gcc and clang have no limit. And a model may well compare what
+ * its constants decide. */
 static void write_diagnostics(strbuf *out) {
-    strbuf_add(out, "#if defined(__GNUC__)\n#pragma GCC diagnostic ignored \"-Woverlength-strings\"\n#endif\n");
+    strbuf_add(out, "#if defined(__GNUC__)\n#pragma GCC diagnostic ignored \"-Woverlength-strings\"\n"
+                    "#pragma GCC diagnostic ignored \"-Wtautological-compare\"\n#endif\n");
 }
 
 static void write_weights(c99 *c, strbuf *out) {

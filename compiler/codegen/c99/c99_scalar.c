@@ -1,4 +1,6 @@
 /* Expressions on one lane: a table from (kind, class of type) to C. */
+#include <string.h>
+
 #include "codegen/c99/c99.h"
 
 /* Classes of operand types that are spelt alike. */
@@ -117,6 +119,29 @@ static int class_of(dtype t) {
     return dtype_is_signed(t) ? WIDE_S : WIDE_U;
 }
 
+static bool is_literal(code x) {
+    return (*x.s >= '0' && *x.s <= '9' && x.level == LEVEL_NAME) || (*x.s == '-' && x.s[1] >= '0' && x.s[1] <= '9');
+}
+
+/* gcc takes what compares a narrow type with a complement of one for a mistake, whatever the casts. */
+static code comparable(c99 *c, dtype t, code x) {
+    return class_of(t) == NARROW_U && x.level == LEVEL_UNARY ? c99_temporary(c, t, dtype_bits(t), 1, x) : x;
+}
+
+/* What C would compute in another type, or warn of, although the operands have values of the right one. */
+static void adapt_operands(c99 *c, expr_kind kind, dtype t, code *args, int n) {
+    bool literals = dtype_bits(t) == 64 && dtype_is_int(t);
+    for (int i = 0; i < n; i++)
+        literals &= is_literal(args[i]) || (kind == EXPR_SELECT && i == 0) || (kind == EXPR_SHR && i == 1);
+    if (literals) { /* 5 is an int */
+        code *x = &args[kind == EXPR_SELECT];
+        *x = c99_code(c, LEVEL_UNARY, 1, "(%s)%s", c99_scalar_type(t), c99_inside(c, *x, LEVEL_UNARY));
+    }
+    if (kind >= EXPR_EQ && kind <= EXPR_LE)
+        for (int i = 0; i < n; i++)
+            args[i] = comparable(c, t, args[i]);
+}
+
 static const char *fill(c99 *c, const scalar_row *row, dtype to, dtype from, const code *args) {
     strbuf s = strbuf_in(c->scratch);
     for (const char *t = row->text; *t != '\0'; t++) {
@@ -131,7 +156,7 @@ static const char *fill(c99 *c, const scalar_row *row, dtype to, dtype from, con
             strbuf_add(&s, c99_scalar_type(to));
         else if (*t == 'U')
             strbuf_add(&s, c99_scalar_type(c99_int_type(dtype_bits(from), false)));
-        else if (args[1].s[0] >= '0' && args[1].s[0] <= '9')
+        else if (is_literal(args[1]))
             strbuf_add(&s, args[1].s);
         else
             strbuf_printf(&s, "(%s & %d)", c99_inside(c, args[1], LEVEL_UNARY), dtype_bits(from) - 1);
@@ -163,7 +188,7 @@ static code cast(c99 *c, dtype to, dtype from, const code *x) {
     if (to == from)
         return *x;
     if (to == DT_BOOL)
-        return c99_code(c, LEVEL_ANY, x->cost + 1, "%s != 0", c99_inside(c, *x, LEVEL_ADD));
+        return c99_code(c, LEVEL_ANY, x->cost + 1, "%s != 0", c99_inside(c, comparable(c, from, *x), LEVEL_ADD));
     if (from == DT_BOOL && dtype_is_float(to) && to != DT_F32 && to != DT_F64)
         return c99_code(c, LEVEL_ANY, x->cost + 1, "%s ? %s : 0", c99_inside(c, *x, LEVEL_UNARY), c99_float(c, to, 1).s);
     /* gcc takes (int)flag for a flag still, and warns of ~ on it. */
@@ -211,6 +236,10 @@ code c99_scalar(c99 *c, expr_kind kind, dtype to, dtype from, const code *args, 
         return call(c, c99_helper_name(c, HELPER_BITCAST, to, from), args, 1);
     }
     dtype base = from == DT_BOOL ? from : c99_stored(from);
+    code operands[3];
+    memcpy(operands, args, (size_t)n * sizeof *args);
+    adapt_operands(c, kind, base, operands, n);
+    args = operands;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         const scalar_row *r = &rows[i];
         if (r->kind != kind || !(r->classes & class_of(base)) || (r->plain && !plain))

@@ -128,7 +128,7 @@ static void add_type(c99 *c, strbuf *s, dtype t, int count, char field) {
 
 static void add_count(c99 *c, strbuf *s, dtype t, int count, code n) {
     const char *text = c99_inside(c, n, LEVEL_UNARY);
-    if (*n.s >= '0' && *n.s <= '9')
+    if (n.level == LEVEL_NAME && *n.s >= '0' && *n.s <= '9')
         strbuf_add(s, text);
     else
         strbuf_printf(s, "(%s)(%s & %d)", c99_vector(c, t, count), text, dtype_bits(t) - 1);
