@@ -1,13 +1,15 @@
 #!/usr/bin/env python3
-"""Writes single-node models with inputs and expected outputs, in the form that `tenon check --suite OUT` reads.
+"""Writes single-node models with inputs and expected outputs, in the layout of the ONNX conformance suites.
 
     make_cases.py OUT [--seed N] [--only OP[,OP...]]
 
-Each case is OUT/<operator>/<number>/model.onnx with test_data_set_0/input_<i>.pb and output_<i>.pb. Expected outputs come from
+Each case is OUT/<operator>/<number>/model.onnx with test_data_set_0/input_<i>.pb and output_<i>.pb, and the tolerances in
+data.json. Expected outputs come from
 onnxruntime without optimisation, or from onnx.reference where onnxruntime lacks the operator's version or element type.
 The same seed writes the same cases. The cases of a family are listed in the function of that name, below.
 """
 import argparse
+import json
 import os
 import sys
 
@@ -749,6 +751,9 @@ def write_case(folder, case):
         write_tensor(os.path.join(data, f"input_{k}.pb"), array, name, None)
     for k, array in enumerate(results):
         write_tensor(os.path.join(data, f"output_{k}.pb"), array, f"y{k}", types[k])
+    # The reference rounds to bfloat16 between its steps.
+    with open(os.path.join(folder, "data.json"), "w") as f:
+        json.dump({"rtol": 2**-6 if TensorProto.BFLOAT16 in types else 1e-3, "atol": 1e-5}, f)
 
 
 def main():
