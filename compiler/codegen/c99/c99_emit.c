@@ -76,7 +76,7 @@ static bool prepare(c99 *c, const program *p, weights_form weights, arena *a) {
     c->weights = weights;
     c->globals = (names){map_in(a), NULL};
     c->words = map_in(a);
-    c->helpers = ARENA_NEW_N(a, bool, HELPER_COUNT * DT_COUNT * DT_COUNT);
+    c->helpers = ARENA_NEW_N(a, bool, (size_t)HELPER_COUNT * DT_COUNT * DT_COUNT);
     c->const_names = ARENA_NEW_N(a, const char *, n);
     c->fields = ARENA_NEW_N(a, const char *, n);
     c->weight_offsets = ARENA_NEW_N(a, uint64_t, n);
