@@ -7,6 +7,7 @@
  *
  *     interp.c          programs: which memory a step's buffers are, and the run
  *     interp_compile.c  statements to instructions        interp_expr.c  expressions to instructions
+ *     interp_frame.c    where values lie
  *     interp_lanes.h, interp_casts.h, interp_moves.h      the instructions, instantiated by interp_base.c and
  * interp_avx2.c
  */

@@ -154,7 +154,7 @@ static void sweep_f64(sweep *s, const bench *on, int chunks) {
     }
 }
 
-#ifdef __OPTIMIZE__
+#if defined(__OPTIMIZE__) && !defined(__SANITIZE_ADDRESS__)
 #define STRIDE 419
 #define CHUNKS 100
 #else
