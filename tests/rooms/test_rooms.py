@@ -13,7 +13,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 from checks import BUILD, ROOT, Checks, run, scratch  # noqa: E402
 
 COMPILER = os.path.join(ROOT, "compiler")
-# The public headers. The command sees what a user of the installed library sees.
+# The public headers and who may see them.
 PUBLIC = {"tenon/tenon.h": {"api", "cli"}, "tenon/runtime.h": {"codegen", "api"}}
 # Which functions only these files may call. The allocator has one door, and nothing but the command ends the process.
 DOORS = {
