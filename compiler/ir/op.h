@@ -91,6 +91,10 @@ int op_newest(const op_row *row);
 /* Arity, attributes (names, kinds, required), element types by the row; the first of each kind is a diagnostic at the node:
  * [wrong-arity], [unknown-attribute], [wrong-attribute], [missing-attribute], [wrong-type]. */
 status op_check(node *n);
+/* The row's parameter for input `index`; NULL where there is none. */
+const op_param *op_input_param(const node *n, int index);
+/* Is all known that lowering or expanding the node needs: its row, the inputs' shapes, the contents of PARAM_KNOWN inputs? */
+bool op_is_ready(const node *n);
 /* op_check, then infer; checks that declared and inferred types agree, and sets the outputs' types. [shape-mismatch] and the like.
  * A type that an output has counts as declared: who changes what a node computes gives its outputs unknown types first. */
 status op_infer(node *n);

@@ -9,11 +9,32 @@
 
 /* ---- setting an output's type ---- */
 
-static const op_param *output_param(const node *n, int index) {
-    const op_param *p = n->row == NULL ? NULL : n->row->outputs;
+static const op_param *param_at(const op_param *p, int index) {
     for (int i = 0; p != NULL && p->name != NULL && i < index; i++)
         p += (p->flags & PARAM_VARIADIC) == 0;
     return p != NULL && p->name != NULL ? p : NULL;
+}
+
+static const op_param *output_param(const node *n, int index) {
+    return param_at(n->row == NULL ? NULL : n->row->outputs, index);
+}
+
+/* The row's parameter for input `index`; NULL where there is none. */
+const op_param *op_input_param(const node *n, int index) {
+    return param_at(n->row == NULL ? NULL : n->row->inputs, index);
+}
+
+/* Is all known that lowering or expanding the node needs? */
+bool op_is_ready(const node *n) {
+    for (int i = 0; n->row != NULL && i < n->n_inputs; i++) {
+        const value *v = node_input(n, i);
+        const op_param *p = op_input_param(n, i);
+        if (v == NULL || v->constant != NULL)
+            continue;
+        if (!type_shape(&v->type, NULL) || (p != NULL && (p->flags & PARAM_KNOWN) != 0))
+            return false;
+    }
+    return n->row != NULL;
 }
 
 static status check_elem(const node *n, int index, dtype elem) {

@@ -319,17 +319,10 @@ status group_node(const node *n, const lower_options *o, arena *a, grouping *out
     return s;
 }
 
-static bool has_known_shapes(const node *n) {
-    for (int i = 0; i < n->n_inputs; i++)
-        if (node_input(n, i) != NULL && !type_shape(&node_input(n, i)->type, NULL))
-            return false;
-    return true;
-}
-
 bool lower_is_identity(const node *n, arena *scratch, int *out_input) {
     bool holds = false;
     const value *y = n->n_outputs == 1 ? node_output(n, 0) : NULL;
-    if (y == NULL || !type_shape(&y->type, NULL) || !has_known_shapes(n) || n->row == NULL || n->row->kind == OP_EXPAND)
+    if (y == NULL || !type_shape(&y->type, NULL) || !op_is_ready(n) || n->row->kind == OP_EXPAND)
         return false;
     arena_mark mark = arena_get_mark(scratch);
     nest_list *l = NULL;

@@ -242,21 +242,19 @@ static status check_value(const node *n, const value *v) {
 }
 
 static status check_node(const node *n) {
-    if (n->row == NULL || n->row->kind == OP_EXPAND)
+    if (n->row == NULL)
         return op_unsupported(n, "unsupported-operator", "the operator has no code yet");
     for (int i = 0; i < n->n_outputs; i++)
         TRY(check_value(n, n->outputs[i]));
     for (int i = 0; i < n->n_inputs; i++) {
-        const op_param *p = n->row->inputs;
-        for (int k = 0; k < i && !(p->flags & PARAM_VARIADIC) && p[1].name != NULL; k++)
-            p++;
+        const op_param *p = op_input_param(n, i);
         const value *v = node_input(n, i);
         TRY(check_value(n, v));
-        if (v != NULL && v->constant == NULL && (p->flags & PARAM_KNOWN))
+        if (v != NULL && v->constant == NULL && p != NULL && (p->flags & PARAM_KNOWN))
             return op_unsupported(n, "not-constant", "input '%s' must be known at compile time; give it with --freeze, or bind the dimensions it is made of",
                                   p->name);
     }
-    return STATUS_OK;
+    return n->row->kind != OP_EXPAND ? STATUS_OK : op_unsupported(n, "unsupported-operator", "it was not expanded: leave the pass 'expand' in");
 }
 
 static status check_all(const graph *g) {

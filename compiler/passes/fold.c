@@ -7,13 +7,6 @@
 #define ALWAYS_BYTES (1 << 16)
 #define GROWTH 4
 
-static const op_param *param_of(const node *n, int input) {
-    const op_param *p = n->row->inputs;
-    for (int k = 0; k < input && !(p->flags & PARAM_VARIADIC) && p[1].name != NULL; k++)
-        p++;
-    return p;
-}
-
 /* Is everything known that the node's results depend on, and is the result of a sensible size? */
 static bool may_fold(const node *n) {
     if (n->row == NULL || n->row->kind == OP_EXPAND || n->n_outputs == 0)
@@ -25,7 +18,7 @@ static bool may_fold(const node *n) {
             continue;
         if (v->constant != NULL)
             in += v->constant->bytes;
-        else if (!(param_of(n, i)->flags & PARAM_SHAPE) || v->type.rank < 0 || !type_shape(&v->type, NULL))
+        else if (op_input_param(n, i) == NULL || !(op_input_param(n, i)->flags & PARAM_SHAPE) || v->type.rank < 0 || !type_shape(&v->type, NULL))
             return false;
     }
     for (int i = 0; i < n->n_outputs; i++) {

@@ -7,8 +7,8 @@
 status pass_expand(graph *g) {
     for (node *n = g->first, *next; n != NULL; n = next) {
         next = n->next;
-        if (n->row == NULL || n->row->kind != OP_EXPAND)
-            continue;
+        if (n->row == NULL || n->row->kind != OP_EXPAND || !op_is_ready(n))
+            continue; /* what folding has to tell first may be known in the next round */
         node *before = n->prev;
         TRY(n->row->expand(g, n));
         TRY(graph_erase_node(g, n));
