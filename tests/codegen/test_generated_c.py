@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """Generated C: one result to the bit from every compiler at every level, no warning, nothing undefined, clean under sanitizers."""
+import glob
 import os
 import subprocess
 import sys
@@ -64,13 +65,15 @@ class Case:
 
 def same_bits(checks, case, compiler, flags, more=(), env=None):
     name = f"{case.name}: {compiler} {' '.join(flags)} {' '.join(more)}".rstrip()
-    program = os.path.join(case.folder, "run_" + "".join(c if c.isalnum() else "_" for c in compiler + "".join(flags)))
+    program = os.path.join(case.folder, "run_" + "".join(c if c.isalnum() else "_" for c in compiler + "".join([*flags, *more])) + ".exe")
     built = case.build(program, compiler, *flags)
     if not checks.check(f"{name}: compiles without a word", built.status == 0 and built.err == "", built.last):
         return
     ran = run([program, *case.arguments(*more)], env=env, timeout=120)
     got = dict(line.split() for line in ran.out.splitlines()) if ran.status == 0 else {}
     checks.check(f"{name}: the JIT's bits", ran.status == 0 and got == case.want, f"{ran.last}; want {case.want}")
+    for made in glob.glob(program + "*"):  # the objects hold the weights; many of them fill a disk
+        os.unlink(made)
 
 
 def only_memory_functions(checks, case):
@@ -111,20 +114,25 @@ def main():
     matrix = [(compiler, [level, *std, *WARNINGS]) for compiler in ("gcc", CLANG) for std in ([], ["-std=c99"])
               for level in ("-O0", "-O2", "-O3")]
     matrix += [(compiler, ["-O3", "-march=native", *std, *WARNINGS]) for compiler in ("gcc", CLANG) for std in ([], ["-std=c99"])]
-    short = [m for m in matrix if m[1][0] != "-O0" and "-std=c99" in m[1]]
-    sanitizers = [("gcc", ["-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"], ()),
-                  ("gcc", ["-O1", "-g", "-fsanitize=thread"], ("-t",)),
+    short = [("gcc", ["-O2", *WARNINGS]), (CLANG, ["-O3", "-std=c99", *WARNINGS]), ("gcc", ["-O3", "-march=native", *WARNINGS])]
+    sanitizers = [("gcc", ["-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"], ()),
+                  ("gcc", ["-O1", "-fsanitize=thread"], ("-t",)),
                   (CLANG, ["-O2"], ("-t",))]
     jobs = []
     for name, model, folder in SHIPPED:
         for target in TARGETS:
+            if target != TARGETS[-1] and name not in ("mnist-cnn", "mnist-mlp", "bert-static_1x128"):
+                continue
             case = Case(checks, name, model, os.path.join(folder, "test_data_set_0"), target)
             if not case.good:
                 continue
-            full = name in ("mnist-cnn", "bert-static_1x128")
+            full = name == "mnist-cnn" or (name == "bert-static_1x128" and target == TARGETS[-1])
             jobs += [(same_bits, (checks, case, c, f)) for c, f in (matrix if full else short)]
-            jobs += [(same_bits, (checks, case, c, f, more, {"TSAN_OPTIONS": "halt_on_error=1"})) for c, f, more in sanitizers] if full else []
-            jobs += [(only_memory_functions, (checks, case)), (example_runs, (checks, case)), (header_from_cxx, (checks, case))] if full else []
+            if name in ("mnist-cnn", "bert-static_1x128"):
+                jobs += [(only_memory_functions, (checks, case))]
+            if full:
+                jobs += [(same_bits, (checks, case, c, f, more, {"TSAN_OPTIONS": "halt_on_error=1"})) for c, f, more in sanitizers]
+                jobs += [(example_runs, (checks, case)), (header_from_cxx, (checks, case))]
     for weights in ("c", "bin"):
         name, model, folder = SHIPPED[1]
         case = Case(checks, name, model, os.path.join(folder, "test_data_set_0"), "x86-64-v3", weights)
