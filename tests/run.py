@@ -14,19 +14,19 @@ TESTS = os.path.dirname(os.path.abspath(__file__))
 CLOSING = re.compile(r"^(\d+) passed, (\d+) failed$")
 # Name, script, what it shows, seconds it may take.
 STEPS = [
-    ("unit", "unit/run_unit.py", "unit tests, release build", 600),
+    ("unit", "unit/run_unit.py", "unit tests, release build", 1500),
     ("rooms", "rooms/test_rooms.py", "which folder may include which; no mutable globals; no exit, no malloc", 300),
     ("errors", "errors/test_bad_input.py", "bad input: exit status and one clear line each", 300),
     ("cli", "cli/test_cli.py", "commands, options, exit statuses, JSON, determinism", 300),
-    ("models", "models/test_models.py", "the shipped models on every back end: the same bits, the reference's values, accuracy", 600),
-    ("codegen", "codegen/test_generated_c.py", "generated C: the same bits from every compiler and level, warnings, symbols, sanitizers", 900),
+    ("models", "models/test_models.py", "the shipped models on every back end: the same bits, the reference's values, accuracy", 1500),
+    ("codegen", "codegen/test_generated_c.py", "generated C: the same bits from every compiler and level, warnings, symbols, sanitizers", 1500),
     ("names", "codegen/test_names.py", "names that C does not like", 120),
-    ("ops", "ops/test_ops.py", "single-operator models on every back end", 600),
+    ("ops", "ops/test_ops.py", "single-operator models on every back end", 1500),
     ("adding", "ops/test_adding.py", "docs/adding-an-operator.md does what it says", 300),
     ("install", "install/test_install.py", "installed copy: find_package, pkg-config", 300),
-    ("no-llvm", "builds/test_no_llvm.py", "a build without LLVM emits and runs C", 600),
-    ("asan", "builds/test_asan.py", "unit tests under address and undefined-behaviour sanitizers", 900),
-    ("clang", "builds/test_clang.py", "clang, warnings as errors", 600),
+    ("no-llvm", "builds/test_no_llvm.py", "a build without LLVM emits and runs C", 1500),
+    ("asan", "builds/test_asan.py", "unit tests under address and undefined-behaviour sanitizers", 1500),
+    ("clang", "builds/test_clang.py", "clang, warnings as errors", 1500),
 ]
 
 

@@ -10,7 +10,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 from checks import BUILD, ROOT, Checks, run  # noqa: E402
 
 
-def count(checks, build, env=None, timeout=300):
+def count(checks, build, env=None, timeout=900):
     """Runs every unit test program of a build tree and adds its cases to the checks."""
     programs = sorted(p for p in glob.glob(os.path.join(build, "tests", "test_*")) if os.access(p, os.X_OK) and os.path.isfile(p))
     checks.check("unit tests are built", bool(programs), f"none in {build}/tests")
