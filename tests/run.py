@@ -22,7 +22,7 @@ STEPS = [
     ("codegen", "codegen/test_generated_c.py", "generated C: the same bits from every compiler and level, warnings, symbols, sanitizers", 1500),
     ("names", "codegen/test_names.py", "names that C does not like", 120),
     ("ops", "ops/test_ops.py", "single-operator models on every back end", 1500),
-    ("adding", "ops/test_adding.py", "docs/adding-an-operator.md does what it says", 300),
+    ("adding", "ops/test_adding.py", "docs/adding-an-operator.md does what it says", 1200),
     ("install", "install/test_install.py", "installed copy: find_package, pkg-config", 300),
     ("no-llvm", "builds/test_no_llvm.py", "a build without LLVM emits and runs C", 1500),
     ("asan", "builds/test_asan.py", "unit tests under address and undefined-behaviour sanitizers", 1500),

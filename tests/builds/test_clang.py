@@ -11,7 +11,7 @@ tree = os.path.join(BUILD, "clang")
 made = run(["cmake", "-G", "Ninja", "-S", ROOT, "-B", tree, "-DCMAKE_BUILD_TYPE=Debug", f"-DCMAKE_C_COMPILER={CLANG}"])
 if checks.check("clang: configured", made.status == 0, made.last):
     # -k 0: all that is wrong in one run
-    built = run(["cmake", "--build", tree, "--", "-k", "0"], timeout=580)
+    built = run(["cmake", "--build", tree, "--", "-k", "0"], timeout=1400)
     for line in built.out.splitlines():
         if "error:" in line:
             print("  " + line)

@@ -10,7 +10,7 @@ checks = Checks()
 tree = os.path.join(BUILD, "no-llvm")
 configured = run(["cmake", "--preset", "no-llvm", "-B", tree, "-DTENON_TESTS=OFF"], cwd=ROOT)
 if checks.check("no-llvm: configured", configured.status == 0, configured.last):
-    built = run(["cmake", "--build", tree], timeout=580)
+    built = run(["cmake", "--build", tree], timeout=1400)
     if checks.check("no-llvm: built", built.status == 0, built.last):
         command = os.path.join(tree, "bin", "tenon")
         folder = os.path.join(MODELS, "mnist-cnn")

@@ -27,7 +27,7 @@ def main():
     if not checks.check("the diff applies", applied.status == 0, applied.last):
         checks.finish()
     made = run(["cmake", "-G", "Ninja", "-S", copy, "-B", tree, "-DCMAKE_BUILD_TYPE=Release", "-DTENON_LLVM=OFF", "-DTENON_TESTS=OFF"])
-    built = run(["cmake", "--build", tree], timeout=280) if made.status == 0 else made
+    built = run(["cmake", "--build", tree], timeout=900) if made.status == 0 else made
     if checks.check("it builds", built.status == 0, built.last):
         command = os.path.join(tree, "bin", "tenon")
         listed = run([command, "ops", operator])
