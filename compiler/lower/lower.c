@@ -114,6 +114,8 @@ static status add_steps(lowering *w, const schedule *s, const composed *c, const
     }
     for (size_t i = 0; i < s->calls.n; i++) {
         const schedule_call *call = &s->calls.at[i];
+        if (call->k->body.first == NULL)
+            continue; /* nothing to compute: a tensor without elements */
         program_step step = {.note = note, .node = source, .macs = call->macs};
         step_arg *args = ARENA_NEW_N(w->memory, step_arg, call->k->buffers.n + 1);
         TRY_ALLOC(args);
@@ -194,6 +196,8 @@ static status copy_output(lowering *w, const value *v, int to) {
     schedule_operand operands[2] = {{o.elem, o.rank, dims, NULL, NULL}, {o.elem, o.rank, dims, NULL, NULL}};
     TRY(builder_status(c.b));
     TRY(schedule_nest(n, operands, 2, &options, &s));
+    if (s.calls.at[0].k->body.first == NULL)
+        return STATUS_OK; /* a tensor without elements */
     program_step step = {.note = "output", .node = -1};
     step_arg *args = ARENA_NEW_N(w->memory, step_arg, 2);
     TRY_ALLOC(args);
