@@ -42,10 +42,12 @@ static bool is_taken(const names *scope, const char *name) {
     return mark != NULL && mark != outer;
 }
 
-/* __FILE__ and its like are macros of every compiler; TENON_ belongs to runtime.h, tn_ to the file's helpers. */
+/* __FILE__ and its like are macros of every compiler, _Bool and its like are keywords; TENON_ belongs to runtime.h, tn_ to the file's helpers. */
 static bool is_reserved(const char *name) {
     size_t n = strlen(name);
     if (n >= 4 && strncmp(name, "__", 2) == 0 && strcmp(name + n - 2, "__") == 0)
+        return true;
+    if (name[0] == '_' && name[1] >= 'A' && name[1] <= 'Z')
         return true;
     if (strncmp(name, "TENON_", 6) == 0 || strncmp(name, "tn_", 3) == 0 || strncmp(name, "TN_", 3) == 0)
         return true;
