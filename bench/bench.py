@@ -86,12 +86,13 @@ def measure(name, seconds, target):
     subjects = [OnnxRuntime(model, feeds), Jit(model, feeds, target), CompiledC(shared, feeds)]
     subjects[0].call()
     reference = subjects[0].outputs()
+    differences = [agree(subject, reference) for subject in subjects]
     rows = rounds_of(subjects, seconds)
     result = {"case": name, "rounds": len(rows), "subjects": []}
     for i, subject in enumerate(subjects):
         entry = {"name": subject.name, "latency_us": quartiles(rows[:, i]), "min_us": float(rows[:, i].min())}
         if i > 0:
-            entry |= {"ratio": quartiles(rows[:, i] / rows[:, 0]), "difference": agree(subject, reference)}
+            entry |= {"ratio": quartiles(rows[:, i] / rows[:, 0]), "difference": differences[i]}
         result["subjects"].append(entry)
     return result
 
