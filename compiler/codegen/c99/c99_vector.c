@@ -24,7 +24,8 @@ typedef struct vector_row {
     bool repeats;  /* an operand stands more than once */
     level result;
     /* $0 $1 $2 operands; @0 the same as __m128i ..; $P _mm, _mm256, _mm512; $e ps pd epi8 epu8 ..;
-     * $T the type, $U and $I its unsigned and signed form; $N NEON's type, $t its suffix; $m all bits but the sign, $w width - 1;
+     * $T the type, $U and $I its unsigned and signed form; $N NEON's type, $t its suffix; $m all bits but the sign, $b width,
+     * $w width - 1; $R the register's type, for floats;
      * $C operand 1 as a shift count */
     const char *text;
 } vector_row;
@@ -117,6 +118,12 @@ static void add_type(c99 *c, strbuf *s, dtype t, int count, char field) {
     case 'm':
         strbuf_add(s, t == DT_F32 ? "0x7fffffffu" : "UINT64_C(0x7fffffffffffffff)");
         break;
+    case 'b':
+        strbuf_printf(s, "%d", bits);
+        break;
+    case 'R':
+        strbuf_printf(s, "__m%d%s", bits * count, t == DT_F32 ? "" : "d");
+        break;
     case 'w':
         strbuf_printf(s, "%d", bits - 1);
         break;
@@ -183,31 +190,24 @@ bool c99_vector_op(c99 *c, expr_kind kind, dtype elem, int count, int n, const c
     return true;
 }
 
-static code call3(c99 *c, const char *format, dtype t, int count, code mask, code a, code b) {
-    code args[3] = {mask, a, b};
-    return (code){fill(c, format, t, count, args), LEVEL_UNARY, mask.cost + a.cost + b.cost + 1};
-}
+/* By rows of vector_row's templates with $0 the mask, $1 and $2 what it chooses. */
+static const vector_row select_rows[] = {
+    CALL(SELECT, FLOATS, AVX512, REGISTER, "$P_mask_blend_$e($P_movepi$b_mask(@0), $2, $1)"),
+    CALL(SELECT, INTS, AVX512, REGISTER, "($T)$P_mask_blend_epi$b($P_movepi$b_mask(@0), @2, @1)"),
+    CALL(SELECT, FLOATS, ON(AVX2), REGISTER, "$P_blendv_$e($2, $1, ($R)$0)"),
+    CALL(SELECT, INTS, ON(AVX2), REGISTER, "($T)$P_blendv_epi8(@2, @1, @0)"),
+    TWICE(SELECT, ALL, "($T)(($0 & ($I)$1) | (~$0 & ($I)$2))"),
+};
 
 code c99_vector_select(c99 *c, dtype elem, int count, code mask, code a, code b) {
     dtype t = c99_stored(elem);
-    int bits = dtype_bits(t), bytes = bits / 8 * count;
-    bool avx = c->target->isa == ISA_AVX2 || c->target->isa == ISA_AVX512;
-    if (avx && bytes == 64 && dtype_is_float(t))
-        return call3(c, t == DT_F32 ? "_mm512_mask_blend_ps(_mm512_movepi32_mask(@0), $2, $1)"
-                                    : "_mm512_mask_blend_pd(_mm512_movepi64_mask(@0), $2, $1)",
-                     t, count, mask, a, b);
-    if (avx && bytes == 64) {
-        code text = c99_code(c, LEVEL_ANY, 0, "($T)_mm512_mask_blend_epi%d(_mm512_movepi%d_mask(@0), @2, @1)", bits, bits);
-        return call3(c, text.s, t, count, mask, a, b);
-    }
-    if (avx && bytes >= 16 && dtype_is_float(t))
-        return call3(c, bytes == 32 ? t == DT_F32 ? "$P_blendv_$e($2, $1, (__m256)$0)" : "$P_blendv_$e($2, $1, (__m256d)$0)"
-                                    : t == DT_F32 ? "$P_blendv_$e($2, $1, (__m128)$0)" : "$P_blendv_$e($2, $1, (__m128d)$0)",
-                     t, count, mask, a, b);
-    if (avx && bytes >= 16)
-        return call3(c, "($T)$P_blendv_epi8(@2, @1, @0)", t, count, mask, a, b);
-    mask = c99_temporary(c, DT_BOOL, bits, count, mask);
-    return call3(c, "($T)(($0 & ($I)$1) | (~$0 & ($I)$2))", t, count, mask, a, b);
+    const vector_row *r = select_rows;
+    while (!(r->types & (1u << t)) || !(r->isas & (1u << c->target->isa)) || !(r->bytes & (dtype_bits(t) / 8 * count)))
+        r++;
+    if (r->repeats)
+        mask = c99_temporary(c, DT_BOOL, dtype_bits(t), count, mask);
+    code args[3] = {mask, a, b};
+    return (code){fill(c, r->text, t, count, args), r->result, mask.cost + a.cost + b.cost + 1};
 }
 
 /* {x, x, x, x} of the type; x is a name. */
