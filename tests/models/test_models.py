@@ -8,10 +8,19 @@ import sys
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "tools"))
 from checks import MODELS, Checks, scratch, tenon  # noqa: E402
-from samples import BERT, SHIPPED, outputs  # noqa: E402
+from samples import BERT, SHIPPED, TINY, outputs  # noqa: E402
 
 REVIEWS = os.path.join(BERT, "test_5000.npz")
 DIGITS = os.path.join(MODELS, "mnist-cnn", "test_10000.npz")
+PICTURES, WORDS, WAKE, TOYCAR = (os.path.join(TINY, name + ".npz") for name in ("cifar10_2000", "words_312", "wake_word_45", "toycar_196"))
+# Model of mlperf-tiny, data, samples that it gets right, further options.
+ACCURACIES = [
+    ("resnet8", PICTURES, 1528), ("resnet8_bn", PICTURES, 1528, "--map", "input=input_1"),
+    ("resnet8_int8_qdq", PICTURES, 1523, "--map", "input_1_int8=input_1"),
+    ("kws_dscnn_bn", WORDS, 272), ("kws_dscnn_int8_qdq", WORDS, 274, "--map", "input_1=input"),
+    ("sww_bn", WAKE, 41), ("sww_int8_qdq", WAKE, 41, "--map", "serving_default_input_1=input"),
+]
+ERRORS = [("ad_autoencoder", 9.70709), ("ad_autoencoder_bn", 9.49129, "--map", "input=input_1")]
 
 
 def evaluated(checks, name, correct, within, *words):
@@ -19,6 +28,13 @@ def evaluated(checks, name, correct, within, *words):
     if checks.check(f"{name}: tenon eval", done.status == 0, done.last):
         report = json.loads(done.out)
         checks.check(f"{name}: {correct} correct, give or take {within}", abs(report["correct"] - correct) <= within, f"{report['correct']} of {report['samples']}")
+
+
+def mean_squared_error(checks, name, error, *words):
+    done = tenon("eval", os.path.join(TINY, name, "model.onnx"), "--data", TOYCAR, "--label", "input_1", "--metric", "mse", "--json", *words)
+    if checks.check(f"{name}: tenon eval", done.status == 0, done.last):
+        got = json.loads(done.out)["mse"]
+        checks.check(f"{name}: mean squared error {error}", abs(got - error) < 1e-4, str(got))
 
 
 def wrong_reference_fails(checks, name, model, folder):
@@ -39,14 +55,20 @@ def main():
     total = sum(os.path.getsize(os.path.join(folder, f)) for folder, _, files in os.walk(MODELS) for f in files)
     checks.check("models/ is below 40 MB", total < 40e6, f"{total / 1e6:.1f} MB")
     for name, model, folder in SHIPPED:
-        for target in ("host", "x86-64"):
-            done = tenon("check", model, folder, "--backend", "all", "--target", target)
+        # int8 outputs: within one step.
+        within = ["--atol", "1"] if "int8" in name else []
+        for target in ("host", "x86-64", "generic"):
+            done = tenon("check", model, folder, "--backend", "all", "--target", target, *within)
             checks.check(f"{name}: jit, c and interp agree to the bit for {target}", done.status == 0, done.last)
-        done = tenon("check", model, folder, "--schedule", "naive")
+        done = tenon("check", model, folder, "--schedule", "naive", *within)
         checks.check(f"{name}: --schedule=naive", done.status == 0, done.last)
     wrong_reference_fails(checks, *SHIPPED[0])
     evaluated(checks, "mnist-cnn", 9859, 0, SHIPPED[1][1], "--data", DIGITS, "--scale", "input=0.00392157")
     evaluated(checks, "mnist-mlp", 9744, 0, SHIPPED[0][1], "--data", DIGITS, "--scale", "input=0.00392157")
+    for name, data, correct, *words in ACCURACIES:
+        evaluated(checks, name, correct, 1, os.path.join(TINY, name, "model.onnx"), "--data", data, *words)
+    for name, error, *words in ERRORS:
+        mean_squared_error(checks, name, error, *words)
     dynamic = os.path.join(BERT, "dynamic.onnx")
     evaluated(checks, "bert-dynamic", 4202, 1, dynamic, "--data", REVIEWS)
     for backend, limit in (("c", 500), ("interp", 20)):

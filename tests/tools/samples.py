@@ -9,12 +9,16 @@ from onnx import numpy_helper
 from checks import MODELS
 
 BERT = os.path.join(MODELS, "bert-tiny-imdb")
+TINY = os.path.join(MODELS, "mlperf-tiny")
 # Name, model file, folder of data sets.
 SHIPPED = [
     ("mnist-mlp", os.path.join(MODELS, "mnist-mlp", "model.onnx"), os.path.join(MODELS, "mnist-mlp")),
     ("mnist-cnn", os.path.join(MODELS, "mnist-cnn", "model.onnx"), os.path.join(MODELS, "mnist-cnn")),
     *((f"bert-{name}", os.path.join(BERT, name + ".onnx"), os.path.join(BERT, name))
       for name in ("static_1x128", "static_1x128_labels", "dynamic", "labels")),
+    *((name, os.path.join(TINY, name, "model.onnx"), os.path.join(TINY, name)) for name in (
+        "resnet8", "resnet8_bn", "resnet8_int8_qdq", "kws_dscnn_bn", "kws_dscnn_int8_qdq", "sww_bn", "sww_int8_qdq",
+        "ad_autoencoder", "ad_autoencoder_bn", "ad_autoencoder_int8_qdq", "vww_mobilenetv1_025", "vww_bn", "vww_mobilenetv1_025_int8_qdq")),
 ]
 
 
