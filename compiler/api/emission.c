@@ -51,37 +51,68 @@ static status emit_loops(tenon_files *f) {
     return add_text(f, text, s.n);
 }
 
-static status emit_through_llvm(tenon_files *f, llvm_form form) {
+/* By weights_form. */
+static const char *const weights_names[] = {"inline", "c", "obj", "bin"};
+
+static weights_form weights_of(const tenon_files *f) {
+    int form = WEIGHTS_INLINE;
+    while (strcmp(weights_names[form], f->t->o->weights) != 0)
+        form++;
+    return (weights_form)form;
+}
+
+static status through_llvm(tenon_files *f, llvm_form form, const void **out, size_t *out_bytes) {
     const llvm_table *llvm;
-    const char *text;
-    size_t bytes;
     TRY(context_llvm(f->t->c, &llvm));
-    TRY(llvm->emit(f->built.p, form, f->memory, f->t->c->diags, &text, &bytes));
+    return llvm->emit(f->built.p, form, weights_of(f), f->memory, f->t->c->diags, out, out_bytes);
+}
+
+static status emit_llvm_text(tenon_files *f, llvm_form form) {
+    const void *text;
+    size_t bytes;
+    TRY(through_llvm(f, form, &text, &bytes));
     return add_text(f, text, bytes);
 }
 
 static status emit_llvm(tenon_files *f) {
-    return emit_through_llvm(f, LLVM_FORM_IR);
+    return emit_llvm_text(f, LLVM_FORM_IR);
 }
 
 static status emit_assembly(tenon_files *f) {
-    return emit_through_llvm(f, LLVM_FORM_ASSEMBLY);
+    return emit_llvm_text(f, LLVM_FORM_ASSEMBLY);
 }
 
-static weights_form weights_of(const char *name) {
-    return strcmp(name, "bin") == 0 ? WEIGHTS_BIN : strcmp(name, "c") == 0 ? WEIGHTS_C : WEIGHTS_INLINE;
+static status add_object(tenon_files *f, llvm_form form, const char *suffix) {
+    const void *object;
+    size_t bytes;
+    TRY(through_llvm(f, form, &object, &bytes));
+    return add_file(f, suffix, object, bytes);
+}
+
+/* What stands beside the code, whatever its form. */
+static status add_others(tenon_files *f, const c99_files *c) {
+    TRY(add_file(f, ".h", c->header, c->header_bytes));
+    TRY(add_file(f, "_example.c", c->example, c->example_bytes));
+    TRY(add_file(f, "_weights.c", c->weights_source, c->weights_source_bytes));
+    TRY(add_file(f, ".weights", c->weights, c->weights_bytes));
+    if (weights_of(f) == WEIGHTS_OBJ)
+        TRY(add_object(f, LLVM_FORM_WEIGHTS, "_weights.o"));
+    one_file runtime = {"tenon/runtime.h", files_runtime_header, files_runtime_header_bytes};
+    return VEC_PUSH(f->memory, f->files, runtime);
 }
 
 static status emit_c(tenon_files *f) {
     c99_files c;
-    TRY(c99_emit(f->built.p, weights_of(f->t->o->weights), f->memory, &c));
+    TRY(c99_emit(f->built.p, weights_of(f), f->memory, &c));
     TRY(add_file(f, ".c", c.source, c.source_bytes));
-    TRY(add_file(f, ".h", c.header, c.header_bytes));
-    TRY(add_file(f, "_example.c", c.example, c.example_bytes));
-    TRY(add_file(f, "_weights.c", c.weights_source, c.weights_source_bytes));
-    TRY(add_file(f, ".weights", c.weights, c.weights_bytes));
-    one_file runtime = {"tenon/runtime.h", files_runtime_header, files_runtime_header_bytes};
-    return VEC_PUSH(f->memory, f->files, runtime);
+    return add_others(f, &c);
+}
+
+static status emit_object(tenon_files *f) {
+    c99_files c;
+    TRY(add_object(f, LLVM_FORM_OBJECT, ".o"));
+    TRY(c99_emit_beside(f->built.p, weights_of(f), f->memory, &c));
+    return add_others(f, &c);
 }
 
 typedef struct form_row {
@@ -95,7 +126,7 @@ typedef struct form_row {
 static const form_row forms[] = {
     {"c", "generic", PIPELINE_VERIFY, true, emit_c},       {"llvm", "host", PIPELINE_VERIFY, true, emit_llvm},
     {"asm", "host", PIPELINE_VERIFY, true, emit_assembly}, {"loops", "host", PIPELINE_VERIFY, false, emit_loops},
-    {"graph", "host", PIPELINE_PASSES, false, emit_graph},
+    {"obj", "host", PIPELINE_VERIFY, true, emit_object},   {"graph", "host", PIPELINE_PASSES, false, emit_graph},
 };
 
 /* ---- the origin ---- */

@@ -34,10 +34,9 @@ typedef struct option_row {
 static const char *const none[] = {NULL};
 static const choices schedules = {(const char *const[]){"best", "naive", NULL}, none};
 static const choices backends = {engine_names, (const char *const[]){"object", NULL}};
-static const choices emissions = {(const char *const[]){"c", "llvm", "asm", "loops", "graph", NULL},
-                                  (const char *const[]){"obj", "lib", "shared", "onnx", "dot", NULL}};
-static const choices weight_forms = {(const char *const[]){"inline", "c", "bin", NULL},
-                                     (const char *const[]){"obj", NULL}};
+static const choices emissions = {(const char *const[]){"c", "obj", "llvm", "asm", "loops", "graph", NULL},
+                                  (const char *const[]){"lib", "shared", "onnx", "dot", NULL}};
+static const choices weight_forms = {(const char *const[]){"inline", "c", "obj", "bin", NULL}, none};
 static const choices metrics = {(const char *const[]){"accuracy", "mse", NULL}, (const char *const[]){"sqnr", NULL}};
 
 #define ALL (TENON_COMPILE | TENON_RUN | TENON_CHECK | TENON_BENCH | TENON_EVAL | TENON_INSPECT)
@@ -45,7 +44,7 @@ static const choices metrics = {(const char *const[]){"accuracy", "mse", NULL}, 
 #define FIELD(name) offsetof(struct tenon_options, name)
 
 static const option_row rows[] = {
-    {{"emit", "FORM", "what to write: c, llvm, asm, loops or graph", TENON_COMPILE},
+    {{"emit", "FORM", "what to write: c, obj, llvm, asm, loops or graph", TENON_COMPILE},
      KIND_CHOICE,
      FIELD(emit),
      &emissions},
@@ -53,7 +52,7 @@ static const option_row rows[] = {
      KIND_TEXT,
      FIELD(name),
      NULL},
-    {{"weights", "FORM", "weights in the C file (inline), in a file of their own (c), or as PREFIX.weights (bin)",
+    {{"weights", "FORM", "weights in the code (inline), in PREFIX_weights.c or .o (c, obj), or in PREFIX.weights (bin)",
       TENON_COMPILE},
      KIND_CHOICE,
      FIELD(weights),

@@ -4,8 +4,26 @@
 
 #include "loop/loop.h"
 
+/* ---- weights.c ---- */
+/* Where a model's constants are: in its own file, in PREFIX_weights.c or PREFIX_weights.o as symbols of their own, or in
+ * PREFIX.weights, which the caller hands to each run. */
+typedef enum weights_form { WEIGHTS_INLINE, WEIGHTS_C, WEIGHTS_OBJ, WEIGHTS_BIN } weights_form;
+
+#define WEIGHTS_ALIGN 64
+
+/* The constants that some step reads. */
+typedef struct weight_table {
+    const char **symbols; /* by program buffer: PREFIX_w_NAME; NULL for every other buffer */
+    uint64_t *offsets;    /* by program buffer: in PREFIX.weights, multiples of WEIGHTS_ALIGN */
+    uint64_t bytes;       /* of PREFIX.weights */
+} weight_table;
+
+/* In `a`. STATUS_RESOURCE when out of memory. */
+status weights_place(const program *p, arena *a, weight_table *out);
+/* The contents of PREFIX.weights, at an address aligned to WEIGHTS_ALIGN in `a`. STATUS_RESOURCE when out of memory. */
+status weights_file(const program *p, const weight_table *w, arena *a, const void **out);
+
 /* ---- c99/ ---- */
-typedef enum weights_form { WEIGHTS_INLINE, WEIGHTS_C, WEIGHTS_BIN } weights_form;
 
 typedef struct c99_files {      /* each NULL where not written; texts end with '\0', not counted */
     const char *source;         /* PREFIX.c */
@@ -22,17 +40,26 @@ typedef struct c99_files {      /* each NULL where not written; texts end with '
 
 /* Writes p as C99 for p->target, in `a`. The prefix is p->name. STATUS_RESOURCE when out of memory. */
 status c99_emit(const program *p, weights_form weights, arena *a, c99_files *out);
+/* The same without PREFIX.c: what goes beside an object of p. */
+status c99_emit_beside(const program *p, weights_form weights, arena *a, c99_files *out);
 
 /* ---- llvm/: built as the module lib/tenon/tenon-llvm.so, which api/ opens on first use ---- */
-typedef enum llvm_form { LLVM_FORM_IR, LLVM_FORM_ASSEMBLY } llvm_form;
+typedef enum llvm_form {
+    LLVM_FORM_IR,
+    LLVM_FORM_ASSEMBLY,
+    LLVM_FORM_OBJECT, /* PREFIX.o */
+    LLVM_FORM_WEIGHTS /* PREFIX_weights.o: only the constants, under the symbols of weights_place */
+} llvm_form;
 
 typedef struct llvm_code llvm_code; /* a program compiled into this process */
 
-#define LLVM_TABLE_VERSION 1u
+#define LLVM_TABLE_VERSION 2u
 typedef struct llvm_table {
     uint32_t version;           /* LLVM_TABLE_VERSION of the module's build */
-    /* LLVM IR or assembly text of the program for p->target. */
-    status (*emit)(const program *p, llvm_form form, arena *a, diag *d, const char **out_text, size_t *out_bytes);
+    /* The program for p->target, with the entry points of generated C (PREFIX_run, PREFIX_run_env, PREFIX_model): as text,
+     * or as an object that needs nothing but memcpy, memset and memmove. In `a`; a '\0' after it is not counted. */
+    status (*emit)(const program *p, llvm_form form, weights_form weights, arena *a, diag *d, const void **out,
+                   size_t *out_bytes);
     /* Compiles p for this machine (p->target must run here). Constants are used in place: p must outlive the code. */
     status (*compile)(const program *p, const allocator *from, diag *d, llvm_code **out);
     /* Runs it: one pointer per input and output, scratch of p->arena_bytes aligned to 64. Returns 0 or a CHECK's code.

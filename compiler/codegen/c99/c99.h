@@ -68,8 +68,8 @@ typedef struct c99 {
     const char **fields;       /* by program buffer: input's and output's member */
     const char **kernel_names; /* by kernel, NULL where no step calls it */
     bool *kernel_checks;       /* by kernel: it returns a code */
-    uint64_t *weight_offsets;  /* by program buffer, in PREFIX.weights */
-    uint64_t weight_bytes;     /* of PREFIX.weights, 0 where there is none */
+    weight_table table;
+    uint64_t weight_bytes; /* of PREFIX.weights, 0 where there is none */
     /* one kernel */
     const kernel *k;
     names locals;
@@ -206,9 +206,8 @@ void c99_weight_declare(c99 *c, int buffer, strbuf *out); /* extern */
 const char *c99_weight_data(c99 *c, int buffer);          /* its first element's address in an expression */
 /* Is some of the used data kept as bytes, whose order must be this machine's? */
 bool c99_weights_have_order(const c99 *c);
-/* Places used constants in PREFIX.weights: offsets by buffer. Returns the file's size. */
-uint64_t c99_weights_place(c99 *c, uint64_t *offsets);
-#define WEIGHTS_ALIGN 64
+/* Do other files of the model's define the constants? */
+bool c99_weights_are_symbols(const c99 *c);
 
 /* ---- c99_run.c ---- */
 /* PREFIX_run_env, PREFIX_run, PREFIX_model. */

@@ -1,6 +1,4 @@
 /* A program as C99 files. */
-#include <string.h>
-
 #include "codegen/c99/c99.h"
 
 typedef struct isa_text {
@@ -32,14 +30,19 @@ static void reserve_names(c99 *c) {
         c99_reserve_here(c, &c->globals, locals[i]);
 }
 
-/* Constants that other files see carry the prefix. */
+/* Constants that other files see have the names that those give them, which therefore come first. */
+static void name_symbols(c99 *c) {
+    for (size_t i = 0; i < c->p->buffers.n && c99_weights_are_symbols(c); i++) {
+        c->const_names[i] = c->table.symbols[i];
+        if (c->const_names[i] != NULL)
+            c99_reserve(c, &c->globals, c->const_names[i]);
+    }
+}
+
 static void name_const(c99 *c, int buffer) {
     const program_buffer *b = &c->p->buffers.at[buffer];
-    if (b->place != PLACE_CONST || c->const_names[buffer] != NULL)
-        return;
-    const char *wanted = c->weights == WEIGHTS_C ? arena_printf(c->memory, "%s_w_%s", c->p->name, b->name)
-                                                 : arena_printf(c->memory, "w_%s", b->name);
-    c->const_names[buffer] = c99_name(c, &c->globals, c99_keep(c, wanted));
+    if (b->place == PLACE_CONST && c->const_names[buffer] == NULL)
+        c->const_names[buffer] = c99_name(c, &c->globals, c99_keep(c, arena_printf(c->memory, "w_%s", b->name)));
 }
 
 /* The header's macros would be replaced in members too. */
@@ -52,6 +55,7 @@ static void reserve_members(c99 *c, names *scope) {
 static void name_everything(c99 *c) {
     const program *p = c->p;
     reserve_names(c);
+    name_symbols(c);
     for (size_t i = 0; i < p->steps.n; i++) {
         const program_step *s = &p->steps.at[i];
         const kernel *k = p->kernels.at[s->kernel];
@@ -79,11 +83,10 @@ static bool prepare(c99 *c, const program *p, weights_form weights, arena *a) {
     c->helpers = ARENA_NEW_N(a, bool, (size_t)HELPER_COUNT * DT_COUNT * DT_COUNT);
     c->const_names = ARENA_NEW_N(a, const char *, n);
     c->fields = ARENA_NEW_N(a, const char *, n);
-    c->weight_offsets = ARENA_NEW_N(a, uint64_t, n);
     c->kernel_names = ARENA_NEW_N(a, const char *, p->kernels.n + 1);
     c->kernel_checks = ARENA_NEW_N(a, bool, p->kernels.n + 1);
-    return c->helpers != NULL && c->const_names != NULL && c->fields != NULL && c->weight_offsets != NULL && c->kernel_names != NULL &&
-           c->kernel_checks != NULL;
+    return c->helpers != NULL && c->const_names != NULL && c->fields != NULL && c->kernel_names != NULL && c->kernel_checks != NULL &&
+           weights_place(p, a, &c->table) == STATUS_OK;
 }
 
 /* ---- PREFIX.c ---- */
@@ -163,7 +166,7 @@ static status write_source(c99 *c, strbuf *out) {
     return STATUS_OK;
 }
 
-/* ---- PREFIX_weights.c, PREFIX.weights ---- */
+/* ---- PREFIX_weights.c ---- */
 
 static void write_weights_source(c99 *c, strbuf *out) {
     c99_banner(c, out);
@@ -175,53 +178,54 @@ static void write_weights_source(c99 *c, strbuf *out) {
             c99_weight_write(c, (int)i, false, out);
 }
 
-static status write_weights_file(c99 *c, c99_files *out) {
-    unsigned char *bytes = arena_alloc(c->memory, c->weight_bytes);
-    TRY_ALLOC(bytes);
-    for (size_t i = 0; i < c->p->buffers.n; i++) {
-        const program_buffer *b = &c->p->buffers.at[i];
-        if (c->const_names[i] != NULL)
-            memcpy(bytes + c->weight_offsets[i], b->data, dtype_bytes(b->elem, (size_t)b->n));
-    }
-    out->weights = bytes;
-    out->weights_bytes = c->weight_bytes;
-    return STATUS_OK;
-}
-
 static status finish(const c99 *c, strbuf *s, const char **out_text, size_t *out_bytes) {
     TRY(strbuf_finish(s, out_text));
     *out_bytes = s->n;
     return c->failed ? STATUS_RESOURCE : STATUS_OK;
 }
 
-static status emit(c99 *c, c99_files *out) {
-    name_everything(c);
-    if (c->weights == WEIGHTS_BIN)
-        c->weight_bytes = c99_weights_place(c, c->weight_offsets);
-    strbuf source = strbuf_in(c->memory), header = strbuf_in(c->memory), example = strbuf_in(c->memory);
+static status emit_source(c99 *c, c99_files *out) {
+    strbuf source = strbuf_in(c->memory);
     TRY(write_source(c, &source));
-    TRY(finish(c, &source, &out->source, &out->source_bytes));
+    return finish(c, &source, &out->source, &out->source_bytes);
+}
+
+/* Everything but PREFIX.c. */
+static status emit_others(c99 *c, c99_files *out) {
+    strbuf header = strbuf_in(c->memory), example = strbuf_in(c->memory), weights = strbuf_in(c->memory);
     c99_header_write(c, &header);
     TRY(finish(c, &header, &out->header, &out->header_bytes));
     c99_example_write(c, &example);
     TRY(finish(c, &example, &out->example, &out->example_bytes));
+    out->weights_bytes = c->weight_bytes;
     if (c->weights == WEIGHTS_C) {
-        strbuf weights = strbuf_in(c->memory);
         write_weights_source(c, &weights);
         TRY(finish(c, &weights, &out->weights_source, &out->weights_source_bytes));
     }
-    return c->weight_bytes > 0 ? write_weights_file(c, out) : STATUS_OK;
+    return c->weight_bytes > 0 ? weights_file(c->p, &c->table, c->memory, &out->weights) : STATUS_OK;
 }
 
-status c99_emit(const program *p, weights_form weights, arena *a, c99_files *out) {
+static status emit(const program *p, weights_form weights, bool with_source, arena *a, c99_files *out) {
     c99 *c = ARENA_NEW(a, c99);
     TRY_ALLOC(c);
     *out = (c99_files){0};
     if (!prepare(c, p, weights, a))
         return STATUS_RESOURCE;
+    c->weight_bytes = weights == WEIGHTS_BIN ? c->table.bytes : 0;
     c->scratch = arena_new(arena_allocator(a));
     TRY_ALLOC(c->scratch);
-    status s = emit(c, out);
+    name_everything(c);
+    status s = with_source ? emit_source(c, out) : STATUS_OK;
+    if (s == STATUS_OK)
+        s = emit_others(c, out);
     arena_free(c->scratch);
     return s;
+}
+
+status c99_emit(const program *p, weights_form weights, arena *a, c99_files *out) {
+    return emit(p, weights, true, a, out);
+}
+
+status c99_emit_beside(const program *p, weights_form weights, arena *a, c99_files *out) {
+    return emit(p, weights, false, a, out);
 }

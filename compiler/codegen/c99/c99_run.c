@@ -66,7 +66,7 @@ static void write_argument(c99 *c, strbuf *out, const step_arg *a, const kernel_
     }
     if (b->place == PLACE_CONST && c->weights == WEIGHTS_BIN) {
         strbuf_printf(out, "(const %s *)(const void *)(weights + %llu)", type,
-                      (unsigned long long)c->weight_offsets[a->buffer] + (unsigned long long)skip);
+                      (unsigned long long)c->table.offsets[a->buffer] + (unsigned long long)skip);
         return;
     }
     if (!same)

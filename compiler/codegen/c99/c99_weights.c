@@ -26,6 +26,10 @@ static bool is_union(const program_buffer *b) {
     return is_string(b) || is_bits(b);
 }
 
+bool c99_weights_are_symbols(const c99 *c) {
+    return c->weights == WEIGHTS_C || c->weights == WEIGHTS_OBJ;
+}
+
 static void add_byte(strbuf *out, unsigned char x, unsigned char next) {
     char text[5];
     size_t n = 0;
@@ -68,7 +72,7 @@ static void add_numbers(c99 *c, strbuf *out, const program_buffer *b, dtype as) 
 /* The type in front of the name, up to it. Two files agree on a union by its tag. */
 static void add_type(c99 *c, strbuf *out, int buffer) {
     const program_buffer *b = &c->p->buffers.at[buffer];
-    const char *type = c99_storage_type(b->elem), *tag = c->weights == WEIGHTS_C ? c->const_names[buffer] : "";
+    const char *type = c99_storage_type(b->elem), *tag = c99_weights_are_symbols(c) ? c->const_names[buffer] : "";
     unsigned long long n = (unsigned long long)b->n, bytes = dtype_bytes(b->elem, (size_t)b->n);
     if (is_string(b))
         strbuf_printf(out, "const union %s {\n    char bytes[%llu];\n    %s at[%llu];\n} ", tag, bytes + 1, type, n);
@@ -128,16 +132,4 @@ bool c99_weights_have_order(const c99 *c) {
             return true;
     }
     return false;
-}
-
-uint64_t c99_weights_place(c99 *c, uint64_t *offsets) {
-    uint64_t at = 0;
-    for (size_t i = 0; i < c->p->buffers.n; i++) {
-        const program_buffer *b = &c->p->buffers.at[i];
-        if (c->const_names[i] == NULL)
-            continue;
-        offsets[i] = at;
-        at += (dtype_bytes(b->elem, (size_t)b->n) + WEIGHTS_ALIGN - 1) / WEIGHTS_ALIGN * WEIGHTS_ALIGN;
-    }
-    return at;
 }

@@ -12,8 +12,9 @@
 
 #include "codegen/codegen.h"
 
-/* Where the module's constants live: in place at their address (JIT), or as globals of the module (text). */
-typedef enum const_place { CONSTS_IN_PLACE, CONSTS_IN_MODULE } const_place;
+/* Where the program's constants are: at their address in this process (JIT), in the module, in another object under the
+ * symbols of weights_place, or in a file that the caller of the model gives. */
+typedef enum const_place { CONSTS_IN_PLACE, CONSTS_IN_MODULE, CONSTS_OUTSIDE, CONSTS_IN_FILE } const_place;
 
 /* An expression's value, good while its statement is emitted. */
 typedef struct memo_entry {
@@ -108,19 +109,41 @@ void llvm_block(emitter *e, const block *b);
 bool llvm_block_has_check(const block *b);
 
 /* ---- llvm_program.c ---- */
-/* A new module in `context` with all of p: one internal function per kernel, and the exported
- * `int PREFIX_run_raw(void *const *inputs, void *const *outputs, void *scratch)`, in p's order.
- * The caller disposes of the module, also after a failure (NULL where none was made). */
+/* A new module in `context` with all of p: one internal function per kernel, and
+ * `int PREFIX_run_raw(void *const *inputs, void *const *outputs, void *scratch)`, in p's order. CONSTS_IN_PLACE: that
+ * one is exported, and there is nothing else. Other places: it is internal (CONSTS_IN_FILE: with a last parameter for
+ * the weights), and llvm_entry.c's functions are exported. The caller disposes of the module, also after a failure
+ * (NULL where none was made). */
 status llvm_program_emit(const program *p, const_place consts, LLVMContextRef context, LLVMTargetMachineRef machine,
                          arena *a, diag *d, LLVMModuleRef *out);
 /* PREFIX_run_raw. NULL when out of memory. */
 const char *llvm_program_entry(const program *p, arena *a);
+/* What every function of the module has: the target's instructions, no unwinding. */
+void llvm_program_attributes(emitter *e, LLVMValueRef function);
+
+/* ---- llvm_entry.c ---- */
+/* Adds PREFIX_run, PREFIX_run_env and PREFIX_model, which check their arguments and call `run`. weight_bytes: of
+ * PREFIX.weights, 0 where there is none. */
+status llvm_entry_emit(emitter *e, LLVMValueRef run, LLVMTypeRef run_type, uint64_t weight_bytes);
+
+/* ---- llvm_weights.c ---- */
+/* The constant b as a private global of the module. */
+LLVMValueRef llvm_weights_define(const emitter *e, const program_buffer *b);
+/* The same, defined by another file of the model's. */
+LLVMValueRef llvm_weights_declare(const emitter *e, const program_buffer *b, const char *symbol);
+/* A new module with the constants alone, under their symbols. The caller disposes of it, as above. */
+status llvm_weights_emit(const program *p, LLVMContextRef context, LLVMTargetMachineRef machine, arena *a, diag *d,
+                         LLVMModuleRef *out);
 
 /* ---- llvm_target.c ---- */
 /* LLVM's machine for t; a diagnostic where this LLVM has none. The caller disposes of it. */
 status llvm_target_machine(const target *t, diag *d, LLVMTargetMachineRef *out);
 /* A context whose errors become diagnostics: LLVM's own handler would exit. The caller disposes of it. */
 LLVMContextRef llvm_target_context(diag *d);
+/* A new module called p->name with the machine's triple and layout. [big-endian] STATUS_UNSUPPORTED. The caller
+ * disposes of it, also after a failure. */
+status llvm_target_module(const program *p, LLVMContextRef context, LLVMTargetMachineRef machine, diag *d,
+                          LLVMModuleRef *out);
 /* Runs the pass pipeline. */
 status llvm_target_optimise(LLVMModuleRef module, LLVMTargetMachineRef machine, diag *d);
 /* Machine code or assembly of the module; the caller disposes of the buffer, NULL after a failure. */

@@ -1,37 +1,58 @@
-/* The module's table, and a program as LLVM text. */
+/* The module's table, and a program as text or as an object. */
 #include "codegen/llvm/llvm_emit.h"
 
 #include <llvm/Config/llvm-config.h>
 #include <string.h>
 
-static status text_of(LLVMModuleRef module, LLVMTargetMachineRef machine, llvm_form form, arena *a, diag *d,
-                      const char **out_text, size_t *out_bytes) {
+static const LLVMCodeGenFileType file_types[] = {
+    [LLVM_FORM_ASSEMBLY] = LLVMAssemblyFile, [LLVM_FORM_OBJECT] = LLVMObjectFile, [LLVM_FORM_WEIGHTS] = LLVMObjectFile};
+
+static const const_place places[] = {[WEIGHTS_INLINE] = CONSTS_IN_MODULE,
+                                     [WEIGHTS_C] = CONSTS_OUTSIDE,
+                                     [WEIGHTS_OBJ] = CONSTS_OUTSIDE,
+                                     [WEIGHTS_BIN] = CONSTS_IN_FILE};
+
+static const char *keep(arena *a, const char *from, size_t bytes) {
+    char *copy = arena_alloc(a, bytes + 1);
+    return copy != NULL ? memcpy(copy, from, bytes) : NULL;
+}
+
+/* The module's text or bytes, with a '\0' after them that does not count. */
+static status write_module(LLVMModuleRef module, LLVMTargetMachineRef machine, llvm_form form, arena *a, diag *d,
+                           const void **out, size_t *out_bytes) {
     if (form == LLVM_FORM_IR) {
         char *text = LLVMPrintModuleToString(module);
         *out_bytes = strlen(text);
-        *out_text = arena_strndup(a, text, *out_bytes);
+        *out = keep(a, text, *out_bytes);
         LLVMDisposeMessage(text);
     } else {
         LLVMMemoryBufferRef buffer = NULL;
-        TRY(llvm_target_generate(module, machine, LLVMAssemblyFile, d, &buffer));
+        TRY(llvm_target_generate(module, machine, file_types[form], d, &buffer));
         *out_bytes = LLVMGetBufferSize(buffer);
-        *out_text = arena_strndup(a, LLVMGetBufferStart(buffer), *out_bytes);
+        *out = keep(a, LLVMGetBufferStart(buffer), *out_bytes);
         LLVMDisposeMemoryBuffer(buffer);
     }
-    TRY_ALLOC(*out_text);
+    TRY_ALLOC(*out);
     return STATUS_OK;
 }
 
-static status emit_text(const program *p, llvm_form form, arena *a, diag *d, const char **out_text, size_t *out_bytes) {
+static status make_module(const program *p, llvm_form form, weights_form weights, LLVMContextRef context,
+                          LLVMTargetMachineRef machine, arena *a, diag *d, LLVMModuleRef *out) {
+    if (form == LLVM_FORM_WEIGHTS)
+        return llvm_weights_emit(p, context, machine, a, d, out);
+    TRY(llvm_program_emit(p, places[weights], context, machine, a, d, out));
+    return llvm_target_optimise(*out, machine, d);
+}
+
+static status emit_module(const program *p, llvm_form form, weights_form weights, arena *a, diag *d, const void **out,
+                          size_t *out_bytes) {
     LLVMTargetMachineRef machine = NULL;
     TRY(llvm_target_machine(p->target, d, &machine));
     LLVMContextRef context = llvm_target_context(d);
     LLVMModuleRef module = NULL;
-    status result = llvm_program_emit(p, CONSTS_IN_MODULE, context, machine, a, d, &module);
+    status result = make_module(p, form, weights, context, machine, a, d, &module);
     if (result == STATUS_OK)
-        result = llvm_target_optimise(module, machine, d);
-    if (result == STATUS_OK)
-        result = text_of(module, machine, form, a, d, out_text, out_bytes);
+        result = write_module(module, machine, form, a, d, out, out_bytes);
     LLVMDisposeModule(module);
     LLVMContextDispose(context);
     LLVMDisposeTargetMachine(machine);
@@ -44,7 +65,7 @@ static const char *version_text(void) {
 
 static const llvm_table table = {
     .version = LLVM_TABLE_VERSION,
-    .emit = emit_text,
+    .emit = emit_module,
     .compile = llvm_jit_compile,
     .run = llvm_jit_run,
     .code_bytes = llvm_jit_code_bytes,

@@ -1,16 +1,17 @@
-/* A program as one LLVM module: a function per kernel, and one that calls them in order. */
+/* A program as one LLVM module: a function per kernel, one that calls them in order, and the entry points. */
 #include "codegen/llvm/llvm_emit.h"
 
 #include <llvm-c/Analysis.h>
 #include <stdio.h>
 #include <string.h>
 
-/* What a run's three parameters are. */
-enum { RUN_INPUTS, RUN_OUTPUTS, RUN_SCRATCH, RUN_PARAMS };
+/* What a run's parameters are; the last only with CONSTS_IN_FILE. */
+enum { RUN_INPUTS, RUN_OUTPUTS, RUN_SCRATCH, RUN_WEIGHTS, RUN_PARAMS };
 
 typedef struct run_builder {
     emitter *e;
     const_place consts;
+    weight_table weights;
     LLVMValueRef *base; /* by the program's buffer number: where it begins */
     LLVMValueRef *kernels;
     LLVMTypeRef *types;
@@ -34,7 +35,7 @@ static void set_text_attribute(emitter *e, LLVMValueRef function, const char *na
     LLVMAddAttributeAtIndex(function, (LLVMAttributeIndex)LLVMAttributeFunctionIndex, attribute);
 }
 
-static void set_function_attributes(emitter *e, LLVMValueRef function) {
+void llvm_program_attributes(emitter *e, LLVMValueRef function) {
     const target *t = e->program->target;
     char width[16];
     snprintf(width, sizeof width, "%d", t->vector_bytes * 8);
@@ -108,7 +109,7 @@ static status declare_kernel(run_builder *r, int k) {
     r->types[k] = LLVMFunctionType(result, params, (unsigned)source->buffers.n, false);
     r->kernels[k] = LLVMAddFunction(e->module, source->name, r->types[k]);
     LLVMSetLinkage(r->kernels[k], LLVMInternalLinkage);
-    set_function_attributes(e, r->kernels[k]);
+    llvm_program_attributes(e, r->kernels[k]);
     return STATUS_OK;
 }
 
@@ -141,22 +142,33 @@ static status emit_kernel(run_builder *r, int k) {
     return STATUS_OK;
 }
 
-static LLVMValueRef constant_in_module(emitter *e, const program_buffer *b) {
-    LLVMValueRef bytes = LLVMConstStringInContext2(e->context, b->data, dtype_bytes(b->elem, (size_t)b->n), true);
-    LLVMValueRef global = LLVMAddGlobal(e->module, LLVMTypeOf(bytes), b->name);
-    LLVMSetInitializer(global, bytes);
-    LLVMSetGlobalConstant(global, true);
-    LLVMSetLinkage(global, LLVMPrivateLinkage);
-    LLVMSetUnnamedAddress(global, LLVMGlobalUnnamedAddr);
-    LLVMSetAlignment(global, BASE_ALIGNMENT);
-    return global;
-}
-
 static LLVMValueRef nth_pointer(emitter *e, LLVMValueRef table, size_t n) {
     LLVMValueRef index = LLVMConstInt(e->i64, n, false);
     return LLVMBuildLoad2(e->at, e->pointer, LLVMBuildInBoundsGEP2(e->at, e->pointer, table, &index, 1, ""), "");
 }
 
+static LLVMValueRef place_in(emitter *e, LLVMValueRef start, uint64_t offset) {
+    LLVMValueRef index = LLVMConstInt(e->i64, offset, false);
+    return LLVMBuildInBoundsGEP2(e->at, LLVMInt8TypeInContext(e->context), start, &index, 1, "");
+}
+
+static LLVMValueRef constant_base(run_builder *r, LLVMValueRef run, size_t i) {
+    emitter *e = r->e;
+    const program_buffer *b = &e->program->buffers.at[i];
+    switch (r->consts) {
+    case CONSTS_IN_PLACE:
+        return LLVMConstIntToPtr(LLVMConstInt(e->i64, (uint64_t)(uintptr_t)b->data, false), e->pointer);
+    case CONSTS_IN_MODULE:
+        return llvm_weights_define(e, b);
+    case CONSTS_OUTSIDE:
+        return llvm_weights_declare(e, b, r->weights.symbols[i]);
+    case CONSTS_IN_FILE:
+        break;
+    }
+    return place_in(e, LLVMGetParam(run, RUN_WEIGHTS), r->weights.offsets[i]);
+}
+
+/* Constants that no step reads have no place. */
 static LLVMValueRef buffer_base(run_builder *r, LLVMValueRef run, size_t i) {
     emitter *e = r->e;
     const program_buffer *b = &e->program->buffers.at[i];
@@ -164,14 +176,9 @@ static LLVMValueRef buffer_base(run_builder *r, LLVMValueRef run, size_t i) {
         return nth_pointer(e, LLVMGetParam(run, RUN_INPUTS), i);
     if (b->place == PLACE_OUTPUT)
         return nth_pointer(e, LLVMGetParam(run, RUN_OUTPUTS), i - (size_t)e->program->n_inputs);
-    if (b->place == PLACE_ARENA) {
-        LLVMValueRef offset = LLVMConstInt(e->i64, (uint64_t)b->offset, false);
-        return LLVMBuildInBoundsGEP2(e->at, LLVMInt8TypeInContext(e->context), LLVMGetParam(run, RUN_SCRATCH), &offset,
-                                     1, "");
-    }
-    if (r->consts == CONSTS_IN_MODULE)
-        return constant_in_module(e, b);
-    return LLVMConstIntToPtr(LLVMConstInt(e->i64, (uint64_t)(uintptr_t)b->data, false), e->pointer);
+    if (b->place == PLACE_ARENA)
+        return place_in(e, LLVMGetParam(run, RUN_SCRATCH), (uint64_t)b->offset);
+    return r->weights.symbols[i] != NULL ? constant_base(r, run, i) : NULL;
 }
 
 /* Calls the step's kernel; a code other than 0 ends the run. */
@@ -202,8 +209,8 @@ static status emit_step(run_builder *r, LLVMValueRef run, const program_step *s)
 static status emit_run(run_builder *r, LLVMValueRef run) {
     emitter *e = r->e;
     const program *p = e->program;
-    static const char *const names[RUN_PARAMS] = {"inputs", "outputs", "scratch"};
-    for (unsigned i = 0; i < RUN_PARAMS; i++)
+    static const char *const names[RUN_PARAMS] = {"inputs", "outputs", "scratch", "weights"};
+    for (unsigned i = 0; i < LLVMCountParams(run); i++)
         LLVMSetValueName2(LLVMGetParam(run, i), names[i], strlen(names[i]));
     LLVMPositionBuilderAtEnd(e->at, LLVMAppendBasicBlockInContext(e->context, run, "entry"));
     for (size_t i = 0; i < p->buffers.n; i++)
@@ -225,14 +232,20 @@ static status emit_all(run_builder *r) {
     r->checked = ARENA_NEW_N(e->memory, bool, p->kernels.n + 1);
     if (entry == NULL || r->base == NULL || r->kernels == NULL || r->types == NULL || r->checked == NULL)
         return STATUS_RESOURCE;
-    LLVMTypeRef params[RUN_PARAMS] = {e->pointer, e->pointer, e->pointer};
-    LLVMValueRef run = LLVMAddFunction(e->module, entry, LLVMFunctionType(e->i32, params, RUN_PARAMS, false));
-    set_function_attributes(e, run);
+    TRY(weights_place(p, e->memory, &r->weights));
+    LLVMTypeRef params[RUN_PARAMS] = {e->pointer, e->pointer, e->pointer, e->pointer};
+    LLVMTypeRef type = LLVMFunctionType(e->i32, params, r->consts == CONSTS_IN_FILE ? RUN_PARAMS : RUN_WEIGHTS, false);
+    LLVMValueRef run = LLVMAddFunction(e->module, entry, type);
+    llvm_program_attributes(e, run);
     for (int k = 0; k < (int)p->kernels.n; k++)
         TRY(declare_kernel(r, k));
     for (int k = 0; k < (int)p->kernels.n; k++)
         TRY(emit_kernel(r, k));
-    return emit_run(r, run);
+    TRY(emit_run(r, run));
+    if (r->consts == CONSTS_IN_PLACE)
+        return STATUS_OK;
+    LLVMSetLinkage(run, LLVMInternalLinkage);
+    return llvm_entry_emit(e, run, type, r->consts == CONSTS_IN_FILE ? r->weights.bytes : 0);
 }
 
 static status verify(LLVMModuleRef module, diag *d) {
@@ -245,15 +258,9 @@ static status verify(LLVMModuleRef module, diag *d) {
 
 status llvm_program_emit(const program *p, const_place consts, LLVMContextRef context, LLVMTargetMachineRef machine,
                          arena *a, diag *d, LLVMModuleRef *out) {
-    emitter e = {.memory = a, .program = p, .context = context};
-    e.module = *out = LLVMModuleCreateWithNameInContext(p->name, context);
+    TRY(llvm_target_module(p, context, machine, d, out));
+    emitter e = {.memory = a, .program = p, .context = context, .module = *out};
     e.at = LLVMCreateBuilderInContext(context);
-    char *triple = LLVMGetTargetMachineTriple(machine);
-    LLVMTargetDataRef layout = LLVMCreateTargetDataLayout(machine);
-    LLVMSetTarget(e.module, triple);
-    LLVMSetModuleDataLayout(e.module, layout);
-    LLVMDisposeTargetData(layout);
-    LLVMDisposeMessage(triple);
     llvm_types_init(&e);
     run_builder r = {.e = &e, .consts = consts};
     status result = emit_all(&r);

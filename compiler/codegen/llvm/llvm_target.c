@@ -73,6 +73,21 @@ status llvm_target_machine(const target *t, diag *d, LLVMTargetMachineRef *out) 
     return result;
 }
 
+status llvm_target_module(const program *p, LLVMContextRef context, LLVMTargetMachineRef machine, diag *d,
+                          LLVMModuleRef *out) {
+    LLVMTargetDataRef layout = LLVMCreateTargetDataLayout(machine);
+    char *triple = LLVMGetTargetMachineTriple(machine);
+    *out = LLVMModuleCreateWithNameInContext(p->name, context);
+    LLVMSetTarget(*out, triple);
+    LLVMSetModuleDataLayout(*out, layout);
+    bool is_little = LLVMByteOrder(layout) == LLVMLittleEndian;
+    LLVMDisposeMessage(triple);
+    LLVMDisposeTargetData(layout);
+    return is_little ? STATUS_OK
+                     : diag_error(d, STATUS_UNSUPPORTED, "big-endian", DIAG_NOWHERE,
+                                  "target '%s' is big-endian; compiled weights are little-endian", p->target->name);
+}
+
 /* The schedule is decided before LLVM sees the program: no vectoriser, no unroller, no inliner. What is left is to
  * bring register arrays into registers, simplify addresses, and move what loops do not change out of them. */
 static const char *const pipeline = "function(sroa,early-cse<memssa>,instcombine<no-verify-fixpoint>,simplifycfg,"
