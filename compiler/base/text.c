@@ -226,7 +226,7 @@ static const char *const C_KEYWORDS[] = {
 
 static bool is_keyword(const char *text) {
     for (size_t i = 0; i < sizeof C_KEYWORDS / sizeof *C_KEYWORDS; i++)
-        if (strcmp(text, C_KEYWORDS[i]) == 0)
+        if (text[0] == C_KEYWORDS[i][0] && strcmp(text, C_KEYWORDS[i]) == 0)
             return true;
     return false;
 }
@@ -247,12 +247,14 @@ static char to_lower(char c) {
 /* `name` as a C identifier; "_" where it is empty. NULL when out of memory. */
 char *text_identifier(arena *a, const char *name) {
     bool guard = name[0] == '\0' || is_digit(name[0]) || is_keyword(name);
-    char *text = arena_printf(a, "%s%s", guard ? "_" : "", name);
+    size_t n = strlen(name), first = guard ? 1 : 0;
+    char *text = arena_alloc(a, n + first + 1);
     if (text == NULL)
         return NULL;
-    for (char *p = text; *p != '\0'; p++)
-        if (!is_word(*p))
-            *p = '_';
+    text[0] = '_';
+    for (size_t i = 0; i < n; i++)
+        text[first + i] = is_word(name[i]) ? name[i] : '_';
+    text[first + n] = '\0';
     return text;
 }
 

@@ -208,43 +208,12 @@ const expr *build_unary(builder *b, expr_kind k, const expr *x) {
     return simple != NULL ? simple : unary_to(b, k, x->type.elem, x);
 }
 
-/* Does every value of `from` exist in `to`? */
-static bool holds(dtype to, dtype from) {
-    if (from == DT_BOOL)
-        return true;
-    if (dtype_is_float(from) && dtype_is_float(to))
-        return to == DT_F64 || (to == DT_F32 && from != DT_F64);
-    if (!dtype_is_int(from) || !dtype_is_int(to))
-        return false;
-    return dtype_min(to) <= dtype_min(from) && dtype_max(to) >= dtype_max(from);
-}
-
-static bool is_narrow_float(dtype t) {
-    return dtype_is_float(t) && dtype_bits(t) < 32;
-}
-
-/* Casts of narrow floats stay apart: a target may have the one to or from f32, and no other. */
-static const expr *cast_of_cast(builder *b, dtype t, const expr *x) {
-    dtype middle = x->type.elem, from = x->arg[0]->type.elem;
-    if (t != from && (is_narrow_float(t) || is_narrow_float(from)))
-        return NULL;
-    if (holds(middle, from))
-        return build_cast(b, t, x->arg[0]);
-    bool ints = dtype_is_int(t) && dtype_is_int(middle) && dtype_is_int(from);
-    return ints && dtype_bits(t) <= dtype_bits(middle) ? build_cast(b, t, x->arg[0]) : NULL;
-}
-
 /* To another element type: loop.h's CAST. */
 const expr *build_cast(builder *b, dtype t, const expr *x) {
     if (b->failed || x->type.elem == t)
         return b->failed ? b->poison : x;
-    const expr *shorter = x->kind == EXPR_CAST ? cast_of_cast(b, t, x) : NULL;
-    if (shorter != NULL)
-        return shorter;
-    bool narrows = dtype_is_int(t) && dtype_is_int(x->type.elem) && dtype_bits(t) <= dtype_bits(x->type.elem);
-    if (x->kind == EXPR_RAMP && narrows)
-        return build_ramp(b, build_cast(b, t, x->arg[0]), x->imm, x->type.lanes);
-    return unary_to(b, EXPR_CAST, t, x);
+    const expr *simple = simplify_cast(b, t, x);
+    return simple != NULL ? simple : unary_to(b, EXPR_CAST, t, x);
 }
 
 /* Integer to integer, clamped. */
@@ -253,7 +222,7 @@ const expr *build_saturate(builder *b, dtype t, const expr *x) {
         return b->poison;
     range r = expr_range(x), all = range_of_type(t);
     bool fits = x->type.elem != DT_U64 && t != DT_U64 && r.lo >= all.lo && r.hi <= all.hi;
-    if (fits || holds(t, x->type.elem))
+    if (fits || simplify_holds(t, x->type.elem))
         return build_cast(b, t, x);
     return unary_to(b, EXPR_SATURATE, t, x);
 }

@@ -118,6 +118,11 @@ const expr *simplify_unary(builder *b, expr_kind k, const expr *x);
 const expr *simplify_binary(builder *b, expr_kind k, const expr *x, const expr *y);
 const expr *simplify_lanes(builder *b, expr_kind k, const expr *x, const expr *y);
 
+/* ---- simplify_cast.c ---- */
+const expr *simplify_cast(builder *b, dtype t, const expr *x);
+/* Does every value of `from` exist in `to`? */
+bool simplify_holds(dtype to, dtype from);
+
 /* ---- expand.c, place.c, emit.c: the steps of builder_kernel ---- */
 
 /* What expand.c leaves: no unrolled loops, no loops of one iteration, no constant conditions; each variable and each

@@ -238,6 +238,13 @@ const expr *build_widen(builder *b, const expr *x, const expr *const *from, cons
 void expr_visit(const expr *x, void (*fn)(const expr *x, void *ctx), void *ctx);
 bool expr_uses(const expr *x, const expr *part);
 bool expr_is_int(const expr *x, int64_t value);          /* an INT (or broadcast INT) of this value */
+/* What values a float expression can take: bounds, which hold where it is no NaN; may it be NaN; is it, or an infinity or NaN,
+ * always integral? `lets`: by variable, what a LET bound to it, or NULL; NULL for none. */
+typedef struct float_span {
+    double lo, hi;
+    bool nan, integral;
+} float_span;
+float_span expr_span(const expr *x, const expr *const *lets);
 /* index = sum of coefficient * variable + rest, with `rest` free of the n variables. False where it is not affine in
  * them. Products and sums only; an expression free of the variables is part of the rest. */
 bool expr_affine(builder *b, const expr *index, const expr *const *vars, int n, int64_t *out_coefficients, const expr **out_rest);

@@ -9,7 +9,7 @@
 const expr *quantize_round(builder *b, const expr *x, const expr *zero, dtype t) {
     const expr *lo = kit_const(b, x, (double)dtype_min(t)), *hi = kit_const(b, x, (double)dtype_max(t));
     const expr *y = build_add(b, build_unary(b, EXPR_RINT, x), zero);
-    return build_cast(b, t, build_min(b, hi, build_max(b, lo, y)));
+    return build_cast(b, t, build_min(b, build_max(b, y, lo), hi));
 }
 
 const expr *quantize_parameter(const node *n, const nest_list *l, int operand) {

@@ -156,6 +156,8 @@ static inline test_value test_unary(expr_kind k, dtype t, test_value x) {
         return test_int(t, t == DT_BOOL ? x.i == 0 : ~(uint64_t)x.i);
     case EXPR_FLOOR:
         return (test_value){.f = floorf(x.f)};
+    case EXPR_RINT:
+        return (test_value){.f = rintf(x.f)};
     default:
         fail_msg("operation %d", (int)k);
         return x;
@@ -163,7 +165,13 @@ static inline test_value test_unary(expr_kind k, dtype t, test_value x) {
 }
 
 static inline test_value test_cast(dtype to, dtype from, test_value x) {
-    if (dtype_is_float(from) || dtype_is_float(to)) {
+    if (dtype_is_float(from) && dtype_is_int(to)) {
+        assert_true(dtype_bits(to) <= 32);
+        double low = (double)dtype_min(to), high = (double)dtype_max(to);
+        double v = isnan(x.f) ? 0 : x.f < low ? low : x.f > high ? high : trunc((double)x.f);
+        return (test_value){.i = (int64_t)v};
+    }
+    if (dtype_is_float(to)) {
         assert_true(!dtype_is_float(from) && from != DT_U64);
         return (test_value){.f = (float)x.i};
     }

@@ -199,6 +199,30 @@ static void add_fma(pool *p) {
     add(p, &s);
 }
 
+/* A float quantized and brought back: float(int(clip(rint(x / scale))) + zero). */
+static void add_quantized(pool *p) {
+    static const dtype through[] = {DT_I8, DT_U8, DT_I16, DT_U16, DT_I32};
+    dtype q = through[test_random(&p->seed) % 5];
+    float lo = (float)dtype_min(q), hi = (float)dtype_max(q);
+    int32_t zero = (int32_t)(test_random(&p->seed) % 513) - 256;
+    bool with_zero = test_random(&p->seed) % 4 != 0;
+    const sample *x = any(p);
+    builder *b = p->b;
+    const expr *r = build_unary(b, EXPR_RINT, x->x);
+    r = build_min(b, build_max(b, r, build_float(b, DT_F32, (double)lo)), build_float(b, DT_F32, (double)hi));
+    r = build_cast(b, DT_I32, build_cast(b, q, r));
+    sample s = {.x = build_cast(b, DT_F32, with_zero ? build_add(b, r, build_int(b, DT_I32, zero)) : r)};
+    for (int i = 0; i < POINTS; i++) {
+        test_value v = {.f = rintf(x->value[i].f)};
+        v.f = v.f > lo ? v.f : lo;
+        v.f = v.f < hi ? v.f : hi;
+        int64_t whole = test_cast(q, DT_F32, v).i;
+        int64_t sum = test_wrap(DT_I32, whole + (with_zero ? zero : 0));
+        s.value[i].f = (float)sum;
+    }
+    add(p, &s);
+}
+
 static void build_keeps_float_values(void **state) {
     test_machine *machines = *state;
     static const expr_kind unary[] = {EXPR_NEG, EXPR_ABS, EXPR_FLOOR};
@@ -210,6 +234,8 @@ static void build_keeps_float_values(void **state) {
             uint32_t r = test_random(&p->seed);
             if (r % 6 == 0)
                 add_unary(p, unary[(r / 8) % 3], any(p));
+            else if (r % 6 == 1 && r % 4 == 1)
+                add_quantized(p);
             else if (r % 6 == 1)
                 add_fma(p);
             else {

@@ -50,7 +50,7 @@ static LLVMValueRef real_to_int(emitter *e, const expr *x, LLVMValueRef value) {
     int magnitude_bits = dtype_bits(to.elem) - dtype_is_signed(to.elem), precision = from.elem == DT_F32 ? 24 : 53;
     double low = (double)dtype_min(to.elem), limit = ldexp(1, magnitude_bits);
     double high = magnitude_bits <= precision ? limit - 1 : limit - ldexp(1, magnitude_bits - precision);
-    float_span span = llvm_span(e, x->arg[0]);
+    float_span span = expr_span(x->arg[0], e->lets);
     if (!span.nan && span.lo >= low && span.hi <= high)
         return plain_real_to_int(e, to, value);
     if (to.lanes == 1) {

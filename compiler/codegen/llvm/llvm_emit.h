@@ -86,14 +86,6 @@ LLVMValueRef llvm_arith_select(emitter *e, const expr *x, const LLVMValueRef *ar
 LLVMValueRef llvm_arith_fma(emitter *e, const expr *x, const LLVMValueRef *args);
 LLVMValueRef llvm_arith_dot(emitter *e, const expr *x, const LLVMValueRef *args);
 
-/* ---- llvm_span.c ---- */
-/* Bounds of a float expression, and whether it may be NaN. */
-typedef struct float_span {
-    double lo, hi;
-    bool nan;
-} float_span;
-float_span llvm_span(const emitter *e, const expr *x);
-
 /* ---- llvm_convert.c ---- */
 LLVMValueRef llvm_convert_cast(emitter *e, const expr *x, const LLVMValueRef *args);
 LLVMValueRef llvm_convert_saturate(emitter *e, const expr *x, const LLVMValueRef *args);
