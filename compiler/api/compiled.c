@@ -45,7 +45,7 @@ static status prepare(tenon_code *code, tenon_graph *t, const input_shape *shape
         return STATUS_OK;
     code->p = code->built.p;
     double begin = clock_ms();
-    TRY(engines_open(t->c, t->o->backend, code->p, code->engines, &code->n_engines));
+    TRY(engines_open(t->c, t->o, code->p, code->engines, &code->n_engines));
     pipeline_note_time(&code->built, "engine", clock_ms() - begin);
     note_sizes(code, t->o);
     TRY_ALLOC(code->scratch = arena_alloc(code->memory, (size_t)code->p->arena_bytes + 256));

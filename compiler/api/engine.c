@@ -3,14 +3,16 @@
 
 #include <string.h>
 
+#include "api/options.h"
+
 static const engine_row *const table[] = {&engine_jit, &engine_c, &engine_interp};
 enum { N_ROWS = sizeof table / sizeof *table };
 _Static_assert(N_ROWS == ENGINES_MAX, "callers give room for every engine");
 
 const char *const engine_names[] = {"jit", "c", "interp", "all", NULL};
 
-static status open_one(tenon_context *c, const engine_row *row, const program *p, engine *out) {
-    *out = (engine){.row = row, .c = c, .p = p, .memory = arena_new(&c->memory)};
+static status open_one(tenon_context *c, const tenon_options *o, const engine_row *row, const program *p, engine *out) {
+    *out = (engine){.row = row, .c = c, .o = o, .p = p, .memory = arena_new(&c->memory)};
     TRY_ALLOC(out->memory);
     if (row->is_native && !target_runs_here(p->target))
         return diag_error(c->diags, STATUS_RESOURCE, "wrong-machine", DIAG_NOWHERE,
@@ -19,12 +21,12 @@ static status open_one(tenon_context *c, const engine_row *row, const program *p
     return row->prepare(out);
 }
 
-status engines_open(tenon_context *c, const char *backend, const program *p, engine *out, size_t *out_n) {
+status engines_open(tenon_context *c, const tenon_options *o, const program *p, engine *out, size_t *out_n) {
     *out_n = 0;
     for (size_t i = 0; i < N_ROWS; i++) {
-        if (strcmp(backend, "all") != 0 && strcmp(backend, table[i]->name) != 0)
+        if (strcmp(o->backend, "all") != 0 && strcmp(o->backend, table[i]->name) != 0)
             continue;
-        status s = open_one(c, table[i], p, &out[(*out_n)++]);
+        status s = open_one(c, o, table[i], p, &out[(*out_n)++]);
         if (s != STATUS_OK) {
             engines_close(out, *out_n);
             *out_n = 0;

@@ -14,6 +14,7 @@ typedef struct engine_row engine_row;
 typedef struct engine {
     const engine_row *row;
     tenon_context *c;
+    const tenon_options *o;
     const program *p;
     arena *memory;     /* dies with the engine */
     void *state;       /* the back end's own */
@@ -30,7 +31,7 @@ struct engine_row {
 
 /* ---- engine.c ---- */
 /* Prepares the engines that option backend names, each in an arena of its own over the context's memory. */
-status engines_open(tenon_context *c, const char *backend, const program *p, engine *out, size_t *out_n);
+status engines_open(tenon_context *c, const tenon_options *o, const program *p, engine *out, size_t *out_n);
 void engines_close(engine *engines, size_t n);
 #define ENGINES_MAX 3
 

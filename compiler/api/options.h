@@ -18,7 +18,7 @@ struct tenon_options {
     named_list dims, shapes, freeze;
     word_list skip, dump_after, stop_after;
     const char *schedule, *backend, *target; /* target NULL: what the command takes */
-    bool verify_passes, verbose, time_passes;
+    bool verify_passes, verbose, time_passes, perf_map;
     int64_t seed;
     /* compile */
     const char *emit, *weights, *name;

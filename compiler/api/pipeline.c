@@ -45,8 +45,11 @@ static status clean_up(pipeline *w) {
 }
 
 static status lower(pipeline *w) {
-    lower_options o = {
-        .target = w->machine, .naive = strcmp(w->o->schedule, "naive") == 0, .name = w->name, .origin = w->origin};
+    lower_options o = {.target = w->machine,
+                       .naive = strcmp(w->o->schedule, "naive") == 0,
+                       .name = w->name,
+                       .origin = w->origin,
+                       .steps = &w->steps};
     return lower_graph(w->g, &o, w->memory, &w->p);
 }
 

@@ -30,6 +30,7 @@ typedef struct pipeline {
     const target *machine;
     const char *name, *origin;
     program *p;
+    step_nodes_list steps; /* by p's step */
     bool stopped; /* by option stop-after */
     double milliseconds;
 } pipeline;

@@ -53,7 +53,23 @@ typedef enum llvm_form {
 
 typedef struct llvm_code llvm_code; /* a program compiled into this process */
 
-#define LLVM_TABLE_VERSION 2u
+/* What code in this process may have besides; all false: nothing. */
+typedef struct llvm_options {
+    bool is_traced; /* calls a tick before each step and after the last: for run_traced */
+    bool is_named;  /* gdb is told of the code, and `symbols` lists it for perf */
+} llvm_options;
+
+/* Is called before step 0, 1, ... and, as the number of steps, after the last of a run that ends well. */
+typedef void (*llvm_tick)(void *ctx, int64_t step);
+
+/* A function of compiled code. */
+typedef struct llvm_symbol {
+    const char *name;
+    uintptr_t address;
+    size_t bytes;
+} llvm_symbol;
+
+#define LLVM_TABLE_VERSION 3u
 typedef struct llvm_table {
     uint32_t version;           /* LLVM_TABLE_VERSION of the module's build */
     /* The program for p->target, with the entry points of generated C (PREFIX_run, PREFIX_run_env, PREFIX_model): as text,
@@ -61,11 +77,16 @@ typedef struct llvm_table {
     status (*emit)(const program *p, llvm_form form, weights_form weights, arena *a, diag *d, const void **out,
                    size_t *out_bytes);
     /* Compiles p for this machine (p->target must run here). Constants are used in place: p must outlive the code. */
-    status (*compile)(const program *p, const allocator *from, diag *d, llvm_code **out);
+    status (*compile)(const program *p, const llvm_options *o, const allocator *from, diag *d, llvm_code **out);
     /* Runs it: one pointer per input and output, scratch of p->arena_bytes aligned to 64. Returns 0 or a CHECK's code.
      * Re-entrant with different scratch. */
     int (*run)(const llvm_code *c, const void *const *inputs, void *const *outputs, void *scratch);
+    /* The same for code compiled with is_traced, which `run` does not run. */
+    int (*run_traced)(const llvm_code *c, const void *const *inputs, void *const *outputs, void *scratch,
+                      llvm_tick tick, void *ctx);
     size_t (*code_bytes)(const llvm_code *c);
+    /* The functions of code compiled with is_named, which own the list; none for other code. */
+    const llvm_symbol *(*symbols)(const llvm_code *c, size_t *out_n);
     void (*release)(llvm_code *c);
     const char *(*llvm_version)(void);
 } llvm_table;

@@ -160,7 +160,8 @@ typedef struct program_step {
     int kernel;
     const step_arg *args;   /* one per kernel buffer */
     const char *note;       /* which ONNX nodes: "MatMul 'MatMul_12' + Add 'Add_13'" */
-    int64_t node;           /* index of the first of them, -1 none */
+    int64_t node;           /* index of the one that leads them, -1 none */
+    const char *lead;       /* its name, or its operator where it has none; NULL none */
     int64_t macs;
 } program_step;
 

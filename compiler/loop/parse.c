@@ -131,6 +131,8 @@ static bool parse_step(program_parser *p) {
         return false;
     if (parse_accept(&p->base, "node") && !parse_count(&p->base, &s.node))
         return false;
+    if (parse_accept(&p->base, "lead") && !parse_string(&p->base, &s.lead))
+        return false;
     if (parse_accept(&p->base, "macs") && !parse_integer(&p->base, DT_I64, &s.macs))
         return false;
     if (parse_accept(&p->base, "note") && !parse_string(&p->base, &s.note))

@@ -360,6 +360,10 @@ static void print_step(strbuf *out, const program *p, const program_step *s) {
     strbuf_char(out, ')');
     if (s->node >= 0)
         strbuf_printf(out, " node %lld", (long long)s->node);
+    if (s->lead != NULL) {
+        strbuf_add(out, " lead ");
+        print_quoted(out, s->lead);
+    }
     if (s->macs != 0)
         strbuf_printf(out, " macs %lld", (long long)s->macs);
     if (s->note != NULL) {

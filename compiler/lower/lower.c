@@ -95,7 +95,18 @@ static status add_kernel(lowering *w, kernel *k, int *out) {
     return map_set(&w->kernels, key, as_pointer(*out));
 }
 
-static status add_steps(lowering *w, const schedule *s, const composed *c, const char *note, int64_t source) {
+/* What a root's kernels compute. */
+typedef struct work {
+    const char *note, *lead;
+    step_nodes nodes;
+} work;
+
+static status add_step(lowering *w, program_step step, const step_nodes *nodes) {
+    TRY(VEC_PUSH(w->memory, w->p->steps, step));
+    return w->o->steps != NULL ? VEC_PUSH(w->memory, *w->o->steps, *nodes) : STATUS_OK;
+}
+
+static status add_steps(lowering *w, const schedule *s, const composed *c, const work *of) {
     int *buffers = ARENA_NEW_N(w->memory, int, s->buffers.n + 1);
     TRY_ALLOC(buffers);
     for (size_t i = 0; i < s->calls.n; i++)
@@ -116,14 +127,15 @@ static status add_steps(lowering *w, const schedule *s, const composed *c, const
         const schedule_call *call = &s->calls.at[i];
         if (call->k->body.first == NULL)
             continue; /* nothing to compute: a tensor without elements */
-        program_step step = {.note = note, .node = source, .macs = call->macs};
+        program_step step = {
+            .note = of->note, .node = of->nodes.lead->source, .lead = of->lead, .macs = call->macs};
         step_arg *args = ARENA_NEW_N(w->memory, step_arg, call->k->buffers.n + 1);
         TRY_ALLOC(args);
         for (size_t k = 0; k < call->k->buffers.n; k++)
             args[k] = (step_arg){buffers[call->buffers[k]], 0};
         step.args = args;
         TRY(add_kernel(w, call->k, &step.kernel));
-        TRY(VEC_PUSH(w->memory, w->p->steps, step));
+        TRY(add_step(w, step, &of->nodes));
     }
     return STATUS_OK;
 }
@@ -136,8 +148,9 @@ static void note_node(strbuf *s, const node *n) {
         strbuf_printf(s, " '%s'", n->name);
 }
 
-/* The ONNX nodes that a root's kernels compute, in order. */
-static status note_of(lowering *w, const node_info *root, const char **out) {
+/* The nodes that a root's kernels compute, in order. */
+static status work_of(lowering *w, const node_info *root, const node *lead, work *out) {
+    VEC(const node *) nodes = {0};
     strbuf s = strbuf_in(w->memory);
     int own = (int)(root - w->groups.nodes);
     for (int k = 0; k <= own; k++) {
@@ -145,17 +158,21 @@ static status note_of(lowering *w, const node_info *root, const char **out) {
         bool inside = k == own || i->core_of == own;
         for (int r = 0; i->inlined && r < i->n_roots && r < GROUP_MAX_ROOTS; r++)
             inside |= i->roots[r] == own;
-        if (inside)
-            note_node(&s, i->n);
+        if (!inside)
+            continue;
+        note_node(&s, i->n);
+        TRY(VEC_PUSH(w->memory, nodes, i->n));
     }
-    return strbuf_finish(&s, out);
+    bool has_name = lead->name != NULL && lead->name[0] != '\0';
+    *out = (work){.lead = has_name ? lead->name : lead->op, .nodes = {lead, nodes.at, nodes.n}};
+    return strbuf_finish(&s, &out->note);
 }
 
 static status lower_group(lowering *w, const node_info *root) {
     const node_info *which = root->core >= 0 ? &w->groups.nodes[root->core] : root;
     schedule_options options = {.target = w->o->target, .naive = w->o->naive};
-    const char *note = NULL;
-    TRY(note_of(w, root, &note));
+    work of;
+    TRY(work_of(w, root, which->n, &of));
     w->n_temporaries = 0;
     for (int i = 0; i < which->n_nests; i++) {
         composed c;
@@ -167,7 +184,7 @@ static status lower_group(lowering *w, const node_info *root) {
             memset(w->temporaries, -1, (size_t)w->n_temporaries * sizeof *w->temporaries);
         }
         TRY(schedule_nest(c.n, c.operands.at, (int)c.operands.n, &options, &s));
-        TRY(add_steps(w, &s, &c, note, which->n->source));
+        TRY(add_steps(w, &s, &c, &of));
     }
     return STATUS_OK;
 }
@@ -206,7 +223,7 @@ static status copy_output(lowering *w, const value *v, int to) {
         args[k] = (step_arg){s.buffers.at[call->buffers[k]].operand == 0 ? from : to, 0};
     step.args = args;
     TRY(add_kernel(w, call->k, &step.kernel));
-    return VEC_PUSH(w->memory, w->p->steps, step);
+    return add_step(w, step, &(step_nodes){0});
 }
 
 static status add_interface(lowering *w) {

@@ -254,7 +254,7 @@ static void assert_calls_stay_inside(bench *x) {
     for (int i = 0; i < COUNT(calls); i++)
         for (const char *at = strstr(text, calls[i]); at != NULL; at = strstr(at + 1, calls[i])) {
             const char *callee = at + strlen(calls[i]);
-            if (strncmp(callee, "cases_", 6) != 0 && strncmp(callee, "bench_run", 9) != 0 &&
+            if (strncmp(callee, "bench__cases_", 13) != 0 && strncmp(callee, "bench_run", 9) != 0 &&
                 strncmp(callee, ".L", 2) != 0)
                 fail_msg("%s: a call of %.20s", x->p->target->name, callee);
         }

@@ -93,7 +93,7 @@ static void llvm_uses_the_vector_width_of_the_target(void **state) {
 
 static void assert_refused(bench *x) {
     llvm_code *code = NULL;
-    assert_int_equal(llvm->compile(x->p, &allocator_system, x->messages, &code), STATUS_RESOURCE);
+    assert_int_equal(llvm->compile(x->p, &(llvm_options){0}, &allocator_system, x->messages, &code), STATUS_RESOURCE);
     assert_null(code);
     assert_int_equal(diag_errors(x->messages), 1);
     assert_string_equal(diag_at(x->messages, 0)->id, "llvm");
@@ -123,7 +123,7 @@ static void llvm_reports_a_triple_that_it_does_not_know(void **state) {
 static status compile_and_run(const allocator *from, void *ctx) {
     bench *x = ctx;
     llvm_code *code = NULL;
-    status result = llvm->compile(x->p, from, x->messages, &code);
+    status result = llvm->compile(x->p, &(llvm_options){0}, from, x->messages, &code);
     if (result != STATUS_OK) {
         assert_null(code);
         return result;

@@ -198,7 +198,7 @@ static inline void compare_data(const bench *x, const bench_data *expected, cons
 
 static inline llvm_code *bench_compile(bench *x, const llvm_table *llvm) {
     llvm_code *code = NULL;
-    if (llvm->compile(x->p, &allocator_system, x->messages, &code) != STATUS_OK) {
+    if (llvm->compile(x->p, &(llvm_options){0}, &allocator_system, x->messages, &code) != STATUS_OK) {
         show_messages(x);
         fail_msg("%s does not compile", x->p->name);
     }

@@ -47,7 +47,7 @@ static program *random_program(arena *a, uint64_t seed) {
         assert_int_equal(VEC_PUSH(a, p->buffers, buffer), STATUS_OK);
     }
     assert_int_equal(VEC_PUSH(a, p->kernels, k), STATUS_OK);
-    assert_int_equal(VEC_PUSH(a, p->steps, (program_step){0, args, "Node 'n'", 4, 1000}), STATUS_OK);
+    assert_int_equal(VEC_PUSH(a, p->steps, (program_step){0, args, "Node 'n'", 4, "n", 1000}), STATUS_OK);
     return p;
 }
 

@@ -237,7 +237,7 @@ static void interpret(kernel *k, arena *a, test_machine *m) {
             floats[b][i] = m->buffers[2 * b + 1][i].f;
         }
     assert_int_equal(VEC_PUSH(a, p.kernels, k), STATUS_OK);
-    assert_int_equal(VEC_PUSH(a, p.steps, (program_step){0, args, NULL, -1, 0}), STATUS_OK);
+    assert_int_equal(VEC_PUSH(a, p.steps, (program_step){0, args, NULL, -1, NULL, 0}), STATUS_OK);
     const void *inputs[] = {ints[0], floats[0]};
     void *outputs[] = {ints[1], floats[1]};
     interp *machine;

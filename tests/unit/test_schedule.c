@@ -208,7 +208,7 @@ static program *make_program(arena *a, const conv_case *c, const shapes *s, cons
             const schedule_buffer *x = &out.buffers.at[buffer];
             args[j] = (step_arg){x->kind == SCHEDULE_OPERAND ? x->operand : first + buffer, 0};
         }
-        program_step step = {(int)i, args, NULL, -1, out.calls.at[i].macs};
+        program_step step = {(int)i, args, NULL, -1, NULL, out.calls.at[i].macs};
         assert_int_equal(VEC_PUSH(a, p->steps, step), STATUS_OK);
     }
     assert_int_equal(plan_memory(p), STATUS_OK);

@@ -8,6 +8,7 @@
 
 #include <llvm-c/Core.h>
 #include <llvm-c/Error.h>
+#include <llvm-c/LLJIT.h>
 #include <llvm-c/TargetMachine.h>
 
 #include "codegen/codegen.h"
@@ -26,6 +27,7 @@ typedef struct memo_entry {
 typedef struct emitter {
     arena *memory;
     const program *program;
+    const llvm_options *options;
     const kernel *kernel; /* the one being emitted */
     LLVMContextRef context;
     LLVMModuleRef module;
@@ -103,11 +105,11 @@ bool llvm_block_has_check(const block *b);
 /* ---- llvm_program.c ---- */
 /* A new module in `context` with all of p: one internal function per kernel, and
  * `int PREFIX_run_raw(void *const *inputs, void *const *outputs, void *scratch)`, in p's order. CONSTS_IN_PLACE: that
- * one is exported, and there is nothing else. Other places: it is internal (CONSTS_IN_FILE: with a last parameter for
- * the weights), and llvm_entry.c's functions are exported. The caller disposes of the module, also after a failure
- * (NULL where none was made). */
-status llvm_program_emit(const program *p, const_place consts, LLVMContextRef context, LLVMTargetMachineRef machine,
-                         arena *a, diag *d, LLVMModuleRef *out);
+ * one is exported, and there is nothing else; where it is traced, `llvm_tick tick, void *ctx` follow. Other places: it
+ * is internal (CONSTS_IN_FILE: with a last parameter for the weights), and llvm_entry.c's functions are exported. The
+ * caller disposes of the module, also after a failure (NULL where none was made). */
+status llvm_program_emit(const program *p, const_place consts, const llvm_options *o, LLVMContextRef context,
+                         LLVMTargetMachineRef machine, arena *a, diag *d, LLVMModuleRef *out);
 /* PREFIX_run_raw. NULL when out of memory. */
 const char *llvm_program_entry(const program *p, arena *a);
 /* What every function of the module has: the target's instructions, no unwinding. */
@@ -126,6 +128,16 @@ LLVMValueRef llvm_weights_declare(const emitter *e, const program_buffer *b, con
 /* A new module with the constants alone, under their symbols. The caller disposes of it, as above. */
 status llvm_weights_emit(const program *p, LLVMContextRef context, LLVMTargetMachineRef machine, arena *a, diag *d,
                          LLVMModuleRef *out);
+
+/* ---- llvm_symbols.c ---- */
+/* The function of kernel k: PREFIX__NODE__KERNEL, where NODE leads the first step that calls it, and ends in _and_N_more
+ * where it serves N nodes besides. NULL when out of memory. */
+const char *llvm_symbols_kernel(const program *p, int k, arena *a);
+/* The functions in the object's section of `entry`, in `a`; addresses are relative to `entry`. */
+status llvm_symbols_list(LLVMMemoryBufferRef object, const char *entry, arena *a, diag *d, llvm_symbol **out,
+                         size_t *out_n);
+/* Code that this builder's JIT links is told to gdb. */
+void llvm_symbols_tell_gdb(LLVMOrcLLJITBuilderRef settings);
 
 /* ---- llvm_target.c ---- */
 /* LLVM's machine for t; a diagnostic where this LLVM has none. The caller disposes of it. */
@@ -147,9 +159,12 @@ status llvm_target_check(LLVMErrorRef error, const char *doing, diag *d);
 status llvm_target_fail(char *message, const char *doing, diag *d);
 
 /* ---- llvm_jit.c ---- */
-status llvm_jit_compile(const program *p, const allocator *from, diag *d, llvm_code **out);
+status llvm_jit_compile(const program *p, const llvm_options *o, const allocator *from, diag *d, llvm_code **out);
 int llvm_jit_run(const llvm_code *c, const void *const *inputs, void *const *outputs, void *scratch);
+int llvm_jit_run_traced(const llvm_code *c, const void *const *inputs, void *const *outputs, void *scratch,
+                        llvm_tick tick, void *ctx);
 size_t llvm_jit_code_bytes(const llvm_code *c);
+const llvm_symbol *llvm_jit_symbols(const llvm_code *c, size_t *out_n);
 void llvm_jit_release(llvm_code *c);
 
 #endif

@@ -1,17 +1,20 @@
 /* Programs compiled into this process: an object in memory, linked by ORC. */
 #include "codegen/llvm/llvm_emit.h"
 
-#include <llvm-c/LLJIT.h>
 #include <llvm-c/Object.h>
 #include <string.h>
 
 typedef int (*run_function)(const void *const *inputs, void *const *outputs, void *scratch);
+typedef int (*traced_function)(const void *const *inputs, void *const *outputs, void *scratch, llvm_tick tick,
+                               void *ctx);
 
 struct llvm_code {
     arena *memory; /* holds this struct */
     LLVMOrcLLJITRef jit;
-    run_function run;
+    uintptr_t entry; /* a run_function, or a traced_function */
     size_t code_bytes;
+    const llvm_symbol *symbols;
+    size_t n_symbols;
 };
 
 /* Bytes of machine code in the object. */
@@ -33,11 +36,12 @@ static size_t text_bytes(LLVMMemoryBufferRef object) {
 }
 
 /* The program as an object file; the module and its context live only here. */
-static status make_object(const program *p, LLVMTargetMachineRef machine, arena *a, diag *d, LLVMMemoryBufferRef *out) {
+static status make_object(const program *p, const llvm_options *o, LLVMTargetMachineRef machine, arena *a, diag *d,
+                          LLVMMemoryBufferRef *out) {
     LLVMContextRef context = llvm_target_context(d);
     LLVMContextSetDiscardValueNames(context, true);
     LLVMModuleRef module = NULL;
-    status result = llvm_program_emit(p, CONSTS_IN_PLACE, context, machine, a, d, &module);
+    status result = llvm_program_emit(p, CONSTS_IN_PLACE, o, context, machine, a, d, &module);
     if (result == STATUS_OK)
         result = llvm_target_optimise(module, machine, d);
     if (result == STATUS_OK)
@@ -48,11 +52,13 @@ static status make_object(const program *p, LLVMTargetMachineRef machine, arena 
 }
 
 /* Consumes the machine and the object. */
-static status link_object(llvm_code *c, LLVMTargetMachineRef machine, LLVMMemoryBufferRef object, const char *entry,
-                          diag *d) {
+static status link_object(llvm_code *c, const llvm_options *o, LLVMTargetMachineRef machine, LLVMMemoryBufferRef object,
+                          const char *entry, diag *d) {
     LLVMOrcLLJITBuilderRef settings = LLVMOrcCreateLLJITBuilder();
     LLVMOrcLLJITBuilderSetJITTargetMachineBuilder(settings,
                                                   LLVMOrcJITTargetMachineBuilderCreateFromTargetMachine(machine));
+    if (o->is_named)
+        llvm_symbols_tell_gdb(settings);
     status result = llvm_target_check(LLVMOrcCreateLLJIT(&c->jit, settings), "starting the JIT", d);
     if (result != STATUS_OK) {
         c->jit = NULL;
@@ -63,26 +69,38 @@ static status link_object(llvm_code *c, LLVMTargetMachineRef machine, LLVMMemory
                           d));
     LLVMOrcExecutorAddress address = 0;
     TRY(llvm_target_check(LLVMOrcLLJITLookup(c->jit, &address, entry), "linking", d));
-    c->run = (run_function)(uintptr_t)address;
+    c->entry = (uintptr_t)address;
     return STATUS_OK;
 }
 
-static status compile_into(llvm_code *c, const program *p, arena *scratch, diag *d) {
+/* Links the object, and lists its functions where they are wanted: before the JIT takes it, by their offsets. */
+static status link_and_list(llvm_code *c, const llvm_options *o, LLVMTargetMachineRef machine,
+                            LLVMMemoryBufferRef object, const char *entry, diag *d) {
+    llvm_symbol *list = NULL;
+    status listed = o->is_named ? llvm_symbols_list(object, entry, c->memory, d, &list, &c->n_symbols) : STATUS_OK;
+    TRY(link_object(c, o, machine, object, entry, d));
+    for (size_t i = 0; listed == STATUS_OK && i < c->n_symbols; i++)
+        list[i].address += c->entry;
+    c->symbols = list;
+    return listed;
+}
+
+static status compile_into(llvm_code *c, const program *p, const llvm_options *o, arena *scratch, diag *d) {
     const char *entry = llvm_program_entry(p, scratch);
     TRY_ALLOC(entry);
     LLVMTargetMachineRef machine = NULL;
     LLVMMemoryBufferRef object = NULL;
     TRY(llvm_target_machine(p->target, d, &machine));
-    status result = make_object(p, machine, scratch, d, &object);
+    status result = make_object(p, o, machine, scratch, d, &object);
     if (result != STATUS_OK) {
         LLVMDisposeTargetMachine(machine);
         return result;
     }
     c->code_bytes = text_bytes(object);
-    return link_object(c, machine, object, entry, d);
+    return link_and_list(c, o, machine, object, entry, d);
 }
 
-status llvm_jit_compile(const program *p, const allocator *from, diag *d, llvm_code **out) {
+status llvm_jit_compile(const program *p, const llvm_options *o, const allocator *from, diag *d, llvm_code **out) {
     *out = NULL;
     if (!target_runs_here(p->target))
         return diag_error(d, STATUS_RESOURCE, "llvm", DIAG_NOWHERE, "this machine cannot run code for target '%s'",
@@ -91,7 +109,7 @@ status llvm_jit_compile(const program *p, const allocator *from, diag *d, llvm_c
     llvm_code *c = memory != NULL ? ARENA_NEW(memory, llvm_code) : NULL;
     if (c != NULL)
         c->memory = memory;
-    status result = c != NULL && scratch != NULL ? compile_into(c, p, scratch, d) : STATUS_RESOURCE;
+    status result = c != NULL && scratch != NULL ? compile_into(c, p, o, scratch, d) : STATUS_RESOURCE;
     arena_free(scratch);
     if (result == STATUS_OK)
         *out = c;
@@ -103,7 +121,17 @@ status llvm_jit_compile(const program *p, const allocator *from, diag *d, llvm_c
 }
 
 int llvm_jit_run(const llvm_code *c, const void *const *inputs, void *const *outputs, void *scratch) {
-    return c->run(inputs, outputs, scratch);
+    return ((run_function)c->entry)(inputs, outputs, scratch);
+}
+
+int llvm_jit_run_traced(const llvm_code *c, const void *const *inputs, void *const *outputs, void *scratch,
+                        llvm_tick tick, void *ctx) {
+    return ((traced_function)c->entry)(inputs, outputs, scratch, tick, ctx);
+}
+
+const llvm_symbol *llvm_jit_symbols(const llvm_code *c, size_t *out_n) {
+    *out_n = c->n_symbols;
+    return c->symbols;
 }
 
 size_t llvm_jit_code_bytes(const llvm_code *c) {

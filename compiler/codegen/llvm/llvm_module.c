@@ -40,7 +40,8 @@ static status make_module(const program *p, llvm_form form, weights_form weights
                           LLVMTargetMachineRef machine, arena *a, diag *d, LLVMModuleRef *out) {
     if (form == LLVM_FORM_WEIGHTS)
         return llvm_weights_emit(p, context, machine, a, d, out);
-    TRY(llvm_program_emit(p, places[weights], context, machine, a, d, out));
+    const llvm_options plain = {.is_traced = false};
+    TRY(llvm_program_emit(p, places[weights], &plain, context, machine, a, d, out));
     return llvm_target_optimise(*out, machine, d);
 }
 
@@ -68,7 +69,9 @@ static const llvm_table table = {
     .emit = emit_module,
     .compile = llvm_jit_compile,
     .run = llvm_jit_run,
+    .run_traced = llvm_jit_run_traced,
     .code_bytes = llvm_jit_code_bytes,
+    .symbols = llvm_jit_symbols,
     .release = llvm_jit_release,
     .llvm_version = version_text,
 };

@@ -5,8 +5,10 @@
 #include <stdio.h>
 #include <string.h>
 
-/* What a run's parameters are; the last only with CONSTS_IN_FILE. */
-enum { RUN_INPUTS, RUN_OUTPUTS, RUN_SCRATCH, RUN_WEIGHTS, RUN_PARAMS };
+/* What a run's parameters are: those that every one has, then what CONSTS_IN_FILE or tracing adds. */
+enum { RUN_INPUTS, RUN_OUTPUTS, RUN_SCRATCH, RUN_PARAMS };
+enum { RUN_WEIGHTS = RUN_PARAMS, RUN_WEIGHTS_PARAMS };
+enum { RUN_TICK = RUN_PARAMS, RUN_TICK_CTX, RUN_TICK_PARAMS };
 
 typedef struct run_builder {
     emitter *e;
@@ -19,6 +21,7 @@ typedef struct run_builder {
 } run_builder;
 
 #define BASE_ALIGNMENT 64
+#define UNWIND_ASYNC 2 /* LLVM's UWTableKind: debuggers can unwind from everywhere */
 
 const char *llvm_program_entry(const program *p, arena *a) {
     return arena_printf(a, "%s_run_raw", p->name);
@@ -41,6 +44,8 @@ void llvm_program_attributes(emitter *e, LLVMValueRef function) {
     snprintf(width, sizeof width, "%d", t->vector_bytes * 8);
     set_attribute(e, function, (LLVMAttributeIndex)LLVMAttributeFunctionIndex, "nounwind", 0);
     set_text_attribute(e, function, "no-builtins", "");
+    if (e->options->is_named)
+        set_attribute(e, function, (LLVMAttributeIndex)LLVMAttributeFunctionIndex, "uwtable", UNWIND_ASYNC);
     if (t->cpu != NULL)
         set_text_attribute(e, function, "target-cpu", t->cpu);
     if (t->features != NULL)
@@ -107,7 +112,9 @@ static status declare_kernel(run_builder *r, int k) {
     r->checked[k] = llvm_block_has_check(&source->body);
     LLVMTypeRef result = r->checked[k] ? e->i32 : LLVMVoidTypeInContext(e->context);
     r->types[k] = LLVMFunctionType(result, params, (unsigned)source->buffers.n, false);
-    r->kernels[k] = LLVMAddFunction(e->module, source->name, r->types[k]);
+    const char *name = llvm_symbols_kernel(e->program, k, e->memory);
+    TRY_ALLOC(name);
+    r->kernels[k] = LLVMAddFunction(e->module, name, r->types[k]);
     LLVMSetLinkage(r->kernels[k], LLVMInternalLinkage);
     llvm_program_attributes(e, r->kernels[k]);
     return STATUS_OK;
@@ -206,17 +213,35 @@ static status emit_step(run_builder *r, LLVMValueRef run, const program_step *s)
     return STATUS_OK;
 }
 
+static void emit_tick(run_builder *r, LLVMValueRef run, size_t step) {
+    emitter *e = r->e;
+    LLVMTypeRef params[] = {e->pointer, e->i64};
+    LLVMValueRef args[] = {LLVMGetParam(run, RUN_TICK_CTX), LLVMConstInt(e->i64, step, false)};
+    LLVMTypeRef type = LLVMFunctionType(LLVMVoidTypeInContext(e->context), params, 2, false);
+    LLVMBuildCall2(e->at, type, LLVMGetParam(run, RUN_TICK), args, 2, "");
+}
+
+static void name_parameters(const run_builder *r, LLVMValueRef run) {
+    const char *more = r->consts == CONSTS_IN_FILE ? "weights" : "tick";
+    const char *const names[RUN_TICK_PARAMS] = {"inputs", "outputs", "scratch", more, "ctx"};
+    for (unsigned i = 0; i < LLVMCountParams(run); i++)
+        LLVMSetValueName2(LLVMGetParam(run, i), names[i], strlen(names[i]));
+}
+
 static status emit_run(run_builder *r, LLVMValueRef run) {
     emitter *e = r->e;
     const program *p = e->program;
-    static const char *const names[RUN_PARAMS] = {"inputs", "outputs", "scratch", "weights"};
-    for (unsigned i = 0; i < LLVMCountParams(run); i++)
-        LLVMSetValueName2(LLVMGetParam(run, i), names[i], strlen(names[i]));
+    name_parameters(r, run);
     LLVMPositionBuilderAtEnd(e->at, LLVMAppendBasicBlockInContext(e->context, run, "entry"));
     for (size_t i = 0; i < p->buffers.n; i++)
         r->base[i] = buffer_base(r, run, i);
-    for (size_t i = 0; i < p->steps.n; i++)
+    for (size_t i = 0; i < p->steps.n; i++) {
+        if (e->options->is_traced)
+            emit_tick(r, run, i);
         TRY(emit_step(r, run, &p->steps.at[i]));
+    }
+    if (e->options->is_traced)
+        emit_tick(r, run, p->steps.n);
     LLVMBuildRet(e->at, LLVMConstInt(e->i32, 0, false));
     return STATUS_OK;
 }
@@ -233,8 +258,11 @@ static status emit_all(run_builder *r) {
     if (entry == NULL || r->base == NULL || r->kernels == NULL || r->types == NULL || r->checked == NULL)
         return STATUS_RESOURCE;
     TRY(weights_place(p, e->memory, &r->weights));
-    LLVMTypeRef params[RUN_PARAMS] = {e->pointer, e->pointer, e->pointer, e->pointer};
-    LLVMTypeRef type = LLVMFunctionType(e->i32, params, r->consts == CONSTS_IN_FILE ? RUN_PARAMS : RUN_WEIGHTS, false);
+    LLVMTypeRef params[RUN_TICK_PARAMS] = {e->pointer, e->pointer, e->pointer, e->pointer, e->pointer};
+    unsigned n_params = e->options->is_traced         ? RUN_TICK_PARAMS
+                        : r->consts == CONSTS_IN_FILE ? RUN_WEIGHTS_PARAMS
+                                                      : RUN_PARAMS;
+    LLVMTypeRef type = LLVMFunctionType(e->i32, params, n_params, false);
     LLVMValueRef run = LLVMAddFunction(e->module, entry, type);
     llvm_program_attributes(e, run);
     for (int k = 0; k < (int)p->kernels.n; k++)
@@ -256,10 +284,10 @@ static status verify(LLVMModuleRef module, diag *d) {
     return STATUS_OK;
 }
 
-status llvm_program_emit(const program *p, const_place consts, LLVMContextRef context, LLVMTargetMachineRef machine,
-                         arena *a, diag *d, LLVMModuleRef *out) {
+status llvm_program_emit(const program *p, const_place consts, const llvm_options *o, LLVMContextRef context,
+                         LLVMTargetMachineRef machine, arena *a, diag *d, LLVMModuleRef *out) {
     TRY(llvm_target_module(p, context, machine, d, out));
-    emitter e = {.memory = a, .program = p, .context = context, .module = *out};
+    emitter e = {.memory = a, .program = p, .options = o, .context = context, .module = *out};
     e.at = LLVMCreateBuilderInContext(context);
     llvm_types_init(&e);
     run_builder r = {.e = &e, .consts = consts};
