@@ -9,6 +9,16 @@ static LLVMValueRef address(emitter *e, int buffer, LLVMValueRef index, bool mas
                   : LLVMBuildInBoundsGEP2(e->at, element, base, &index, 1, "");
 }
 
+/* The same for a scalar index: what varies first, then the constant, so that neighbours share all but that. */
+static LLVMValueRef address_at(emitter *e, int buffer, const expr *index) {
+    const expr *constant = index->kind == EXPR_ADD && index->arg[1]->kind == EXPR_INT ? index->arg[1] : NULL;
+    if (constant == NULL)
+        return address(e, buffer, llvm_expr(e, index), false);
+    LLVMValueRef rest = address(e, buffer, llvm_expr(e, index->arg[0]), true), step = llvm_expr(e, constant);
+    LLVMTypeRef element = llvm_memory_type(e, (ltype){e->kernel->buffers.at[buffer].elem, 1});
+    return LLVMBuildGEP2(e->at, element, rest, &step, 1, "");
+}
+
 static LLVMValueRef to_memory(emitter *e, ltype t, LLVMValueRef value) {
     return t.elem == DT_BOOL ? LLVMBuildZExt(e->at, value, llvm_memory_type(e, t), "") : value;
 }
@@ -76,7 +86,7 @@ LLVMValueRef llvm_memory_load(emitter *e, const expr *x) {
         return from_memory(e, x->type, masked_load(e, x));
     if (index->type.lanes > 1)
         return from_memory(e, x->type, gather(e, x));
-    LLVMValueRef from = address(e, x->ref, llvm_expr(e, index), false);
+    LLVMValueRef from = address_at(e, x->ref, index);
     return from_memory(e, x->type, load_at(e, llvm_memory_type(e, x->type), from));
 }
 
@@ -105,5 +115,5 @@ void llvm_memory_store(emitter *e, const stmt *s) {
     else if (s->store.index->type.lanes > 1)
         scatter(e, s, value);
     else
-        store_at(e, value, address(e, s->store.buffer, llvm_expr(e, s->store.index), false));
+        store_at(e, value, address_at(e, s->store.buffer, s->store.index));
 }
