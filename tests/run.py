@@ -18,6 +18,7 @@ STEPS = [
     ("rooms", "rooms/test_rooms.py", "which folder may include which; no mutable globals; no exit, no malloc", 300),
     ("errors", "errors/test_bad_input.py", "bad input: exit status and one clear line each", 300),
     ("cli", "cli/test_cli.py", "commands, options, exit statuses, JSON, determinism", 300),
+    ("input", "cli/test_input.py", "-p input: fed raw data, the bits of data that numpy has prepared", 300),
     ("models", "models/test_models.py", "the shipped models on every back end: the same bits, the reference's values, accuracy", 1500),
     ("codegen", "codegen/test_generated_c.py", "generated C: the same bits from every compiler and level, warnings, symbols, sanitizers", 1500),
     ("names", "codegen/test_names.py", "names that C does not like", 120),

@@ -12,7 +12,8 @@ struct tenon_graph {
     const char *path;
     const char *file;   /* without folders */
     const char *prefix; /* option name, or the file's stem as an identifier */
-    graph *g;           /* as imported; what is compiled is a copy */
+    graph *g;           /* as imported and changed by -p; what is compiled is a copy */
+    int64_t file_nodes, params, param_bytes; /* as imported */
     double import_ms;
     bool stopped; /* by option stop-after, at import */
     bool seen;    /* a build has gone by: dumps and times are said once */
@@ -24,6 +25,8 @@ struct tenon_graph {
 status model_build(tenon_graph *t, const input_shape *shapes, size_t n_shapes, const target *machine,
                    const char *origin, stage_id last, pipeline *out);
 void model_build_free(pipeline *w);
+/* Is v a parameter: a constant that is no index, no flag, and more than one number? */
+bool model_is_parameter(const value *v);
 /* The target of option target, else `otherwise`. */
 const target *model_target(const tenon_graph *t, const char *otherwise);
 

@@ -40,33 +40,18 @@ static status list_tensors(inspection *x) {
     return STATUS_OK;
 }
 
-/* ---- parameters: elements of constants that are no indices, no flags and more than one number; each counted once ----
- */
-
-static bool is_parameter(const value *v) {
-    return v != NULL && v->constant != NULL && v->constant->count > 1 && v->type.elem != DT_I64 &&
-           v->type.elem != DT_BOOL;
-}
+/* ---- parameters: elements of constants, each counted once ---- */
 
 static int64_t own_params(inspection *x, const node *n) {
     int64_t params = 0;
     for (int i = 0; i < n->n_inputs; i++) {
         const value *v = node_input(n, i);
-        if (!is_parameter(v) || map_get_key(&x->counted, MAP_KEY(v)) != NULL)
+        if (!model_is_parameter(v) || map_get_key(&x->counted, MAP_KEY(v)) != NULL)
             continue;
         if (map_set_key(&x->counted, MAP_KEY(v), x) == STATUS_OK)
             params += v->constant->count;
     }
     return params;
-}
-
-static void count_file(inspection *x) {
-    for (const value *v = x->t->g->values; v != NULL; v = v->next) {
-        if (!is_parameter(v) || v->n_uses == 0)
-            continue;
-        x->r.params += v->constant->count;
-        x->r.param_bytes += (int64_t)v->constant->bytes;
-    }
 }
 
 /* ---- nodes ---- */
@@ -135,7 +120,9 @@ static status inspect_all(inspection *x, report *out) {
     program_facts facts;
     x->r.head = report_head_of(x->t, x->w->machine);
     x->r.graph = x->w->g->name;
-    x->r.file_nodes = x->t->g->n_nodes;
+    x->r.file_nodes = x->t->file_nodes;
+    x->r.params = x->t->params;
+    x->r.param_bytes = x->t->param_bytes;
     x->r.arena_bytes = p->arena_bytes;
     x->r.arena_least = plan_lower_bound(p);
     x->r.kernels = (int64_t)p->kernels.n;
@@ -143,7 +130,6 @@ static status inspect_all(inspection *x, report *out) {
     TRY(measure_program(p, x->memory, &facts));
     x->r.weight_bytes = facts.weight_bytes;
     TRY(list_tensors(x));
-    count_file(x);
     TRY(list_nodes(x));
     return inspect_report(&x->r, x->memory, out);
 }

@@ -17,14 +17,31 @@ static status name_files(tenon_graph *t, const char *path) {
     return STATUS_OK;
 }
 
+bool model_is_parameter(const value *v) {
+    return v != NULL && v->constant != NULL && v->constant->count > 1 && v->type.elem != DT_I64 &&
+           v->type.elem != DT_BOOL;
+}
+
+static void count_file(tenon_graph *t) {
+    t->file_nodes = t->g->n_nodes;
+    for (const value *v = t->g->values; v != NULL; v = v->next) {
+        if (!model_is_parameter(v) || v->n_uses == 0)
+            continue;
+        t->params += v->constant->count;
+        t->param_bytes += (int64_t)v->constant->bytes;
+    }
+}
+
 static status open_graph(tenon_graph *t, const char *path) {
     TRY(name_files(t, path));
     pipeline w = {.c = t->c, .o = t->o, .path = t->path};
     TRY(pipeline_run(&w, PIPELINE_IMPORT, PIPELINE_IMPORT));
     t->g = w.g;
+    count_file(t);
+    status s = pipeline_run(&w, PIPELINE_EDIT, PIPELINE_EDIT);
     t->import_ms = w.milliseconds;
     t->stopped = w.stopped;
-    return STATUS_OK;
+    return s;
 }
 
 TENON_API tenon_status tenon_graph_open(tenon_context *c, const char *path, const tenon_options *options,

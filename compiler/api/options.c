@@ -16,7 +16,8 @@ typedef enum option_kind {
     KIND_REAL,
     KIND_PAIRS,
     KIND_STAGES,
-    KIND_PASSES
+    KIND_PASSES,
+    KIND_ASKED
 } option_kind;
 
 /* The values of a KIND_CHOICE, and those that are promised but not there yet. NULL-terminated. */
@@ -31,8 +32,8 @@ typedef struct option_row {
     const choices *choices;
 } option_row;
 
-static const char *const none[] = {NULL};
-static const choices schedules = {(const char *const[]){"best", "naive", NULL}, none};
+static const char *const nothing[] = {NULL};
+static const choices schedules = {(const char *const[]){"best", "naive", NULL}, nothing};
 static const choices backends = {engine_names, (const char *const[]){"object", NULL}};
 static const choices emissions = {(const char *const[]){"c", "obj", "llvm", "asm", "loops", "graph", NULL},
                                   (const char *const[]){"lib", "shared", "onnx", "dot", NULL}};
@@ -88,6 +89,10 @@ static const option_row rows[] = {
      KIND_TEXT,
      FIELD(target),
      NULL},
+    {{"p", "PASS[:ITEMS]", "changes the model first; passes and their items are listed below", ALL},
+     KIND_ASKED,
+     FIELD(asked),
+     NULL},
     {{"dim", "NAME=N", "binds a symbolic dimension", ALL}, KIND_PAIRS, FIELD(dims), NULL},
     {{"shape", "INPUT=1x128", "binds the dimensions of an input", ALL}, KIND_PAIRS, FIELD(shapes), NULL},
     {{"freeze", "INPUT=FILE.npy", "makes an input a constant", ALL}, KIND_PAIRS, FIELD(freeze), NULL},
@@ -110,6 +115,23 @@ enum { N_ROWS = sizeof rows / sizeof *rows };
 
 TENON_API const tenon_option_info *tenon_option_at(size_t i) {
     return i < N_ROWS ? &rows[i].info : NULL;
+}
+
+TENON_API tenon_pass_info tenon_pass_at(size_t number) {
+    const asked_row *const *row = asked_table;
+    for (size_t i = 0; *row != NULL && i < number; i++)
+        row++;
+    return *row != NULL ? (tenon_pass_info){(*row)->name, (*row)->help} : (tenon_pass_info){NULL, NULL};
+}
+
+TENON_API tenon_item_info tenon_pass_item_at(size_t number, size_t i) {
+    tenon_item_info none = {NULL, NULL, NULL};
+    if (tenon_pass_at(number).name == NULL)
+        return none;
+    const pass_item *item = asked_table[number]->items;
+    for (size_t k = 0; item->name != NULL && k < i; k++)
+        item++;
+    return item->name != NULL ? (tenon_item_info){item->name, item->argument, item->help} : none;
 }
 
 TENON_API tenon_status tenon_options_new(tenon_context *c, tenon_options **out) {
@@ -290,9 +312,17 @@ static status set_pass(const setting *s) {
     return add_name_of(s, "there are the passes", false);
 }
 
+static status add_asked(const setting *s) {
+    asked_pass one;
+    tenon_options *o = s->o;
+    TRY(asked_parse(s->value, o->memory, o->c->diags, &one));
+    return VEC_PUSH(o->memory, o->asked, one);
+}
+
 static status (*const setters[])(const setting *) = {
     [KIND_FLAG] = set_flag, [KIND_TEXT] = set_text,  [KIND_CHOICE] = set_choice, [KIND_COUNT] = set_count,
     [KIND_REAL] = set_real, [KIND_PAIRS] = set_pair, [KIND_STAGES] = set_stage,  [KIND_PASSES] = set_pass,
+    [KIND_ASKED] = add_asked,
 };
 
 static status find_row(tenon_options *o, const char *name, const option_row **out) {
@@ -345,8 +375,10 @@ TENON_API tenon_status tenon_options_set_command(tenon_options *o, int n, const 
     strbuf_add(&s, "tenon");
     for (int i = 0; i < n; i++) {
         bool output = strncmp(words[i], "-o", 2) == 0;
-        if (!output)
+        if (!output && !(i > 0 && strcmp(words[i - 1], "-p") == 0))
             add_command_word(&s, words[i]);
+        else if (!output)
+            strbuf_printf(&s, " %s", words[i]); /* names no file */
         i += output && words[i][2] == '\0';
     }
     return context_end(o->c, strbuf_finish(&s, &o->command), errors);

@@ -3,6 +3,7 @@
 #define TENON_API_OPTIONS_H
 
 #include "api/context.h"
+#include "passes/passes.h"
 
 /* NAME=TEXT */
 typedef struct named_text {
@@ -17,6 +18,7 @@ struct tenon_options {
     /* common */
     named_list dims, shapes, freeze;
     word_list skip, dump_after, stop_after;
+    VEC(asked_pass) asked; /* -p, in order */
     const char *schedule, *backend, *target; /* target NULL: what the command takes */
     bool verify_passes, verbose, time_passes, perf_map;
     int64_t seed;

@@ -14,6 +14,7 @@ typedef struct stage {
 } stage;
 
 static status import(pipeline *w);
+static status edit(pipeline *w);
 static status bind(pipeline *w);
 static status clean_up(pipeline *w);
 static status lower(pipeline *w);
@@ -23,6 +24,7 @@ static status verify(pipeline *w);
 static const stage stages[PIPELINE_STAGES] = {
     [PIPELINE_IMPORT] = {"import", "the file becomes a graph: functions inlined, every node in its newest form",
                          import},
+    [PIPELINE_EDIT] = {"edit", "what -p asks for, on a graph that has been cleaned up:", edit},
     [PIPELINE_BIND] = {"bind", "dimensions are bound (--dim, --shape, the data), inputs frozen, types inferred", bind},
     [PIPELINE_PASSES] = {"passes", "the graph is cleaned up, until nothing changes:", clean_up},
     [PIPELINE_LOWER] = {"lower", "nodes become loops, fused and scheduled for the target, in a planned arena", lower},
@@ -33,15 +35,28 @@ static status import(pipeline *w) {
     return onnx_import(w->path, &w->c->memory, w->c->diags, &ops_table, &w->g);
 }
 
-static status bind(pipeline *w) {
-    return bind_inputs(w);
-}
-
 static status after_pass(void *ctx, const char *name, graph *g);
 
 static status clean_up(pipeline *w) {
     pass_options o = {.skip = w->o->skip.at, .verify = w->o->verify_passes, .after = after_pass, .ctx = w};
     return passes_run(w->g, &o);
+}
+
+static status edit(pipeline *w) {
+    if (w->o->asked.n > 0)
+        TRY(clean_up(w));
+    for (size_t i = 0; i < w->o->asked.n; i++) {
+        const asked_pass *p = &w->o->asked.at[i];
+        TRY(p->row->run(w->g, p->values));
+        if (w->o->verify_passes)
+            TRY(graph_verify(w->g));
+        TRY(after_pass(w, p->row->name, w->g));
+    }
+    return STATUS_OK;
+}
+
+static status bind(pipeline *w) {
+    return bind_inputs(w);
 }
 
 static status lower(pipeline *w) {
@@ -130,6 +145,8 @@ status pipeline_names(arena *a, bool with_stages, const char *const **out, size_
     VEC(const char *) names = {0};
     for (size_t i = 0; i < PIPELINE_STAGES && with_stages; i++)
         TRY(VEC_PUSH(a, names, stages[i].name));
+    for (const asked_row *const *p = asked_table; *p != NULL && with_stages; p++)
+        TRY(VEC_PUSH(a, names, (*p)->name));
     for (const pass *const *p = pass_table; *p != NULL; p++)
         TRY(VEC_PUSH(a, names, (*p)->name));
     *out_n = names.n;
@@ -143,6 +160,10 @@ status pipeline_rows(arena *a, const tenon_options *o, const pipeline_row **out,
     for (size_t i = 0; i < PIPELINE_STAGES; i++) {
         pipeline_row row = {stages[i].name, stages[i].help, false};
         TRY(VEC_PUSH(a, list, row));
+        for (size_t k = 0; i == PIPELINE_EDIT && k < o->asked.n; k++) {
+            row = (pipeline_row){o->asked.at[k].row->name, o->asked.at[k].text, true};
+            TRY(VEC_PUSH(a, list, row));
+        }
         for (const pass *const *p = pass_table; i == PIPELINE_PASSES && *p != NULL; p++) {
             row = (pipeline_row){(*p)->name, has_word(&o->skip, (*p)->name) ? "(left out)" : (*p)->help, true};
             TRY(VEC_PUSH(a, list, row));

@@ -37,6 +37,7 @@ typedef struct pipeline {
 
 typedef enum stage_id {
     PIPELINE_IMPORT,
+    PIPELINE_EDIT,
     PIPELINE_BIND,
     PIPELINE_PASSES,
     PIPELINE_LOWER,

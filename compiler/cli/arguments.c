@@ -141,12 +141,14 @@ static tenon_status long_option(reading *r, char *text) {
     return s;
 }
 
-/* -o OUT, -oOUT, -h */
+/* -o OUT, -oOUT, -o=OUT, -h */
 static tenon_status short_option(reading *r, const char *text) {
+    static const char *const names[] = {"o", "p"};
     if (text[0] == 'h' && text[1] == '\0')
         return set_help(r->c, NULL);
-    if (text[0] == 'o')
-        return set_option(r, "o", text[1] != '\0' ? text + 1 + (text[1] == '=') : NULL);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (text[0] == names[i][0])
+            return set_option(r, names[i], text[1] != '\0' ? text + 1 + (text[1] == '=') : NULL);
     return tenon_fail(r->c->context, TENON_USAGE, "usage", NULL, "'%s' has no option -%s", r->c->command->name, text);
 }
 

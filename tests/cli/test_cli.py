@@ -189,7 +189,7 @@ def test_stages(checks):
     checks.check("--dump-after, --stop-after", done.status == 0 and done.out == "" and done.err.startswith("# after bind\ngraph "), done.last)
     done = tenon("compile", CNN, "--dim", "batch=1", "--emit", "loops", "--time-passes", "-o", "/dev/null")
     stages = re.findall(r"^time: (\w+) +\d", done.err, re.M)
-    checks.equal("--time-passes", stages, ["import", "bind", "passes", "lower", "verify", "emit"])
+    checks.equal("--time-passes", stages, ["import", "edit", "bind", "passes", "lower", "verify", "emit"])
     done = tenon("check", CNN, os.path.dirname(CNN), "--verbose")
     checks.check("--verbose", done.status == 0 and re.search(r"^time: engine .*\ncode: jit for .* kernels", done.err, re.M) is not None
                  and done.err.count("code: ") == 1, done.last)

@@ -108,10 +108,23 @@ TENON_API tenon_status tenon_options_set(tenon_options *options, const char *nam
  * folders of files, and -o OUT. */
 TENON_API tenon_status tenon_options_set_command(tenon_options *options, int n, const char *const *words);
 
+/* ---- passes: what option p asks for ---- */
+
+typedef struct tenon_pass_info {
+    const char *name, *help; /* name NULL: there is no such pass */
+} tenon_pass_info;
+typedef struct tenon_item_info {
+    const char *name, *argument, *help;
+} tenon_item_info;
+
+/* Every pass in the order of help texts, and the items that pass `number` takes; name NULL at the end. */
+TENON_API tenon_pass_info tenon_pass_at(size_t number);
+TENON_API tenon_item_info tenon_pass_item_at(size_t number, size_t i);
+
 /* ---- graph: a model as it was read ---- */
 
 typedef struct tenon_graph tenon_graph;
-/* Reads a model file. All independent errors of the file are reported in one call. */
+/* Reads a model file and changes it as option p says. All independent errors of the file are reported in one call. */
 TENON_API tenon_status tenon_graph_open(tenon_context *context, const char *path, const tenon_options *options,
                                         tenon_graph **out);
 TENON_API void tenon_graph_free(tenon_graph *graph);
