@@ -32,8 +32,8 @@ typedef struct option_row {
     const choices *choices;
 } option_row;
 
-static const char *const nothing[] = {NULL};
-static const choices schedules = {(const char *const[]){"best", "naive", NULL}, nothing};
+static const char *const none[] = {NULL};
+static const choices schedules = {(const char *const[]){"best", "naive", NULL}, none};
 static const choices backends = {engine_names, (const char *const[]){"object", NULL}};
 static const choices emissions = {(const char *const[]){"c", "obj", "llvm", "asm", "loops", "graph", NULL},
                                   (const char *const[]){"lib", "shared", "onnx", "dot", NULL}};
@@ -125,13 +125,13 @@ TENON_API tenon_pass_info tenon_pass_at(size_t number) {
 }
 
 TENON_API tenon_item_info tenon_pass_item_at(size_t number, size_t i) {
-    tenon_item_info none = {NULL, NULL, NULL};
+    tenon_item_info last = {NULL, NULL, NULL};
     if (tenon_pass_at(number).name == NULL)
-        return none;
+        return last;
     const pass_item *item = asked_table[number]->items;
     for (size_t k = 0; item->name != NULL && k < i; k++)
         item++;
-    return item->name != NULL ? (tenon_item_info){item->name, item->argument, item->help} : none;
+    return item->name != NULL ? (tenon_item_info){item->name, item->argument, item->help} : last;
 }
 
 TENON_API tenon_status tenon_options_new(tenon_context *c, tenon_options **out) {
