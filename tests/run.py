@@ -20,6 +20,7 @@ STEPS = [
     ("cli", "cli/test_cli.py", "commands, options, exit statuses, JSON, determinism", 300),
     ("input", "cli/test_input.py", "-p input: fed raw data, the bits of data that numpy has prepared", 300),
     ("models", "models/test_models.py", "the shipped models on every back end: the same bits, the reference's values, accuracy", 1500),
+    ("inspect", "models/test_inspect.py", "what inspect says of the shipped models, computed again", 300),
     ("codegen", "codegen/test_generated_c.py", "generated C: the same bits from every compiler and level, warnings, symbols, sanitizers", 1500),
     ("names", "codegen/test_names.py", "names that C does not like", 120),
     ("ops", "ops/test_ops.py", "single-operator models on every back end", 1500),

@@ -1,4 +1,5 @@
 /* tenon inspect: what a model consists of, after the clean-up, and what it will need. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "api/measure.h"
@@ -106,12 +107,41 @@ static status list_nodes(inspection *x) {
         *to = (inspect_node){.index = n->source,
                              .name = n->name,
                              .op = n->op,
+                             .output = "",
                              .params = own_params(x, n),
                              .bytes = output_bytes(n),
                              .arena = arena_of_node(x->w->p, n)};
+        if (n->n_outputs > 0 && n->outputs[0] != NULL)
+            TRY(print_type(x->memory, n->outputs[0], &to->output));
         TRY(count_macs(x, n, &to->macs));
         x->r.macs += to->macs;
     }
+    return STATUS_OK;
+}
+
+static int more_first(const void *x, const void *y) {
+    const inspect_operator *a = x, *b = y;
+    return a->nodes != b->nodes ? (a->nodes < b->nodes ? 1 : -1) : strcmp(a->op, b->op);
+}
+
+static status sum_operators(inspection *x) {
+    inspect_operator *sums = ARENA_NEW_N(x->memory, inspect_operator, x->r.n_nodes + 1);
+    TRY_ALLOC(sums);
+    size_t n = 0;
+    for (size_t i = 0; i < x->r.n_nodes; i++) {
+        const inspect_node *from = &x->r.nodes[i];
+        size_t k = 0;
+        while (k < n && strcmp(sums[k].op, from->op) != 0)
+            k++;
+        if (k == n)
+            sums[n++].op = from->op;
+        sums[k].nodes++;
+        sums[k].macs += from->macs;
+        sums[k].params += from->params;
+    }
+    qsort(sums, n, sizeof *sums, more_first);
+    x->r.operators = sums;
+    x->r.n_operators = n;
     return STATUS_OK;
 }
 
@@ -131,6 +161,7 @@ static status inspect_all(inspection *x, report *out) {
     x->r.weight_bytes = facts.weight_bytes;
     TRY(list_tensors(x));
     TRY(list_nodes(x));
+    TRY(sum_operators(x));
     return inspect_report(&x->r, x->memory, out);
 }
 

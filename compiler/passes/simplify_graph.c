@@ -4,6 +4,16 @@
 #include "lower/lower.h"
 #include "passes/builtin.h"
 
+/* What n was expanded to stands for it in reports and in generated code. */
+static void inherit(node *first, const node *n) {
+    for (node *m = first; m != n; m = m->next) {
+        if (m->source >= 0)
+            continue;
+        m->source = n->source;
+        m->name = n->name;
+    }
+}
+
 status pass_expand(graph *g) {
     for (node *n = g->first, *next; n != NULL; n = next) {
         next = n->next;
@@ -11,6 +21,7 @@ status pass_expand(graph *g) {
             continue; /* what folding has to tell first may be known in the next round */
         node *before = n->prev;
         TRY(n->row->expand(g, n));
+        inherit(before != NULL ? before->next : g->first, n);
         TRY(graph_erase_node(g, n));
         next = before != NULL ? before->next : g->first; /* what came in its place may be expanded, too */
     }

@@ -4,7 +4,7 @@
 #include "report/json.h"
 #include "report/report.h"
 
-enum { COLUMNS = 7 };
+enum { COLUMNS = 8, SUMS = 4 };
 
 static const char *number(arena *a, int64_t x) {
     const char *text = x == 0 ? "." : arena_printf(a, "%lld", (long long)x);
@@ -20,7 +20,7 @@ static const char *node_name(arena *a, const char *name) {
 }
 
 static status add_nodes(strbuf *s, const inspect_result *r, arena *a) {
-    static const char *const heads[COLUMNS] = {"node", "operator", "name", "MACs", "params", "bytes", "arena"};
+    static const char *const heads[COLUMNS] = {"node", "operator", "name", "output", "MACs", "params", "bytes", "arena"};
     const char **cells = ARENA_NEW_N(a, const char *, (r->n_nodes + 1) * COLUMNS);
     TRY_ALLOC(cells);
     for (size_t c = 0; c < COLUMNS; c++)
@@ -30,6 +30,7 @@ static status add_nodes(strbuf *s, const inspect_result *r, arena *a) {
         const char *row[COLUMNS] = {n->index < 0 ? "-" : arena_printf(a, "%lld", (long long)n->index),
                                     n->op,
                                     node_name(a, n->name),
+                                    n->output,
                                     number(a, n->macs),
                                     number(a, n->params),
                                     number(a, n->bytes),
@@ -37,7 +38,25 @@ static status add_nodes(strbuf *s, const inspect_result *r, arena *a) {
         for (size_t c = 0; c < COLUMNS; c++)
             TRY_ALLOC(cells[(i + 1) * COLUMNS + c] = row[c]);
     }
-    report_table(s, cells, r->n_nodes + 1, COLUMNS, 3);
+    report_table(s, cells, r->n_nodes + 1, COLUMNS, 4);
+    return STATUS_OK;
+}
+
+static status add_operators(strbuf *s, const inspect_result *r, arena *a) {
+    static const char *const heads[SUMS] = {"operator", "nodes", "MACs", "params"};
+    const char **cells = ARENA_NEW_N(a, const char *, (r->n_operators + 1) * SUMS);
+    TRY_ALLOC(cells);
+    for (size_t c = 0; c < SUMS; c++)
+        cells[c] = heads[c];
+    for (size_t i = 0; i < r->n_operators; i++) {
+        const inspect_operator *o = &r->operators[i];
+        const char **row = &cells[(i + 1) * SUMS];
+        row[0] = o->op;
+        row[1] = number(a, o->nodes);
+        row[2] = number(a, o->macs);
+        row[3] = number(a, o->params);
+    }
+    report_table(s, cells, r->n_operators + 1, SUMS, 1);
     return STATUS_OK;
 }
 
@@ -75,10 +94,23 @@ static void json_nodes(json *j, const inspect_result *r) {
         json_integer(j, item, "index", n->index);
         json_text(j, item, "name", n->name);
         json_text(j, item, "op", n->op);
+        json_text(j, item, "output", n->output);
         json_integer(j, item, "macs", n->macs);
         json_integer(j, item, "params", n->params);
         json_integer(j, item, "bytes", n->bytes);
         json_integer(j, item, "arena", n->arena);
+    }
+}
+
+static void json_operators(json *j, const inspect_result *r) {
+    cJSON *list = json_list(j, NULL, "operators");
+    for (size_t i = 0; i < r->n_operators; i++) {
+        const inspect_operator *o = &r->operators[i];
+        cJSON *item = json_item(j, list);
+        json_text(j, item, "op", o->op);
+        json_integer(j, item, "nodes", o->nodes);
+        json_integer(j, item, "macs", o->macs);
+        json_integer(j, item, "params", o->params);
     }
 }
 
@@ -89,6 +121,7 @@ static status as_json(const inspect_result *r, arena *a, const char **out) {
     json_tensors(&j, "inputs", r->inputs, r->n_inputs);
     json_tensors(&j, "outputs", r->outputs, r->n_outputs);
     json_nodes(&j, r);
+    json_operators(&j, r);
     cJSON *totals = json_object(&j, NULL, "totals");
     json_integer(&j, totals, "nodes", (int64_t)r->n_nodes);
     json_integer(&j, totals, "file_nodes", r->file_nodes);
@@ -110,6 +143,8 @@ status inspect_report(const inspect_result *r, arena *a, report *out) {
     add_tensors(&s, "output", r->outputs, r->n_outputs);
     strbuf_char(&s, '\n');
     TRY(add_nodes(&s, r, a));
+    strbuf_char(&s, '\n');
+    TRY(add_operators(&s, r, a));
     strbuf_char(&s, '\n');
     add_totals(&s, r, a);
     TRY(strbuf_finish(&s, &out->text));

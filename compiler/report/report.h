@@ -90,10 +90,16 @@ typedef struct inspect_tensor {
 
 typedef struct inspect_node {
     int64_t index; /* in the file; -1 made by tenon */
-    const char *name, *op;
+    const char *name, *op, *output; /* type of the first output */
     int64_t macs, params, bytes,
         arena; /* bytes of its outputs; bytes of the arena in use while it runs, 0 where fused into another */
 } inspect_node;
+
+/* All nodes of an operator. */
+typedef struct inspect_operator {
+    const char *op;
+    int64_t nodes, macs, params;
+} inspect_operator;
 
 typedef struct inspect_result {
     report_head head;
@@ -102,6 +108,8 @@ typedef struct inspect_result {
     size_t n_inputs, n_outputs;
     const inspect_node *nodes;
     size_t n_nodes;
+    const inspect_operator *operators; /* the most frequent first */
+    size_t n_operators;
     int64_t file_nodes, params, param_bytes, macs, arena_bytes, arena_least, weight_bytes, kernels, steps;
 } inspect_result;
 status inspect_report(const inspect_result *r, arena *a, report *out);
