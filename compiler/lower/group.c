@@ -303,6 +303,8 @@ status group_nodes(const graph *g, const lower_options *o, arena *a, grouping *o
         status s = add_node(out, n, scratch);
         all = all == STATUS_OK ? s : all;
     }
+    if (all == STATUS_OK)
+        all = adopt_transposes(out);
     for (int k = out->n - 1; all == STATUS_OK && k >= 0; k--)
         all = decide(out, &out->nodes[k], scratch);
     arena_free(scratch);

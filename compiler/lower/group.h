@@ -50,6 +50,8 @@ status group_nodes(const graph *g, const lower_options *o, arena *a, grouping *o
 status group_node(const node *n, const lower_options *o, arena *a, grouping *out);
 
 /* ---- layout.c ---- */
+/* Values that only a transpose reads are laid out as its result is, so that it moves nothing. Before the nodes are grouped. */
+status adopt_transposes(grouping *x);
 /* Decides in which order the dimensions of each value between kernels lie in memory: channels last where a contraction's constant
  * operand steps along them and not along the last dimension. Inputs, outputs and operands of raw nests stay row-major. */
 status choose_layouts(grouping *x);

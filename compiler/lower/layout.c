@@ -86,13 +86,82 @@ static bool follows_operand(const grouping *x, const node_info *i, int rank) {
     return false;
 }
 
+/* ---- transposes ---- */
+
+typedef struct permutation {
+    int rank;
+    int of[NEST_MAX_AXES]; /* dimension of the input -> dimension of the result */
+} permutation;
+
+/* Is the node a transpose: one READ at a permutation of the axes? */
+static bool is_permutation(const nest_list *l, permutation *out) {
+    const nest *m = l->nests.at[0];
+    const expr *read = m->stages.at[0].value;
+    out->rank = m->n_axes;
+    if (read->n_args != m->n_axes)
+        return false;
+    for (int d = 0; d < out->rank; d++) {
+        int k = 0;
+        while (k < m->n_axes && read->arg[d] != m->axes[k].var)
+            k++;
+        bool unit = expr_is_int(read->arg[d], 0) && l->operands.at[read->ref].dims[d] == 1;
+        if (k == m->n_axes && !unit)
+            return false;
+        out->of[d] = unit ? -1 : k;
+    }
+    return true;
+}
+
+static status transposed(const grouping *x, const node_info *i, const value *v, arena *scratch, int64_t **out) {
+    nest_list *l = NULL;
+    permutation p;
+    int64_t dims[TENSOR_MAX_RANK], row_major[TENSOR_MAX_RANK], stride = 1;
+    const value *y = node_output(i->n, 0);
+    builder *b = builder_new(scratch, x->o->target);
+    *out = NULL;
+    TRY_ALLOC(b);
+    TRY(compose_lower(i->n, scratch, b, &l));
+    if (!is_permutation(l, &p))
+        return STATUS_OK;
+    type_shape(&y->type, dims);
+    for (int d = p.rank - 1; d >= 0; d--) {
+        row_major[d] = stride;
+        stride *= dims[d];
+    }
+    TRY_ALLOC(*out = ARENA_NEW_N(x->memory, int64_t, TENSOR_MAX_RANK));
+    for (int d = 0; d < v->type.rank; d++)
+        (*out)[d] = p.of[d] < 0 ? stride : row_major[p.of[d]];
+    return STATUS_OK;
+}
+
+status adopt_transposes(grouping *x) {
+    arena *scratch = arena_new(arena_allocator(x->memory));
+    TRY_ALLOC(scratch);
+    status s = STATUS_OK;
+    for (int k = 0; k < x->n && s == STATUS_OK && !x->o->naive; k++) {
+        const node_info *i = &x->nodes[k];
+        const value *v = i->movement && !i->view ? node_input(i->n, 0) : NULL;
+        const node_info *def = v != NULL && v->def != NULL && v->constant == NULL ? group_info(x, v->def) : NULL;
+        if (def == NULL || def->raw || def->map || def->n->n_outputs != 1 || v->uses->next != NULL)
+            continue;
+        int64_t *strides = NULL;
+        s = transposed(x, i, v, scratch, &strides);
+        if (s == STATUS_OK && strides != NULL)
+            s = map_set_key(&x->layouts, MAP_KEY(v), strides);
+    }
+    arena_free(scratch);
+    return s;
+}
+
+/* ---- all ---- */
+
 status choose_layouts(grouping *x) {
     arena *scratch = arena_new(arena_allocator(x->memory));
     TRY_ALLOC(scratch);
     status s = STATUS_OK;
     for (int k = 0; k < x->n && s == STATUS_OK && !x->o->naive; k++) {
         const node_info *root = &x->nodes[k];
-        if (root->inlined || root->core_of >= 0 || !is_free(x, root))
+        if (root->inlined || root->core_of >= 0 || layout_of(x, node_output(root->n, 0)) != NULL || !is_free(x, root))
             continue;
         const node_info *which = root->core >= 0 ? &x->nodes[root->core] : root;
         const value *v = node_output(root->n, 0);
