@@ -40,7 +40,7 @@ typedef struct grouping {
     node_info *nodes;  /* in order */
     int n;
     map by_node;       /* node -> node_info */
-    map layouts;       /* value -> its strides, where it is not row-major */
+    map layouts;       /* value -> its operand_layout, where it is not row-major */
 } grouping;
 
 node_info *group_info(const grouping *x, const node *n);
@@ -52,11 +52,18 @@ status group_node(const node *n, const lower_options *o, arena *a, grouping *out
 /* ---- layout.c ---- */
 /* Values that only a transpose reads are laid out as its result is, so that it moves nothing. Before the nodes are grouped. */
 status adopt_transposes(grouping *x);
+/* Is the value free to have a layout: only between kernels, and read by no raw nest? */
+bool layout_is_free(const grouping *x, const node_info *root);
 /* Decides in which order the dimensions of each value between kernels lie in memory: channels last where a contraction's constant
  * operand steps along them and not along the last dimension. Inputs, outputs and operands of raw nests stay row-major. */
 status choose_layouts(grouping *x);
-/* The value's strides; NULL: row-major. */
-const int64_t *layout_of(const grouping *x, const value *v);
+/* NULL: row-major. */
+const operand_layout *layout_of(const grouping *x, const value *v);
+
+/* ---- layout_border.c ---- */
+/* Gives values that contractions read with zero padding a border, which makes masks and copies needless. After choose_layouts. */
+status choose_borders(grouping *x);
+bool layout_has_border(const operand_layout *l, int rank);
 
 /* ---- compose.c ---- */
 /* The operands of a composed nest: values with buffers, and temporaries of the node. */

@@ -1,7 +1,7 @@
 /* Layouts: in which order the dimensions of the values between kernels lie in memory. */
 #include "lower/group.h"
 
-const int64_t *layout_of(const grouping *x, const value *v) {
+const operand_layout *layout_of(const grouping *x, const value *v) {
     return map_get_key(&x->layouts, MAP_KEY(v));
 }
 
@@ -45,8 +45,7 @@ static status wants_channels_last(const grouping *x, const node_info *root, cons
 
 /* ---- who else follows ---- */
 
-/* Is the value free to have a layout: only between kernels, and read by no raw nest? */
-static bool is_free(const grouping *x, const node_info *root) {
+bool layout_is_free(const grouping *x, const node_info *root) {
     const value *v = node_output(root->n, 0);
     if (root->raw || root->n->n_outputs != 1 || v->type.rank < 3)
         return false;
@@ -56,19 +55,20 @@ static bool is_free(const grouping *x, const node_info *root) {
     return true;
 }
 
-static int64_t *channels_last(arena *a, const value *v) {
-    int64_t dims[TENSOR_MAX_RANK], *strides = ARENA_NEW_N(a, int64_t, TENSOR_MAX_RANK);
-    if (strides == NULL)
-        return NULL;
+static status channels_last(grouping *x, const value *v) {
+    int64_t dims[TENSOR_MAX_RANK], stride;
+    operand_layout *l = ARENA_NEW(x->memory, operand_layout);
+    TRY_ALLOC(l);
     type_shape(&v->type, dims);
-    int64_t stride = dims[1];
-    strides[1] = 1;
+    stride = dims[1];
+    l->strides[1] = 1;
     for (int d = v->type.rank - 1; d >= 2; d--) {
-        strides[d] = stride;
+        l->strides[d] = stride;
         stride *= dims[d];
     }
-    strides[0] = stride;
-    return strides;
+    l->strides[0] = stride;
+    l->n = stride * dims[0];
+    return map_set_key(&x->layouts, MAP_KEY(v), l);
 }
 
 /* Does the node read a value of its result's rank that lies channels last, through maps of its own group or directly? */
@@ -112,7 +112,7 @@ static bool is_permutation(const nest_list *l, permutation *out) {
     return true;
 }
 
-static status transposed(const grouping *x, const node_info *i, const value *v, arena *scratch, int64_t **out) {
+static status transposed(const grouping *x, const node_info *i, const value *v, arena *scratch, operand_layout **out) {
     nest_list *l = NULL;
     permutation p;
     int64_t dims[TENSOR_MAX_RANK], row_major[TENSOR_MAX_RANK], stride = 1;
@@ -128,9 +128,10 @@ static status transposed(const grouping *x, const node_info *i, const value *v, 
         row_major[d] = stride;
         stride *= dims[d];
     }
-    TRY_ALLOC(*out = ARENA_NEW_N(x->memory, int64_t, TENSOR_MAX_RANK));
+    TRY_ALLOC(*out = ARENA_NEW(x->memory, operand_layout));
     for (int d = 0; d < v->type.rank; d++)
-        (*out)[d] = p.of[d] < 0 ? stride : row_major[p.of[d]];
+        (*out)->strides[d] = p.of[d] < 0 ? stride : row_major[p.of[d]];
+    (*out)->n = stride;
     return STATUS_OK;
 }
 
@@ -144,10 +145,10 @@ status adopt_transposes(grouping *x) {
         const node_info *def = v != NULL && v->def != NULL && v->constant == NULL ? group_info(x, v->def) : NULL;
         if (def == NULL || def->raw || def->map || def->n->n_outputs != 1 || v->uses->next != NULL)
             continue;
-        int64_t *strides = NULL;
-        s = transposed(x, i, v, scratch, &strides);
-        if (s == STATUS_OK && strides != NULL)
-            s = map_set_key(&x->layouts, MAP_KEY(v), strides);
+        operand_layout *layout = NULL;
+        s = transposed(x, i, v, scratch, &layout);
+        if (s == STATUS_OK && layout != NULL)
+            s = map_set_key(&x->layouts, MAP_KEY(v), layout);
     }
     arena_free(scratch);
     return s;
@@ -161,7 +162,7 @@ status choose_layouts(grouping *x) {
     status s = STATUS_OK;
     for (int k = 0; k < x->n && s == STATUS_OK && !x->o->naive; k++) {
         const node_info *root = &x->nodes[k];
-        if (root->inlined || root->core_of >= 0 || layout_of(x, node_output(root->n, 0)) != NULL || !is_free(x, root))
+        if (root->inlined || root->core_of >= 0 || layout_of(x, node_output(root->n, 0)) != NULL || !layout_is_free(x, root))
             continue;
         const node_info *which = root->core >= 0 ? &x->nodes[root->core] : root;
         const value *v = node_output(root->n, 0);
@@ -170,11 +171,8 @@ status choose_layouts(grouping *x) {
             s = wants_channels_last(x, root, which, scratch, &last);
         else
             last = follows_operand(x, root, v->type.rank);
-        int64_t *strides = last && s == STATUS_OK ? channels_last(x->memory, v) : NULL;
-        if (strides != NULL)
-            s = map_set_key(&x->layouts, MAP_KEY(v), strides);
-        else if (last && s == STATUS_OK)
-            s = STATUS_RESOURCE;
+        if (last && s == STATUS_OK)
+            s = channels_last(x, v);
     }
     arena_free(scratch);
     return s;

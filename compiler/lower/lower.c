@@ -48,6 +48,8 @@ static status value_shape(lowering *w, const value *v, const int64_t **out_dims,
 static status add_value_buffer(lowering *w, const value *v, const char *title, place_kind place, int *out) {
     program_buffer b = {.title = title, .elem = v->type.elem, .place = place, .rank = v->type.rank};
     TRY(value_shape(w, v, &b.dims, &b.n));
+    if (place == PLACE_ARENA && layout_of(&w->groups, v) != NULL)
+        b.n = layout_of(&w->groups, v)->n;
     if (place == PLACE_CONST)
         b.data = v->constant->data;
     return add_buffer(w, b, out);
@@ -168,11 +170,29 @@ static status work_of(lowering *w, const node_info *root, const node *lead, work
     return strbuf_finish(&s, &out->note);
 }
 
+/* The border of the group's result, filled before the rest is computed. */
+static status add_border(lowering *w, const value *v, const work *of) {
+    const operand_layout *layout = v != NULL ? layout_of(&w->groups, v) : NULL;
+    if (!layout_has_border(layout, layout != NULL ? v->type.rank : 0))
+        return STATUS_OK;
+    composed c = {0};
+    schedule s = {.memory = w->memory};
+    schedule_options options = {.target = w->o->target};
+    schedule_operand o = {.elem = v->type.elem, .rank = v->type.rank, .layout = layout};
+    int64_t count;
+    TRY(value_shape(w, v, &o.dims, &count));
+    TRY(VEC_PUSH(w->memory, c.operands, o));
+    TRY(VEC_PUSH(w->memory, c.values, v));
+    TRY(border_fill(&o, &options, &s));
+    return add_steps(w, &s, &c, of);
+}
+
 static status lower_group(lowering *w, const node_info *root) {
     const node_info *which = root->core >= 0 ? &w->groups.nodes[root->core] : root;
     schedule_options options = {.target = w->o->target, .naive = w->o->naive};
     work of;
     TRY(work_of(w, root, which->n, &of));
+    TRY(add_border(w, node_output(root->n, 0), &of));
     w->n_temporaries = 0;
     for (int i = 0; i < which->n_nests; i++) {
         composed c;
@@ -306,6 +326,7 @@ status lower_graph(const graph *g, const lower_options *o, arena *a, program **o
     TRY(add_interface(&w));
     TRY(group_nodes(g, o, a, &w.groups));
     TRY(choose_layouts(&w.groups));
+    TRY(choose_borders(&w.groups));
     for (int i = 0; i < w.groups.n; i++)
         if (!w.groups.nodes[i].inlined && w.groups.nodes[i].core_of < 0)
             TRY(lower_group(&w, &w.groups.nodes[i]));

@@ -2,15 +2,13 @@
 #include "schedule/plan.h"
 
 /* A copy is a plan of its own, over a builder of its own, in the same schedule: kernel buffer 0 is written, 1 is read. */
-static status copy_plan(const plan *p, int dst_slot, int src_slot, int n_stages, plan *copy) {
+static status copy_plan(const plan *p, const char *name, int dst_slot, int n_stages, plan *copy) {
     *copy = (plan){.memory = p->memory, .options = p->options, .operands = p->operands, .n_operands = p->n_operands, .out = p->out};
     TRY_ALLOC(copy->b = builder_new(p->memory, p->options->target));
     TRY_ALLOC(copy->stages = ARENA_NEW_N(p->memory, plan_stage, n_stages));
-    copy->name = "pack";
+    copy->name = name;
     TRY(VEC_PUSH(p->memory, copy->slots, p->slots.at[dst_slot]));
-    TRY(VEC_PUSH(p->memory, copy->slots, p->slots.at[src_slot]));
-    TRY(VEC_PUSH(p->memory, copy->written, true));
-    return VEC_PUSH(p->memory, copy->written, false);
+    return VEC_PUSH(p->memory, copy->written, true);
 }
 
 /* A range of dst in one dimension. */
@@ -55,39 +53,53 @@ static void add_box(plan *copy, const pack_dim *dims, const span *box, int n, in
         g->axes[d] = axes[d];
 }
 
-/* Boxes that do not meet: below and above the inside in each dimension, within the inside of those before it; then the inside. */
-static void add_boxes(plan *copy, const pack_dim *dims, int n, int64_t src_first) {
-    span box[PLAN_MAX_AXES] = {{0, 0}};
+/* Zeros in boxes that do not meet: below and above the inside in each dimension, within the inside of those before it. Leaves the
+ * inside itself in `box`. */
+static void add_zeros(plan *copy, const pack_dim *dims, int n, span *box) {
     for (int d = 0; d < n; d++)
         box[d] = (span){0, dims[d].extent};
     for (int d = 0; d < n; d++) {
         span in = inside(&dims[d]);
         box[d] = (span){0, in.first};
-        add_box(copy, dims, box, n, src_first, true);
+        add_box(copy, dims, box, n, 0, true);
         box[d] = (span){in.first + in.extent, dims[d].extent - in.first - in.extent};
-        add_box(copy, dims, box, n, src_first, true);
+        add_box(copy, dims, box, n, 0, true);
         box[d] = in;
     }
-    add_box(copy, dims, box, n, src_first, false);
+}
+
+static status finish(plan *copy) {
+    TRY(plan_collapse(copy));
+    TRY(emit_plan(copy));
+    return plan_finish(copy);
+}
+
+status pack_zeros(plan *p, int dst_slot, const pack_dim *dims, int n) {
+    plan copy;
+    span inside_box[PLAN_MAX_AXES] = {{0, 0}};
+    TRY(copy_plan(p, "border", dst_slot, 2 * n, &copy));
+    add_zeros(&copy, dims, n, inside_box);
+    return finish(&copy);
 }
 
 status pack_copy(plan *p, int src_slot, int64_t src_first, int dst_slot, const pack_dim *dims, int n) {
     plan copy;
+    span all[PLAN_MAX_AXES] = {{0, 0}};
     bool padded = false;
     for (int d = 0; d < n; d++)
         padded |= inside(&dims[d]).extent != dims[d].extent;
-    TRY(copy_plan(p, dst_slot, src_slot, 2 * n + 1, &copy));
+    TRY(copy_plan(p, "pack", dst_slot, 2 * n + 1, &copy));
+    TRY(VEC_PUSH(p->memory, copy.slots, p->slots.at[src_slot]));
+    TRY(VEC_PUSH(p->memory, copy.written, false));
     if (padded) {
-        add_boxes(&copy, dims, n, src_first);
+        add_zeros(&copy, dims, n, all);
+        add_box(&copy, dims, all, n, src_first, false);
     } else {
-        span all[PLAN_MAX_AXES] = {{0, 0}};
         for (int d = 0; d < n; d++)
             all[d] = (span){0, dims[d].extent};
         *copy.stages = box_stage(&copy, dims, all, n, src_first, false, copy.axes);
         copy.n_stages = 1;
         copy.n_axes = n;
     }
-    TRY(plan_collapse(&copy));
-    TRY(emit_plan(&copy));
-    return plan_finish(&copy);
+    return finish(&copy);
 }

@@ -7,8 +7,7 @@ typedef struct range {
     bool has_low, has_high;
 } range;
 
-/* Dimensions by falling stride. */
-static void order_by_stride(const schedule_operand *o, int *out) {
+void pad_order(const schedule_operand *o, int *out) {
     for (int d = 0; d < o->rank; d++) {
         int k = d;
         for (; k > 0 && operand_stride(o, out[k - 1]) < operand_stride(o, d); k--)
@@ -58,15 +57,13 @@ static bool read_mask(builder *b, const expr *const *index, int rank, const expr
     return read_comparison(b, index, rank, mask, ranges);
 }
 
-/* Smallest and largest value of an index over all axes; false where it is not affine in them. */
-static bool reach_of(const plan *p, const expr *index, int64_t *out_low, int64_t *out_high) {
-    nest_axis axes[PLAN_MAX_AXES];
+/* Smallest and largest value of an index over the axes; false where it is not affine in them. */
+static bool extremes(builder *b, const expr *index, const nest_axis *axes, int n, int64_t *out_low, int64_t *out_high) {
     const expr *vars[PLAN_MAX_AXES], *rest = NULL;
     int64_t c[PLAN_MAX_AXES];
-    int n = plan_all_axes(p, axes);
     for (int i = 0; i < n; i++)
         vars[i] = axes[i].var;
-    if (!expr_affine(p->b, index, vars, n, c, &rest) || rest->kind != EXPR_INT)
+    if (!expr_affine(b, index, vars, n, c, &rest) || rest->kind != EXPR_INT)
         return false;
     *out_low = *out_high = rest->imm;
     for (int k = 0; k < n; k++) {
@@ -76,33 +73,59 @@ static bool reach_of(const plan *p, const expr *index, int64_t *out_low, int64_t
     return true;
 }
 
+bool pad_reach_of(builder *b, const expr *read, int rank, const nest_axis *axes, int n, pad_reach *out) {
+    range ranges[NEST_MAX_AXES] = {{0}};
+    if (!read_mask(b, read->arg, rank, read->arg[rank], ranges))
+        return false;
+    for (int d = 0; d < rank; d++) {
+        pad_reach *r = &out[d];
+        if (!extremes(b, read->arg[d], axes, n, &r->low, &r->high))
+            return false;
+        r->from = ranges[d].has_low ? ranges[d].low : r->low;
+        r->to = ranges[d].has_high ? ranges[d].high : r->high + 1;
+    }
+    return true;
+}
+
+/* Do zeros around the operand stand for all that the mask leaves out? */
+static bool has_border(const schedule_operand *o, const pad_reach *reach) {
+    for (int d = 0; d < o->rank; d++) {
+        const pad_reach *r = &reach[d];
+        int64_t low = o->layout != NULL ? -o->layout->low[d] : 0, high = o->dims[d] + (o->layout != NULL ? o->layout->high[d] : 0);
+        if (r->low < low || r->high >= high || !pad_is_whole(r, o->dims[d]))
+            return false;
+    }
+    return true;
+}
+
 status pad_operand(plan *p, const expr *read, const expr **out_load) {
     const schedule_operand *o = &p->operands[read->ref];
+    nest_axis axes[PLAN_MAX_AXES];
+    pad_reach reach[NEST_MAX_AXES];
     pack_dim dims[NEST_MAX_AXES];
-    range ranges[NEST_MAX_AXES] = {{0}};
-    int order[NEST_MAX_AXES];
+    int order[NEST_MAX_AXES], src = plan_operand_slot(p, read->ref);
     const expr *address = build_index(p->b, 0);
     int64_t total = 1;
     *out_load = NULL;
-    if (!read_mask(p->b, read->arg, o->rank, read->arg[o->rank], ranges))
+    if (!pad_reach_of(p->b, read, o->rank, axes, plan_all_axes(p, axes), reach))
         return STATUS_OK;
-    order_by_stride(o, order);
+    if (has_border(o, reach)) {
+        *out_load = build_load(p->b, src, read->type, operand_position(p->b, o, read->arg), NULL);
+        return src < 0 ? STATUS_RESOURCE : STATUS_OK;
+    }
+    pad_order(o, order);
     for (int i = o->rank - 1; i >= 0; i--) {
         int d = order[i];
-        int64_t low = 0, high = 0;
-        if (!reach_of(p, read->arg[d], &low, &high))
-            return STATUS_OK;
-        dims[i] = (pack_dim){high - low + 1, operand_stride(o, d), low, ranges[d].has_low ? ranges[d].low : low,
-                             ranges[d].has_high ? ranges[d].high : high + 1};
-        const expr *position = build_sub(p->b, read->arg[d], build_index(p->b, low));
+        const pad_reach *r = &reach[d];
+        dims[i] = (pack_dim){r->high - r->low + 1, operand_stride(o, d), r->low, r->from, r->to};
+        const expr *position = build_sub(p->b, read->arg[d], build_index(p->b, r->low));
         address = build_add(p->b, address, build_mul(p->b, position, build_index(p->b, total)));
         total *= dims[i].extent;
     }
-    int src = plan_operand_slot(p, read->ref);
     int dst = plan_new_slot(p, (schedule_buffer){.kind = SCHEDULE_SCRATCH, .elem = o->elem, .n = total});
     if (src < 0 || dst < 0)
         return STATUS_RESOURCE;
-    TRY(pack_copy(p, src, 0, dst, dims, o->rank));
+    TRY(pack_copy(p, src, o->layout != NULL ? o->layout->first : 0, dst, dims, o->rank));
     *out_load = build_load(p->b, dst, read->type, address, NULL);
     return STATUS_OK;
 }

@@ -18,8 +18,8 @@ int plan_operand_slot(plan *p, int operand) {
             return (int)s;
     }
     const schedule_operand *o = &p->operands[operand];
-    int64_t n = 1;
-    for (int d = 0; d < o->rank; d++)
+    int64_t n = o->layout != NULL ? o->layout->n : 1;
+    for (int d = 0; d < o->rank && o->layout == NULL; d++)
         n *= o->dims[d];
     return plan_new_slot(p, (schedule_buffer){.kind = SCHEDULE_OPERAND, .operand = operand, .elem = o->elem, .n = n});
 }

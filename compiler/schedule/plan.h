@@ -101,8 +101,21 @@ status repack_reductions(plan *p);
 /* resolve.c: READs become LOADs. In a contraction, zero-padded operands are copied into a padded scratch first. */
 status plan_resolve(plan *p, const nest *n);
 int64_t operand_stride(const schedule_operand *o, int d);
-/* pad.c: copies the operand of a masked READ into a dense scratch that covers every index the nest reads, zeros where the mask is
- * false; *out_load reads that. NULL where the indices are not affine or the mask is not a box. */
+/* pad.c */
+/* What a masked READ reaches in one dimension: positions low to high; its mask lets those in [from, to) through. */
+typedef struct pad_reach {
+    int64_t low, high, from, to;
+} pad_reach;
+/* Fills one entry for each dimension. False where an index is not affine in the axes or the mask is not a box. */
+bool pad_reach_of(builder *b, const expr *read, int rank, const nest_axis *axes, int n_axes, pad_reach *out);
+/* Is nothing masked that lies inside of the dimension? */
+static inline bool pad_is_whole(const pad_reach *r, int64_t extent) {
+    return (r->from <= 0 || r->from <= r->low) && (r->to >= extent || r->to > r->high);
+}
+/* The dimensions by falling stride. */
+void pad_order(const schedule_operand *o, int *out);
+/* Copies the operand of a masked READ into a dense scratch that covers every index the nest reads, zeros where the mask is
+ * false; *out_load reads that, or the operand itself where it has a border of zeros. NULL where pad_reach_of says no. */
 status pad_operand(plan *p, const expr *read, const expr **out_load);
 /* pack.c: writes dst[t] = src[src_first + sum(stride * (t + first))] as a call of its own; dst is dense over the given axes. Elements whose
  * position in some dimension lies outside the source are 0: see pack_dim. */
@@ -113,5 +126,7 @@ typedef struct pack_dim {
     int64_t low, high; /* positions outside [low, high) of src are not read: their elements are 0 */
 } pack_dim;
 status pack_copy(plan *p, int src_slot, int64_t src_first, int dst_slot, const pack_dim *dims, int n);
+/* Writes only those 0, and leaves the rest of dst alone. */
+status pack_zeros(plan *p, int dst_slot, const pack_dim *dims, int n);
 
 #endif

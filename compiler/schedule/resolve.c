@@ -33,8 +33,8 @@ static const expr *constant_scalar(plan *p, const schedule_operand *o) {
 }
 
 int64_t operand_stride(const schedule_operand *o, int d) {
-    if (o->strides != NULL)
-        return o->strides[d];
+    if (o->layout != NULL)
+        return o->layout->strides[d];
     int64_t stride = 1;
     for (int k = d + 1; k < o->rank; k++)
         stride *= o->dims[k];
@@ -42,11 +42,11 @@ int64_t operand_stride(const schedule_operand *o, int d) {
 }
 
 const expr *operand_position(builder *b, const schedule_operand *o, const expr *const *index) {
-    if (o->strides == NULL)
+    if (o->layout == NULL)
         return nest_linear(b, index, o->rank, o->dims);
-    const expr *position = build_index(b, 0);
+    const expr *position = build_index(b, o->layout->first);
     for (int d = 0; d < o->rank; d++)
-        position = build_add(b, position, build_mul(b, index[d], build_index(b, o->strides[d])));
+        position = build_add(b, position, build_mul(b, index[d], build_index(b, o->layout->strides[d])));
     return position;
 }
 

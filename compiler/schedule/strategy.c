@@ -17,9 +17,13 @@ typedef struct width {
     int bits;
 } width;
 
+static bool is_literal(const expr *x) {
+    return x->kind == EXPR_INT || x->kind == EXPR_FLOAT;
+}
+
 static void widest_element(const expr *x, void *ctx) {
     width *w = ctx;
-    int bits = x->kind == EXPR_INT || x->kind == EXPR_FLOAT || x->type.elem == DT_BOOL ? 0 : dtype_bits(x->type.elem);
+    int bits = is_literal(x) || x->type.elem == DT_BOOL ? 0 : dtype_bits(x->type.elem);
     if (bits > w->bits)
         w->bits = bits;
 }
@@ -39,6 +43,8 @@ static status element_bits(const plan *p, const plan_stage *g, const expr *var, 
     }
     width w = {0};
     expr_visit(build_substitute(p->b, g->value, loads.at.at, stand_ins, (int)loads.at.n), widest_element, &w);
+    if (w.bits == 0 && g->kind == STAGE_STORE && is_literal(g->value))
+        w.bits = dtype_bits(g->value->type.elem);
     *out_bits = w.bits > *out_bits ? w.bits : *out_bits;
     return STATUS_OK;
 }
