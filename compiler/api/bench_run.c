@@ -64,13 +64,12 @@ static status bench(tenon_graph *t, tenon_code **code, arena *a, report *out) {
         return STATUS_OK;
     bench_result r = {.compile_ms = t->import_ms + (clock_ms() - begin), .import_ms = t->import_ms, .threads = 1};
     const program *p = (*code)->p;
-    program_facts facts;
+    const program_facts *facts = &(*code)->facts;
     r.head = report_head_of(t, p->target);
-    TRY(measure_program(p, a, &facts));
     TRY(measure_times(*code, t->o->seconds, t->o->seed, a, &r));
     r.cpu = measure_cpu(a);
-    r.macs = facts.macs;
-    r.weight_bytes = facts.weight_bytes;
+    r.macs = facts->macs;
+    r.weight_bytes = facts->weight_bytes;
     r.arena_bytes = p->arena_bytes;
     r.code_bytes = (int64_t)(*code)->engines[0].code_bytes;
     r.resident_bytes = measure_resident();

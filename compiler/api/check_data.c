@@ -158,7 +158,8 @@ static void compare_element(const checking *k, double want, double have, check_c
 static status compare_output(data_set *s, size_t i, const void *have, check_case *c) {
     const program_buffer *b = code_output(s->k->code, i);
     tensor *want = NULL;
-    const char *file;
+    const char *file, *name = arena_strdup(s->k->memory, b->title); /* the code may end before the report */
+    TRY_ALLOC(name);
     TRY(read_tensor(s, "output", i, &want, &file));
     if (want->elem != b->elem)
         return wrong_type(s, file, want->elem, "output", b->title, b->elem);
@@ -172,7 +173,7 @@ static status compare_output(data_set *s, size_t i, const void *have, check_case
     }
     for (int64_t e = 0; e < b->n; e++)
         compare_element(s->k, dtype_get_double(b->elem, want->data, (size_t)e),
-                        dtype_get_double(b->elem, have, (size_t)e), c, s->k->t->g->output_names.at[i], e);
+                        dtype_get_double(b->elem, have, (size_t)e), c, name, e);
     return STATUS_OK;
 }
 

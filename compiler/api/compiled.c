@@ -30,10 +30,19 @@ static void note_sizes(const tenon_code *code, const tenon_options *o) {
     if (!o->verbose || code->built.quiet)
         return;
     snprintf(line, sizeof line,
-             "code: %s for %s, %zu kernels, %zu calls, arena %lld bytes, %zu bytes of machine code\n", o->backend,
-             code->p->target->name, code->p->kernels.n, code->p->steps.n, (long long)code->p->arena_bytes,
-             code->engines[0].code_bytes);
+             "code: %s for %s, %zu kernels, %zu calls, arena %lld bytes, %zu bytes of machine code\n",
+             code->n_engines > 1 ? o->backend : code->engines[0].row->name, code->p->target->name, code->p->kernels.n,
+             code->p->steps.n, (long long)code->p->arena_bytes, code->engines[0].code_bytes);
     context_note(code->c, line);
+}
+
+static status open_engines(tenon_code *code, const tenon_graph *t) {
+    if (t->shared != NULL) {
+        shared_model_facts(t->shared, &code->facts);
+        return engines_open_shared(t->c, t->shared, code->p, code->engines, &code->n_engines);
+    }
+    TRY(measure_program(code->p, code->memory, &code->facts));
+    return engines_open(t->c, t->o, code->p, code->engines, &code->n_engines);
 }
 
 static status prepare(tenon_code *code, tenon_graph *t, const input_shape *shapes, size_t n_shapes) {
@@ -45,7 +54,7 @@ static status prepare(tenon_code *code, tenon_graph *t, const input_shape *shape
         return STATUS_OK;
     code->p = code->built.p;
     double begin = clock_ms();
-    TRY(engines_open(t->c, t->o, code->p, code->engines, &code->n_engines));
+    TRY(open_engines(code, t));
     pipeline_note_time(&code->built, "engine", clock_ms() - begin);
     note_sizes(code, t->o);
     TRY_ALLOC(code->scratch = arena_alloc(code->memory, (size_t)code->p->arena_bytes + 256));

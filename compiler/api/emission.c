@@ -1,23 +1,17 @@
 /* tenon compile: what option emit asks for, in memory. One table row for each form. */
 #include <string.h>
 
-#include "api/files.h"
+#include "api/library.h"
 #include "api/measure.h"
 #include "api/reports.h"
 #include "frontend/mapped_file.h"
 #include "report/json.h"
 
-typedef struct one_file {
-    const char *name; /* NULL: the form is a single text */
-    const void *data;
-    size_t bytes;
-} one_file;
-
 struct tenon_files {
     tenon_graph *t;
     arena *memory;
     pipeline built;
-    VEC(one_file) files;
+    VEC(named_file) files; /* with no name: the form is a single text */
 };
 
 /* ---- the forms ---- */
@@ -25,13 +19,13 @@ struct tenon_files {
 static status add_file(tenon_files *f, const char *suffix, const void *data, size_t bytes) {
     if (data == NULL)
         return STATUS_OK;
-    one_file one = {arena_printf(f->memory, "%s%s", f->built.p->name, suffix), data, bytes};
+    named_file one = {arena_printf(f->memory, "%s%s", f->built.p->name, suffix), data, bytes};
     TRY_ALLOC(one.name);
     return VEC_PUSH(f->memory, f->files, one);
 }
 
 static status add_text(tenon_files *f, const char *text, size_t bytes) {
-    one_file one = {NULL, text, bytes};
+    named_file one = {NULL, text, bytes};
     return VEC_PUSH(f->memory, f->files, one);
 }
 
@@ -82,37 +76,80 @@ static status emit_assembly(tenon_files *f) {
     return emit_llvm_text(f, LLVM_FORM_ASSEMBLY);
 }
 
-static status add_object(tenon_files *f, llvm_form form, const char *suffix) {
-    const void *object;
-    size_t bytes;
-    TRY(through_llvm(f, form, &object, &bytes));
-    return add_file(f, suffix, object, bytes);
+/* One of the model's object files. */
+static status make_object(tenon_files *f, llvm_form form, const char *suffix, named_file *out) {
+    TRY_ALLOC(out->name = arena_printf(f->memory, "%s%s", f->built.p->name, suffix));
+    return through_llvm(f, form, &out->data, &out->bytes);
+}
+
+/* The file that brings the weights as symbols, for the forms that have one: else *out stays as it is. */
+static status make_weights(tenon_files *f, const c99_files *c, named_file *out) {
+    if (weights_of(f) == WEIGHTS_OBJ)
+        return make_object(f, LLVM_FORM_WEIGHTS, "_weights.o", out);
+    if (c->weights_source == NULL)
+        return STATUS_OK;
+    *out = (named_file){arena_printf(f->memory, "%s_weights.c", f->built.p->name), c->weights_source,
+                        c->weights_source_bytes};
+    TRY_ALLOC(out->name);
+    return STATUS_OK;
 }
 
 /* What stands beside the code, whatever its form. */
 static status add_others(tenon_files *f, const c99_files *c) {
     TRY(add_file(f, ".h", c->header, c->header_bytes));
     TRY(add_file(f, "_example.c", c->example, c->example_bytes));
-    TRY(add_file(f, "_weights.c", c->weights_source, c->weights_source_bytes));
     TRY(add_file(f, ".weights", c->weights, c->weights_bytes));
-    if (weights_of(f) == WEIGHTS_OBJ)
-        TRY(add_object(f, LLVM_FORM_WEIGHTS, "_weights.o"));
-    one_file runtime = {"tenon/runtime.h", files_runtime_header, files_runtime_header_bytes};
+    named_file runtime = {"tenon/runtime.h", files_runtime_header, files_runtime_header_bytes};
     return VEC_PUSH(f->memory, f->files, runtime);
+}
+
+/* The code and, where it is a file of its own, what has the weights. */
+static status add_parts(tenon_files *f, const named_file *code, const c99_files *c) {
+    named_file weights = {0};
+    TRY(VEC_PUSH(f->memory, f->files, *code));
+    TRY(make_weights(f, c, &weights));
+    if (weights.name != NULL)
+        TRY(VEC_PUSH(f->memory, f->files, weights));
+    return add_others(f, c);
 }
 
 static status emit_c(tenon_files *f) {
     c99_files c;
     TRY(c99_emit(f->built.p, weights_of(f), f->memory, &c));
-    TRY(add_file(f, ".c", c.source, c.source_bytes));
-    return add_others(f, &c);
+    named_file source = {arena_printf(f->memory, "%s.c", f->built.p->name), c.source, c.source_bytes};
+    TRY_ALLOC(source.name);
+    return add_parts(f, &source, &c);
 }
 
 static status emit_object(tenon_files *f) {
     c99_files c;
-    TRY(add_object(f, LLVM_FORM_OBJECT, ".o"));
+    named_file object;
+    TRY(make_object(f, LLVM_FORM_OBJECT, ".o", &object));
     TRY(c99_emit_beside(f->built.p, weights_of(f), f->memory, &c));
+    return add_parts(f, &object, &c);
+}
+
+/* A library is whole: it holds the weights too, unless they are in PREFIX.weights. */
+static status emit_library(tenon_files *f, library_kind kind, const char *suffix) {
+    c99_files c;
+    named_file parts[2] = {{0}}, library;
+    const char *name = arena_printf(f->memory, "%s%s", f->built.p->name, suffix);
+    TRY_ALLOC(name);
+    TRY(make_object(f, LLVM_FORM_OBJECT, ".o", &parts[0]));
+    TRY(c99_emit_beside(f->built.p, weights_of(f), f->memory, &c));
+    TRY(make_weights(f, &c, &parts[1]));
+    TRY(library_make(f->t->c, kind, name, f->built.p->target, parts, parts[1].name != NULL ? 2 : 1, f->memory,
+                     &library));
+    TRY(VEC_PUSH(f->memory, f->files, library));
     return add_others(f, &c);
+}
+
+static status emit_archive(tenon_files *f) {
+    return emit_library(f, LIBRARY_ARCHIVE, ".a");
+}
+
+static status emit_shared(tenon_files *f) {
+    return emit_library(f, LIBRARY_SHARED, ".so");
 }
 
 typedef struct form_row {
@@ -124,9 +161,10 @@ typedef struct form_row {
 } form_row;
 
 static const form_row forms[] = {
-    {"c", "generic", PIPELINE_VERIFY, true, emit_c},       {"llvm", "host", PIPELINE_VERIFY, true, emit_llvm},
-    {"asm", "host", PIPELINE_VERIFY, true, emit_assembly}, {"loops", "host", PIPELINE_VERIFY, false, emit_loops},
-    {"obj", "host", PIPELINE_VERIFY, true, emit_object},   {"graph", "host", PIPELINE_PASSES, false, emit_graph},
+    {"c", "generic", PIPELINE_VERIFY, true, emit_c},       {"obj", "host", PIPELINE_VERIFY, true, emit_object},
+    {"lib", "host", PIPELINE_VERIFY, true, emit_archive},  {"shared", "host", PIPELINE_VERIFY, true, emit_shared},
+    {"llvm", "host", PIPELINE_VERIFY, true, emit_llvm},    {"asm", "host", PIPELINE_VERIFY, true, emit_assembly},
+    {"loops", "host", PIPELINE_VERIFY, false, emit_loops}, {"graph", "host", PIPELINE_PASSES, false, emit_graph},
 };
 
 /* ---- the origin ---- */
@@ -148,6 +186,8 @@ static status make_origin(tenon_files *f, const char **out) {
 }
 
 static status emit(tenon_files *f) {
+    if (f->t->shared != NULL)
+        return shared_model_refuse(f->t->c, f->t->file, "compile");
     const form_row *row = forms;
     while (strcmp(row->name, f->t->o->emit) != 0)
         row++;
@@ -212,7 +252,7 @@ TENON_API const void *tenon_files_data(const tenon_files *f, size_t i, size_t *o
 static status write_folder(const tenon_files *f, const char *folder) {
     diag *d = f->t->c->diags;
     for (size_t i = 0; i < f->files.n; i++) {
-        const one_file *one = &f->files.at[i];
+        const named_file *one = &f->files.at[i];
         const char *slash = strrchr(one->name, '/');
         const char *path = arena_printf(f->memory, "%s/%s", folder, one->name);
         const char *above =
@@ -249,7 +289,7 @@ static status describe_files(const tenon_files *f, arena *a, report *out) {
     }
     cJSON *list = json_list(&j, NULL, "files");
     for (size_t i = 0; i < f->files.n; i++) {
-        const one_file *one = &f->files.at[i];
+        const named_file *one = &f->files.at[i];
         strbuf_printf(&s, "%s: %zu bytes\n", one->name != NULL ? one->name : f->t->o->emit, one->bytes);
         cJSON *item = json_item(&j, list);
         json_text(&j, item, "name", one->name);

@@ -5,35 +5,45 @@
 
 #include "api/options.h"
 
-static const engine_row *const table[] = {&engine_jit, &engine_c, &engine_interp};
+static const engine_row *const table[] = {&engine_jit, &engine_object, &engine_c, &engine_interp};
 enum { N_ROWS = sizeof table / sizeof *table };
 _Static_assert(N_ROWS == ENGINES_MAX, "callers give room for every engine");
 
-const char *const engine_names[] = {"jit", "c", "interp", "all", NULL};
+const char *const engine_names[] = {"jit", "object", "c", "interp", "all", NULL};
 
-static status open_one(tenon_context *c, const tenon_options *o, const engine_row *row, const program *p, engine *out) {
-    *out = (engine){.row = row, .c = c, .o = o, .p = p, .memory = arena_new(&c->memory)};
-    TRY_ALLOC(out->memory);
-    if (row->is_native && !target_runs_here(p->target))
-        return diag_error(c->diags, STATUS_RESOURCE, "wrong-machine", DIAG_NOWHERE,
-                          "this machine cannot run code for target '%s'; --backend interp can", p->target->name);
-    TRY(context_check_stop(c));
-    return row->prepare(out);
+static status prepare(engine *e) {
+    TRY_ALLOC(e->memory = arena_new(&e->c->memory));
+    if (e->row->is_native && !target_runs_here(e->p->target))
+        return diag_error(e->c->diags, STATUS_RESOURCE, "wrong-machine", DIAG_NOWHERE,
+                          "this machine cannot run code for target '%s'; --backend interp can", e->p->target->name);
+    TRY(context_check_stop(e->c));
+    return e->row->prepare(e);
+}
+
+/* The engines before that are given up with one that fails. */
+static status open_one(const engine *wanted, engine *out, size_t *out_n) {
+    engine *e = &out[(*out_n)++];
+    *e = *wanted;
+    status s = prepare(e);
+    if (s != STATUS_OK) {
+        engines_close(out, *out_n);
+        *out_n = 0;
+    }
+    return s;
 }
 
 status engines_open(tenon_context *c, const tenon_options *o, const program *p, engine *out, size_t *out_n) {
     *out_n = 0;
-    for (size_t i = 0; i < N_ROWS; i++) {
-        if (strcmp(o->backend, "all") != 0 && strcmp(o->backend, table[i]->name) != 0)
-            continue;
-        status s = open_one(c, o, table[i], p, &out[(*out_n)++]);
-        if (s != STATUS_OK) {
-            engines_close(out, *out_n);
-            *out_n = 0;
-            return s;
-        }
-    }
+    for (size_t i = 0; i < N_ROWS; i++)
+        if (strcmp(o->backend, "all") == 0 || strcmp(o->backend, table[i]->name) == 0)
+            TRY(open_one(&(engine){.row = table[i], .c = c, .o = o, .p = p}, out, out_n));
     return STATUS_OK;
+}
+
+status engines_open_shared(tenon_context *c, const struct shared_model *m, const program *p, engine *out,
+                           size_t *out_n) {
+    *out_n = 0;
+    return open_one(&(engine){.row = &engine_shared, .c = c, .p = p, .shared = m}, out, out_n);
 }
 
 void engines_close(engine *engines, size_t n) {

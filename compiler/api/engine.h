@@ -16,9 +16,10 @@ typedef struct engine {
     tenon_context *c;
     const tenon_options *o;
     const program *p;
-    arena *memory;     /* dies with the engine */
-    void *state;       /* the back end's own */
-    size_t code_bytes; /* of machine code; 0 where there is none */
+    const struct shared_model *shared; /* where the model comes compiled */
+    arena *memory;                     /* dies with the engine */
+    void *state;                       /* the back end's own */
+    size_t code_bytes;                 /* of machine code; 0 where there is none */
 } engine;
 
 struct engine_row {
@@ -32,10 +33,15 @@ struct engine_row {
 /* ---- engine.c ---- */
 /* Prepares the engines that option backend names, each in an arena of its own over the context's memory. */
 status engines_open(tenon_context *c, const tenon_options *o, const program *p, engine *out, size_t *out_n);
+/* Prepares the only engine of a model that comes compiled. */
+status engines_open_shared(tenon_context *c, const struct shared_model *m, const program *p, engine *out,
+                           size_t *out_n);
 void engines_close(engine *engines, size_t n);
-#define ENGINES_MAX 3
+#define ENGINES_MAX 4
 
 extern const engine_row engine_jit, engine_interp; /* engine_jit.c, engine_interp.c */
+extern const engine_row engine_object;             /* engine_object.c: through the .o, without a linker */
 extern const engine_row engine_c;                  /* engine_c.c: through $CC */
+extern const engine_row engine_shared;             /* engine_shared.c: of no program, but of a shared_model */
 
 #endif

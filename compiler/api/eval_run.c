@@ -217,16 +217,15 @@ static status evaluate(evaluation *e, report *out) {
     int64_t n = o->limit > 0 && o->limit < e->samples ? o->limit : e->samples;
     double begin = clock_ms();
     TRY(run_samples(e, m, n));
-    program_facts facts;
-    TRY(measure_program(e->code->p, e->memory, &facts));
+    const program_facts *facts = &e->code->facts;
     eval_result r = {.head = report_head_of(e->t, e->code->p->target),
                      .metric = m->name,
                      .samples = n,
                      .correct = e->right.correct,
                      .seconds = (clock_ms() - begin) * 1e-3,
-                     .weight_bytes = facts.weight_bytes,
-                     .weight_bits = facts.weight_bits,
-                     .data_bits = facts.data_bits};
+                     .weight_bytes = facts->weight_bytes,
+                     .weight_bits = facts->weight_bits,
+                     .data_bits = facts->data_bits};
     r.mse = e->error.n > 0 ? e->error.noise / (double)e->error.n : 0;
     metric_wilson(r.correct, n, &r.low, &r.high);
     return eval_report(&r, e->memory, out);

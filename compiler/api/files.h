@@ -8,6 +8,13 @@
 extern const char files_runtime_header[];
 extern const size_t files_runtime_header_bytes;
 
+/* A file in memory. */
+typedef struct named_file {
+    const char *name;
+    const void *data;
+    size_t bytes;
+} named_file;
+
 /* Writes a whole file. [file] STATUS_RESOURCE. */
 status files_write(const char *path, const void *data, size_t bytes, diag *d);
 /* Makes the folder and those above it, where there are none. [file] STATUS_RESOURCE. */

@@ -4,16 +4,18 @@
 
 #include "api/engine.h"
 #include "api/pipeline.h"
+#include "api/shared_model.h"
 
 struct tenon_graph {
     tenon_context *c;
     const tenon_options *o;
     arena *memory;
     const char *path;
-    const char *file;   /* without folders */
-    const char *prefix; /* option name, or the file's stem as an identifier */
-    graph *g;           /* as imported and changed by -p; what is compiled is a copy */
+    const char *file;                        /* without folders */
+    const char *prefix;                      /* option name, or the file's stem as an identifier */
+    graph *g;                                /* as imported and changed by -p; what is compiled is a copy */
     int64_t file_nodes, params, param_bytes; /* as imported */
+    shared_model *shared;                    /* where the model comes compiled; else NULL, as nearly always */
     double import_ms;
     bool stopped; /* by option stop-after, at import */
     bool seen;    /* a build has gone by: dumps and times are said once */
@@ -27,7 +29,7 @@ status model_build(tenon_graph *t, const input_shape *shapes, size_t n_shapes, c
 void model_build_free(pipeline *w);
 /* Is v a parameter: a constant that is no index, no flag, and more than one number? */
 bool model_is_parameter(const value *v);
-/* The target of option target, else `otherwise`. */
+/* The target of option target, else `otherwise`; a shared model has its own. */
 const target *model_target(const tenon_graph *t, const char *otherwise);
 
 struct tenon_code {
@@ -39,6 +41,7 @@ struct tenon_code {
     size_t n_engines;
     void *scratch;
     void **others; /* outputs of the engines after the first */
+    program_facts facts;
     double compile_ms;
 };
 

@@ -166,6 +166,8 @@ static status inspect_all(inspection *x, report *out) {
 }
 
 static status inspect(tenon_graph *t, tenon_report *r) {
+    if (t->shared != NULL)
+        return inspect_shared(t, r->memory, &r->forms);
     pipeline w;
     const target *machine = model_target(t, "host");
     if (machine == NULL)

@@ -32,8 +32,7 @@ static void count_file(tenon_graph *t) {
     }
 }
 
-static status open_graph(tenon_graph *t, const char *path) {
-    TRY(name_files(t, path));
+static status import(tenon_graph *t) {
     pipeline w = {.c = t->c, .o = t->o, .path = t->path};
     TRY(pipeline_run(&w, PIPELINE_IMPORT, PIPELINE_IMPORT));
     t->g = w.g;
@@ -42,6 +41,19 @@ static status open_graph(tenon_graph *t, const char *path) {
     t->import_ms = w.milliseconds;
     t->stopped = w.stopped;
     return s;
+}
+
+/* What cannot be read is left to the import to complain of. */
+static status open_graph(tenon_graph *t, const char *path) {
+    mapped_file contents;
+    const char *why;
+    double begin = clock_ms();
+    TRY(name_files(t, path));
+    if (mapped_file_open(t->memory, t->path, &contents, &why) != STATUS_OK || !shared_model_is(t->path, &contents))
+        return import(t);
+    TRY(shared_model_open(t->c, t->o, t->path, &contents, t->memory, &t->shared, &t->g));
+    t->import_ms = clock_ms() - begin;
+    return STATUS_OK;
 }
 
 TENON_API tenon_status tenon_graph_open(tenon_context *c, const char *path, const tenon_options *options,
@@ -67,10 +79,13 @@ TENON_API void tenon_graph_free(tenon_graph *t) {
     if (t == NULL)
         return;
     graph_free(t->g);
+    shared_model_close(t->shared);
     arena_free(t->memory);
 }
 
 const target *model_target(const tenon_graph *t, const char *otherwise) {
+    if (t->shared != NULL)
+        return &shared_model_target;
     return target_find(t->o->target != NULL ? t->o->target : otherwise, t->c->diags);
 }
 
@@ -89,7 +104,11 @@ status model_build(tenon_graph *t, const input_shape *shapes, size_t n_shapes, c
     out->may_be_unbound = last < PIPELINE_LOWER;
     out->g = graph_copy(t->g);
     out->memory = arena_new(&t->c->memory);
-    status s = out->g == NULL || out->memory == NULL ? STATUS_RESOURCE : pipeline_run(out, PIPELINE_BIND, last);
+    status s = out->g == NULL || out->memory == NULL ? STATUS_RESOURCE : STATUS_OK;
+    if (s == STATUS_OK)
+        s = pipeline_run(out, PIPELINE_BIND, t->shared != NULL ? PIPELINE_BIND : last);
+    if (s == STATUS_OK && t->shared != NULL)
+        s = shared_model_program(t->shared, out->memory, &out->p);
     t->seen = true;
     if (s != STATUS_OK)
         model_build_free(out);

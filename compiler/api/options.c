@@ -34,9 +34,10 @@ typedef struct option_row {
 
 static const char *const none[] = {NULL};
 static const choices schedules = {(const char *const[]){"best", "naive", NULL}, none};
-static const choices backends = {engine_names, (const char *const[]){"object", NULL}};
-static const choices emissions = {(const char *const[]){"c", "obj", "llvm", "asm", "loops", "graph", NULL},
-                                  (const char *const[]){"lib", "shared", "onnx", "dot", NULL}};
+static const choices backends = {engine_names, none};
+static const choices emissions = {
+    (const char *const[]){"c", "obj", "lib", "shared", "llvm", "asm", "loops", "graph", NULL},
+    (const char *const[]){"onnx", "dot", NULL}};
 static const choices weight_forms = {(const char *const[]){"inline", "c", "obj", "bin", NULL}, none};
 static const choices metrics = {(const char *const[]){"accuracy", "mse", NULL}, (const char *const[]){"sqnr", NULL}};
 
@@ -45,7 +46,7 @@ static const choices metrics = {(const char *const[]){"accuracy", "mse", NULL}, 
 #define FIELD(name) offsetof(struct tenon_options, name)
 
 static const option_row rows[] = {
-    {{"emit", "FORM", "what to write: c, obj, llvm, asm, loops or graph", TENON_COMPILE},
+    {{"emit", "FORM", "what to write: c, obj, lib, shared, llvm, asm, loops or graph", TENON_COMPILE},
      KIND_CHOICE,
      FIELD(emit),
      &emissions},
@@ -77,7 +78,7 @@ static const option_row rows[] = {
      FIELD(maps),
      NULL},
     {{"scale", "INPUT=FACTOR", "multiplies the data of an input", TENON_EVAL}, KIND_PAIRS, FIELD(scales), NULL},
-    {{"backend", "NAME", "jit (default), c, interp, or all, which must agree to the bit", RUNNING},
+    {{"backend", "NAME", "jit (default), object, c, interp, or all, which must agree to the bit", RUNNING},
      KIND_CHOICE,
      FIELD(backend),
      &backends},
@@ -284,14 +285,17 @@ static status set_pair(const setting *s) {
     return VEC_PUSH(s->o->memory, *list, pair);
 }
 
-static status add_word(const setting *s) {
-    word_list *list = s->field;
-    const char *copy = arena_strdup(s->o->memory, s->value);
-    TRY_ALLOC(copy);
-    TRY(VEC_RESERVE(s->o->memory, *list, list->n + 2));
-    list->at[list->n++] = copy;
+static status append(arena *a, word_list *list, const char *word) {
+    TRY(VEC_RESERVE(a, *list, list->n + 2));
+    list->at[list->n++] = word;
     list->at[list->n] = NULL;
     return STATUS_OK;
+}
+
+static status add_word(const setting *s) {
+    const char *copy = arena_strdup(s->o->memory, s->value);
+    TRY_ALLOC(copy);
+    return append(s->o->memory, s->field, copy);
 }
 
 static status add_name_of(const setting *s, const char *what, bool with_stages) {
@@ -320,9 +324,9 @@ static status add_asked(const setting *s) {
 }
 
 static status (*const setters[])(const setting *) = {
-    [KIND_FLAG] = set_flag, [KIND_TEXT] = set_text,  [KIND_CHOICE] = set_choice, [KIND_COUNT] = set_count,
-    [KIND_REAL] = set_real, [KIND_PAIRS] = set_pair, [KIND_STAGES] = set_stage,  [KIND_PASSES] = set_pass,
-    [KIND_ASKED] = add_asked,
+    [KIND_FLAG] = set_flag,    [KIND_TEXT] = set_text,   [KIND_CHOICE] = set_choice,
+    [KIND_COUNT] = set_count,  [KIND_REAL] = set_real,   [KIND_PAIRS] = set_pair,
+    [KIND_STAGES] = set_stage, [KIND_PASSES] = set_pass, [KIND_ASKED] = add_asked,
 };
 
 static status find_row(tenon_options *o, const char *name, const option_row **out) {
@@ -347,6 +351,7 @@ static status set_option(tenon_options *o, const char *name, const char *text) {
         return diag_error(o->c->diags, STATUS_USAGE, "usage", DIAG_NOWHERE, "--%s needs %s", name, row->info.argument);
     setting s = {o, row, text, (char *)o + row->offset};
     TRY(setters[row->kind](&s));
+    TRY(append(o->memory, &o->given, row->info.name));
     bool is_target = row->offset == FIELD(target);
     return is_target && target_find(text, o->c->diags) == NULL ? STATUS_USAGE : STATUS_OK;
 }

@@ -18,9 +18,10 @@ struct tenon_options {
     /* common */
     named_list dims, shapes, freeze;
     word_list skip, dump_after, stop_after;
-    VEC(asked_pass) asked; /* -p, in order */
+    VEC(asked_pass) asked;                   /* -p, in order */
     const char *schedule, *backend, *target; /* target NULL: what the command takes */
     bool verify_passes, verbose, time_passes, perf_map;
+    word_list given; /* names of the options that were set */
     int64_t seed;
     /* compile */
     const char *emit, *weights, *name;

@@ -4,8 +4,8 @@
 
 #include "codegen/codegen.h"
 
-/* Adds the functions to /tmp/perf-PID.map. [perf-map] STATUS_RESOURCE where that cannot be written, or is another user's
- * file or a link. */
+/* Adds the functions to /tmp/perf-PID.map. [perf-map] STATUS_RESOURCE where that cannot be written, or is another
+ * user's file or a link. */
 status perf_map_add(const llvm_symbol *symbols, size_t n, arena *scratch, diag *d);
 
 #endif

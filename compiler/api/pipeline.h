@@ -31,7 +31,7 @@ typedef struct pipeline {
     const char *name, *origin;
     program *p;
     step_nodes_list steps; /* by p's step */
-    bool stopped; /* by option stop-after */
+    bool stopped;          /* by option stop-after */
     double milliseconds;
 } pipeline;
 

@@ -36,7 +36,7 @@ TENON_API const char *tenon_report_json(const tenon_report *r) {
 }
 
 report_head report_head_of(const tenon_graph *t, const target *machine) {
-    return (report_head){t->file, t->o->backend, machine->name};
+    return (report_head){t->file, t->shared != NULL ? "shared" : t->o->backend, machine->name};
 }
 
 status report_stopped(tenon_report *r) {

@@ -15,6 +15,11 @@ tenon_report *report_new(tenon_context *c);
 /* The end of a call: on a status other than OK and DIFFER (or without a report) frees it and sets *out to NULL. */
 tenon_status report_end(tenon_context *c, status s, size_t errors, tenon_report *r, tenon_report **out);
 report_head report_head_of(const tenon_graph *t, const target *machine);
+/* ---- inspect_shared.c ---- */
+/* tenon_inspect on a shared model. */
+status inspect_shared(const tenon_graph *t, arena *a, report *out);
+
+/* ---- reports.c ---- */
 /* Says that option stop-after has ended the work. */
 status report_stopped(tenon_report *r);
 

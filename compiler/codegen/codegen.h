@@ -69,7 +69,7 @@ typedef struct llvm_symbol {
     size_t bytes;
 } llvm_symbol;
 
-#define LLVM_TABLE_VERSION 3u
+#define LLVM_TABLE_VERSION 4u
 typedef struct llvm_table {
     uint32_t version;           /* LLVM_TABLE_VERSION of the module's build */
     /* The program for p->target, with the entry points of generated C (PREFIX_run, PREFIX_run_env, PREFIX_model): as text,
@@ -78,7 +78,11 @@ typedef struct llvm_table {
                    size_t *out_bytes);
     /* Compiles p for this machine (p->target must run here). Constants are used in place: p must outlive the code. */
     status (*compile)(const program *p, const llvm_options *o, const allocator *from, diag *d, llvm_code **out);
-    /* Runs it: one pointer per input and output, scratch of p->arena_bytes aligned to 64. Returns 0 or a CHECK's code.
+    /* Loads an object that emit wrote for t, which must run here, without a linker; the bytes are copied. The address of
+     * its `symbol` is good until `release`. Such code has no `run` of the table's. */
+    status (*load)(const target *t, const void *object, size_t bytes, const char *symbol, const allocator *from, diag *d,
+                   llvm_code **out, uintptr_t *out_address);
+    /* Runs what was compiled: one pointer per input and output, scratch of p->arena_bytes aligned to 64. Returns 0 or a CHECK's code.
      * Re-entrant with different scratch. */
     int (*run)(const llvm_code *c, const void *const *inputs, void *const *outputs, void *scratch);
     /* The same for code compiled with is_traced, which `run` does not run. */

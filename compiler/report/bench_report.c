@@ -37,12 +37,15 @@ status bench_report(const bench_result *r, arena *a, report *out) {
                   r->threads, r->threads == 1 ? "" : "s");
     strbuf_printf(&s, "latency   min %.1f us, median %.1f us, p99 %.1f us (%lld runs)\n", r->min_us, r->median_us,
                   r->p99_us, (long long)r->runs);
-    strbuf_printf(&s, "speed     %.1f GFLOP/s (%s)\n", gflops(r), report_amount(a, (double)r->macs, "MACs"));
+    if (r->macs > 0)
+        strbuf_printf(&s, "speed     %.1f GFLOP/s (%s)\n", gflops(r), report_amount(a, (double)r->macs, "MACs"));
     strbuf_printf(&s, "compile   %.0f ms\n", r->compile_ms);
     strbuf_printf(&s, "arena     %s\n", report_amount(a, (double)r->arena_bytes, "B"));
     strbuf_printf(&s, "weights   %s\n", report_amount(a, (double)r->weight_bytes, "B"));
-    strbuf_printf(&s, "code      %s in %lld kernels, %lld calls\n", report_amount(a, (double)r->code_bytes, "B"),
-                  (long long)r->kernels, (long long)r->steps);
+    strbuf_printf(&s, "code      %s", report_amount(a, (double)r->code_bytes, "B"));
+    if (r->kernels > 0) /* a model that comes compiled tells nothing of them */
+        strbuf_printf(&s, " in %lld kernels, %lld calls", (long long)r->kernels, (long long)r->steps);
+    strbuf_char(&s, '\n');
     strbuf_printf(&s, "resident  %s\n", report_amount(a, (double)r->resident_bytes, "B"));
     TRY(strbuf_finish(&s, &out->text));
     return as_json(r, a, &out->json);

@@ -48,8 +48,10 @@ status eval_report(const eval_result *r, arena *a, report *out) {
     else
         strbuf_printf(&s, "mse       %.6g (%lld samples)\n", r->mse, (long long)r->samples);
     strbuf_printf(&s, "speed     %.0f samples/s (%s, %s)\n", per_second(r), r->head.backend, r->head.target);
-    strbuf_printf(&s, "weights   %s, %.3g bits on average; data %.3g bits\n",
-                  report_amount(a, (double)r->weight_bytes, "B"), r->weight_bits, r->data_bits);
+    strbuf_printf(&s, "weights   %s", report_amount(a, (double)r->weight_bytes, "B"));
+    if (r->data_bits > 0) /* a model that comes compiled tells nothing of them */
+        strbuf_printf(&s, ", %.3g bits on average; data %.3g bits", r->weight_bits, r->data_bits);
+    strbuf_char(&s, '\n');
     TRY(strbuf_finish(&s, &out->text));
     return as_json(r, a, &out->json);
 }

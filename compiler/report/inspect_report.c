@@ -60,7 +60,7 @@ static status add_operators(strbuf *s, const inspect_result *r, arena *a) {
     return STATUS_OK;
 }
 
-static void add_tensors(strbuf *s, const char *what, const inspect_tensor *t, size_t n) {
+void inspect_report_tensors(strbuf *s, const char *what, const inspect_tensor *t, size_t n) {
     for (size_t i = 0; i < n; i++)
         strbuf_printf(s, "%s  %s: %s\n", what, t[i].name, t[i].type);
 }
@@ -77,7 +77,7 @@ static void add_totals(strbuf *s, const inspect_result *r, arena *a) {
                   r->head.target);
 }
 
-static void json_tensors(json *j, const char *name, const inspect_tensor *t, size_t n) {
+void inspect_report_list(json *j, const char *name, const inspect_tensor *t, size_t n) {
     cJSON *list = json_list(j, NULL, name);
     for (size_t i = 0; i < n; i++) {
         cJSON *item = json_item(j, list);
@@ -118,8 +118,8 @@ static status as_json(const inspect_result *r, arena *a, const char **out) {
     json j = json_begin();
     json_text(&j, NULL, "model", r->head.model);
     json_text(&j, NULL, "target", r->head.target);
-    json_tensors(&j, "inputs", r->inputs, r->n_inputs);
-    json_tensors(&j, "outputs", r->outputs, r->n_outputs);
+    inspect_report_list(&j, "inputs", r->inputs, r->n_inputs);
+    inspect_report_list(&j, "outputs", r->outputs, r->n_outputs);
     json_nodes(&j, r);
     json_operators(&j, r);
     cJSON *totals = json_object(&j, NULL, "totals");
@@ -139,8 +139,8 @@ static status as_json(const inspect_result *r, arena *a, const char **out) {
 status inspect_report(const inspect_result *r, arena *a, report *out) {
     strbuf s = strbuf_in(a);
     strbuf_printf(&s, "model   %s (graph '%s')\n", r->head.model, r->graph);
-    add_tensors(&s, "input ", r->inputs, r->n_inputs);
-    add_tensors(&s, "output", r->outputs, r->n_outputs);
+    inspect_report_tensors(&s, "input ", r->inputs, r->n_inputs);
+    inspect_report_tensors(&s, "output", r->outputs, r->n_outputs);
     strbuf_char(&s, '\n');
     TRY(add_nodes(&s, r, a));
     strbuf_char(&s, '\n');

@@ -6,6 +6,8 @@
 #include "base/dtype.h"
 #include "base/text.h"
 
+struct json;
+
 /* Both forms, in the arena that the writing function got. */
 typedef struct report {
     const char *text, *json;
@@ -113,6 +115,20 @@ typedef struct inspect_result {
     int64_t file_nodes, params, param_bytes, macs, arena_bytes, arena_least, weight_bytes, kernels, steps;
 } inspect_result;
 status inspect_report(const inspect_result *r, arena *a, report *out);
+/* Lists inputs or outputs, as lines and as a list of the object. */
+void inspect_report_tensors(strbuf *s, const char *what, const inspect_tensor *t, size_t n);
+void inspect_report_list(struct json *j, const char *name, const inspect_tensor *t, size_t n);
+
+/* ---- shared_report.c: what inspect says of a model that comes compiled ---- */
+typedef struct shared_result {
+    const char *model; /* file name without folders */
+    const char *name;  /* the prefix of its symbols */
+    const inspect_tensor *inputs, *outputs;
+    size_t n_inputs, n_outputs;
+    int64_t arena_bytes, weight_bytes, code_bytes; /* weights: all constants, wherever they are */
+    const char *weights_file;                      /* "in m.weights"; NULL where they are compiled in */
+} shared_result;
+status shared_report(const shared_result *r, arena *a, report *out);
 
 /* ---- doctor_report.c ---- */
 typedef struct doctor_item {

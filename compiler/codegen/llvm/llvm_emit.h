@@ -130,8 +130,8 @@ status llvm_weights_emit(const program *p, LLVMContextRef context, LLVMTargetMac
                          LLVMModuleRef *out);
 
 /* ---- llvm_symbols.c ---- */
-/* The function of kernel k: PREFIX__NODE__KERNEL, where NODE leads the first step that calls it, and ends in _and_N_more
- * where it serves N nodes besides. NULL when out of memory. */
+/* The function of kernel k: PREFIX__NODE__KERNEL, where NODE leads the first step that calls it, and ends in
+ * _and_N_more where it serves N nodes besides. NULL when out of memory. */
 const char *llvm_symbols_kernel(const program *p, int k, arena *a);
 /* The functions in the object's section of `entry`, in `a`; addresses are relative to `entry`. */
 status llvm_symbols_list(LLVMMemoryBufferRef object, const char *entry, arena *a, diag *d, llvm_symbol **out,
@@ -160,6 +160,8 @@ status llvm_target_fail(char *message, const char *doing, diag *d);
 
 /* ---- llvm_jit.c ---- */
 status llvm_jit_compile(const program *p, const llvm_options *o, const allocator *from, diag *d, llvm_code **out);
+status llvm_jit_load(const target *t, const void *object, size_t bytes, const char *symbol, const allocator *from,
+                     diag *d, llvm_code **out, uintptr_t *out_address);
 int llvm_jit_run(const llvm_code *c, const void *const *inputs, void *const *outputs, void *scratch);
 int llvm_jit_run_traced(const llvm_code *c, const void *const *inputs, void *const *outputs, void *scratch,
                         llvm_tick tick, void *ctx);

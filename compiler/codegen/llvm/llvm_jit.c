@@ -1,4 +1,5 @@
-/* Programs compiled into this process: an object in memory, linked by ORC. */
+/* Code in this process: an object in memory, of a program compiled for the purpose or as --emit obj writes it, linked
+ * by ORC. */
 #include "codegen/llvm/llvm_emit.h"
 
 #include <llvm-c/Object.h>
@@ -11,7 +12,7 @@ typedef int (*traced_function)(const void *const *inputs, void *const *outputs, 
 struct llvm_code {
     arena *memory; /* holds this struct */
     LLVMOrcLLJITRef jit;
-    uintptr_t entry; /* a run_function, or a traced_function */
+    uintptr_t entry; /* a run_function, a traced_function, or a symbol of a loaded object */
     size_t code_bytes;
     const llvm_symbol *symbols;
     size_t n_symbols;
@@ -100,24 +101,54 @@ static status compile_into(llvm_code *c, const program *p, const llvm_options *o
     return link_and_list(c, o, machine, object, entry, d);
 }
 
-status llvm_jit_compile(const program *p, const llvm_options *o, const allocator *from, diag *d, llvm_code **out) {
+/* Code that is empty yet, for t. */
+static status begin(const target *t, const allocator *from, diag *d, llvm_code **out) {
     *out = NULL;
-    if (!target_runs_here(p->target))
+    if (!target_runs_here(t))
         return diag_error(d, STATUS_RESOURCE, "llvm", DIAG_NOWHERE, "this machine cannot run code for target '%s'",
-                          p->target->name);
-    arena *memory = arena_new(from), *scratch = arena_new(from);
+                          t->name);
+    arena *memory = arena_new(from);
     llvm_code *c = memory != NULL ? ARENA_NEW(memory, llvm_code) : NULL;
-    if (c != NULL)
-        c->memory = memory;
-    status result = c != NULL && scratch != NULL ? compile_into(c, p, o, scratch, d) : STATUS_RESOURCE;
-    arena_free(scratch);
-    if (result == STATUS_OK)
-        *out = c;
-    else if (c != NULL)
-        llvm_jit_release(c);
-    else
+    if (c == NULL) {
         arena_free(memory);
+        return STATUS_RESOURCE;
+    }
+    c->memory = memory;
+    *out = c;
+    return STATUS_OK;
+}
+
+static status end(status result, llvm_code **out) {
+    if (result == STATUS_OK)
+        return STATUS_OK;
+    llvm_jit_release(*out);
+    *out = NULL;
     return result;
+}
+
+status llvm_jit_compile(const program *p, const llvm_options *o, const allocator *from, diag *d, llvm_code **out) {
+    TRY(begin(p->target, from, d, out));
+    arena *scratch = arena_new(from);
+    status result = scratch != NULL ? compile_into(*out, p, o, scratch, d) : STATUS_RESOURCE;
+    arena_free(scratch);
+    return end(result, out);
+}
+
+static status load_into(llvm_code *c, const target *t, const void *object, size_t bytes, const char *symbol, diag *d) {
+    const llvm_options nothing = {0};
+    LLVMTargetMachineRef machine = NULL;
+    TRY(llvm_target_machine(t, d, &machine));
+    LLVMMemoryBufferRef copy = LLVMCreateMemoryBufferWithMemoryRangeCopy(object, bytes, symbol);
+    c->code_bytes = text_bytes(copy);
+    return link_object(c, &nothing, machine, copy, symbol, d);
+}
+
+status llvm_jit_load(const target *t, const void *object, size_t bytes, const char *symbol, const allocator *from,
+                     diag *d, llvm_code **out, uintptr_t *out_address) {
+    TRY(begin(t, from, d, out));
+    TRY(end(load_into(*out, t, object, bytes, symbol, d), out));
+    *out_address = (*out)->entry;
+    return STATUS_OK;
 }
 
 int llvm_jit_run(const llvm_code *c, const void *const *inputs, void *const *outputs, void *scratch) {

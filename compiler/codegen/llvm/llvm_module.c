@@ -68,6 +68,7 @@ static const llvm_table table = {
     .version = LLVM_TABLE_VERSION,
     .emit = emit_module,
     .compile = llvm_jit_compile,
+    .load = llvm_jit_load,
     .run = llvm_jit_run,
     .run_traced = llvm_jit_run_traced,
     .code_bytes = llvm_jit_code_bytes,

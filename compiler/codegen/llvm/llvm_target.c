@@ -88,9 +88,9 @@ status llvm_target_module(const program *p, LLVMContextRef context, LLVMTargetMa
                                   "target '%s' is big-endian; compiled weights are little-endian", p->target->name);
 }
 
-/* The schedule is decided before LLVM sees the program: no vectoriser, no unroller, no inliner; expressions come simplified and
- * shared. What is left is to bring register arrays into registers, merge equal addresses, and move what loops do not change
- * out of them. More passes cost a tenth of the compile time and change nothing. */
+/* The schedule is decided before LLVM sees the program: no vectoriser, no unroller, no inliner; expressions come
+ * simplified and shared. What is left is to bring register arrays into registers, merge equal addresses, and move what
+ * loops do not change out of them. More passes cost a tenth of the compile time and change nothing. */
 static const char *const pipeline = "function(sroa,early-cse<memssa>,loop-mssa(licm))";
 
 status llvm_target_optimise(LLVMModuleRef module, LLVMTargetMachineRef machine, diag *d) {
