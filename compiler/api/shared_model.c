@@ -76,7 +76,7 @@ static status find_model(opening *x) {
     if (x->prefixes.n == 0)
         return diag_error(x->d, STATUS_INVALID, "not-a-library", x->where,
                           "not a compiled model: it exports no PREFIX_model with PREFIX_run and PREFIX_run_env");
-    diag_error(x->d, STATUS_INVALID, "not-a-library", x->where, "holds several models, and which one is meant?");
+    diag_error(x->d, STATUS_INVALID, "not-a-library", x->where, "not a compiled model: it holds several");
     for (size_t i = 0; i < x->prefixes.n; i++)
         diag_note(x->d, "%s_model", x->prefixes.at[i]);
     return STATUS_INVALID;

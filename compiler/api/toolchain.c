@@ -17,7 +17,7 @@ extern char **environ;
 typedef struct tool_row {
     const char *variable, *otherwise, *what;
     const char *missing, *failed; /* diagnostics */
-    const char *cross;            /* its name for another machine, after the machine's */
+    const char *cross;            /* what it is called for another machine, after that */
 } tool_row;
 
 static const tool_row tools[TOOL_COUNT] = {
@@ -105,7 +105,8 @@ static const char *first_line(const char *folder, arena *a) {
 /* For another machine the usual program is the wrong one. */
 static void note_machine(const tool_call *k) {
     if (!target_runs_here(k->t))
-        diag_note(k->c->diags, "target '%s' is another machine: set %s to a %s for it, such as aarch64-linux-gnu-%s",
+        diag_note(k->c->diags,
+                  "target '%s' is another machine: set %s to a %s for it, as aarch64-linux-gnu-%s is for aarch64",
                   k->t->name, k->row->variable, k->row->what, k->row->cross);
 }
 

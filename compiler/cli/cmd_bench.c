@@ -16,7 +16,8 @@ const command command_bench = {
     .arguments = "MODEL",
     .summary = "measures latency, compile time, memory and code size",
     .details = "Inputs are random but the same for the same --seed: floats N(0,1); integers that index are in range; "
-               "masks are 1.",
+               "masks are 1.\n"
+               "MODEL may also be a .so that tenon compile --emit shared has written.",
     .examples = "  tenon bench mnist.onnx --dim batch=1\n"
                 "  tenon bench bert.onnx --shape input_ids=1x128 --time 5 --json",
     .id = TENON_BENCH,

@@ -19,7 +19,8 @@ const command command_check = {
     .summary = "runs ONNX test data and compares the outputs",
     .details = "A DATA_DIR holds input_0.pb, ..., output_0.pb, ..., or folders test_data_set_0, ... that do. An "
                "element passes within\n"
-               "atol + rtol * |expected|. Exit status 1 where one does not.",
+               "atol + rtol * |expected|. Exit status 1 where one does not.\n"
+               "MODEL may also be a .so that tenon compile --emit shared has written.",
     .examples = "  tenon check mnist/model.onnx mnist\n"
                 "  tenon check bert/model.onnx bert/test_data_set_0 --backend all\n"
                 "  tenon check bert/model.onnx bert --backend interp --schedule naive --rtol 1e-5",

@@ -49,13 +49,18 @@ static tenon_status run(cli *c) {
 const command command_compile = {
     .name = "compile",
     .arguments = "MODEL",
-    .summary = "writes C, LLVM IR, assembly, loops or the graph of a model",
-    .details = "--emit c writes PREFIX.c, PREFIX.h, PREFIX_example.c and tenon/runtime.h into the folder OUT (default: "
-               "here);\n"
-               "the other forms are one text in the file OUT, or on stdout.",
+    .summary = "writes C, objects, libraries, LLVM IR, assembly, loops or the graph of a model",
+    .details = "--emit c, obj, lib and shared write PREFIX.c, .o, .a or .so with PREFIX.h, PREFIX_example.c and "
+               "tenon/runtime.h\n"
+               "into the folder OUT (default: here); lib needs the archiver $AR, shared the C compiler $CC. The other "
+               "forms are one\n"
+               "text in the file OUT, or on stdout.",
     .examples =
         "  tenon compile mnist.onnx --dim batch=1 -o out && cc -O2 -Iout out/mnist.c out/mnist_example.c -o mnist\n"
         "  tenon compile bert.onnx --shape input_ids=1x128 --target x86-64-v3 --weights bin -o out\n"
+        "  tenon compile mnist.onnx --dim batch=1 --emit obj -o out && cc -Iout out/mnist.o out/mnist_example.c -o "
+        "mnist\n"
+        "  tenon compile mnist.onnx --dim batch=1 --emit shared -o out && tenon bench out/mnist.so\n"
         "  tenon compile bert.onnx --emit graph\n"
         "  tenon compile bert.onnx --dim batch=1 --dim sequence=128 --emit loops -o bert.loops",
     .id = TENON_COMPILE,

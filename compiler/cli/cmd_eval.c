@@ -19,7 +19,8 @@ const command command_eval = {
                "label. Samples with fewer\n"
                "dimensions than the input get the batch dimension. Integers are converted where every value fits; real "
                "numbers for an integer\n"
-               "input that feeds a DequantizeLinear are quantised as that says.",
+               "input that feeds a DequantizeLinear are quantised as that says.\n"
+               "MODEL may also be a .so that tenon compile --emit shared has written.",
     .examples = "  tenon eval mnist.onnx --data mnist_test.npz --scale input=0.00392156862745098\n"
                 "  tenon eval bert.onnx --data imdb_test_256.npz --limit 1000\n"
                 "  tenon eval autoencoder.onnx --data normal.npz --map input=x --label x --metric mse",

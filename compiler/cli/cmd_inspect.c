@@ -19,7 +19,8 @@ const command command_inspect = {
                "from). output: type of\n"
                "the first output; params: elements of a node's own weights; bytes: of its outputs; arena: scratch memory that "
                "its loops touch, nothing\n"
-               "where it is fused into another. Then all nodes of each operator, and totals.",
+               "where it is fused into another. Then all nodes of each operator, and totals.\n"
+               "MODEL may also be a .so that tenon compile --emit shared has written. Of that it tells less.",
     .examples = "  tenon inspect mnist.onnx --dim batch=1\n"
                 "  tenon inspect bert.onnx --shape input_ids=1x128 --json",
     .id = TENON_INSPECT,

@@ -17,7 +17,8 @@ const command command_run = {
     .summary = "runs a model on data and says what came out",
     .details = "Every input needs --input NAME=FILE.npy (or --freeze); the data bind the dimensions. Integers are "
                "converted where every\n"
-               "value fits. With -o DIR each output is written to DIR/OUTPUT.npy.",
+               "value fits. With -o DIR each output is written to DIR/OUTPUT.npy.\n"
+               "MODEL may also be a .so that tenon compile --emit shared has written.",
     .examples = "  tenon run mnist.onnx --input input=digit.npy\n"
                 "  tenon run bert.onnx --input input_ids=ids.npy --input attention_mask=mask.npy -o out --backend all",
     .id = TENON_RUN,

@@ -11,7 +11,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "tools"))
-from checks import MODELS, ROOT, SCRATCH, Checks, scratch, tenon  # noqa: E402
+from checks import MODELS, ROOT, SCRATCH, Checks, run, scratch, tenon  # noqa: E402
 
 FRONTEND = os.path.join(ROOT, "tests", "errors", "frontend")
 LINE = re.compile(r"^[^\n]+: error\[[a-z0-9-]+\]: .+$")
@@ -150,9 +150,73 @@ def test_external(checks, folder):
         expect(checks, f"an external file outside the folder: {name}", external(name, location, offset="0", length="24"), 3, "outside the model's folder")
 
 
+def wide_array(folder):
+    np.save(os.path.join(folder, "wide.npy"), np.zeros((1, 1, 28, 29), np.float32))
+    return os.path.join(folder, "wide.npy")
+
+
+ENTRY = "int {0}_run(void) {{ return 0; }} int {0}_run_env(void) {{ return 0; }} const void *{0}_model(unsigned abi) {{ return {1}; }}\n"
+# Libraries that are no models: what is wrong, C, exit status, what is said.
+LIBRARIES = [
+    ("no model in it", "int plain_model = 1; int plain_run(void) { return 1; }\n", 3, "error[not-a-library]: not a compiled model: it exports no PREFIX_model"),
+    ("two models", ENTRY.format("a", "0") + ENTRY.format("b", "0"), 3, "error[not-a-library]: not a compiled model: it holds several"),
+    ("a newer abi", ENTRY.format("newer", "0"), 4, "error[abi]"),
+    ("a struct from elsewhere", "static const unsigned odd[40] = {8};\n" + ENTRY.format("odd", "odd"), 3, "error[not-a-library]"),
+    ("missing symbols", "int nowhere(void); int more(void) { return nowhere(); }\n" + ENTRY.format("needs", "0"), 5, "error[object]"),
+]
+
+
+def test_compiled_models(checks):
+    """What is given as MODEL.so and is none, or none for this machine."""
+    folder = scratch("bad-libraries")
+
+    def path(name):
+        return os.path.join(folder, name)
+
+    def file(name, data):
+        with open(path(name), "wb") as f:
+            f.write(data)
+        return path(name)
+
+    def refused(what, model, status, said, *words):
+        done = tenon(*(words or ("bench", "--time", "0")), model, timeout=60)
+        lines = done.err.splitlines()
+        checks.check(f"{what}: refused", done.status == status and clear(lines) and said in lines[0] and done.out == "", f"want status {status} and {said!r}; {done.last}")
+
+    model = os.path.join(MODELS, "mnist-mlp", "model.onnx")
+    for form, weights, name in (("shared", "inline", "whole"), ("shared", "bin", "m"), ("obj", "inline", "object")):
+        made = tenon("compile", model, "--emit", form, "--weights", weights, "--name", name, "--dim", "batch=1", "-o", folder)
+        checks.check(f"--emit {form} --weights {weights}", made.status == 0, made.last)
+    whole = open(path("whole.so"), "rb").read()
+    os.mkdir(path("folder.so"))
+    refused("text", file("text.so", b"text"), 3, "error[not-a-library]: not a compiled model: it is no shared library")
+    refused("an empty file", file("empty.so", b""), 3, "error[not-a-library]")
+    refused("no file", path("gone.so"), 5, "error[file]")
+    refused("a folder", path("folder.so"), 5, "error[file]")
+    refused("an object", path("object.o"), 3, "error[not-a-library]: not a compiled model: it is an object or a program")
+    for percent in range(1, 100, 3):
+        refused(f"a library cut at {percent} %", file("cut.so", whole[: len(whole) * percent // 100]), 3, "error[not-a-library]")
+    for at, what in ((18, b"\xb7\0"), (18, b"\xff\xff"), (4, b"\1")):
+        refused(f"another machine, {what}", file("foreign.so", whole[:at] + what + whole[at + len(what):]), 5, "error[wrong-machine]: is compiled for")
+    for number, (what, text, status, said) in enumerate(LIBRARIES):
+        source, library = file(f"{number}.c", text.encode()), path(f"{number}.so")
+        made = run(["gcc", "-shared", "-fPIC", source, "-o", library])
+        if checks.check(f"gcc makes a library with {what}", made.status == 0, made.last):
+            refused(what, library, status, said)
+    os.rename(path("m.weights"), path("kept"))
+    refused("no weights beside it", path("m.so"), 5, "m.weights: error[weights]: cannot be read: no such file")
+    file("m.weights", open(path("kept"), "rb").read()[:-64])
+    refused("weights that are too short", path("m.so"), 3, "m.weights: error[weights]: has ")
+    refused("compile", path("whole.so"), 2, "error[compiled]: is a compiled model; compile needs the ONNX model", "compile")
+    for words in (["--target", "x86-64"], ["--dim", "batch=1"], ["--backend", "interp"], ["--shape", "x=1"], ["--schedule", "naive"]):
+        refused(words[0], path("whole.so"), 2, f"error[compiled]: {words[0]} means nothing for a compiled model", "bench", *words)
+    refused("data of another shape", path("whole.so"), 3, "error[shape-mismatch]", "run", "--input", f"input={wide_array(folder)}")
+
+
 if __name__ == "__main__":
     checks = Checks()
     test_frontend_files(checks)
     test_files_that_are_no_models(checks)
     test_models_that_are_wrong(checks)
+    test_compiled_models(checks)
     checks.finish()

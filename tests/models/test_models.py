@@ -59,7 +59,7 @@ def main():
         within = ["--atol", "1"] if "int8" in name else []
         for target in ("host", "x86-64", "generic"):
             done = tenon("check", model, folder, "--backend", "all", "--target", target, *within)
-            checks.check(f"{name}: jit, c and interp agree to the bit for {target}", done.status == 0, done.last)
+            checks.check(f"{name}: jit, object, c and interp agree to the bit for {target}", done.status == 0, done.last)
         done = tenon("check", model, folder, "--schedule", "naive", *within)
         checks.check(f"{name}: --schedule=naive", done.status == 0, done.last)
     wrong_reference_fails(checks, *SHIPPED[0])

@@ -287,7 +287,6 @@ static void api_wrong_options_are_refused(void **state) {
         {"dim", "batch", TENON_USAGE, "expected NAME=VALUE"},
         {"dim", NULL, TENON_USAGE, "--dim needs NAME=N"},
         {"backend", "jitt", TENON_USAGE, "did you mean 'jit'?"},
-        {"backend", "object", TENON_UNSUPPORTED, "planned"},
         {"emit", "onnx", TENON_UNSUPPORTED, "planned"},
         {"target", "x86-64-v9", TENON_USAGE, "did you mean 'x86-64-v3'?"},
         {"rtol", "1e-3x", TENON_USAGE, "expected a number"},
