@@ -103,13 +103,18 @@ void llvm_block(emitter *e, const block *b);
 bool llvm_block_has_check(const block *b);
 
 /* ---- llvm_program.c ---- */
+/* Which of the kernels a module has. Where there are several parts, their functions are seen by each other. */
+typedef struct kernel_part {
+    const int *of; /* by kernel: its part */
+    int index, n;  /* this part, of so many; the first one has the function that calls them */
+} kernel_part;
 /* A new module in `context` with all of p: one internal function per kernel, and
  * `int PREFIX_run_raw(void *const *inputs, void *const *outputs, void *scratch)`, in p's order. CONSTS_IN_PLACE: that
  * one is exported, and there is nothing else; where it is traced, `llvm_tick tick, void *ctx` follow. Other places: it
  * is internal (CONSTS_IN_FILE: with a last parameter for the weights), and llvm_entry.c's functions are exported. The
  * caller disposes of the module, also after a failure (NULL where none was made). */
-status llvm_program_emit(const program *p, const_place consts, const llvm_options *o, LLVMContextRef context,
-                         LLVMTargetMachineRef machine, arena *a, diag *d, LLVMModuleRef *out);
+status llvm_program_emit(const program *p, const_place consts, const kernel_part *part, const llvm_options *o,
+                         LLVMContextRef context, LLVMTargetMachineRef machine, arena *a, diag *d, LLVMModuleRef *out);
 /* PREFIX_run_raw. NULL when out of memory. */
 const char *llvm_program_entry(const program *p, arena *a);
 /* What every function of the module has: the target's instructions, no unwinding. */
@@ -157,6 +162,12 @@ status llvm_target_generate(LLVMModuleRef module, LLVMTargetMachineRef machine, 
 status llvm_target_check(LLVMErrorRef error, const char *doing, diag *d);
 /* The same for the message (consumed; may be NULL) of a failed call. */
 status llvm_target_fail(char *message, const char *doing, diag *d);
+
+/* ---- llvm_build.c ---- */
+#define LLVM_MOST_PARTS 4
+/* p compiled for the JIT, its constants used in place: up to LLVM_MOST_PARTS objects, which the caller disposes of. None after a
+ * failure. */
+status llvm_build_objects(const program *p, const llvm_options *o, arena *a, diag *d, LLVMMemoryBufferRef *out, int *out_n);
 
 /* ---- llvm_jit.c ---- */
 status llvm_jit_compile(const program *p, const llvm_options *o, const allocator *from, diag *d, llvm_code **out);

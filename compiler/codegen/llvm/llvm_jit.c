@@ -36,50 +36,44 @@ static size_t text_bytes(LLVMMemoryBufferRef object) {
     return bytes;
 }
 
-/* The program as an object file; the module and its context live only here. */
-static status make_object(const program *p, const llvm_options *o, LLVMTargetMachineRef machine, arena *a, diag *d,
-                          LLVMMemoryBufferRef *out) {
-    LLVMContextRef context = llvm_target_context(d);
-    LLVMContextSetDiscardValueNames(context, true);
-    LLVMModuleRef module = NULL;
-    status result = llvm_program_emit(p, CONSTS_IN_PLACE, o, context, machine, a, d, &module);
-    if (result == STATUS_OK)
-        result = llvm_target_optimise(module, machine, d);
-    if (result == STATUS_OK)
-        result = llvm_target_generate(module, machine, LLVMObjectFile, d, out);
-    LLVMDisposeModule(module);
-    LLVMContextDispose(context);
-    return result;
-}
-
-/* Consumes the machine and the object. */
-static status link_object(llvm_code *c, const llvm_options *o, LLVMTargetMachineRef machine, LLVMMemoryBufferRef object,
-                          const char *entry, diag *d) {
+/* Starts the JIT; consumes the machine. */
+static status start(llvm_code *c, const llvm_options *o, LLVMTargetMachineRef machine, diag *d) {
     LLVMOrcLLJITBuilderRef settings = LLVMOrcCreateLLJITBuilder();
     LLVMOrcLLJITBuilderSetJITTargetMachineBuilder(settings,
                                                   LLVMOrcJITTargetMachineBuilderCreateFromTargetMachine(machine));
     if (o->is_named)
         llvm_symbols_tell_gdb(settings);
     status result = llvm_target_check(LLVMOrcCreateLLJIT(&c->jit, settings), "starting the JIT", d);
-    if (result != STATUS_OK) {
+    if (result != STATUS_OK)
         c->jit = NULL;
-        LLVMDisposeMemoryBuffer(object);
-        return result;
+    return result;
+}
+
+/* Consumes the objects and the machine. */
+static status link_objects(llvm_code *c, const llvm_options *o, LLVMTargetMachineRef machine, LLVMMemoryBufferRef *objects,
+                           int n, const char *entry, diag *d) {
+    status result = start(c, o, machine, d);
+    for (int i = 0; i < n; i++) {
+        c->code_bytes += text_bytes(objects[i]);
+        if (result == STATUS_OK)
+            result = llvm_target_check(
+                LLVMOrcLLJITAddObjectFile(c->jit, LLVMOrcLLJITGetMainJITDylib(c->jit), objects[i]), "linking", d);
+        else
+            LLVMDisposeMemoryBuffer(objects[i]);
     }
-    TRY(llvm_target_check(LLVMOrcLLJITAddObjectFile(c->jit, LLVMOrcLLJITGetMainJITDylib(c->jit), object), "linking",
-                          d));
+    TRY(result);
     LLVMOrcExecutorAddress address = 0;
     TRY(llvm_target_check(LLVMOrcLLJITLookup(c->jit, &address, entry), "linking", d));
     c->entry = (uintptr_t)address;
     return STATUS_OK;
 }
 
-/* Links the object, and lists its functions where they are wanted: before the JIT takes it, by their offsets. */
+/* Links the objects, and lists their functions where they are wanted: before the JIT takes them, by their offsets. */
 static status link_and_list(llvm_code *c, const llvm_options *o, LLVMTargetMachineRef machine,
-                            LLVMMemoryBufferRef object, const char *entry, diag *d) {
+                            LLVMMemoryBufferRef *objects, int n, const char *entry, diag *d) {
     llvm_symbol *list = NULL;
-    status listed = o->is_named ? llvm_symbols_list(object, entry, c->memory, d, &list, &c->n_symbols) : STATUS_OK;
-    TRY(link_object(c, o, machine, object, entry, d));
+    status listed = o->is_named ? llvm_symbols_list(objects[0], entry, c->memory, d, &list, &c->n_symbols) : STATUS_OK;
+    TRY(link_objects(c, o, machine, objects, n, entry, d));
     for (size_t i = 0; listed == STATUS_OK && i < c->n_symbols; i++)
         list[i].address += c->entry;
     c->symbols = list;
@@ -90,15 +84,15 @@ static status compile_into(llvm_code *c, const program *p, const llvm_options *o
     const char *entry = llvm_program_entry(p, scratch);
     TRY_ALLOC(entry);
     LLVMTargetMachineRef machine = NULL;
-    LLVMMemoryBufferRef object = NULL;
+    LLVMMemoryBufferRef objects[LLVM_MOST_PARTS];
+    int n = 0;
     TRY(llvm_target_machine(p->target, d, &machine));
-    status result = make_object(p, o, machine, scratch, d, &object);
+    status result = llvm_build_objects(p, o, scratch, d, objects, &n);
     if (result != STATUS_OK) {
         LLVMDisposeTargetMachine(machine);
         return result;
     }
-    c->code_bytes = text_bytes(object);
-    return link_and_list(c, o, machine, object, entry, d);
+    return link_and_list(c, o, machine, objects, n, entry, d);
 }
 
 /* Code that is empty yet, for t. */
@@ -139,8 +133,7 @@ static status load_into(llvm_code *c, const target *t, const void *object, size_
     LLVMTargetMachineRef machine = NULL;
     TRY(llvm_target_machine(t, d, &machine));
     LLVMMemoryBufferRef copy = LLVMCreateMemoryBufferWithMemoryRangeCopy(object, bytes, symbol);
-    c->code_bytes = text_bytes(copy);
-    return link_object(c, &nothing, machine, copy, symbol, d);
+    return link_objects(c, &nothing, machine, &copy, 1, symbol, d);
 }
 
 status llvm_jit_load(const target *t, const void *object, size_t bytes, const char *symbol, const allocator *from,

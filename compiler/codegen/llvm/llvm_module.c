@@ -41,7 +41,7 @@ static status make_module(const program *p, llvm_form form, weights_form weights
     if (form == LLVM_FORM_WEIGHTS)
         return llvm_weights_emit(p, context, machine, a, d, out);
     const llvm_options plain = {.is_traced = false};
-    TRY(llvm_program_emit(p, places[weights], &plain, context, machine, a, d, out));
+    TRY(llvm_program_emit(p, places[weights], NULL, &plain, context, machine, a, d, out));
     return llvm_target_optimise(*out, machine, d);
 }
 

@@ -12,6 +12,7 @@ enum { RUN_TICK = RUN_PARAMS, RUN_TICK_CTX, RUN_TICK_PARAMS };
 
 typedef struct run_builder {
     emitter *e;
+    const kernel_part *part; /* NULL: all of it */
     const_place consts;
     weight_table weights;
     LLVMValueRef *base; /* by the program's buffer number: where it begins */
@@ -115,7 +116,8 @@ static status declare_kernel(run_builder *r, int k) {
     const char *name = llvm_symbols_kernel(e->program, k, e->memory);
     TRY_ALLOC(name);
     r->kernels[k] = LLVMAddFunction(e->module, name, r->types[k]);
-    LLVMSetLinkage(r->kernels[k], LLVMInternalLinkage);
+    if (r->part == NULL || r->part->n == 1)
+        LLVMSetLinkage(r->kernels[k], LLVMInternalLinkage);
     llvm_program_attributes(e, r->kernels[k]);
     return STATUS_OK;
 }
@@ -246,6 +248,14 @@ static status emit_run(run_builder *r, LLVMValueRef run) {
     return STATUS_OK;
 }
 
+static bool is_main(const run_builder *r) {
+    return r->part == NULL || r->part->index == 0;
+}
+
+static bool is_own(const run_builder *r, int k) {
+    return r->part == NULL || r->part->n == 1 || r->part->of[k] == r->part->index;
+}
+
 /* Everything after the module and the builder exist, which the caller disposes of. */
 static status emit_all(run_builder *r) {
     emitter *e = r->e;
@@ -263,12 +273,16 @@ static status emit_all(run_builder *r) {
                         : r->consts == CONSTS_IN_FILE ? RUN_WEIGHTS_PARAMS
                                                       : RUN_PARAMS;
     LLVMTypeRef type = LLVMFunctionType(e->i32, params, n_params, false);
+    for (int k = 0; k < (int)p->kernels.n; k++)
+        if (is_main(r) || is_own(r, k))
+            TRY(declare_kernel(r, k));
+    for (int k = 0; k < (int)p->kernels.n; k++)
+        if (is_own(r, k))
+            TRY(emit_kernel(r, k));
+    if (!is_main(r))
+        return STATUS_OK;
     LLVMValueRef run = LLVMAddFunction(e->module, entry, type);
     llvm_program_attributes(e, run);
-    for (int k = 0; k < (int)p->kernels.n; k++)
-        TRY(declare_kernel(r, k));
-    for (int k = 0; k < (int)p->kernels.n; k++)
-        TRY(emit_kernel(r, k));
     TRY(emit_run(r, run));
     if (r->consts == CONSTS_IN_PLACE)
         return STATUS_OK;
@@ -284,13 +298,13 @@ static status verify(LLVMModuleRef module, diag *d) {
     return STATUS_OK;
 }
 
-status llvm_program_emit(const program *p, const_place consts, const llvm_options *o, LLVMContextRef context,
-                         LLVMTargetMachineRef machine, arena *a, diag *d, LLVMModuleRef *out) {
+status llvm_program_emit(const program *p, const_place consts, const kernel_part *part, const llvm_options *o,
+                         LLVMContextRef context, LLVMTargetMachineRef machine, arena *a, diag *d, LLVMModuleRef *out) {
     TRY(llvm_target_module(p, context, machine, d, out));
     emitter e = {.memory = a, .program = p, .options = o, .context = context, .module = *out};
     e.at = LLVMCreateBuilderInContext(context);
     llvm_types_init(&e);
-    run_builder r = {.e = &e, .consts = consts};
+    run_builder r = {.e = &e, .part = part, .consts = consts};
     status result = emit_all(&r);
     LLVMDisposeBuilder(e.at);
     return result == STATUS_OK ? verify(*out, d) : result;
