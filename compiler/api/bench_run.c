@@ -1,8 +1,6 @@
 /* tenon bench: how long a run takes, and what the code needs. */
-#include <stdlib.h>
-#include <string.h>
-
 #include "api/measure.h"
+#include "api/per_node.h"
 #include "api/reports.h"
 #include "api/seeded.h"
 
@@ -32,33 +30,26 @@ static status run_for(timing *t, double milliseconds, arena *into) {
     }
 }
 
-static int by_size(const void *x, const void *y) {
-    double a = *(const double *)x, b = *(const double *)y;
-    return (a > b) - (a < b);
-}
-
 static void fill_times(timing *t, bench_result *r) {
-    qsort(t->us.at, t->us.n, sizeof *t->us.at, by_size);
+    measure_sort(t->us.at, t->us.n);
     r->runs = (int64_t)t->us.n;
     r->min_us = measure_quantile(t->us.at, t->us.n, 0);
     r->median_us = measure_quantile(t->us.at, t->us.n, 0.5);
     r->p99_us = measure_quantile(t->us.at, t->us.n, 0.99);
 }
 
-static status measure_times(tenon_code *code, double seconds, int64_t seed, arena *a, bench_result *r) {
-    void **inputs, **outputs;
-    TRY(seeded_inputs(code->built.g, code->p, seed, a, &inputs));
-    TRY(code_new_outputs(code, a, &outputs));
-    timing t = {.code = code, .inputs = (const void *const *)inputs, .outputs = outputs};
-    TRY(code_run(code, t.inputs, t.outputs)); /* with --backend all: do they agree? */
-    TRY(run_for(&t, seconds * 1e3 * WARM_UP_SHARE, NULL));
-    TRY(run_for(&t, seconds * 1e3, a));
-    fill_times(&t, r);
+static status measure_times(timing *t, double seconds, arena *a, bench_result *r) {
+    TRY(code_run(t->code, t->inputs, t->outputs)); /* with --backend all: do they agree? */
+    TRY(run_for(t, seconds * 1e3 * WARM_UP_SHARE, NULL));
+    TRY(run_for(t, seconds * 1e3, a));
+    fill_times(t, r);
     return STATUS_OK;
 }
 
 static status bench(tenon_graph *t, tenon_code **code, arena *a, report *out) {
     double begin = clock_ms();
+    void **inputs, **outputs;
+    TRY(per_node_check(t));
     TRY(code_new(t, NULL, 0, code));
     if (*code == NULL)
         return STATUS_OK;
@@ -66,7 +57,10 @@ static status bench(tenon_graph *t, tenon_code **code, arena *a, report *out) {
     const program *p = (*code)->p;
     const program_facts *facts = &(*code)->facts;
     r.head = report_head_of(t, p->target);
-    TRY(measure_times(*code, t->o->seconds, t->o->seed, a, &r));
+    TRY(seeded_inputs((*code)->built.g, p, t->o->seed, a, &inputs));
+    TRY(code_new_outputs(*code, a, &outputs));
+    timing times = {.code = *code, .inputs = (const void *const *)inputs, .outputs = outputs};
+    TRY(measure_times(&times, t->o->seconds, a, &r));
     r.cpu = measure_cpu(a);
     r.macs = facts->macs;
     r.weight_bytes = facts->weight_bytes;
@@ -75,6 +69,8 @@ static status bench(tenon_graph *t, tenon_code **code, arena *a, report *out) {
     r.resident_bytes = measure_resident();
     r.kernels = (int64_t)p->kernels.n;
     r.steps = (int64_t)p->steps.n;
+    if (t->o->per_node || t->o->trace != NULL)
+        TRY(per_node_measure(t, *code, times.inputs, outputs, a, &r));
     return bench_report(&r, a, out);
 }
 

@@ -125,7 +125,7 @@ static const char *const code_texts[] = {
     [TENON_E_VALUE] = "the data holds a value that an operator does not allow",
 };
 
-static status check_code(const tenon_code *code, int number) {
+status code_check(const tenon_code *code, int number) {
     if (number == TENON_OK)
         return STATUS_OK;
     const char *text =
@@ -174,7 +174,7 @@ status code_run_once(tenon_code *code, const void *const *inputs, void *const *o
     int number = TENON_OK;
     engine *e = &code->engines[0];
     TRY(e->row->run(e, inputs, outputs, code->scratch, &number));
-    return check_code(code, number);
+    return code_check(code, number);
 }
 
 status code_run(tenon_code *code, const void *const *inputs, void *const *outputs) {
@@ -184,7 +184,7 @@ status code_run(tenon_code *code, const void *const *inputs, void *const *output
         engine *e = &code->engines[i];
         TRY(context_check_stop(code->c));
         TRY(e->row->run(e, inputs, code->others, code->scratch, &number));
-        TRY(check_code(code, number));
+        TRY(code_check(code, number));
         status s = compare(code, e, outputs);
         worst = s != STATUS_OK ? s : worst;
     }

@@ -23,6 +23,8 @@ status context_check_stop(tenon_context *c);
 void context_progress(tenon_context *c, const char *what, int64_t done, int64_t total);
 /* Milliseconds of a clock that never goes back. */
 double clock_ms(void);
+/* Nanoseconds of the same clock. */
+int64_t clock_ns(void);
 /* Hands text to the host's note function, where there is one. */
 void context_note(tenon_context *c, const char *text);
 /* The end of a call of tenon.h: STATUS_RESOURCE for which nobody has given a reason (n_before: errors when the call

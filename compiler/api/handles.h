@@ -49,6 +49,8 @@ struct tenon_code {
 /* tenon_code_new, with the shapes of data. *out stays NULL (and the status OK) where option stop-after ended it. */
 status code_new(tenon_graph *t, const input_shape *shapes, size_t n_shapes, tenon_code **out);
 status code_run(tenon_code *code, const void *const *inputs, void *const *outputs);
+/* What a run's code means: [run] STATUS_INVALID where it is not 0. */
+status code_check(const tenon_code *code, int number);
 /* Runs only the first engine: for timing. */
 status code_run_once(tenon_code *code, const void *const *inputs, void *const *outputs);
 const program_buffer *code_input(const tenon_code *code, size_t i);

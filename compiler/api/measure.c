@@ -2,6 +2,7 @@
 #include "api/measure.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 typedef struct element_count {
@@ -68,6 +69,15 @@ int64_t measure_resident(void) {
     if (f != NULL)
         fclose(f);
     return kilobytes * 1024;
+}
+
+static int by_size(const void *x, const void *y) {
+    double a = *(const double *)x, b = *(const double *)y;
+    return (a > b) - (a < b);
+}
+
+void measure_sort(double *x, size_t n) {
+    qsort(x, n, sizeof *x, by_size);
 }
 
 double measure_quantile(const double *sorted, size_t n, double share) {

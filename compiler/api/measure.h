@@ -15,6 +15,7 @@ status measure_program(const program *p, arena *scratch, program_facts *out);
 int64_t measure_resident(void);
 /* The processor's name, in `a`; never NULL. */
 const char *measure_cpu(arena *a);
+void measure_sort(double *x, size_t n);
 /* The value at place `share` (0 to 1) of the sorted list. */
 double measure_quantile(const double *sorted, size_t n, double share);
 

@@ -32,6 +32,8 @@ struct tenon_options {
     double rtol, atol;
     /* bench */
     double seconds;
+    bool per_node;
+    const char *trace; /* a file to write; NULL none */
     /* eval */
     const char *data, *metric, *label;
     int64_t limit; /* 0: all */

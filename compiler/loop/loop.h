@@ -286,6 +286,15 @@ const expr *build_expm1(builder *b, const expr *x);
  * correctly rounded. Run on each kernel before any back end. ---- */
 status kernel_legalise(kernel *k, arena *a, const target *t);
 
+/* ---- traffic.c ---- */
+/* Different elements of a buffer that one call reads and writes, at most: as many as its loops have addresses, and never more
+ * than the buffer has. Work under a mask or a condition counts as done. */
+typedef struct buffer_traffic {
+    int64_t read, written;
+} buffer_traffic;
+/* One for each buffer of k, in `a`. */
+status kernel_traffic(const kernel *k, arena *a, const buffer_traffic **out);
+
 /* ---- verify.c ---- */
 /* Types, scopes, kinds, ranks of the tables; constant-index bounds and affine indices over loops of constant extent.
  * The first broken rule is a diagnostic [invalid-program], STATUS_INVALID. */

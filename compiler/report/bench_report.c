@@ -1,9 +1,8 @@
 /* What `tenon bench` measured. */
-#include "report/json.h"
-#include "report/report.h"
+#include "report/node_report.h"
 
 static double gflops(const bench_result *r) {
-    return r->median_us > 0 ? 2e-3 * (double)r->macs / r->median_us : 0;
+    return node_gflops(r->macs, r->median_us);
 }
 
 static status as_json(const bench_result *r, arena *a, const char **out) {
@@ -28,7 +27,9 @@ static status as_json(const bench_result *r, arena *a, const char **out) {
     json_integer(&j, NULL, "resident_bytes", r->resident_bytes);
     json_integer(&j, NULL, "kernels", r->kernels);
     json_integer(&j, NULL, "steps", r->steps);
-    return json_finish(&j, a, out);
+    status nodes = r->nodes != NULL ? node_report_json(r, a, &j) : STATUS_OK;
+    status finished = json_finish(&j, a, out);
+    return nodes != STATUS_OK ? nodes : finished;
 }
 
 status bench_report(const bench_result *r, arena *a, report *out) {
@@ -47,6 +48,8 @@ status bench_report(const bench_result *r, arena *a, report *out) {
         strbuf_printf(&s, " in %lld kernels, %lld calls", (long long)r->kernels, (long long)r->steps);
     strbuf_char(&s, '\n');
     strbuf_printf(&s, "resident  %s\n", report_amount(a, (double)r->resident_bytes, "B"));
+    if (r->nodes != NULL)
+        TRY(node_report_text(r, a, &s));
     TRY(strbuf_finish(&s, &out->text));
     return as_json(r, a, &out->json);
 }

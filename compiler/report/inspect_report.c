@@ -4,18 +4,10 @@
 #include "report/json.h"
 #include "report/report.h"
 
-enum { COLUMNS = 8, SUMS = 4 };
+enum { COLUMNS = 8, SUMS = 4, LONGEST_NAME = 48 };
 
 static const char *number(arena *a, int64_t x) {
     const char *text = x == 0 ? "." : arena_printf(a, "%lld", (long long)x);
-    return text != NULL ? text : "";
-}
-
-/* Long names differ at their ends. */
-static const char *node_name(arena *a, const char *name) {
-    enum { LONGEST = 48 };
-    size_t n = strlen(name);
-    const char *text = n <= LONGEST ? name : arena_printf(a, "...%s", name + (n - LONGEST + 3));
     return text != NULL ? text : "";
 }
 
@@ -29,7 +21,7 @@ static status add_nodes(strbuf *s, const inspect_result *r, arena *a) {
         const inspect_node *n = &r->nodes[i];
         const char *row[COLUMNS] = {n->index < 0 ? "-" : arena_printf(a, "%lld", (long long)n->index),
                                     n->op,
-                                    node_name(a, n->name),
+                                    report_name(a, n->name, LONGEST_NAME),
                                     n->output,
                                     number(a, n->macs),
                                     number(a, n->params),

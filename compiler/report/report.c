@@ -51,6 +51,16 @@ const char *report_amount(arena *a, double x, const char *unit) {
     return text != NULL ? text : "";
 }
 
+const char *report_name(arena *a, const char *name, size_t longest) {
+    if (width_of(name) <= longest)
+        return name;
+    const char *from = name + strlen(name);
+    for (size_t n = 0; n + 3 < longest; n += ((unsigned char)*from & 0xc0) != 0x80)
+        from--;
+    const char *text = arena_printf(a, "...%s", from);
+    return text != NULL ? text : "";
+}
+
 const char *report_shape(arena *a, int rank, const int64_t *dims) {
     strbuf s = strbuf_in(a);
     const char *text;

@@ -40,6 +40,43 @@ typedef struct check_result {
 } check_result;
 status check_report(const check_result *r, arena *a, report *out);
 
+/* ---- node_report.c, trace_report.c: what `tenon bench --per-node` adds ---- */
+typedef struct bench_part {
+    int64_t index; /* in the file; -1: none */
+    const char *op, *name;
+} bench_part;
+
+/* A node that leads a group, with everything that its kernels do. */
+typedef struct bench_node {
+    bench_part lead;
+    const bench_part *fused; /* the other nodes of the group */
+    size_t n_fused;
+    const char *shapes; /* "f32[1,8] -> f32[1,4]" */
+    double us;          /* median, all calls */
+    int64_t calls, macs, bytes;
+} bench_node;
+
+/* One call of a kernel, in one run. */
+typedef struct bench_call {
+    size_t node; /* entry of `at` below */
+    const char *kernel;
+    double begin_us, us;
+    int64_t macs, bytes;
+} bench_call;
+
+typedef struct bench_nodes {
+    const bench_node *at; /* in order of execution */
+    size_t n;
+    const bench_call *calls; /* of a run of median length */
+    size_t n_calls;
+    double run_us;          /* how long that run took */
+    double sum_us, tick_us; /* of all nodes; what the clock costs a call */
+    int64_t runs;
+    double peak_gflops, bandwidth_gbs;
+    int64_t bandwidth_bytes; /* what the bandwidth was measured on */
+    const char *trace;       /* the file that was written; NULL none */
+} bench_nodes;
+
 /* ---- bench_report.c ---- */
 typedef struct bench_result {
     report_head head;
@@ -50,8 +87,11 @@ typedef struct bench_result {
     double import_ms, compile_ms;
     int64_t macs, arena_bytes, weight_bytes, code_bytes, resident_bytes;
     int64_t kernels, steps;
+    const bench_nodes *nodes; /* NULL: not asked for */
 } bench_result;
 status bench_report(const bench_result *r, arena *a, report *out);
+/* The run as a Chrome trace. */
+status trace_report(const bench_result *r, arena *a, const char **out);
 
 /* ---- eval_report.c ---- */
 typedef struct eval_result {
@@ -155,6 +195,8 @@ status doctor_report(const doctor_result *r, arena *a, report *out);
 void report_table(strbuf *s, const char *const *cells, size_t n_rows, size_t n_columns, size_t n_left);
 /* "12", "1.5 K", "17.6 M" of `unit` */
 const char *report_amount(arena *a, double x, const char *unit);
+/* A node's name, cut to `longest` characters: long names differ at their ends. */
+const char *report_name(arena *a, const char *name, size_t longest);
 const char *report_shape(arena *a, int rank, const int64_t *dims);
 
 #endif

@@ -208,7 +208,8 @@ def test_compiled_models(checks):
     file("m.weights", open(path("kept"), "rb").read()[:-64])
     refused("weights that are too short", path("m.so"), 3, "m.weights: error[weights]: has ")
     refused("compile", path("whole.so"), 2, "error[compiled]: is a compiled model; compile needs the ONNX model", "compile")
-    for words in (["--target", "x86-64"], ["--dim", "batch=1"], ["--backend", "interp"], ["--shape", "x=1"], ["--schedule", "naive"]):
+    for words in (["--target", "x86-64"], ["--dim", "batch=1"], ["--backend", "interp"], ["--shape", "x=1"], ["--schedule", "naive"],
+                  ["--per-node"], ["--trace", "trace.json"], ["--perf-map"]):
         refused(words[0], path("whole.so"), 2, f"error[compiled]: {words[0]} means nothing for a compiled model", "bench", *words)
     refused("data of another shape", path("whole.so"), 3, "error[shape-mismatch]", "run", "--input", f"input={wide_array(folder)}")
 

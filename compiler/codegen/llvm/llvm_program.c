@@ -118,6 +118,7 @@ static status declare_kernel(run_builder *r, int k) {
     r->kernels[k] = LLVMAddFunction(e->module, name, r->types[k]);
     if (r->part == NULL || r->part->n == 1)
         LLVMSetLinkage(r->kernels[k], LLVMInternalLinkage);
+    LLVMSetAlignment(r->kernels[k], BASE_ALIGNMENT);
     llvm_program_attributes(e, r->kernels[k]);
     return STATUS_OK;
 }

@@ -184,7 +184,7 @@ TENON_API tenon_status tenon_run(tenon_graph *graph, const char *folder, tenon_r
 /* Runs ONNX test data: each folder is a data set (input_0.pb ..., output_0.pb ...) or holds some (test_data_set_0 ...).
  * Returns TENON_DIFFER, with a report, where an output is beyond the tolerances. */
 TENON_API tenon_status tenon_check(tenon_graph *graph, const char *const *folders, size_t n, tenon_report **out);
-/* Times the model on seeded inputs. */
+/* Times the model on seeded inputs; with the options per-node and trace by node, too. */
 TENON_API tenon_status tenon_bench(tenon_graph *graph, tenon_report **out);
 /* Accuracy or error on the labelled data of option data. */
 TENON_API tenon_status tenon_eval(tenon_graph *graph, tenon_report **out);

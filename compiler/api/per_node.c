@@ -1,0 +1,195 @@
+/* Steps as rows by ONNX node. A node's kernels compute others too, which were fused into it: the row is the leader's.
+ */
+#include "api/per_node.h"
+
+#include <string.h>
+
+#include "api/files.h"
+#include "api/machine_peak.h"
+#include "api/step_times.h"
+
+typedef struct gathering {
+    const program *p;
+    const step_nodes *steps; /* by p's step */
+    const step_times *times;
+    const buffer_traffic **traffic; /* by kernel */
+    bench_node *rows;
+    size_t n_rows;
+    bench_call *calls; /* by p's step */
+    map by_lead;       /* node -> row */
+    arena *memory;
+} gathering;
+
+status per_node_check(const tenon_graph *t) {
+    const tenon_options *o = t->o;
+    if ((!o->per_node && o->trace == NULL) || strcmp(o->backend, "jit") == 0)
+        return STATUS_OK;
+    return diag_error(t->c->diags, STATUS_USAGE, "usage", DIAG_NOWHERE,
+                      "--%s measures JIT code, which --backend %s does not run", o->per_node ? "per-node" : "trace",
+                      o->backend);
+}
+
+/* ---- bytes ---- */
+
+static int64_t bytes_of(const program_buffer *b, int64_t elements) {
+    return (int64_t)dtype_bytes(b->elem, (size_t)elements);
+}
+
+static status count_traffic(gathering *x) {
+    TRY_ALLOC(x->traffic = ARENA_NEW_N(x->memory, const buffer_traffic *, x->p->kernels.n + 1));
+    for (size_t k = 0; k < x->p->kernels.n; k++)
+        TRY(kernel_traffic(x->p->kernels.at[k], x->memory, &x->traffic[k]));
+    return STATUS_OK;
+}
+
+/* Bytes that the step reads and writes. */
+static int64_t step_bytes(const gathering *x, const program_step *s) {
+    int64_t bytes = 0;
+    for (size_t i = 0; i < x->p->kernels.at[s->kernel]->buffers.n; i++) {
+        const program_buffer *b = &x->p->buffers.at[s->args[i].buffer];
+        const buffer_traffic *t = &x->traffic[s->kernel][i];
+        bytes += bytes_of(b, t->read) + bytes_of(b, t->written);
+    }
+    return bytes;
+}
+
+/* Bytes of memory that a run touches: the arena, and of other buffers what the step that moves most of them does. */
+static status touched_bytes(const gathering *x, int64_t *out) {
+    int64_t *most = ARENA_NEW_N(x->memory, int64_t, x->p->buffers.n + 1);
+    TRY_ALLOC(most);
+    for (size_t s = 0; s < x->p->steps.n; s++) {
+        const program_step *step = &x->p->steps.at[s];
+        for (size_t i = 0; i < x->p->kernels.at[step->kernel]->buffers.n; i++) {
+            const buffer_traffic *t = &x->traffic[step->kernel][i];
+            int64_t *m = &most[step->args[i].buffer], n = t->read > t->written ? t->read : t->written;
+            *m = n > *m ? n : *m;
+        }
+    }
+    *out = x->p->arena_bytes;
+    for (size_t i = 0; i < x->p->buffers.n; i++)
+        *out += x->p->buffers.at[i].place != PLACE_ARENA ? bytes_of(&x->p->buffers.at[i], most[i]) : 0;
+    return STATUS_OK;
+}
+
+/* ---- rows ---- */
+
+static bench_part part_of(const node *n) {
+    return (bench_part){n->source, n->op, n->name != NULL ? n->name : ""};
+}
+
+static status print_type(strbuf *s, const char *separator, const value *v) {
+    strbuf_add(s, separator);
+    if (v == NULL)
+        strbuf_char(s, '-');
+    else
+        type_print(&v->type, s);
+    return s->failed ? STATUS_RESOURCE : STATUS_OK;
+}
+
+/* "f32[1,128], f32[128,64] -> f32[1,64]" */
+static status print_shapes(arena *a, const node *n, const char **out) {
+    strbuf s = strbuf_in(a);
+    for (int i = 0; i < n->n_inputs; i++)
+        TRY(print_type(&s, i > 0 ? ", " : "", node_input(n, i)));
+    strbuf_add(&s, n->n_inputs > 0 ? " -> " : "-> ");
+    for (int i = 0; i < n->n_outputs; i++)
+        TRY(print_type(&s, i > 0 ? ", " : "", n->outputs[i]));
+    return strbuf_finish(&s, out);
+}
+
+static status fill_row(gathering *x, const step_nodes *from, bench_node *row) {
+    bench_part *fused = ARENA_NEW_N(x->memory, bench_part, from->n + 1);
+    TRY_ALLOC(fused);
+    *row = (bench_node){.lead = part_of(from->lead), .fused = fused};
+    for (size_t i = 0; i < from->n; i++)
+        if (from->nodes[i] != from->lead)
+            fused[row->n_fused++] = part_of(from->nodes[i]);
+    return print_shapes(x->memory, from->lead, &row->shapes);
+}
+
+/* The row of the step; a copy to an output has one of its own. */
+static status row_of(gathering *x, size_t step, bench_node **out) {
+    const step_nodes *from = &x->steps[step];
+    *out = from->lead != NULL ? map_get_key(&x->by_lead, MAP_KEY(from->lead)) : NULL;
+    if (*out != NULL)
+        return STATUS_OK;
+    *out = &x->rows[x->n_rows++];
+    if (from->lead != NULL) {
+        TRY(fill_row(x, from, *out));
+        return map_set_key(&x->by_lead, MAP_KEY(from->lead), *out);
+    }
+    const program_step *s = &x->p->steps.at[step];
+    const char *title = NULL;
+    for (size_t i = 0; i < x->p->kernels.at[s->kernel]->buffers.n; i++)
+        if (x->p->buffers.at[s->args[i].buffer].place == PLACE_OUTPUT)
+            title = x->p->buffers.at[s->args[i].buffer].title;
+    **out = (bench_node){.lead = {-1, "(copy)", title != NULL ? title : ""}, .shapes = ""};
+    return STATUS_OK;
+}
+
+static status add_step(gathering *x, size_t step) {
+    const program_step *s = &x->p->steps.at[step];
+    const int64_t *line = x->times->line_ns;
+    bench_node *row;
+    TRY(row_of(x, step, &row));
+    int64_t bytes = step_bytes(x, s);
+    double us = (double)(line[step + 1] - line[step]) * 1e-3 - x->times->tick_us;
+    row->us += x->times->us[step];
+    row->calls++;
+    row->macs += s->macs;
+    row->bytes += bytes;
+    x->calls[step] = (bench_call){.node = (size_t)(row - x->rows),
+                                  .kernel = x->p->kernels.at[s->kernel]->name,
+                                  .begin_us = (double)(line[step] - line[0]) * 1e-3,
+                                  .us = us > 0 ? us : 0,
+                                  .macs = s->macs,
+                                  .bytes = bytes};
+    return STATUS_OK;
+}
+
+static status gather(gathering *x, bench_nodes *out) {
+    size_t n = x->p->steps.n;
+    x->by_lead = map_in(x->memory);
+    TRY_ALLOC(x->rows = ARENA_NEW_N(x->memory, bench_node, n + 1));
+    TRY_ALLOC(x->calls = ARENA_NEW_N(x->memory, bench_call, n + 1));
+    for (size_t s = 0; s < n; s++) {
+        TRY(add_step(x, s));
+        out->sum_us += x->times->us[s];
+    }
+    out->at = x->rows;
+    out->n = x->n_rows;
+    out->calls = x->calls;
+    out->n_calls = n;
+    out->run_us = (double)(x->times->line_ns[n] - x->times->line_ns[0]) * 1e-3;
+    return STATUS_OK;
+}
+
+/* ---- all ---- */
+
+status per_node_measure(tenon_graph *t, tenon_code *code, const void *const *inputs, void *const *outputs, arena *a,
+                        bench_result *r) {
+    bench_nodes *out = ARENA_NEW(a, bench_nodes);
+    step_times times;
+    machine_peak peak;
+    int64_t touched;
+    gathering x = {.p = code->p, .steps = code->built.steps.at, .times = &times, .memory = a};
+    TRY_ALLOC(out);
+    TENON_ASSERT(code->built.steps.n == code->p->steps.n);
+    TRY(count_traffic(&x));
+    TRY(touched_bytes(&x, &touched));
+    TRY(step_times_measure(code, inputs, outputs, t->o->seconds, a, &times));
+    TRY(machine_peak_measure(t->c, code->p->target, touched, a, &peak));
+    *out = (bench_nodes){.runs = times.runs,
+                         .tick_us = times.tick_us,
+                         .peak_gflops = peak.gflops,
+                         .bandwidth_gbs = peak.bandwidth,
+                         .bandwidth_bytes = peak.bytes,
+                         .trace = t->o->trace};
+    TRY(gather(&x, out));
+    r->nodes = out;
+    if (t->o->trace == NULL)
+        return STATUS_OK;
+    const char *text;
+    TRY(trace_report(r, a, &text));
+    return files_write(t->o->trace, text, strlen(text), t->c->diags);
+}
