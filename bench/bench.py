@@ -14,6 +14,8 @@ import sys
 import time
 
 import numpy as np
+import onnx
+from onnx import numpy_helper
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
@@ -35,11 +37,30 @@ def digit():
     return {"input": np.load(os.path.join(MODELS, "mnist-cnn", "test_10000.npz"))["input"][:1].astype(np.float32) / np.float32(255)}
 
 
+def sample(model):
+    """The first sample input beside a model."""
+    feeds = {}
+    for i, name in enumerate(input_names(model)):
+        made = onnx.TensorProto()
+        with open(os.path.join(os.path.dirname(model), "test_data_set_0", f"input_{i}.pb"), "rb") as f:
+            made.ParseFromString(f.read())
+        feeds[name] = numpy_helper.to_array(made)
+    return feeds
+
+
+def tiny(name):
+    """A case of models/mlperf-tiny."""
+    model = os.path.join(MODELS, "mlperf-tiny", name, "model.onnx")
+    return model, lambda: sample(model)
+
+
 CASES = {
     "bert-static-128": (os.path.join(MODELS, "bert-tiny-imdb", "static_1x128.onnx"), lambda: review(128)),
     "bert-dynamic-256": (os.path.join(MODELS, "bert-tiny-imdb", "dynamic.onnx"), lambda: review(256)),
     "mnist-cnn": (os.path.join(MODELS, "mnist-cnn", "model.onnx"), digit),
     "mnist-mlp": (os.path.join(MODELS, "mnist-mlp", "model.onnx"), digit),
+    **{name: tiny(name) for name in ("resnet8", "resnet8_bn", "kws_dscnn_bn", "sww_bn", "ad_autoencoder", "ad_autoencoder_bn",
+                                     "vww_mobilenetv1_025", "vww_bn")},
 }
 
 
