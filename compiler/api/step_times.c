@@ -28,19 +28,19 @@ static int64_t *ticks_of(const tracing *t, size_t run) {
 }
 
 /* The median of two ticks with nothing between them, called as traced code calls them. */
-static double cost_of_tick(arena *a) {
+static status cost_of_tick(arena *a, double *out_us) {
     llvm_tick volatile call = tick;
     double *us = ARENA_NEW_N(a, double, TICK_RUNS);
     int64_t at[2];
-    for (size_t i = 0; us != NULL && i < TICK_RUNS; i++) {
+    TRY_ALLOC(us);
+    for (size_t i = 0; i < TICK_RUNS; i++) {
         call(at, 0);
         call(at, 1);
         us[i] = (double)(at[1] - at[0]) * 1e-3;
     }
-    if (us == NULL)
-        return 0;
     measure_sort(us, TICK_RUNS);
-    return measure_quantile(us, TICK_RUNS, 0.5);
+    *out_us = measure_quantile(us, TICK_RUNS, 0.5);
+    return STATUS_OK;
 }
 
 /* Runs for so many milliseconds, or `most` times where that is sooner. */
@@ -76,7 +76,8 @@ static status summarise(const tracing *t, step_times *out) {
     double *runs = ARENA_NEW_N(t->memory, double, t->n_runs + 1);
     if (us == NULL || runs == NULL)
         return STATUS_RESOURCE;
-    *out = (step_times){.us = us, .tick_us = cost_of_tick(t->memory), .runs = (int64_t)t->n_runs};
+    *out = (step_times){.us = us, .runs = (int64_t)t->n_runs};
+    TRY(cost_of_tick(t->memory, &out->tick_us));
     for (size_t s = 0; s < t->n_steps; s++) {
         sorted_times(t, s, s + 1, runs);
         double median = measure_quantile(runs, t->n_runs, 0.5) - out->tick_us;
