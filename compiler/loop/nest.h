@@ -66,6 +66,7 @@ typedef struct nest_list {
     VEC(nest_operand) operands;
     int n_inputs, n_outputs;
     VEC(nest *) nests;
+    bool parts; /* each nest ends with a store to the one output, at indices of its own; together they cover it */
 } nest_list;
 
 /* All functions return valid things when out of memory; builder_status tells at the end. */

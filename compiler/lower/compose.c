@@ -123,6 +123,8 @@ static const expr *mask_value(composer *c, const expr *x, const expr *mask) {
         if (x == r)
             return masked;
         x = build_substitute(b, x, &r, &masked, 1);
+        for (size_t k = i + 1; k < reads.at.n; k++) /* whose indices may hold this one */
+            reads.at.at[k] = build_substitute(b, reads.at.at[k], &r, &masked, 1);
     }
     return build_select(b, mask, x, build_const(b, x->type.elem, 0));
 }
@@ -249,7 +251,7 @@ status compose_group(const grouping *x, const node_info *root, const node_info *
     if (out->n->raw)
         return raw_operands(&c, &from);
     resolve_nest(&c, &from, out->n);
-    if (which != root && index == which->n_nests - 1)
+    if (which != root && (index == which->n_nests - 1 || from.l->parts))
         TRY(add_epilogue(&c, root, which, out->n));
     TRY(c.result);
     return builder_status(out->b);

@@ -70,7 +70,16 @@ static bool is_view(const nest_list *l, const nest *m) {
     return build_substitute(l->b, read, units, zeros, n) == build_substitute(l->b, stored, units, zeros, n);
 }
 
+static bool parts_may_be_core(const nest_list *l) {
+    for (size_t k = 0; k < l->nests.n; k++)
+        if (l->nests.at[k]->raw || l->nests.at[k]->stages.n == 0)
+            return false;
+    return true;
+}
+
 static bool may_be_core(const nest_list *l) {
+    if (l->parts)
+        return parts_may_be_core(l);
     const nest *last = l->nests.at[l->nests.n - 1];
     if (last->raw || l->n_outputs != 1 || last->stages.n == 0)
         return false;

@@ -1,13 +1,10 @@
-/* Convolutions: Conv, ConvInteger, QLinearConv, ConvTranspose. */
+/* Convolutions: Conv, ConvInteger, QLinearConv. */
 #include <string.h>
 
 #include "ops/quantize.h"
-#include "ops/window.h"
+#include "ops/conv.h"
 
-#define CONV_ATTRS {"group", ATTR_INT, .i = 1}, {"kernel_shape", .kind = ATTR_INTS}, WINDOW_ATTRS
-
-/* Checks that hold for all convolutions; X and W have rank `rank` + 2. False where the ranks are not known. */
-static status check_operands(node *n, int *out_rank) {
+status conv_check_operands(node *n, int *out_rank) {
     int x = op_input_rank(n, 0), w = op_input_rank(n, 1);
     *out_rank = -1;
     if (x < 0 || w < 0)
@@ -26,25 +23,24 @@ static bool same(dim x, dim y) {
     return !dim_is_known(x) || !dim_is_known(y) || x.n == y.n;
 }
 
-static status check_channels(const node *n, dim given, dim expected, const char *what, const char *input) {
+status conv_check_channels(const node *n, dim given, dim expected, const char *what, const char *input) {
     if (same(given, expected))
         return STATUS_OK;
     return op_invalid(n, "shape-mismatch", "input '%s' has %lld %s, expected %lld", input, (long long)given.n, what,
                       (long long)expected.n);
 }
 
-static status check_bias(const node *n, int input, dim channels) {
+status conv_check_bias(const node *n, int input, dim channels) {
     const tensor_type *bias = op_input_type(n, input);
     if (bias == NULL || bias->rank < 0)
         return STATUS_OK;
     if (bias->rank != 1)
         return op_invalid(n, "wrong-rank", "'%s' must have one dimension, it has %d", n->row->inputs[input].name,
                           bias->rank);
-    return check_channels(n, bias->dims[0], channels, "elements", n->row->inputs[input].name);
+    return conv_check_channels(n, bias->dims[0], channels, "elements", n->row->inputs[input].name);
 }
 
-/* The kernel's known sizes, or NULL. */
-static const int64_t *kernel_of(const tensor_type *w, int64_t *out) {
+const int64_t *conv_kernel_of(const tensor_type *w, int64_t *out) {
     for (int k = 2; k < w->rank; k++) {
         if (!dim_is_known(w->dims[k]))
             return NULL;
@@ -59,10 +55,10 @@ static status conv_shape(node *n, int weights, dtype elem) {
     int64_t group = op_int(n, "group"), sizes[TENSOR_MAX_RANK];
     int rank = x->rank - 2;
     window win;
-    if (kernel_of(w, sizes) == NULL && !op_has(n, "kernel_shape"))
+    if (conv_kernel_of(w, sizes) == NULL && !op_has(n, "kernel_shape"))
         return op_unknown_output(n, 0, elem);
-    TRY(window_read(n, rank, kernel_of(w, sizes), &win));
-    TRY(check_channels(n, w->dims[1], dim_floor_div(n->graph->memory, x->dims[1], DIM(group)), "channels per group",
+    TRY(window_read(n, rank, conv_kernel_of(w, sizes), &win));
+    TRY(conv_check_channels(n, w->dims[1], dim_floor_div(n->graph->memory, x->dims[1], DIM(group)), "channels per group",
                        n->row->inputs[weights].name));
     if (dim_is_known(x->dims[1]) && x->dims[1].n % group != 0)
         return op_invalid(n, "shape-mismatch", "%lld input channels do not divide into %lld groups",
@@ -79,10 +75,10 @@ static status conv_shape(node *n, int weights, dtype elem) {
 static status conv_infer(node *n) {
     int rank;
     dtype elem = op_input_type(n, 0)->elem;
-    TRY(check_operands(n, &rank));
+    TRY(conv_check_operands(n, &rank));
     if (rank < 0)
         return op_unknown_output(n, 0, elem);
-    TRY(check_bias(n, 2, op_input_type(n, 1)->dims[0]));
+    TRY(conv_check_bias(n, 2, op_input_type(n, 1)->dims[0]));
     return conv_shape(n, 1, elem);
 }
 
@@ -148,7 +144,7 @@ OP_ROW(Conv) = {
 
 static status conv_integer_infer(node *n) {
     int rank;
-    TRY(check_operands(n, &rank));
+    TRY(conv_check_operands(n, &rank));
     return rank < 0 ? op_unknown_output(n, 0, DT_I32) : conv_shape(n, 1, DT_I32);
 }
 
@@ -205,7 +201,7 @@ static status qlinear_conv_infer(node *n) {
         return op_invalid(n, "wrong-rank",
                           "'x' has %d dimensions and 'w' %d: both must have the same number, 3 or more",
                           op_input_rank(n, QL_X), op_input_rank(n, QL_W));
-    TRY(check_bias(n, QL_BIAS, op_input_type(n, QL_W)->dims[0]));
+    TRY(conv_check_bias(n, QL_BIAS, op_input_type(n, QL_W)->dims[0]));
     return conv_shape(n, QL_W, elem);
 }
 
@@ -240,108 +236,4 @@ OP_ROW(QLinearConv) = {
     .attrs = ATTRS(CONV_ATTRS),
     .infer = qlinear_conv_infer,
     .lower = qlinear_conv_lower,
-};
-
-/* ---- ConvTranspose ---- */
-
-/* Output sizes and begin pads (into win->begin) from the attributes: pads of output_shape and SAME follow from the
- * sizes. */
-static status transposed_sizes(const node *n, const int64_t *in, window *win, int64_t *out) {
-    int64_t n_shape, n_extra;
-    const int64_t *shape = op_ints(n, "output_shape", &n_shape), *extra = op_ints(n, "output_padding", &n_extra);
-    if ((shape != NULL && n_shape != win->rank && n_shape != win->rank + 2) || (extra != NULL && n_extra != win->rank))
-        return op_invalid(n, "wrong-attribute",
-                          "output_shape and output_padding need one entry for each of the %d spatial dimensions",
-                          win->rank);
-    if (shape != NULL && n_shape == win->rank + 2)
-        shape += 2;
-    for (int k = 0; k < win->rank; k++) {
-        bool same_pads = win->auto_pad == WINDOW_SAME_UPPER || win->auto_pad == WINDOW_SAME_LOWER;
-        int64_t full = (in[k] - 1) * win->stride[k] + window_span(win, k) + (extra == NULL ? 0 : extra[k]);
-        if (shape == NULL && !same_pads) {
-            out[k] = full - win->begin[k] - win->end[k];
-            continue;
-        }
-        out[k] = shape != NULL ? shape[k] : in[k] * win->stride[k];
-        int64_t total = full > out[k] ? full - out[k] : 0, half = total / 2;
-        win->begin[k] = win->auto_pad == WINDOW_SAME_UPPER ? half : total - half;
-        win->end[k] = total - win->begin[k];
-    }
-    return STATUS_OK;
-}
-
-static status conv_transpose_infer(node *n) {
-    int rank;
-    const tensor_type *x = op_input_type(n, 0), *w = op_input_type(n, 1);
-    int64_t group = op_int(n, "group"), sizes[TENSOR_MAX_RANK], in[TENSOR_MAX_RANK], out[TENSOR_MAX_RANK];
-    window win;
-    TRY(check_operands(n, &rank));
-    if (rank < 0 || (kernel_of(w, sizes) == NULL && !op_has(n, "kernel_shape")))
-        return op_unknown_output(n, 0, x->elem);
-    TRY(window_read(n, rank, kernel_of(w, sizes), &win));
-    TRY(check_channels(n, w->dims[0], x->dims[1], "channels", "W"));
-    if (dim_is_known(x->dims[1]) && x->dims[1].n % group != 0)
-        return op_invalid(n, "shape-mismatch", "%lld input channels do not divide into %lld groups",
-                          (long long)x->dims[1].n, (long long)group);
-    dim dims[TENSOR_MAX_RANK] = {x->dims[0], dim_mul(n->graph->memory, w->dims[1], DIM(group))};
-    TRY(check_bias(n, 2, dims[1]));
-    for (int k = 0; k < rank; k++) {
-        if (!dim_is_known(x->dims[2 + k]))
-            return op_unknown_output(n, 0, x->elem);
-        in[k] = x->dims[2 + k].n;
-    }
-    TRY(transposed_sizes(n, in, &win, out));
-    for (int k = 0; k < rank; k++)
-        dims[2 + k] = DIM(out[k]);
-    return op_set_output(n, 0, x->elem, rank + 2, dims);
-}
-
-/* Each output gathers the inputs that reach it: y[o] = sum over k, where (o + begin - k*dilation) is a multiple of the
- * stride. */
-static status conv_transpose_lower(const node *n, nest_list *l) {
-    builder *b = l->b;
-    const nest_operand *x = kit_operand(l, 0), *w = kit_operand(l, 1), *y = kit_operand(l, nest_output(l, 0));
-    int64_t groups = op_int(n, "group"), in_group = x->dims[1] / groups, out_group = w->dims[1], sizes[TENSOR_MAX_RANK];
-    int rank = x->rank - 2;
-    window win;
-    const expr *yi[TENSOR_MAX_RANK], *xi[TENSOR_MAX_RANK], *wi[TENSOR_MAX_RANK], *mask = NULL,
-                                                                                 *zero = build_index(b, 0);
-    TRY(window_read(n, rank, w->dims + 2, &win));
-    TRY(transposed_sizes(n, x->dims + 2, &win, sizes));
-    nest *m = nest_add(l, "conv_transpose");
-    m->contract = true;
-    yi[0] = xi[0] = nest_outer(m, "n", x->dims[0]);
-    const expr *group = groups > 1 ? nest_outer(m, "g", groups) : zero;
-    wi[1] = out_group > 1 || groups == 1 ? nest_outer(m, "co", out_group) : zero;
-    yi[1] = build_add(b, build_mul(b, group, build_index(b, out_group)), wi[1]);
-    nest_outer_all(m, rank, y->dims + 2, yi + 2);
-    nest_open(m);
-    wi[0] = xi[1] = build_add(b, build_mul(b, group, build_index(b, in_group)), nest_inner(m, "ci", in_group));
-    for (int d = 0; d < rank; d++) {
-        wi[2 + d] = nest_inner(m, "k", win.kernel[d]);
-        const expr *stride = build_index(b, win.stride[d]),
-                   *reach = build_mul(b, wi[2 + d], build_index(b, win.dilation[d]));
-        const expr *at = build_sub(b, build_add(b, yi[2 + d], build_index(b, win.begin[d])), reach);
-        xi[2 + d] = build_div(b, at, stride);
-        mask = kit_inside(b, mask, at, 0, (x->dims[2 + d] - 1) * win.stride[d] + 1, true, true);
-        if (win.stride[d] > 1)
-            mask = build_and(b, mask, build_eq(b, build_rem(b, at, stride), zero));
-    }
-    const expr *sum = nest_reduce(m, REDUCE_SUM, build_mul(b, kit_read_masked(l, 0, xi, mask), kit_read(l, 1, wi)));
-    if (node_input(n, 2) != NULL)
-        sum = build_add(b, sum, kit_read(l, 2, yi + 1));
-    kit_store(l, m, nest_output(l, 0), yi, sum);
-    return builder_status(b);
-}
-
-OP_ROW(ConvTranspose) = {
-    .name = "ConvTranspose",
-    .domain = "",
-    .versions = VERSIONS(1, 11, 22),
-    .kind = OP_CONTRACT,
-    .inputs = PARAMS({"X", TYPES_FLOAT, 'T', 0}, {"W", TYPES_FLOAT, 'T', 0}, {"B", TYPES_FLOAT, 'T', PARAM_OPTIONAL}),
-    .outputs = kit_float_Y,
-    .attrs = ATTRS(CONV_ATTRS, {"output_padding", .kind = ATTR_INTS}, {"output_shape", .kind = ATTR_INTS}),
-    .infer = conv_transpose_infer,
-    .lower = conv_transpose_lower,
 };

@@ -1,7 +1,7 @@
 /* Which way a plan is computed: vectors along an outer axis, along the stages' own axes, or no vectors at all. */
-#include "schedule/plan.h"
+#include "schedule/tiles.h"
 
-/* A load that does not step by 0 or 1 along the vector axis is made lane by lane. */
+/* A load or store that does not step by 0 or 1 along the vector axis is made lane by lane. */
 #define GATHER_COST 1.5
 #define NO_AXIS (-1)
 
@@ -62,6 +62,7 @@ typedef struct work {
     const plan *p;
     const expr *var; /* the vector axis; NULL: none */
     int lanes;
+    int packs; /* the number of that axis where tiles pack what they read along it, or -1 */
     double cost;
 } work;
 
@@ -74,28 +75,33 @@ static void count_work(const expr *x, void *ctx) {
         w->cost += x->type.elem == DT_I64 ? 0 : 1.0 / w->lanes;
         return;
     }
-    bool dense = w->var == NULL || (plan_step(w->p, x->arg[0], w->var, &step) && (step == 0 || step == 1));
+    bool dense = w->var == NULL || (plan_step(w->p, x->arg[0], w->var, &step) && (step == 0 || step == 1)) ||
+                 (w->packs >= 0 && tile_packs(w->p, x, w->packs));
     w->cost += dense ? 1.0 / w->lanes : GATHER_COST;
 }
 
-static double stage_cost(const plan *p, const plan_stage *g, const expr *var, int lanes) {
-    work w = {p, var, lanes, 0};
+static double stage_cost(const plan *p, const plan_stage *g, const expr *var, int lanes, int packs) {
+    work w = {p, var, lanes, packs, 0};
+    int64_t step = 1;
     double points = 1;
     for (int i = 0; i < p->n_axes; i++)
         points *= (double)p->axes[i].extent;
     for (int i = 0; i < g->n_axes; i++)
         points *= (double)g->axes[i].extent;
     expr_visit(g->value, count_work, &w);
-    return points * (w.cost + 1.0 / lanes);
+    bool scatters = var != NULL && g->kind == STAGE_STORE && plan_step(p, g->address, var, &step) && step != 1;
+    return points * (w.cost + (scatters ? GATHER_COST : 1.0 / lanes));
 }
 
 /* ---- the candidates ---- */
 
-/* Do all stores step by one along the outer axis? */
-static bool stores_step_by_one(const plan *p, const expr *var) {
+/* May the outer axis be the lanes of vectors? Stores step by one along it; a contraction's, few beside its work, by any distance. */
+static bool stores_step(const plan *p, const expr *var) {
     for (int s = 0; s < p->n_stages; s++) {
         int64_t step = 0;
-        if (p->stages[s].kind == STAGE_STORE && (!plan_step(p, p->stages[s].address, var, &step) || step != 1))
+        if (p->stages[s].kind != STAGE_STORE)
+            continue;
+        if (!plan_step(p, p->stages[s].address, var, &step) || step == 0 || (step != 1 && !p->contract))
             return false;
     }
     return true;
@@ -103,14 +109,14 @@ static bool stores_step_by_one(const plan *p, const expr *var) {
 
 static status consider_outer(const plan *p, int axis, candidate *best) {
     const expr *var = p->axes[axis].var;
-    if (!stores_step_by_one(p, var))
+    if (!stores_step(p, var))
         return STATUS_OK;
     int bits = 0;
     for (int s = 0; s < p->n_stages; s++)
         TRY(element_bits(p, &p->stages[s], var, &bits));
     candidate c = {axis, lanes_for(p, bits, p->axes[axis].extent), 0};
     for (int s = 0; s < p->n_stages; s++)
-        c.cost += stage_cost(p, &p->stages[s], p->contract ? NULL : var, c.lanes); /* a contraction's operands get packed */
+        c.cost += stage_cost(p, &p->stages[s], var, c.lanes, p->contract ? axis : -1);
     if (c.cost < best->cost)
         *best = c;
     return STATUS_OK;
@@ -131,7 +137,7 @@ static status consider_rows(const plan *p, candidate *best) {
     for (int s = 0; s < p->n_stages; s++) {
         const plan_stage *g = &p->stages[s];
         bool own = g->n_axes > 0;
-        c.cost += stage_cost(p, g, own ? g->axes[g->n_axes - 1].var : NULL, own ? c.lanes : 1);
+        c.cost += stage_cost(p, g, own ? g->axes[g->n_axes - 1].var : NULL, own ? c.lanes : 1, -1);
     }
     if (c.cost < best->cost)
         *best = c;

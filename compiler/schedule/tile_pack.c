@@ -46,7 +46,22 @@ static status pack_constant(tile *t, const plan_stage *g, const access *x, const
     return repack_constant(p, x, loops, n, out_load);
 }
 
-/* A dense copy over the axes that the load steps along, axis a last. Left alone (a gather) where that would be much larger. */
+/* A copy may be this much larger than what it copies; else the load is left alone, a gather. */
+#define MOST_GROWTH 4
+
+bool tile_packs(const plan *p, const expr *load, int a) {
+    access x = plan_access(p, load);
+    nest_axis axes[PLAN_MAX_AXES];
+    int n = plan_all_axes(p, axes);
+    int64_t total = 1;
+    if (!x.affine || plan_is_constant(p, load->ref) || x.step[a] == 0)
+        return x.affine;
+    for (int i = 0; i < n; i++)
+        total *= x.step[i] != 0 ? axes[i].extent : 1;
+    return total <= MOST_GROWTH * plan_slot_buffer(p, load->ref)->n;
+}
+
+/* A dense copy over the axes that the load steps along, axis a last. */
 static status transpose_operand(tile *t, const access *x, const expr **out_load) {
     plan *p = t->p;
     nest_axis axes[PLAN_MAX_AXES];
@@ -63,8 +78,6 @@ static status transpose_operand(tile *t, const access *x, const expr **out_load)
         total *= axes[k].extent;
     }
     schedule_buffer from = *plan_slot_buffer(p, x->load->ref);
-    if (total > 4 * from.n)
-        return STATUS_OK;
     int slot = plan_new_slot(p, (schedule_buffer){.kind = SCHEDULE_SCRATCH, .elem = from.elem, .n = total});
     if (slot < 0)
         return STATUS_RESOURCE;
@@ -88,7 +101,7 @@ static status pack_load(tile *t, plan_stage *g, const expr *load) {
     bool moves = x.step[t->a] != 0 || (t->c >= 0 && x.step[t->c] != 0);
     if (plan_is_constant(p, load->ref) && moves)
         TRY(pack_constant(t, g, &x, &better));
-    else if (!plan_is_constant(p, load->ref) && x.step[t->a] != 0 && x.step[t->a] != 1)
+    else if (!plan_is_constant(p, load->ref) && x.step[t->a] != 0 && x.step[t->a] != 1 && tile_packs(p, load, t->a))
         TRY(transpose_operand(t, &x, &better));
     if (better != NULL)
         g->value = build_substitute(p->b, g->value, &load, &better, 1);

@@ -1,4 +1,4 @@
-/* Register tiles: every stage is computed for a block of vectors and rows at once. Any nest whose stores step by one along an outer
+/* Register tiles: every stage is computed for a block of vectors and rows at once. Any nest whose stores step along an outer
  * axis can be written so: contractions (whose loads the block shares), pooling, reductions over outer axes, element-wise chains. */
 #include "schedule/tiles.h"
 
@@ -93,11 +93,18 @@ static void reduce_stage(tile_state *s, int stage) {
 
 static void store_stage(tile_state *s, int stage) {
     tile *t = s->t;
+    builder *b = t->p->b;
     const plan_stage *g = &t->p->stages[stage];
+    int64_t step = 1;
+    plan_step(t->p, g->address, t->p->axes[t->a].var, &step);
     open_stage(s, g);
     for (int r = 0; r < t->rows; r++)
-        for (int v = 0; v < t->vectors; v++)
-            build_store(t->p->b, g->slot, at_point(s, stage, g->address, v, r, 1), at_point(s, stage, g->value, v, r, t->lanes), NULL);
+        for (int v = 0; v < t->vectors; v++) {
+            const expr *address = at_point(s, stage, g->address, v, r, 1);
+            if (step != 1 && t->lanes > 1)
+                address = build_ramp(b, address, step, t->lanes);
+            build_store(b, g->slot, address, at_point(s, stage, g->value, v, r, t->lanes), NULL);
+        }
     close_stage(s, g);
 }
 

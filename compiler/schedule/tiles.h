@@ -27,5 +27,7 @@ status tile_choose(plan *p, int a, int lanes, tile *out);
 /* tile_pack.c: constants that reductions read go into the order in which the tile reads them; operands whose step along a is
  * neither 0 nor 1 are transposed into scratch first. */
 status tile_pack(tile *t);
+/* Would it do so with this load, for tiles along outer axis a? */
+bool tile_packs(const plan *p, const expr *load, int a);
 
 #endif

@@ -418,6 +418,11 @@ def convolutions(c):
                        {"strides": [2, 2], "output_shape": [9, 10]}, {"group": 2}, {"auto_pad": "SAME_UPPER", "strides": [2, 2]}, {"auto_pad": "SAME_LOWER", "strides": [2, 2]}):
         c.add("ConvTranspose", [c.real(1, 4, 4, 5), c.real(4, 3, 3, 3), c.real(3 * attributes.get("group", 1))], **attributes)
     c.add("ConvTranspose", [c.real(2, 3, 7), c.real(3, 2, 4)], strides=[3])
+    for attributes in ({"strides": [2, 2], "dilations": [2, 2]}, {"strides": [3, 2], "dilations": [2, 3], "pads": [1, 0, 2, 1]}, {"strides": [4, 4]},
+                       {"strides": [5, 4]}, {"strides": [4, 1], "pads": [1, 1, 1, 1]}, {"strides": [2, 2], "group": 2, "output_padding": [1, 0]}):
+        c.add("ConvTranspose", [c.real(1, 4, 3, 5), c.real(4, 3, 3, 2), c.real(3 * attributes.get("group", 1))], **attributes)
+    c.add("ConvTranspose", [c.real(1, 16, 6, 5), c.real(16, 24, 4, 4), c.real(24)], strides=[2, 2], pads=[1, 1, 1, 1])
+    c.add("ConvTranspose", [c.real(1, 3, 4, 3, 4), c.real(3, 5, 2, 3, 2)], strides=[2, 1, 2])
 
 
 def pools(c):

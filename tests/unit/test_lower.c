@@ -172,6 +172,18 @@ static value *make_conv(maker *m) {
     return build(m, "Conv", (value *[]){x, w, constant(m, DT_F32, 1, &out, NULL)}, 3, attrs, 3);
 }
 
+static value *make_conv_transpose(maker *m) {
+    value *x = pick(m);
+    int64_t dims[8], k = between(m, 1, 4), stride = between(m, 1, 3), pads[4] = {0, 0, 0, 0}, strides[2] = {stride, between(m, 1, 3)};
+    if (shape(x, dims) != 4 || dims[2] > 12 || dims[3] > 12)
+        return NULL;
+    pads[0] = pads[3] = k > 2 ? 1 : 0;
+    int64_t out = between(m, 1, 9);
+    attr attrs[2] = {ints_attr("pads", pads, 4), ints_attr("strides", strides, 2)};
+    value *w = constant(m, DT_F32, 4, (int64_t[]){dims[1], out, k, k}, NULL);
+    return build(m, "ConvTranspose", (value *[]){x, w, constant(m, DT_F32, 1, &out, NULL)}, 3, attrs, 2);
+}
+
 static value *make_pool(maker *m) {
     value *x = pick(m);
     int64_t dims[8], window[2] = {2, 2}, strides[2] = {2, 2};
@@ -217,7 +229,7 @@ static value *make_gather(maker *m) {
 }
 
 static value *(*const makers[])(maker *m) = {make_unary,  make_unary, make_binary, make_binary, make_binary, make_transpose, make_reshape,
-                                             make_softmax, make_reduce, make_matmul, make_conv,   make_conv,   make_pool,      make_concat,
+                                             make_softmax, make_reduce, make_matmul, make_conv,   make_conv,   make_conv_transpose, make_pool, make_concat,
                                              make_slice,  make_gather};
 
 static void make_graph(maker *m) {
