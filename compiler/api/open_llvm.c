@@ -39,10 +39,11 @@ status context_llvm(tenon_context *c, const llvm_table **out) {
     const char *why = module == NULL ? dlerror() : NULL;
     query_function query = module != NULL ? (query_function)(uintptr_t)dlsym(module, "tenon_llvm_query") : NULL;
     c->llvm = query != NULL ? query(LLVM_TABLE_VERSION) : NULL;
-    if (c->llvm == NULL) {
+    /* no module and nothing said of it: out of memory */
+    if (c->llvm == NULL && (module != NULL || why != NULL)) {
         diag_error(c->diags, STATUS_RESOURCE, "no-llvm", DIAG_NOWHERE, "the LLVM back end cannot be opened: %s",
                    why != NULL ? why : "it is of another version");
-        diag_note(c->diags, "--backend c and --backend interp work without it");
+        diag_note(c->diags, "--emit c, --backend c and --backend interp work without it");
     }
     arena_free(scratch);
     *out = c->llvm;
