@@ -7,6 +7,7 @@
 #include "api/files.h"
 #include "api/measure.h"
 #include "api/reports.h"
+#include "api/toolchain.h"
 
 /* A look at one thing: fills item, in `a`. */
 typedef status (*check)(tenon_context *c, arena *a, doctor_item *item);
@@ -36,20 +37,27 @@ static const char *find_program(arena *a, const char *name) {
     return NULL;
 }
 
-static status check_compiler(tenon_context *c, arena *a, doctor_item *item) {
-    (void)c;
-    const char *cc = getenv("CC");
-    const char *name = arena_strdup(a, cc != NULL && cc[0] != '\0' ? cc : "cc");
-    TRY_ALLOC(name);
-    const char *first = arena_strndup(a, name, strcspn(name, " "));
-    TRY_ALLOC(first);
-    const char *file = find_program(a, first);
-    *item = (doctor_item){.name = "C compiler",
+static status check_tool(arena *a, tool which, const char *name, const char *help, doctor_item *item) {
+    const char *called = toolchain_program(which, a);
+    TRY_ALLOC(called);
+    const char *file = find_program(a, called);
+    *item = (doctor_item){.name = name,
                           .there = file != NULL,
-                          .detail = file != NULL ? file : arena_printf(a, "there is no '%s'", first),
-                          .help = "install gcc or clang, or set CC; --backend c needs one"};
+                          .detail = file != NULL ? file : arena_printf(a, "there is no '%s'", called),
+                          .help = help};
     TRY_ALLOC(item->detail);
     return STATUS_OK;
+}
+
+static status check_compiler(tenon_context *c, arena *a, doctor_item *item) {
+    (void)c;
+    return check_tool(a, TOOL_CC, "C compiler",
+                      "install gcc or clang, or set CC; --backend c and --emit shared need one", item);
+}
+
+static status check_archiver(tenon_context *c, arena *a, doctor_item *item) {
+    (void)c;
+    return check_tool(a, TOOL_AR, "archiver", "install binutils, or set AR; --emit lib needs one", item);
 }
 
 static status check_temporary(tenon_context *c, arena *a, doctor_item *item) {
@@ -78,7 +86,7 @@ static status check_vectors(tenon_context *c, arena *a, doctor_item *item) {
     return STATUS_OK;
 }
 
-static const check checks[] = {check_vectors, check_llvm, check_compiler, check_temporary};
+static const check checks[] = {check_vectors, check_llvm, check_compiler, check_archiver, check_temporary};
 enum { N_CHECKS = sizeof checks / sizeof *checks };
 
 /* What is missing is no error here: the checks report to a collector of their own. */

@@ -124,7 +124,9 @@ TENON_API tenon_item_info tenon_pass_item_at(size_t number, size_t i);
 /* ---- graph: a model as it was read ---- */
 
 typedef struct tenon_graph tenon_graph;
-/* Reads a model file and changes it as option p says. All independent errors of the file are reported in one call. */
+/* Reads a model file and changes it as option p says. All independent errors of the file are reported in one call. It may
+ * also be a shared library with a compiled model, which is loaded into this process; options about compiling are
+ * TENON_USAGE then, and so is tenon_emit. */
 TENON_API tenon_status tenon_graph_open(tenon_context *context, const char *path, const tenon_options *options,
                                         tenon_graph **out);
 TENON_API void tenon_graph_free(tenon_graph *graph);
