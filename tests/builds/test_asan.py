@@ -17,7 +17,7 @@ if checks.check("asan: configured", configured.status == 0, configured.last):
         count(checks, tree, env={"ASAN_OPTIONS": "detect_leaks=1"}, timeout=1500)
         command = os.path.join(tree, "bin", "tenon")
         folder = os.path.join(MODELS, "mnist-cnn")
-        for backend in ("interp", "c", "jit"):
+        for backend in ("interp", "c", "object", "jit"):
             done = run([command, "check", os.path.join(folder, "model.onnx"), folder, "--backend", backend], timeout=300)
             checks.check(f"asan: tenon check mnist-cnn --backend {backend}", done.status == 0, done.last)
 checks.finish()

@@ -285,6 +285,24 @@ static void what_is_no_object_is_refused(void **state) {
     bench_free(&x);
 }
 
+/* Weights are written as this machine has them. */
+static void big_endian_machines_are_refused(void **state) {
+    (void)state;
+    static const llvm_form forms[] = {LLVM_FORM_OBJECT, LLVM_FORM_WEIGHTS, LLVM_FORM_ASSEMBLY};
+    target t = *target_find("generic", NULL);
+    t.triple = "aarch64_be-unknown-linux-gnu";
+    t.cpu = t.features = NULL;
+    for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
+        bench x = small_program(&t);
+        const void *object = NULL;
+        size_t bytes = 0;
+        assert_int_equal(llvm->emit(x.p, forms[i], WEIGHTS_OBJ, x.memory, x.messages, &object, &bytes),
+                         STATUS_UNSUPPORTED);
+        assert_string_equal(diag_at(x.messages, 0)->id, "big-endian");
+        bench_free(&x);
+    }
+}
+
 static status emit_and_load(const allocator *from, void *ctx) {
     bench *x = ctx;
     const void *object;
@@ -321,6 +339,7 @@ int main(void) {
         cmocka_unit_test(objects_are_made_for_every_target),
         cmocka_unit_test(weights_have_symbols_of_their_own),
         cmocka_unit_test(what_is_no_object_is_refused),
+        cmocka_unit_test(big_endian_machines_are_refused),
         cmocka_unit_test(objects_survive_want_of_memory),
     };
     return cmocka_run_group_tests_name("llvm_object", tests, group_setup, NULL);
