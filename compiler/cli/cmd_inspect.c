@@ -15,12 +15,13 @@ const command command_inspect = {
     .name = "inspect",
     .arguments = "MODEL",
     .summary = "lists operators, parameters, multiply-accumulates and memory",
-    .details = "Nodes are those left after the clean-up, with their number in the file (that of the node that they were made "
-               "from). output: type of\n"
-               "the first output; params: elements of a node's own weights; bytes: of its outputs; arena: scratch memory that "
-               "its loops touch, nothing\n"
-               "where it is fused into another. Then all nodes of each operator, and totals.\n"
-               "MODEL may also be a .so that tenon compile --emit shared has written. Of that it tells less.",
+    .details =
+        "Nodes are those left after the clean-up, with their number in the file (that of the node that they were made "
+        "from). output: type of\n"
+        "the first output; params: elements of a node's own weights; bytes: of its outputs; arena: scratch memory that "
+        "its loops touch, nothing\n"
+        "where it is fused into another. Then all nodes of each operator, and totals.\n"
+        "MODEL may also be a .so that tenon compile --emit shared has written. Of that it tells less.",
     .examples = "  tenon inspect mnist.onnx --dim batch=1\n"
                 "  tenon inspect bert.onnx --shape input_ids=1x128 --json",
     .id = TENON_INSPECT,

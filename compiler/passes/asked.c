@@ -83,7 +83,8 @@ static status add_number(reading *r, const pass_item *option, const item *x, con
     if (!scan_float(&s, false, &number) || !scan_at_end(&s) || number - number != 0) {
         bool continues = text == x->text && x->name_bytes > 0; /* perhaps a misspelt option */
         const char *name = continues ? arena_strndup(r->a, x->text, x->name_bytes) : NULL;
-        return wrong(r, name != NULL ? text_nearest(name, r->names, r->n_names) : NULL, *text == '\0' ? "expected a number, found nothing" : "expected a number", x->text);
+        return wrong(r, name != NULL ? text_nearest(name, r->names, r->n_names) : NULL,
+                     *text == '\0' ? "expected a number, found nothing" : "expected a number", x->text);
     }
     TRY_ALLOC(grown);
     for (size_t i = 0; i < to->n; i++)

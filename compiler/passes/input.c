@@ -1,14 +1,14 @@
-/* -p input: what an application feeds becomes what the model wants, inside the model: another element type, another layout,
- * (fed - mean) * scale. */
+/* -p input: what an application feeds becomes what the model wants, inside the model: another element type, another
+ * layout, (fed - mean) * scale. */
 #include <string.h>
 
 #include "passes/builtin.h"
 
 enum { ITEM_NAME, ITEM_SCALE, ITEM_MEAN, ITEM_TYPE, ITEM_LAYOUT, IMAGE_RANK = 4 };
 
-static const char *const type_names[] = {"uint8",  "int8",  "uint16",  "int16",    "uint32",  "int32",  "uint64",
-                                         "int64",  "float", "float16", "bfloat16", "float32", "double", "float64",
-                                         NULL};
+static const char *const type_names[] = {"uint8",    "int8",    "uint16", "int16",   "uint32",
+                                         "int32",    "uint64",  "int64",  "float",   "float16",
+                                         "bfloat16", "float32", "double", "float64", NULL};
 static const dtype types[] = {DT_U8,  DT_I8,  DT_U16, DT_I16,  DT_U32, DT_I32, DT_U64,
                               DT_I64, DT_F32, DT_F16, DT_BF16, DT_F32, DT_F64, DT_F64};
 _Static_assert(sizeof type_names / sizeof *type_names == sizeof types / sizeof *types + 1, "a type for each name");
@@ -33,14 +33,14 @@ static const pass_item items[] = {
 typedef struct change {
     graph *g;
     const item_value *values;
-    value *v;               /* the input */
-    tensor_type model;      /* its type before */
-    dtype fed;              /* element type after */
-    layout has;             /* of the model's tensor, as far as its rank lets it have one */
-    int channels;           /* axis of the model's tensor */
-    const node *quantised;  /* the DequantizeLinear whose parameters bring real values to the model; NULL */
-    node *before;           /* new nodes go there */
-    value *x;               /* where the chain has got to */
+    value *v;              /* the input */
+    tensor_type model;     /* its type before */
+    dtype fed;             /* element type after */
+    layout has;            /* of the model's tensor, as far as its rank lets it have one */
+    int channels;          /* axis of the model's tensor */
+    const node *quantised; /* the DequantizeLinear whose parameters bring real values to the model; NULL */
+    node *before;          /* new nodes go there */
+    value *x;              /* where the chain has got to */
 } change;
 
 __attribute__((format(printf, 2, 3))) static status refuse(const change *c, const char *format, ...) {
@@ -101,7 +101,8 @@ static bool is_nchw_transpose(const node *n) {
     return perm != NULL && rank == IMAGE_RANK && memcmp(perm, to_other[LAYOUT_NHWC], sizeof to_other[0]) == 0;
 }
 
-/* ONNX's operators on pictures are NCHW; so is the tensor, unless a Transpose to NCHW is the first that moves its elements. */
+/* ONNX's operators on pictures are NCHW; so is the tensor, unless a Transpose to NCHW is the first that moves its
+ * elements. */
 static layout layout_of(const value *v) {
     while (v->type.rank == IMAGE_RANK && v->n_uses == 1 && v->uses->user != NULL) {
         const node *n = v->uses->user;
@@ -153,8 +154,9 @@ static status check(const change *c) {
     if (given(c, ITEM_LAYOUT) && c->model.rank != IMAGE_RANK)
         return refuse(c, "layout= is for inputs of four dimensions, which '%s' has not", c->v->name);
     if (!is_real && c->quantised == NULL && (moves || dtype_is_float(c->fed)))
-        return refuse(c, "'%s' is %s and feeds no DequantizeLinear: another integer type may be fed, without scale and mean",
-                      c->v->name, dtype_name(c->model.elem));
+        return refuse(
+            c, "'%s' is %s and feeds no DequantizeLinear: another integer type may be fed, without scale and mean",
+            c->v->name, dtype_name(c->model.elem));
     TRY(check_numbers(c, ITEM_MEAN));
     return check_numbers(c, ITEM_SCALE);
 }
@@ -215,7 +217,8 @@ static status append_all(change *c) {
     bool transposed = given(c, ITEM_LAYOUT) && (layout)c->values[ITEM_LAYOUT].choice != c->has;
     bool moves = given(c, ITEM_SCALE) || given(c, ITEM_MEAN);
     if (transposed) {
-        attr perm = {.name = "perm", .kind = ATTR_INTS, .ints = to_other[c->values[ITEM_LAYOUT].choice], .n = IMAGE_RANK};
+        attr perm = {
+            .name = "perm", .kind = ATTR_INTS, .ints = to_other[c->values[ITEM_LAYOUT].choice], .n = IMAGE_RANK};
         TRY(append(c, "Transpose", NULL, NULL, &perm));
     }
     if (moves || (c->quantised != NULL && given(c, ITEM_TYPE))) {

@@ -12,7 +12,8 @@ static const char *number(arena *a, int64_t x) {
 }
 
 static status add_nodes(strbuf *s, const inspect_result *r, arena *a) {
-    static const char *const heads[COLUMNS] = {"node", "operator", "name", "output", "MACs", "params", "bytes", "arena"};
+    static const char *const heads[COLUMNS] = {"node", "operator", "name",  "output",
+                                               "MACs", "params",   "bytes", "arena"};
     const char **cells = ARENA_NEW_N(a, const char *, (r->n_nodes + 1) * COLUMNS);
     TRY_ALLOC(cells);
     for (size_t c = 0; c < COLUMNS; c++)

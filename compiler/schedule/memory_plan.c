@@ -1,5 +1,5 @@
-/* The arena: every temporary gets an offset such that buffers alive at the same step do not overlap. Buffers are placed one by one;
- * how well that goes depends on the order, so several are tried. */
+/* The arena: every temporary gets an offset such that buffers alive at the same step do not overlap. Buffers are placed
+ * one by one; how well that goes depends on the order, so several are tried. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -161,7 +161,8 @@ int64_t plan_lower_bound(const program *p) {
     for (size_t s = 0; all != NULL && s < p->steps.n; s++) {
         int64_t alive = 0;
         for (size_t i = 0; i < p->buffers.n; i++)
-            if (p->buffers.at[i].place == PLACE_ARENA && all[i].first >= 0 && all[i].first <= (int64_t)s && (int64_t)s <= all[i].last)
+            if (p->buffers.at[i].place == PLACE_ARENA && all[i].first >= 0 && all[i].first <= (int64_t)s &&
+                (int64_t)s <= all[i].last)
                 alive += all[i].bytes;
         most = alive > most ? alive : most;
     }
