@@ -118,6 +118,20 @@ static status check_model(const opening *x) {
                              "not a compiled model: what %s_model gives is not what tenon writes", x->prefixes.at[0]);
 }
 
+/* Has this machine the instructions? A target that this tenon does not know is let through. */
+static status check_machine(const opening *x) {
+    const tenon_model *m = x->m->opened.model;
+    for (const target *const *t = target_table; TENON_HAS(m, target) && *t != NULL; t++) {
+        if (strcmp((*t)->name, m->target) != 0 || target_runs_here(*t))
+            continue;
+        diag_error(x->d, STATUS_RESOURCE, "wrong-machine", x->where, "is compiled for target '%s', which this machine cannot run",
+                   m->target);
+        diag_note(x->d, "compile the model again, with --target host");
+        return STATUS_RESOURCE;
+    }
+    return STATUS_OK;
+}
+
 static status open_weights(opening *x) {
     opened_model *m = &x->m->opened;
     const char *slash = strrchr(x->path, '/'), *why;
@@ -165,6 +179,7 @@ static status open_all(opening *x, graph **out_graph) {
     TRY(find_model(x));
     TRY(open_library(x));
     TRY(check_model(x));
+    TRY(check_machine(x));
     TRY(open_weights(x));
     x->m->code_bytes = elf_code_bytes(x->contents);
     x->m->constant_bytes = elf_constant_bytes(x->contents) + (size_t)x->m->opened.weights_bytes;

@@ -85,7 +85,7 @@ static int run_pointers(const void *const *inputs, void *const *outputs, const t
 
 static const tenon_model model = {
     (uint32_t)sizeof(tenon_model), TENON_ABI, "specimen", input_infos, output_infos, specimen_ARENA_BYTES, specimen_ARENA_ALIGN,
-    specimen_WEIGHTS_BYTES, 64, run_pointers,
+    specimen_WEIGHTS_BYTES, 64, run_pointers, "generic",
 };
 
 const tenon_model *specimen_model(uint32_t max_abi) {

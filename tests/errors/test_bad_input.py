@@ -198,6 +198,11 @@ def test_compiled_models(checks):
         refused(f"a library cut at {percent} %", file("cut.so", whole[: len(whole) * percent // 100]), 3, "error[not-a-library]")
     for at, what in ((18, b"\xb7\0"), (18, b"\xff\xff"), (4, b"\1")):
         refused(f"another machine, {what}", file("foreign.so", whole[:at] + what + whole[at + len(what):]), 5, "error[wrong-machine]: is compiled for")
+    made = tenon("compile", model, "--emit", "shared", "--target", "generic", "--name", "plain", "--dim", "batch=1", "-o", folder)
+    plain = open(path("plain.so"), "rb").read()
+    if checks.check("a library names its target", made.status == 0 and plain.count(b"\0generic\0") == 1, made.last):
+        refused("instructions of another machine", file("far.so", plain.replace(b"\0generic\0", b"\0aarch64\0")), 5,
+                "error[wrong-machine]: is compiled for target 'aarch64'")
     for number, (what, text, status, said) in enumerate(LIBRARIES):
         source, library = file(f"{number}.c", text.encode()), path(f"{number}.so")
         made = run(["gcc", "-shared", "-fPIC", source, "-o", library])

@@ -170,11 +170,11 @@ static void write_model(c99 *c, strbuf *out) {
     strbuf_printf(out,
                   "static const tenon_model tn_description = {\n"
                   "    (uint32_t)sizeof(tenon_model), TENON_ABI, \"%s\", tn_input_list, tn_output_list,\n"
-                  "    %s_ARENA_BYTES, %s_ARENA_ALIGN, %s_WEIGHTS_BYTES, %d, tn_run_pointers,\n};\n\n"
+                  "    %s_ARENA_BYTES, %s_ARENA_ALIGN, %s_WEIGHTS_BYTES, %d, tn_run_pointers, \"%s\",\n};\n\n"
                   "const tenon_model *%s_model(uint32_t max_abi) {\n"
                   "    const int known = TENON_ABI >> 16 == max_abi >> 16 && (TENON_ABI & 0xffffu) <= (max_abi & 0xffffu);\n"
                   "    return known ? &tn_description : NULL;\n}\n",
-                  name, name, name, name, WEIGHTS_ALIGN, name);
+                  name, name, name, name, WEIGHTS_ALIGN, c->target->name, name);
 }
 
 void c99_run_write(c99 *c, strbuf *out) {

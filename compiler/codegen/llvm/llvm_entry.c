@@ -36,7 +36,7 @@ static void init_types(entry_builder *n) {
     LLVMTypeRef i32 = e->i32, i64 = e->i64, pointer = e->pointer;
     LLVMTypeRef env[ENV_FIELDS] = {i32, i32, pointer, i64, pointer, i64, pointer, pointer};
     LLVMTypeRef info[] = {i32, i32, pointer, pointer, i64, i32, i32};
-    LLVMTypeRef model[] = {i32, i32, pointer, pointer, pointer, i64, i64, i64, i64, pointer};
+    LLVMTypeRef model[] = {i32, i32, pointer, pointer, pointer, i64, i64, i64, i64, pointer, pointer};
     LLVMTypeRef params[RUN_PARAMS] = {pointer, pointer, pointer};
     n->env = LLVMStructTypeInContext(e->context, env, ENV_FIELDS, false);
     n->info = LLVMStructTypeInContext(e->context, info, sizeof info / sizeof *info, false);
@@ -226,6 +226,7 @@ static status describe(entry_builder *n, LLVMValueRef *out) {
         i64_of(n, n->weight_bytes),
         i64_of(n, WEIGHTS_ALIGN),
         n->run_env,
+        text(n, p->target->name),
     };
     *out = constant(n, LLVMConstNamedStruct(n->model, fields, sizeof fields / sizeof *fields));
     return STATUS_OK;

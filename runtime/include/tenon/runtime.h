@@ -100,6 +100,7 @@ typedef struct tenon_model {
     /* One pointer per input and output, in order. Returns TENON_OK or a TENON_E... code; on an error the outputs' contents
      * mean nothing. Re-entrant; any thread. */
     int (*run)(const void *const *inputs, void *const *outputs, const tenon_env *env);
+    const char *target; /* what it was compiled for: "x86-64-v3"; other machines may not have its instructions */
 } tenon_model;
 
 /* Generated for each model: const tenon_model *PREFIX_model(uint32_t max_abi);
