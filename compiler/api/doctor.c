@@ -80,7 +80,7 @@ static status check_vectors(tenon_context *c, arena *a, doctor_item *item) {
     *item = (doctor_item){.name = "vector instructions",
                           .there = host->vector_bytes > 0,
                           .detail = arena_printf(a, "%s: %d bytes%s", host->name, host->vector_bytes,
-                                                 host->has_fma ? ", fused multiply-add" : ""),
+                                                 target_has_fma(host, DT_F32) ? ", fused multiply-add" : ""),
                           .help = "code for target generic runs everywhere, slowly"};
     TRY_ALLOC(item->detail);
     return STATUS_OK;

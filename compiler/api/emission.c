@@ -185,15 +185,33 @@ static status make_origin(tenon_files *f, const char **out) {
     return strbuf_finish(&s, out);
 }
 
+/* The target with the words of --triple, --cpu and --features, which are LLVM's. */
+static status choose_machine(tenon_files *f, const form_row *row, const target **out) {
+    const tenon_options *o = f->t->o;
+    *out = model_target(f->t, row->target);
+    if (*out == NULL)
+        return STATUS_USAGE;
+    if (o->triple == NULL && o->cpu == NULL && o->features == NULL)
+        return STATUS_OK;
+    const bool through_llvm = row->has_origin && row->emit != emit_c;
+    if (!through_llvm)
+        return diag_error(f->t->c->diags, STATUS_USAGE, "usage", DIAG_NOWHERE,
+                          "--triple, --cpu and --features are for machine code; --emit %s goes by --target alone", row->name);
+    target *machine = ARENA_NEW(f->memory, target);
+    TRY_ALLOC(machine);
+    TRY(machine_of(*out, o->triple, o->cpu, o->features, f->memory, f->t->c->diags, machine));
+    *out = machine;
+    return STATUS_OK;
+}
+
 static status emit(tenon_files *f) {
     if (f->t->shared != NULL)
         return shared_model_refuse(f->t->c, f->t->file, "compile");
     const form_row *row = forms;
     while (strcmp(row->name, f->t->o->emit) != 0)
         row++;
-    const target *machine = model_target(f->t, row->target);
-    if (machine == NULL)
-        return STATUS_USAGE;
+    const target *machine;
+    TRY(choose_machine(f, row, &machine));
     const char *origin = NULL;
     if (row->has_origin)
         TRY(make_origin(f, &origin));

@@ -25,6 +25,7 @@ struct tenon_options {
     int64_t seed;
     /* compile */
     const char *emit, *weights, *name;
+    const char *triple, *cpu, *features; /* NULL: the target's */
     const char *command; /* as generated code names it */
     /* run */
     named_list inputs;

@@ -317,7 +317,7 @@ static const expr *binary_of_any_lanes(builder *b, expr_kind k, const expr *x, c
 }
 
 const expr *build_mul_add(builder *b, const expr *x, const expr *y, const expr *z) {
-    bool fuse = b->target->has_fma && (x->type.elem == DT_F32 || x->type.elem == DT_F64);
+    bool fuse = target_has_fma(b->target, x->type.elem);
     if (!fuse)
         return build_add(b, build_mul(b, x, y), z);
     int lanes = x->type.lanes > y->type.lanes ? x->type.lanes : y->type.lanes;

@@ -25,19 +25,19 @@ static const expr *legalise_dot(builder *b, const expr *acc, const expr *x, cons
 static bool is_legal(const target *t, const expr *x) {
     switch (x->kind) {
     case EXPR_SQRT:
-        return t->has_sqrt;
+        return target_has_sqrt(t, x->type.elem);
     case EXPR_FLOOR:
     case EXPR_CEIL:
     case EXPR_TRUNC:
     case EXPR_RINT:
-        return t->has_rint;
+        return target_has_rint(t, x->type.elem);
     case EXPR_CAST:
         return legalise_cast_is_legal(t, x->arg[0]->type.elem, x->type.elem);
     case EXPR_DOT2:
     case EXPR_DOT4:
         return false;
     case EXPR_FMA:
-        TENON_ASSERT(t->has_fma);
+        TENON_ASSERT(target_has_fma(t, x->type.elem));
         return true;
     default:
         return true;

@@ -24,7 +24,7 @@ static twofold halves_of(builder *b, const expr *x) {
 /* The product and what its rounding lost. */
 static twofold product_of(builder *b, const expr *x, const expr *y) {
     const expr *p = build_mul(b, x, y);
-    if (builder_target(b)->has_fma)
+    if (target_has_fma(builder_target(b), x->type.elem))
         return (twofold){p, build_fma(b, x, y, build_unary(b, EXPR_NEG, p))};
     twofold u = halves_of(b, x), v = halves_of(b, y);
     const expr *lost = build_sub(b, build_mul(b, u.hi, v.hi), p);

@@ -5,6 +5,10 @@
 
 #include "base/text.h"
 
+/* Element types by their bits, for the facts that are asked by element. */
+#define SINGLE (1u << DT_F32)
+#define BOTH (SINGLE | 1u << DT_F64)
+
 static const target generic = {
     .name = "generic",
     .isa = ISA_NONE,
@@ -18,7 +22,7 @@ static const target x86_64 = {
     .isa = ISA_SSE2,
     .vector_bytes = 16,
     .vector_registers = 16,
-    .has_sqrt = true,
+    .sqrt = BOTH,
     .triple = "x86_64-unknown-linux-gnu",
     .cpu = "x86-64",
     .features = "",
@@ -29,9 +33,9 @@ static const target x86_64_v3 = {
     .isa = ISA_AVX2,
     .vector_bytes = 32,
     .vector_registers = 16,
-    .has_fma = true,
-    .has_sqrt = true,
-    .has_rint = true,
+    .fma = BOTH,
+    .sqrt = BOTH,
+    .rint = BOTH,
     .has_half = true,
     .triple = "x86_64-unknown-linux-gnu",
     .cpu = "x86-64-v3",
@@ -44,9 +48,9 @@ static const target x86_64_v4 = {
     .isa = ISA_AVX512,
     .vector_bytes = 64,
     .vector_registers = 32,
-    .has_fma = true,
-    .has_sqrt = true,
-    .has_rint = true,
+    .fma = BOTH,
+    .sqrt = BOTH,
+    .rint = BOTH,
     .has_half = true,
     .triple = "x86_64-unknown-linux-gnu",
     .cpu = "x86-64-v4",
@@ -59,16 +63,28 @@ static const target aarch64 = {
     .isa = ISA_NEON,
     .vector_bytes = 16,
     .vector_registers = 32,
-    .has_fma = true,
-    .has_sqrt = true,
-    .has_rint = true,
+    .fma = BOTH,
+    .sqrt = BOTH,
+    .rint = BOTH,
     .has_half = true,
     .triple = "aarch64-unknown-linux-gnu",
     .cpu = "generic",
     .features = "+neon",
 };
 
-const target *const target_table[] = {&generic, &x86_64, &x86_64_v3, &x86_64_v4, &aarch64, NULL};
+/* And its like: what has a single-precision unit with fused multiply-add. */
+static const target cortex_m4 = {
+    .name = "cortex-m4",
+    .isa = ISA_VFP,
+    .fma = SINGLE,
+    .sqrt = SINGLE,
+    .triple = "thumbv7em-none-eabihf",
+    .cpu = "cortex-m4",
+    .features = "+vfp4d16sp",
+    .is_bare = true,
+};
+
+const target *const target_table[] = {&generic, &x86_64, &x86_64_v3, &x86_64_v4, &aarch64, &cortex_m4, NULL};
 
 #if defined(__x86_64__)
 static bool isa_runs_here(target_isa isa) {
@@ -128,6 +144,18 @@ const target *target_find(const char *name, diag *d) {
     if (near != NULL)
         diag_note(d, "did you mean '%s'?", near);
     return NULL;
+}
+
+bool target_has_fma(const target *t, dtype elem) {
+    return (t->fma >> elem & 1) != 0;
+}
+
+bool target_has_sqrt(const target *t, dtype elem) {
+    return (t->sqrt >> elem & 1) != 0;
+}
+
+bool target_has_rint(const target *t, dtype elem) {
+    return (t->rint >> elem & 1) != 0;
 }
 
 int target_lanes(const target *t, int bits) {

@@ -3,22 +3,25 @@
 #define TENON_LOOP_TARGET_H
 
 #include "base/diag.h"
+#include "base/dtype.h"
 
 /* Which intrinsics the C back end may write. */
-typedef enum target_isa { ISA_NONE, ISA_SSE2, ISA_AVX2, ISA_AVX512, ISA_NEON } target_isa;
+typedef enum target_isa { ISA_NONE, ISA_SSE2, ISA_AVX2, ISA_AVX512, ISA_NEON, ISA_VFP } target_isa;
 
 typedef struct target {
-    const char *name;       /* "generic", "x86-64", "x86-64-v3", "x86-64-v4", "aarch64" */
+    const char *name;       /* "generic", "x86-64", "x86-64-v3", "x86-64-v4", "aarch64", "cortex-m4" */
     target_isa isa;
     int vector_bytes;       /* widest vector register; 0: no vectors, every lane count is 1 */
     int vector_registers;
-    bool has_fma;           /* the loop IR may say FMA on float and double */
-    bool has_sqrt;          /* SQRT is one correctly rounded instruction */
-    bool has_rint;          /* FLOOR, CEIL, TRUNC, RINT are instructions */
+    uint32_t fma;           /* element types, 1 << dtype, on which the loop IR may say FMA */
+    uint32_t sqrt;          /* on which SQRT is one correctly rounded instruction */
+    uint32_t rint;          /* on which FLOOR, CEIL, TRUNC, RINT are instructions */
     bool has_half;          /* f16 <-> f32 CAST is an instruction */
     const char *triple;     /* LLVM's, CPU and feature string */
     const char *cpu;
     const char *features;
+    bool is_bare;           /* no operating system: code stays where it was linked */
+    const char *asked_cpu, *asked_features; /* the user's words among these, which LLVM may not know; NULL: none */
     const char *c_target;   /* what `#pragma GCC target(...)` and clang's attribute name: "avx2,fma,f16c"; NULL none */
 } target;
 
@@ -30,9 +33,19 @@ const target *target_find(const char *name, diag *d);
 const target *target_host(void);
 /* Can this machine run code for `t`? */
 bool target_runs_here(const target *t);
+bool target_has_fma(const target *t, dtype elem);
+bool target_has_sqrt(const target *t, dtype elem);
+bool target_has_rint(const target *t, dtype elem);
 /* Lanes of one vector of elements of `bits` bits; 1 where the target has no vectors. */
 int target_lanes(const target *t, int bits);
 /* The fixed numeric target of everything that feeds a decision: x86-64-v3. */
 const target *target_numeric(void);
+
+/* ---- machine.c ---- */
+/* The row with the user's words in place of its own, each of which may be NULL; in `a`, as long as the words live. Where the
+ * triple's architecture is not the row's, the facts are those of row generic. [unknown-triple], [unknown-feature]
+ * STATUS_USAGE. */
+status machine_of(const target *row, const char *triple, const char *cpu, const char *features, arena *a, diag *d,
+                  target *out);
 
 #endif

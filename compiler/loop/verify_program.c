@@ -73,7 +73,7 @@ typedef struct target_search {
 
 static void look_for_missing(const expr *x, void *ctx) {
     target_search *s = ctx;
-    bool lacks = (x->kind == EXPR_FMA && !s->t->has_fma) || (x->type.lanes > 1 && s->t->vector_bytes == 0);
+    bool lacks = (x->kind == EXPR_FMA && !target_has_fma(s->t, x->type.elem)) || (x->type.lanes > 1 && s->t->vector_bytes == 0);
     if (lacks && s->found == NULL)
         s->found = x;
 }

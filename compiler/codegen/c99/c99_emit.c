@@ -17,6 +17,10 @@ static const isa_text isa_texts[] = {
     [ISA_AVX2] = X86_TEXT,
     [ISA_AVX512] = X86_TEXT,
     [ISA_NEON] = {"#if !defined(__aarch64__)\n#error \"this file was generated for aarch64\"\n#endif\n", "#include <arm_neon.h>\n"},
+    /* Only flags choose the instructions that it has. */
+    [ISA_VFP] = {"#if !defined(__arm__) || !defined(__ARM_FEATURE_FMA) || !defined(__ARM_FP) || (__ARM_FP & 4) == 0\n"
+                 "#error \"compile this file with -mcpu=cortex-m4 -mfpu=fpv4-sp-d16 -mfloat-abi=hard\"\n#endif\n",
+                 ""},
 };
 
 /* Names that stand in the file whatever the model is. */

@@ -85,28 +85,32 @@ static const scalar_row rows[] = {
 /* What only the target's intrinsics can do in one rounding. */
 typedef struct isa_row {
     expr_kind kind;
-    dtype elem;
-    bool neon;
+    uint32_t types, isas; /* by their bits */
     c99_helper helper;
 } isa_row;
 
-#define X86(kind, helper) {EXPR_##kind, DT_F32, false, HELPER_##helper}, {EXPR_##kind, DT_F64, false, HELPER_##helper}
-#define NEON(kind) {EXPR_##kind, DT_F32, true, HELPER_##kind##_NEON}, {EXPR_##kind, DT_F64, true, HELPER_##kind##_NEON}
+#define SINGLE (1u << DT_F32)
+#define DOUBLE (1u << DT_F64)
+#define X86 (1u << ISA_SSE2 | 1u << ISA_AVX2 | 1u << ISA_AVX512)
+#define NEON (1u << ISA_NEON)
+#define VFP (1u << ISA_VFP)
 
 static const isa_row isa_rows[] = {
-    {EXPR_SQRT, DT_F32, false, HELPER_SQRT_SS},
-    {EXPR_SQRT, DT_F64, false, HELPER_SQRT_SD},
-    X86(FLOOR, FLOOR_X86),
-    X86(CEIL, CEIL_X86),
-    X86(TRUNC, TRUNC_X86),
-    X86(RINT, RINT_X86),
-    X86(FMA, FMA_X86),
-    NEON(SQRT),
-    NEON(FLOOR),
-    NEON(CEIL),
-    NEON(TRUNC),
-    NEON(RINT),
-    NEON(FMA),
+    {EXPR_SQRT, SINGLE, X86, HELPER_SQRT_SS},
+    {EXPR_SQRT, DOUBLE, X86, HELPER_SQRT_SD},
+    {EXPR_FLOOR, SINGLE | DOUBLE, X86, HELPER_FLOOR_X86},
+    {EXPR_CEIL, SINGLE | DOUBLE, X86, HELPER_CEIL_X86},
+    {EXPR_TRUNC, SINGLE | DOUBLE, X86, HELPER_TRUNC_X86},
+    {EXPR_RINT, SINGLE | DOUBLE, X86, HELPER_RINT_X86},
+    {EXPR_FMA, SINGLE | DOUBLE, X86, HELPER_FMA_X86},
+    {EXPR_SQRT, SINGLE | DOUBLE, NEON, HELPER_SQRT_NEON},
+    {EXPR_FLOOR, SINGLE | DOUBLE, NEON, HELPER_FLOOR_NEON},
+    {EXPR_CEIL, SINGLE | DOUBLE, NEON, HELPER_CEIL_NEON},
+    {EXPR_TRUNC, SINGLE | DOUBLE, NEON, HELPER_TRUNC_NEON},
+    {EXPR_RINT, SINGLE | DOUBLE, NEON, HELPER_RINT_NEON},
+    {EXPR_FMA, SINGLE | DOUBLE, NEON, HELPER_FMA_NEON},
+    {EXPR_SQRT, SINGLE, VFP, HELPER_SQRT_VFP},
+    {EXPR_FMA, SINGLE, VFP, HELPER_FMA_VFP},
 };
 
 static int class_of(dtype t) {
@@ -213,10 +217,9 @@ static code saturate(c99 *c, dtype to, dtype from, const code *x) {
 }
 
 static code by_isa(c99 *c, expr_kind kind, dtype elem, const code *args, int n) {
-    bool neon = c->target->isa == ISA_NEON;
     for (size_t i = 0; i < sizeof isa_rows / sizeof *isa_rows; i++) {
         const isa_row *r = &isa_rows[i];
-        if (r->kind == kind && r->elem == elem && r->neon == neon)
+        if (r->kind == kind && (r->types >> elem & 1) && (r->isas >> c->target->isa & 1))
             return call(c, c99_helper_name(c, r->helper, elem, DT_NONE), args, n);
     }
     TENON_ASSERT(kind == EXPR_COUNT); /* kernel_legalise leaves it to no target */

@@ -72,7 +72,7 @@ void c99_vector_typedefs(c99 *c, strbuf *out) {
 
 int c99_cut(const target *t, int bits, int lanes, int *sizes) {
     int n = 0;
-    int width = t->isa == ISA_NONE ? 1 : t->vector_bytes * 8 / bits;
+    int width = t->vector_bytes == 0 ? 1 : t->vector_bytes * 8 / bits;
     while (lanes > 0) {
         while (width > lanes)
             width /= 2;

@@ -144,6 +144,14 @@ status llvm_symbols_list(LLVMMemoryBufferRef object, const char *entry, arena *a
 /* Code that this builder's JIT links is told to gdb. */
 void llvm_symbols_tell_gdb(LLVMOrcLLJITBuilderRef settings);
 
+/* ---- llvm_names.c ---- */
+typedef struct llvm_machine_names {
+    LLVMTargetRef backend;
+    const char *triple, *cpu, *features;
+} llvm_machine_names;
+/* [unknown-cpu], [unknown-feature] STATUS_USAGE for a name among t->asked_... that LLVM does not know. */
+status llvm_names_check(const llvm_machine_names *names, const target *t, diag *d);
+
 /* ---- llvm_target.c ---- */
 /* LLVM's machine for t; a diagnostic where this LLVM has none. The caller disposes of it. */
 status llvm_target_machine(const target *t, diag *d, LLVMTargetMachineRef *out);

@@ -15,11 +15,12 @@ typedef struct llvm_backend {
      LLVMInitialize##name##AsmPrinter}
 
 static const llvm_backend backends[] = {
-    BACKEND(X86),
-    BACKEND(AArch64),
+    BACKEND(X86), BACKEND(AArch64), BACKEND(ARM), BACKEND(RISCV), BACKEND(PowerPC), BACKEND(LoongArch),
 };
 
-/* The registry of LLVM's back ends is not locked, so it is filled once, under the loader's lock. */
+/* The registry of LLVM's back ends is not locked, so it is filled once, under the loader's lock: with all that targets
+ * and
+ * --triple may name, which takes a third of a millisecond. */
 __attribute__((constructor)) static void register_backends(void) {
     for (size_t i = 0; i < sizeof backends / sizeof backends[0]; i++) {
         backends[i].info();
@@ -56,17 +57,24 @@ LLVMContextRef llvm_target_context(diag *d) {
     return context;
 }
 
+static status make_machine(const target *t, const llvm_machine_names *names, diag *d, LLVMTargetMachineRef *out) {
+    TRY(llvm_names_check(names, t, d));
+    *out = LLVMCreateTargetMachine(names->backend, names->triple, names->cpu, names->features, LLVMCodeGenLevelDefault,
+                                   t->is_bare ? LLVMRelocStatic : LLVMRelocPIC, LLVMCodeModelDefault);
+    return STATUS_OK;
+}
+
 status llvm_target_machine(const target *t, diag *d, LLVMTargetMachineRef *out) {
     *out = NULL;
     char *message = NULL;
-    char *triple = t->triple != NULL ? LLVMNormalizeTargetTriple(t->triple) : LLVMGetDefaultTargetTriple();
+    char *triple = LLVMNormalizeTargetTriple(t->triple);
     LLVMTargetRef row = NULL;
     status result = STATUS_OK;
     if (LLVMGetTargetFromTriple(triple, &row, &message))
         result = llvm_target_fail(message, t->name, d);
     else
-        *out = LLVMCreateTargetMachine(row, triple, t->cpu ? t->cpu : "", t->features ? t->features : "",
-                                       LLVMCodeGenLevelDefault, LLVMRelocPIC, LLVMCodeModelDefault);
+        result = make_machine(
+            t, &(llvm_machine_names){row, triple, t->cpu ? t->cpu : "", t->features ? t->features : ""}, d, out);
     LLVMDisposeMessage(triple);
     if (result == STATUS_OK && *out == NULL)
         result = llvm_target_fail(NULL, t->name, d);
