@@ -122,11 +122,10 @@ static tenon_status set_option(reading *r, const char *name, const char *value) 
     const char *dashes = name[1] == '\0' ? "-" : "--";
     if (argument == NULL && value != NULL)
         return tenon_fail(c->context, TENON_USAGE, "usage", NULL, "%s%s takes no value", dashes, name);
-    if (argument != NULL && value == NULL) {
-        if (r->at == r->argc)
-            return tenon_fail(c->context, TENON_USAGE, "usage", NULL, "%s%s needs %s", dashes, name, argument);
+    if (argument != NULL && value == NULL && r->at < r->argc)
         value = r->argv[r->at++];
-    }
+    if (argument != NULL && (value == NULL || value[0] == '\0'))
+        return tenon_fail(c->context, TENON_USAGE, "usage", NULL, "%s%s needs %s", dashes, name, argument);
     return f.own != NULL ? f.own->set(c, value) : tenon_options_set(c->options, name, value);
 }
 

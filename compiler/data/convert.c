@@ -55,8 +55,8 @@ static status convert_one(const array *x, int64_t i, const array_want *w, void *
     else if (w->quantised)
         quantise(value, w, out, k);
     else
-        return diag_error(d, STATUS_INVALID, "wrong-type", DIAG_NOWHERE, "input '%s' is %s; its data are real numbers (%s)", w->name, dtype_name(w->elem),
-                          dtype_name(x->elem));
+        return diag_error(d, STATUS_INVALID, "wrong-type", DIAG_NOWHERE, "input '%s' is %s; its data are real numbers (%s%s)", w->name, dtype_name(w->elem),
+                          dtype_name(x->elem), w->scale == 1 ? "" : ", scaled");
     return STATUS_OK;
 }
 

@@ -134,6 +134,8 @@ def test_commands(checks):
     pictures = ["--data", os.path.join(TINY, "cifar10_2000.npz"), "--map", "input_1_int8=input_1", "--limit", "400"]
     as_ever = json.loads(tenon("eval", name, *pictures, "--json").out)["correct"]
     correct(checks, "resnet8_int8_qdq by bytes", as_ever, name, *pictures, "-p", "input:type=uint8")
+    scaled = tenon("eval", CNN, "--data", DIGITS, "--limit", "1", *raw, "--scale", "input=0.5")
+    checks.check("eval: bytes cannot be scaled by --scale", scaled.status == 3 and "real numbers (u8, scaled)" in scaled.err, scaled.last)
     shown = tenon("inspect", CNN, "--dim", "batch=1", *raw)
     checks.check("inspect: what is fed, and the file's nodes", shown.status == 0 and "input: u8[1,1,28,28]" in shown.out
                  and "10 in the file" in shown.out, shown.last)
