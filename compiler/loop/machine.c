@@ -1,5 +1,5 @@
 /* Targets made of a row and the user's own words for LLVM: --triple, --cpu, --features. What is wrong in form is said
- * here; whether LLVM knows a processor or feature, only LLVM can say (codegen/llvm/llvm_machine.c). */
+ * here; whether LLVM knows a processor or feature, only LLVM can say (codegen/llvm/llvm_names.c). */
 #include <string.h>
 
 #include "base/text.h"
