@@ -82,5 +82,5 @@ TENON_API tenon_status tenon_bench(tenon_graph *t, tenon_report **out) {
     if (s == STATUS_OK && code == NULL)
         s = report_stopped(r);
     tenon_code_free(code);
-    return report_end(t->c, s, errors, r, out);
+    return report_end_of(t, s, errors, r, out);
 }

@@ -246,5 +246,5 @@ TENON_API tenon_status tenon_check(tenon_graph *t, const char *const *folders, s
     if (s == STATUS_OK && k.stopped)
         s = report_stopped(r);
     tenon_code_free(k.code);
-    return report_end(t->c, s, errors, r, out);
+    return report_end_of(t, s, errors, r, out);
 }

@@ -18,6 +18,8 @@ struct tenon_context {
 /* The LLVM module's table, opened on first use: lib/tenon/tenon-llvm.so beside libtenon.so. [no-llvm] STATUS_RESOURCE.
  */
 status context_llvm(tenon_context *c, const llvm_table **out);
+/* The folder that holds libtenon.so, or the program that the library is linked into; NULL where that cannot be told. */
+const char *context_folder(arena *a);
 /* Has the host said stop? Then [stopped], STATUS_RESOURCE. */
 status context_check_stop(tenon_context *c);
 void context_progress(tenon_context *c, const char *what, int64_t done, int64_t total);

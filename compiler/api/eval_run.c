@@ -243,5 +243,5 @@ TENON_API tenon_status tenon_eval(tenon_graph *t, tenon_report **out) {
             s = report_stopped(r);
     }
     tenon_code_free(e.code);
-    return report_end(t->c, s, errors, r, out);
+    return report_end_of(t, s, errors, r, out);
 }

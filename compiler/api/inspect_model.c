@@ -185,5 +185,5 @@ TENON_API tenon_status tenon_inspect(tenon_graph *t, tenon_report **out) {
     size_t errors = context_begin(t->c);
     tenon_report *r = report_new(t->c);
     status s = r == NULL ? STATUS_RESOURCE : inspect(t, r);
-    return report_end(t->c, s, errors, r, out);
+    return report_end_of(t, s, errors, r, out);
 }

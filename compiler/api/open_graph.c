@@ -33,11 +33,13 @@ static void count_file(tenon_graph *t) {
 }
 
 static status import(tenon_graph *t) {
-    pipeline w = {.c = t->c, .o = t->o, .path = t->path};
+    pipeline w = {.c = t->c, .o = t->o, .path = t->path, .plan = &t->plan};
+    TRY(pass_plan_make(t->o, false, t->memory, &t->plan));
     TRY(pipeline_run(&w, PIPELINE_IMPORT, PIPELINE_IMPORT));
     t->g = w.g;
     count_file(t);
     status s = pipeline_run(&w, PIPELINE_EDIT, PIPELINE_EDIT);
+    t->g = w.g;
     t->import_ms = w.milliseconds;
     t->stopped = w.stopped;
     return s;
@@ -94,6 +96,7 @@ status model_build(tenon_graph *t, const input_shape *shapes, size_t n_shapes, c
     *out = (pipeline){.c = t->c,
                       .o = t->o,
                       .path = t->path,
+                      .plan = &t->plan,
                       .shapes = shapes,
                       .n_shapes = n_shapes,
                       .machine = machine,

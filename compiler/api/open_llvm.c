@@ -8,8 +8,7 @@
 
 typedef const llvm_table *(*query_function)(uint32_t version);
 
-/* The folder that holds the file with this very function: libtenon.so's, or the program's that it is linked into. */
-static const char *own_folder(arena *a) {
+const char *context_folder(arena *a) {
     Dl_info info;
     if (dladdr((const void *)(uintptr_t)&context_llvm, &info) == 0 || info.dli_fname == NULL)
         return NULL;
@@ -34,7 +33,7 @@ status context_llvm(tenon_context *c, const llvm_table **out) {
         return STATUS_OK;
     arena *scratch = arena_new(&c->memory);
     TRY_ALLOC(scratch);
-    const char *folder = own_folder(scratch);
+    const char *folder = context_folder(scratch);
     void *module = folder != NULL ? open_module(folder, scratch) : NULL;
     const char *why = module == NULL ? dlerror() : NULL;
     query_function query = module != NULL ? (query_function)(uintptr_t)dlsym(module, "tenon_llvm_query") : NULL;

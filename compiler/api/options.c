@@ -15,8 +15,7 @@ typedef enum option_kind {
     KIND_COUNT,
     KIND_REAL,
     KIND_PAIRS,
-    KIND_STAGES,
-    KIND_PASSES,
+    KIND_WORDS,
     KIND_ASKED
 } option_kind;
 
@@ -96,10 +95,11 @@ static const option_row rows[] = {
      KIND_TEXT,
      FIELD(target),
      NULL},
-    {{"p", "PASS[:ITEMS]", "changes the model first; passes and their items are listed below", ALL},
+    {{"p", "PASS[:ITEMS]", "changes the model first; tenon passes lists what there is", ALL},
      KIND_ASKED,
      FIELD(asked),
      NULL},
+    {{"plugin", "FILE.so", "loads a plugin, whose passes -p can then name", ALL | TENON_PASSES}, KIND_WORDS, FIELD(plugins), NULL},
     {{"triple", "TRIPLE", "LLVM's name of a machine, in place of the target's: riscv64-unknown-linux-gnu", TENON_COMPILE},
      KIND_TEXT,
      FIELD(triple),
@@ -119,12 +119,12 @@ static const option_row rows[] = {
      KIND_CHOICE,
      FIELD(schedule),
      &schedules},
-    {{"skip", "PASS", "leaves a pass out", ALL}, KIND_PASSES, FIELD(skip), NULL},
+    {{"skip", "PASS", "leaves a pass of the clean-up out", ALL}, KIND_WORDS, FIELD(skip), NULL},
     {{"dump-after", "STAGE|PASS", "prints the form after a stage or pass, on stderr", ALL},
-     KIND_STAGES,
+     KIND_WORDS,
      FIELD(dump_after),
      NULL},
-    {{"stop-after", "STAGE|PASS", "ends there", ALL}, KIND_STAGES, FIELD(stop_after), NULL},
+    {{"stop-after", "STAGE|PASS", "ends there", ALL}, KIND_WORDS, FIELD(stop_after), NULL},
     {{"verify-passes", NULL, "checks the graph after each pass", ALL}, KIND_FLAG, FIELD(verify_passes), NULL},
     {{"time-passes", NULL, "prints how long each stage took, on stderr", ALL}, KIND_FLAG, FIELD(time_passes), NULL},
     {{"seed", "N", "of random inputs (default 0)", ALL}, KIND_COUNT, FIELD(seed), NULL},
@@ -134,23 +134,6 @@ enum { N_ROWS = sizeof rows / sizeof *rows };
 
 TENON_API const tenon_option_info *tenon_option_at(size_t i) {
     return i < N_ROWS ? &rows[i].info : NULL;
-}
-
-TENON_API tenon_pass_info tenon_pass_at(size_t number) {
-    const asked_row *const *row = asked_table;
-    for (size_t i = 0; *row != NULL && i < number; i++)
-        row++;
-    return *row != NULL ? (tenon_pass_info){(*row)->name, (*row)->help} : (tenon_pass_info){NULL, NULL};
-}
-
-TENON_API tenon_item_info tenon_pass_item_at(size_t number, size_t i) {
-    tenon_item_info last = {NULL, NULL, NULL};
-    if (tenon_pass_at(number).name == NULL)
-        return last;
-    const pass_item *item = asked_table[number]->items;
-    for (size_t k = 0; item->name != NULL && k < i; k++)
-        item++;
-    return item->name != NULL ? (tenon_item_info){item->name, item->argument, item->help} : last;
 }
 
 TENON_API tenon_status tenon_options_new(tenon_context *c, tenon_options **out) {
@@ -316,35 +299,16 @@ static status add_word(const setting *s) {
     return append(s->o->memory, s->field, copy);
 }
 
-static status add_name_of(const setting *s, const char *what, bool with_stages) {
-    const char *const *names, *there_are;
-    size_t n;
-    TRY(pipeline_names(s->o->memory, with_stages, &names, &n));
-    if (is_among(s->value, names))
-        return add_word(s);
-    TRY(join(s->o->memory, what, names, &there_are));
-    return refuse(s, there_are, text_nearest(s->value, names, n));
-}
-
-static status set_stage(const setting *s) {
-    return add_name_of(s, "there are the stages and passes", true);
-}
-
-static status set_pass(const setting *s) {
-    return add_name_of(s, "there are the passes", false);
-}
-
 static status add_asked(const setting *s) {
-    asked_pass one;
-    tenon_options *o = s->o;
-    TRY(asked_parse(s->value, o->memory, o->c->diags, &one));
-    return VEC_PUSH(o->memory, o->asked, one);
+    named_text one = {s->row->info.name, arena_strdup(s->o->memory, s->value)};
+    TRY_ALLOC(one.text);
+    return VEC_PUSH(s->o->memory, s->o->asked, one);
 }
 
 static status (*const setters[])(const setting *) = {
     [KIND_FLAG] = set_flag,    [KIND_TEXT] = set_text,   [KIND_CHOICE] = set_choice,
     [KIND_COUNT] = set_count,  [KIND_REAL] = set_real,   [KIND_PAIRS] = set_pair,
-    [KIND_STAGES] = set_stage, [KIND_PASSES] = set_pass, [KIND_ASKED] = add_asked,
+    [KIND_WORDS] = add_word,   [KIND_ASKED] = add_asked,
 };
 
 static status find_row(tenon_options *o, const char *name, const option_row **out) {

@@ -3,7 +3,6 @@
 #define TENON_API_OPTIONS_H
 
 #include "api/context.h"
-#include "passes/passes.h"
 
 /* NAME=TEXT */
 typedef struct named_text {
@@ -18,7 +17,8 @@ struct tenon_options {
     /* common */
     named_list dims, shapes, freeze;
     word_list skip, dump_after, stop_after;
-    VEC(asked_pass) asked;                   /* -p, in order */
+    named_list asked;                        /* -p and --pipeline, in order: option, text */
+    word_list plugins;
     const char *schedule, *backend, *target; /* target NULL: what the command takes */
     bool verify_passes, verbose, time_passes, perf_map;
     word_list given; /* names of the options that were set */

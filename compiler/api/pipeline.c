@@ -39,20 +39,38 @@ static status after_pass(void *ctx, const char *name, graph *g);
 
 static status clean_up(pipeline *w) {
     pass_options o = {.skip = w->o->skip.at, .verify = w->o->verify_passes, .after = after_pass, .ctx = w};
-    return passes_run(w->g, &o);
+    return passes_clean_up(w->plan->registry, &w->g, &o);
+}
+
+/* What a pass says of its work goes to the user at once; its JSON goes into the command's report. */
+static status tell(pipeline *w, const pass_report *r) {
+    for (size_t i = 0; i < r->events.n && !w->quiet; i++) {
+        if (r->events.at[i].kind != REPORT_LINE)
+            continue;
+        const char *line = arena_printf(r->memory, "%s: %s\n", pass_name(r->entry), r->events.at[i].text);
+        TRY_ALLOC(line);
+        context_note(w->c, line);
+    }
+    return STATUS_OK;
+}
+
+static status apply(pipeline *w, const pass_request *q) {
+    arena *a = w->plan->plugins->memory;
+    pass_report *r = ARENA_NEW(a, pass_report);
+    TRY_ALLOC(r);
+    *r = (pass_report){.entry = q->entry, .memory = a};
+    TRY(pass_apply(w->plan->registry, q, &w->g, r, &w->plan->bound, a));
+    TRY(VEC_PUSH(a, w->plan->reports, r));
+    TRY(tell(w, r));
+    return after_pass(w, pass_name(q->entry), w->g);
 }
 
 static status edit(pipeline *w) {
-    if (w->o->asked.n > 0)
+    for (size_t i = 0; i < w->plan->asked.n; i++) {
         TRY(clean_up(w));
-    for (size_t i = 0; i < w->o->asked.n; i++) {
-        const asked_pass *p = &w->o->asked.at[i];
-        TRY(p->row->run(w->g, p->values));
-        if (w->o->verify_passes)
-            TRY(graph_verify(w->g));
-        TRY(after_pass(w, p->row->name, w->g));
+        TRY(apply(w, &w->plan->asked.at[i]));
     }
-    return STATUS_OK;
+    return w->plan->asked.n > 0 ? clean_up(w) : STATUS_OK;
 }
 
 static status bind(pipeline *w) {
@@ -141,31 +159,30 @@ status pipeline_run(pipeline *w, stage_id first, stage_id last) {
 
 /* ---- their names ---- */
 
-status pipeline_names(arena *a, bool with_stages, const char *const **out, size_t *out_n) {
+status pipeline_names(arena *a, const pass_registry *r, bool with_stages, const char *const **out, size_t *out_n) {
     VEC(const char *) names = {0};
     for (size_t i = 0; i < PIPELINE_STAGES && with_stages; i++)
         TRY(VEC_PUSH(a, names, stages[i].name));
-    for (const asked_row *const *p = asked_table; *p != NULL && with_stages; p++)
-        TRY(VEC_PUSH(a, names, (*p)->name));
-    for (const pass *const *p = pass_table; *p != NULL; p++)
-        TRY(VEC_PUSH(a, names, (*p)->name));
+    for (size_t i = 0; i < r->all.n; i++)
+        TRY(VEC_PUSH(a, names, pass_name(r->all.at[i])));
     *out_n = names.n;
     TRY(VEC_PUSH(a, names, NULL));
     *out = names.at;
     return STATUS_OK;
 }
 
-status pipeline_rows(arena *a, const tenon_options *o, const pipeline_row **out, size_t *out_n) {
+status pipeline_rows(arena *a, const tenon_options *o, const pass_plan *plan, const pipeline_row **out, size_t *out_n) {
     VEC(pipeline_row) list = {0};
     for (size_t i = 0; i < PIPELINE_STAGES; i++) {
         pipeline_row row = {stages[i].name, stages[i].help, false};
         TRY(VEC_PUSH(a, list, row));
-        for (size_t k = 0; i == PIPELINE_EDIT && k < o->asked.n; k++) {
-            row = (pipeline_row){o->asked.at[k].row->name, o->asked.at[k].text, true};
+        for (size_t k = 0; i == PIPELINE_EDIT && k < plan->asked.n; k++) {
+            row = (pipeline_row){pass_name(plan->asked.at[k].entry), plan->asked.at[k].text, true};
             TRY(VEC_PUSH(a, list, row));
         }
-        for (const pass *const *p = pass_table; i == PIPELINE_PASSES && *p != NULL; p++) {
-            row = (pipeline_row){(*p)->name, has_word(&o->skip, (*p)->name) ? "(left out)" : (*p)->help, true};
+        for (size_t k = 0; i == PIPELINE_PASSES && k < plan->registry->clean_up.n; k++) {
+            const pass_entry *e = plan->registry->clean_up.at[k];
+            row = (pipeline_row){pass_name(e), has_word(&o->skip, pass_name(e)) ? "(left out)" : pass_help(e), true};
             TRY(VEC_PUSH(a, list, row));
         }
     }

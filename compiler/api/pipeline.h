@@ -2,7 +2,7 @@
 #ifndef TENON_API_PIPELINE_H
 #define TENON_API_PIPELINE_H
 
-#include "api/options.h"
+#include "api/pass_plan.h"
 #include "lower/lower.h"
 
 /* The shape that somebody gives for an input: option shape, a frozen file, test data. */
@@ -19,7 +19,8 @@ typedef struct pipeline {
     tenon_context *c;
     const tenon_options *o;
     const char *path;
-    graph *g; /* owned */
+    pass_plan *plan; /* borrowed */
+    graph *g;        /* owned */
     /* from bind on */
     const input_shape *shapes; /* of the data */
     size_t n_shapes;
@@ -50,14 +51,14 @@ status pipeline_run(pipeline *w, stage_id first, stage_id last);
 /* Adds to w->milliseconds, and tells with option time-passes. */
 void pipeline_note_time(pipeline *w, const char *what, double milliseconds);
 /* Names of stages (where wanted) and passes, for option values and --print-pipeline; NULL-terminated. */
-status pipeline_names(arena *a, bool with_stages, const char *const **out, size_t *out_n);
+status pipeline_names(arena *a, const pass_registry *r, bool with_stages, const char *const **out, size_t *out_n);
 
 /* The same as rows, for --print-pipeline. */
 typedef struct pipeline_row {
     const char *name, *help;
     bool is_pass;
 } pipeline_row;
-status pipeline_rows(arena *a, const tenon_options *o, const pipeline_row **out, size_t *out_n);
+status pipeline_rows(arena *a, const tenon_options *o, const pass_plan *plan, const pipeline_row **out, size_t *out_n);
 
 /* ---- bind_inputs.c ---- */
 /* Binds the dimensions of w->g by the options and w->shapes, and makes frozen inputs constants. [unbound-dimension]

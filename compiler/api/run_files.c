@@ -146,5 +146,5 @@ TENON_API tenon_status tenon_run(tenon_graph *t, const char *folder, tenon_repor
             s = report_stopped(r);
     }
     tenon_code_free(run.code);
-    return report_end(t->c, s, errors, r, out);
+    return report_end_of(t, s, errors, r, out);
 }

@@ -30,19 +30,6 @@ static void print_options(const command *m, bool common) {
     }
 }
 
-static void print_passes(void) {
-    char text[64];
-    printf("\nPasses of -p, as -p input:type=uint8,scale=0.00392157; double quotes protect commas and =\n");
-    for (size_t i = 0; tenon_pass_at(i).name != NULL; i++) {
-        tenon_item_info item;
-        printf("  %-26s  %s\n", tenon_pass_at(i).name, tenon_pass_at(i).help);
-        for (size_t k = 0; (item = tenon_pass_item_at(i, k)).name != NULL; k++) {
-            snprintf(text, sizeof text, "%s=%s", item.name, item.argument);
-            printf("    %-24s  %s\n", text, item.help);
-        }
-    }
-}
-
 void help_command(const command *m) {
     printf("usage: tenon %s%s%s%s\n\n%s\n", m->name, *m->arguments != '\0' ? " " : "", m->arguments,
            m->id != 0 ? " [OPTION...]" : "", m->summary);
@@ -59,7 +46,5 @@ void help_command(const command *m) {
         print_option("print-pipeline", NULL, "prints the stages and passes, and ends");
     print_option("color", "WHEN", "auto, always or never");
     print_option("help", NULL, "this text");
-    if (m->id != 0)
-        print_passes();
     printf("\nExamples:\n%s\n", m->examples);
 }

@@ -202,6 +202,10 @@ typedef const void *(*graph_resolver)(void *ctx, const char *sha256, size_t byte
 status graph_parse(const char *text, size_t n, const char *file, const allocator *from, diag *d, const op_table *ops,
                    graph_resolver resolve, void *ctx, graph **out);
 
+/* Parts of the text form, made in g's arena: attributes ("axis=1, perm=[0, 2, 1]", also ""), a type ("f32[batch,128]"). [graph-syntax] STATUS_INVALID. */
+status graph_parse_attrs(graph *g, const char *text, attr **out, int *out_n);
+status graph_parse_type(graph *g, const char *text, tensor_type *out);
+
 /* ---- bind.c ---- */
 /* Replaces symbols by integers everywhere, forgets the types of node outputs, and infers them again (op.h). */
 status graph_bind(graph *g, const map *bindings);

@@ -119,6 +119,8 @@ static status copy_all(copier *c) {
         TRY(copy_node(c, n));
     for (size_t i = 0; i < c->from->outputs.n; i++)
         TRY(graph_add_output(to, c->values[c->from->outputs.at[i]->v->id], c->from->output_names.at[i]));
+    if (to->next_id < c->from->next_id)
+        to->next_id = c->from->next_id; /* so that what is made from now on is seen to be new */
     return STATUS_OK;
 }
 

@@ -508,3 +508,30 @@ status graph_parse(const char *text, size_t n, const char *file, const allocator
         *out = parsed;
     return result;
 }
+
+/* ---- parts ---- */
+
+status graph_parse_attrs(graph *g, const char *text, attr **out, int *out_n) {
+    scan s = scan_text(text, strlen(text));
+    parser p = {.s = &s, .g = g};
+    VEC(attr) list = {0};
+    while (!scan_at_end(&s)) {
+        attr a = {.name = NULL};
+        if (list.n > 0)
+            TRY(expect(&p, ","));
+        TRY(parse_word_or_text(&p, &a.name));
+        TRY(expect(&p, "="));
+        TRY(parse_attr_value(&p, &a));
+        TRY(VEC_PUSH(g->memory, list, a));
+    }
+    *out = list.at;
+    *out_n = (int)list.n;
+    return STATUS_OK;
+}
+
+status graph_parse_type(graph *g, const char *text, tensor_type *out) {
+    scan s = scan_text(text, strlen(text));
+    parser p = {.s = &s, .g = g};
+    TRY(parse_type(&p, out));
+    return scan_at_end(&s) ? STATUS_OK : syntax(&p, "something follows the type");
+}

@@ -1,8 +1,8 @@
-/* The built-in passes' functions. Private to passes/. */
+/* The built-in passes. Private to passes/. */
 #ifndef TENON_PASSES_BUILTIN_H
 #define TENON_PASSES_BUILTIN_H
 
-#include "passes/passes.h"
+#include "passes/host.h"
 
 status pass_expand(graph *g);
 status pass_fold(graph *g);
@@ -10,6 +10,9 @@ status pass_canonicalise(graph *g);
 status pass_cse(graph *g);
 status pass_dead_code(graph *g);
 
-extern const asked_row input_row; /* input.c */
+extern const tenon_pass input_pass; /* input.c */
+
+/* Every built-in pass; NULL-terminated. */
+extern const tenon_pass *const builtin_passes[];
 
 #endif

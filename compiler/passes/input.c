@@ -4,7 +4,7 @@
 
 #include "passes/builtin.h"
 
-enum { ITEM_NAME, ITEM_SCALE, ITEM_MEAN, ITEM_TYPE, ITEM_LAYOUT, IMAGE_RANK = 4 };
+enum { IMAGE_RANK = 4 };
 
 static const char *const type_names[] = {"uint8",    "int8",    "uint16", "int16",   "uint32",
                                          "int32",    "uint64",  "int64",  "float",   "float16",
@@ -18,21 +18,19 @@ static const char *const layout_names[] = {[LAYOUT_NCHW] = "nchw", [LAYOUT_NHWC]
 /* Dimension k of the other layout is dimension perm[k] of this one. */
 static const int64_t to_other[][IMAGE_RANK] = {[LAYOUT_NCHW] = {0, 2, 3, 1}, [LAYOUT_NHWC] = {0, 3, 1, 2}};
 
-static const pass_item items[] = {
-    [ITEM_NAME] = {"name", "INPUT", "which input (default: the only one)", ITEM_TEXT, NULL},
-    [ITEM_SCALE] = {"scale", "X[,X...]", "what the model gets is (fed - mean) * scale; one number, or one per channel",
-                    ITEM_NUMBERS, NULL},
-    [ITEM_MEAN] = {"mean", "X[,X...]", "likewise", ITEM_NUMBERS, NULL},
-    [ITEM_TYPE] = {"type", "TYPE", "what is fed: uint8, int8, ..., float16, bfloat16, float, double", ITEM_CHOICE,
-                   type_names},
-    [ITEM_LAYOUT] = {"layout", "LAYOUT", "how pictures are fed: nhwc or nchw; transposed where the model differs",
-                     ITEM_CHOICE, layout_names},
-    {0},
-};
+#define OPTION(id, kind, name, argument, help, choices)                                                                \
+    static const tenon_option option_##id = {sizeof option_##id, kind, name, argument, help, NULL, 0, 0, choices}
+OPTION(name, TENON_OPTION_STRING, "name", "INPUT", "which input (default: the only one)", NULL);
+OPTION(scale, TENON_OPTION_FLOATS, "scale", "X[,X...]",
+       "what the model gets is (fed - mean) * scale; one number, or one per channel", NULL);
+OPTION(mean, TENON_OPTION_FLOATS, "mean", "X[,X...]", "likewise", NULL);
+OPTION(type, TENON_OPTION_ENUM, "type", "TYPE", "what is fed: uint8, int8, ..., float16, bfloat16, float, double", type_names);
+OPTION(layout, TENON_OPTION_ENUM, "layout", "LAYOUT",
+       "how pictures are fed: nhwc or nchw; transposed where the model differs", layout_names);
 
 typedef struct change {
     graph *g;
-    const item_value *values;
+    const option_value *name, *scale, *mean, *type, *layout; /* what was asked */
     value *v;              /* the input */
     tensor_type model;     /* its type before */
     dtype fed;             /* element type after */
@@ -54,15 +52,11 @@ __attribute__((format(printf, 2, 3))) static status refuse(const change *c, cons
     return diag_error(c->g->diags, STATUS_USAGE, "usage", DIAG_NOWHERE, "-p input: %s", text);
 }
 
-static bool given(const change *c, int item) {
-    return c->values[item].text != NULL;
-}
-
 /* ---- which input ---- */
 
 static status find_input(change *c) {
     const graph *g = c->g;
-    const char *wanted = c->values[ITEM_NAME].text, *text;
+    const char *wanted = c->name->text, *text;
     if (wanted == NULL && g->inputs.n == 1) {
         c->v = g->inputs.at[0];
         return STATUS_OK;
@@ -130,12 +124,11 @@ static const node *find_dequantize(const value *v) {
 
 /* ---- what cannot be done ---- */
 
-static status check_numbers(const change *c, int item) {
-    const item_value *x = &c->values[item];
+static status check_numbers(const change *c, const char *name, const option_value *x) {
     if (x->n <= 1)
         return STATUS_OK;
     if (c->channels >= c->model.rank)
-        return refuse(c, "'%s' has no channels: give one number for %s=", c->v->name, items[item].name);
+        return refuse(c, "'%s' has no channels: give one number for %s=", c->v->name, name);
     dim d = c->model.dims[c->channels];
     if (dim_is_known(d) && d.n == (int64_t)x->n)
         return STATUS_OK;
@@ -143,22 +136,22 @@ static status check_numbers(const change *c, int item) {
     strbuf s = strbuf_in(c->g->memory);
     type_print(&c->model, &s);
     TRY(strbuf_finish(&s, &text));
-    return refuse(c, "%s= has %zu numbers, but '%s' is %s, with the channels in dimension %d", items[item].name, x->n,
+    return refuse(c, "%s= has %zu numbers, but '%s' is %s, with the channels in dimension %d", name, x->n,
                   c->v->name, text, c->channels);
 }
 
 static status check(const change *c) {
-    bool moves = given(c, ITEM_SCALE) || given(c, ITEM_MEAN), is_real = dtype_is_float(c->model.elem);
-    if (!moves && !given(c, ITEM_TYPE) && !given(c, ITEM_LAYOUT))
+    bool moves = c->scale->given || c->mean->given, is_real = dtype_is_float(c->model.elem);
+    if (!moves && !c->type->given && !c->layout->given)
         return refuse(c, "what is to change about '%s'? give scale=, mean=, type= or layout=", c->v->name);
-    if (given(c, ITEM_LAYOUT) && c->model.rank != IMAGE_RANK)
+    if (c->layout->given && c->model.rank != IMAGE_RANK)
         return refuse(c, "layout= is for inputs of four dimensions, which '%s' has not", c->v->name);
     if (!is_real && c->quantised == NULL && (moves || dtype_is_float(c->fed)))
         return refuse(
             c, "'%s' is %s and feeds no DequantizeLinear: another integer type may be fed, without scale and mean",
             c->v->name, dtype_name(c->model.elem));
-    TRY(check_numbers(c, ITEM_MEAN));
-    return check_numbers(c, ITEM_SCALE);
+    TRY(check_numbers(c, "mean", c->mean));
+    return check_numbers(c, "scale", c->scale);
 }
 
 /* ---- the nodes ---- */
@@ -181,8 +174,7 @@ static status append_cast(change *c, dtype t) {
 }
 
 /* x op numbers, which lie along the channels. */
-static status append_numbers(change *c, const char *op, int item) {
-    const item_value *from = &c->values[item];
+static status append_numbers(change *c, const char *op, const char *name, const option_value *from) {
     if (from->n == 0)
         return STATUS_OK;
     int64_t dims[TENSOR_MAX_RANK];
@@ -193,7 +185,7 @@ static status append_numbers(change *c, const char *op, int item) {
     TRY_ALLOC(t);
     for (size_t i = 0; i < from->n; i++)
         dtype_set_double(t->elem, (void *)(uintptr_t)t->data, i, from->numbers[i]);
-    value *numbers = graph_add_constant(c->g, items[item].name, t);
+    value *numbers = graph_add_constant(c->g, name, t);
     TRY_ALLOC(numbers);
     return append(c, op, numbers, NULL, NULL);
 }
@@ -214,17 +206,17 @@ static status append_quantise(change *c) {
 }
 
 static status append_all(change *c) {
-    bool transposed = given(c, ITEM_LAYOUT) && (layout)c->values[ITEM_LAYOUT].choice != c->has;
-    bool moves = given(c, ITEM_SCALE) || given(c, ITEM_MEAN);
+    bool transposed = c->layout->given && (layout)c->layout->i != c->has;
+    bool moves = c->scale->given || c->mean->given;
     if (transposed) {
         attr perm = {
-            .name = "perm", .kind = ATTR_INTS, .ints = to_other[c->values[ITEM_LAYOUT].choice], .n = IMAGE_RANK};
+            .name = "perm", .kind = ATTR_INTS, .ints = to_other[c->layout->i], .n = IMAGE_RANK};
         TRY(append(c, "Transpose", NULL, NULL, &perm));
     }
-    if (moves || (c->quantised != NULL && given(c, ITEM_TYPE))) {
+    if (moves || (c->quantised != NULL && c->type->given)) {
         TRY(append_cast(c, c->fed == DT_F64 || c->model.elem == DT_F64 ? DT_F64 : DT_F32));
-        TRY(append_numbers(c, "Sub", ITEM_MEAN));
-        TRY(append_numbers(c, "Mul", ITEM_SCALE));
+        TRY(append_numbers(c, "Sub", "mean", c->mean));
+        TRY(append_numbers(c, "Mul", "scale", c->scale));
         if (c->quantised != NULL)
             return append_quantise(c);
     }
@@ -237,7 +229,7 @@ static status append_all(change *c) {
 static status set_fed_type(change *c) {
     dim dims[TENSOR_MAX_RANK];
     const int64_t *perm = to_other[c->has];
-    bool transposed = given(c, ITEM_LAYOUT) && (layout)c->values[ITEM_LAYOUT].choice != c->has;
+    bool transposed = c->layout->given && (layout)c->layout->i != c->has;
     for (int i = 0; i < c->model.rank; i++)
         dims[i] = c->model.dims[transposed ? perm[i] : i];
     return graph_set_type(c->g, c->v, &(tensor_type){c->fed, c->model.rank, dims});
@@ -260,11 +252,16 @@ static status splice(change *c) {
     return STATUS_OK;
 }
 
-static status run(graph *g, const item_value *values) {
-    change c = {.g = g, .values = values};
+static status change_input(graph *g, const tenon_plugin_host *h) {
+    change c = {.g = g};
+    TRY_ALLOC(c.name = option_find(h, "name", ~0u, NULL));
+    TRY_ALLOC(c.scale = option_find(h, "scale", ~0u, NULL));
+    TRY_ALLOC(c.mean = option_find(h, "mean", ~0u, NULL));
+    TRY_ALLOC(c.type = option_find(h, "type", ~0u, NULL));
+    TRY_ALLOC(c.layout = option_find(h, "layout", ~0u, NULL));
     TRY(find_input(&c));
     c.model = c.v->type;
-    c.fed = given(&c, ITEM_TYPE) ? types[values[ITEM_TYPE].choice] : c.model.elem;
+    c.fed = c.type->given ? types[c.type->i] : c.model.elem;
     c.has = layout_of(c.v);
     c.channels = c.model.rank < 2 ? 0 : c.has == LAYOUT_NHWC ? c.model.rank - 1 : 1;
     c.quantised = find_dequantize(c.v);
@@ -272,5 +269,20 @@ static status run(graph *g, const item_value *values) {
     return splice(&c);
 }
 
-const asked_row input_row = {"input", "what is fed becomes what the model wants: (fed - mean) * scale, type, layout",
-                             items, run};
+static int run(const tenon_plugin_host *h, void *state, tenon_graph *g) {
+    (void)state;
+    return (int)change_input(pass_graph(g), h);
+}
+
+const tenon_pass input_pass = {
+    .struct_size = sizeof input_pass,
+    .flags = TENON_PASS_CHANGES_INPUTS,
+    .name = "input",
+    .help = "what is fed becomes what the model wants: (fed - mean) * scale, type, layout",
+    .stage = "edit",
+    .options = (const tenon_option *const[]){&option_name, &option_scale, &option_mean, &option_type, &option_layout, NULL},
+    .run = run,
+    .doc = "An application feeds what it has, such as the bytes of a picture, and the model does the rest: the input gets another element\n"
+           "type or layout, and new nodes bring it to what the model wants. They are fused into the first kernel. An input that feeds a\n"
+           "DequantizeLinear is quantised with that node's parameters.",
+};

@@ -1,27 +1,32 @@
-/* The built-in passes and the way they are run. */
-#include "passes/passes.h"
-
+/* The built-in passes and the clean-up, which runs until nothing changes. */
 #include <string.h>
 
 #include "passes/builtin.h"
 
-/* The clean-up runs until nothing changes; more rounds than this have not been seen to help. */
+/* More rounds than this have not been seen to help. */
 #define MAX_ROUNDS 8
 
-static const pass expand_row = {"expand", "operators that are defined by others are rewritten into them", pass_expand};
-static const pass fold_row = {"fold", "nodes whose inputs are constants (or whose shapes say all) are computed", pass_fold};
-static const pass canonicalise_row = {"canonicalise", "nodes that hand their input on unchanged are removed", pass_canonicalise};
-static const pass cse_row = {"cse", "nodes that compute the same from the same are merged", pass_cse};
-static const pass dead_code_row = {"dead-code", "nodes whose results nobody uses, and constants that nobody uses, are removed", pass_dead_code};
+/* A pass of the clean-up from its function on graphs. */
+#define CLEAN_UP(id, name, after, help, doc)                                                                           \
+    static int run_##id(const tenon_plugin_host *host, void *state, tenon_graph *g) {                                  \
+        (void)host, (void)state;                                                                                       \
+        return (int)pass_##id(pass_graph(g));                                                                          \
+    }                                                                                                                  \
+    static const tenon_pass id##_pass = {                                                                              \
+        sizeof id##_pass, TENON_PASS_KEEPS_NUMBERS, name, help, "clean-up", after, NULL, NULL, run_##id, doc};
 
-const pass *const pass_table[] = {&expand_row, &fold_row, &canonicalise_row, &cse_row, &dead_code_row, NULL};
+#define AFTER(...) ((const char *const[]){__VA_ARGS__, NULL})
 
-const pass *pass_find(const char *name) {
-    for (const pass *const *p = pass_table; *p != NULL; p++)
-        if (strcmp((*p)->name, name) == 0)
-            return *p;
-    return NULL;
-}
+CLEAN_UP(expand, "expand", NULL, "operators that are defined by others are rewritten into them", NULL)
+CLEAN_UP(fold, "fold", AFTER("expand"), "nodes whose inputs are constants (or whose shapes say all) are computed", NULL)
+CLEAN_UP(canonicalise, "canonicalise", AFTER("fold"), "nodes that hand their input on unchanged are removed", NULL)
+CLEAN_UP(cse, "cse", AFTER("canonicalise"), "nodes that compute the same from the same are merged", NULL)
+CLEAN_UP(dead_code, "dead-code", AFTER("cse"), "nodes whose results nobody uses, and constants that nobody uses, are removed", NULL)
+
+const tenon_pass *const builtin_passes[] = {&input_pass,        &expand_pass, &fold_pass,
+                                            &canonicalise_pass, &cse_pass,    &dead_code_pass, NULL};
+
+/* ---- the clean-up ---- */
 
 static bool is_skipped(const pass_options *o, const char *name) {
     for (const char *const *s = o->skip; s != NULL && *s != NULL; s++)
@@ -30,40 +35,73 @@ static bool is_skipped(const pass_options *o, const char *name) {
     return false;
 }
 
-static status check_skipped(const graph *g, const pass_options *o) {
-    const char *names[sizeof pass_table / sizeof *pass_table];
-    size_t n = 0;
-    for (const pass *const *p = pass_table; *p != NULL; p++)
-        names[n++] = (*p)->name;
+static status check_skipped(const pass_registry *r, const graph *g, const pass_options *o) {
+    const char *const *names;
+    size_t n;
     for (const char *const *s = o->skip; s != NULL && *s != NULL; s++) {
-        if (pass_find(*s) != NULL)
+        if (pass_registry_find(r, *s) != NULL)
             continue;
-        (void)diag_error(g->diags, STATUS_USAGE, "unknown-pass", DIAG_NOWHERE, "there is no built-in pass '%s' to skip", *s);
-        const char *near = text_nearest(*s, names, n);
-        if (near != NULL)
-            diag_note(g->diags, "did you mean '%s'?", near);
+        TRY(pass_registry_names(r, g->memory, &names, &n));
+        (void)diag_error(g->diags, STATUS_USAGE, "unknown-pass", DIAG_NOWHERE, "there is no pass '%s' to skip", *s);
+        pass_suggest(g->diags, *s, names, n);
         return STATUS_USAGE;
     }
     return STATUS_OK;
 }
 
-static status run_one(graph *g, const pass *p, const pass_options *o) {
-    TRY(p->run(g));
-    if (o->verify)
-        TRY(graph_verify(g));
-    return o->after != NULL ? o->after(o->ctx, p->name, g) : STATUS_OK;
+/* Built-in passes work in place. */
+static status run_in_place(const pass_registry *r, const pass_entry *e, graph *g) {
+    arena *memory = arena_new(arena_allocator(g->memory));
+    TRY_ALLOC(memory);
+    pass_host h;
+    pass_host_begin(&h, r, e, g->diags, memory);
+    status s = (status)e->pass->run(&h.base, e->state, (tenon_graph *)g);
+    arena_free(memory);
+    return s;
 }
 
-status passes_run(graph *g, const pass_options *o) {
-    TRY(check_skipped(g, o));
+static status run_one(const pass_registry *r, const pass_entry *e, graph **g, const pass_options *o) {
+    if (e->plugin == NULL) {
+        TRY(run_in_place(r, e, *g));
+    } else {
+        pass_request q;
+        TRY(request_begin(r, pass_name(e), pass_name(e), r->memory, (*g)->diags, &q));
+        TRY(pass_apply(r, &q, g, NULL, NULL, r->memory));
+    }
+    if (o->verify)
+        TRY(graph_verify(*g));
+    return o->after != NULL ? o->after(o->ctx, pass_name(e), *g) : STATUS_OK;
+}
+
+static bool has_changed(const graph *g, uint32_t next_id, int nodes) {
+    return g->next_id != next_id || g->n_nodes != nodes;
+}
+
+/* run_one, with the graph before it kept for the proof. */
+static status prove_one(const pass_registry *r, const pass_entry *e, graph **g, const pass_options *o) {
+    graph *before = graph_copy(*g);
+    TRY_ALLOC(before);
+    uint32_t next_id = (*g)->next_id;
+    int nodes = (*g)->n_nodes;
+    status s = run_one(r, e, g, o);
+    if (s == STATUS_OK && has_changed(*g, next_id, nodes))
+        s = o->prove(o->ctx, e, before, *g);
+    graph_free(before);
+    return s;
+}
+
+status passes_clean_up(const pass_registry *r, graph **g, const pass_options *o) {
+    TRY(check_skipped(r, *g, o));
     uint32_t before;
     int nodes, rounds = 0;
     do {
-        before = g->next_id;
-        nodes = g->n_nodes;
-        for (const pass *const *p = pass_table; *p != NULL; p++)
-            if (!is_skipped(o, (*p)->name))
-                TRY(run_one(g, *p, o));
-    } while ((before != g->next_id || nodes != g->n_nodes) && ++rounds < MAX_ROUNDS);
+        before = (*g)->next_id;
+        nodes = (*g)->n_nodes;
+        for (size_t i = 0; i < r->clean_up.n; i++) {
+            const pass_entry *e = r->clean_up.at[i];
+            if (!is_skipped(o, pass_name(e)))
+                TRY(o->prove != NULL ? prove_one(r, e, g, o) : run_one(r, e, g, o));
+        }
+    } while (has_changed(*g, before, nodes) && ++rounds < MAX_ROUNDS);
     return STATUS_OK;
 }

@@ -1,75 +1,151 @@
-/* Graph passes and the way they are run. A pass is a row: name, what it does, the function. */
+/* Passes over the graph: what there are, what a user asks of them, and how one is run.
+ *
+ * A pass is a tenon_pass of plugin.h, built in or from a plugin. The registry holds them; a request is one -p (or one table of a pipeline
+ * file) with its options read; pass_apply runs one as a transaction; passes_clean_up runs those of stage "clean-up" until nothing changes.
+ */
 #ifndef TENON_PASSES_PASSES_H
 #define TENON_PASSES_PASSES_H
 
+#include <regex.h>
+
 #include "ir/op.h"
 
-typedef struct pass {
-    const char *name;  /* "fold" */
-    const char *help;  /* one line */
-    status (*run)(graph *g);
-} pass;
+typedef struct tenon_pass tenon_pass;
+typedef struct tenon_option tenon_option;
+typedef struct tenon_plugin_host tenon_plugin_host;
 
-/* The built-in passes in the order in which they run after import; NULL-terminated. */
-extern const pass *const pass_table[];
-const pass *pass_find(const char *name);
+/* ---- registry.c ---- */
+
+/* A pass, and where it comes from. */
+typedef struct pass_entry {
+    const tenon_pass *pass;
+    const char *plugin; /* its name; NULL: built in */
+    const char *file;   /* NULL: built in */
+    void *state;        /* what the plugin's open made */
+} pass_entry;
+
+typedef struct pass_registry {
+    arena *memory;
+    VEC(const pass_entry *) all;      /* built in first, then in the order of loading */
+    VEC(const pass_entry *) clean_up; /* those of that stage, in the order in which they run */
+    /* The interface with this id; NULL: none. Set by whoever loads plugins; built-in passes need none. */
+    const void *(*get_interface)(const char *id);
+} pass_registry;
+
+/* The built-in passes. NULL when out of memory. */
+pass_registry *pass_registry_new(arena *a);
+/* Adds a copy of `e`, whose name must be new: [duplicate-pass] STATUS_INVALID names both files. */
+status pass_registry_add(pass_registry *r, const pass_entry *e, diag *d);
+/* Sorts stage "clean-up" by what passes say of each other (stable); [pass-order] STATUS_INVALID names those that contradict. After the last
+ * pass_registry_add. */
+status pass_registry_sort(pass_registry *r, diag *d);
+const pass_entry *pass_registry_find(const pass_registry *r, const char *name);
+/* Every name, NULL-terminated. */
+status pass_registry_names(const pass_registry *r, arena *a, const char *const **out, size_t *out_n);
+
+const char *pass_name(const pass_entry *e);
+const char *pass_help(const pass_entry *e);
+const char *pass_stage(const pass_entry *e);
+/* The nearest of `names` as a note under the last diagnostic, where one is near. */
+void pass_suggest(diag *d, const char *wrong, const char *const *names, size_t n);
+
+/* ---- selector.c ---- */
+
+/* Nodes by name, glob, re:REGEX, or op:GLOB; a node is selected by any of them. */
+typedef struct selector_term {
+    const char *glob; /* NULL: the regular expression counts */
+    bool is_op;
+    regex_t *regex;
+} selector_term;
+typedef struct selector {
+    const selector_term *terms;
+    size_t n;
+} selector;
+
+/* Reads the terms, which stay borrowed. STATUS_USAGE with the reason in *out_why where one is not a selector. */
+status selector_read(arena *a, const char *const *terms, size_t n, selector *out, const char **out_why);
+bool selector_has(const selector *s, const node *n);
+
+/* ---- request.c ---- */
+
+/* What an option is, by its kind. */
+typedef struct option_value {
+    bool given;       /* by the user */
+    const char *text; /* BOOL, INT, FLOAT, STRING, ENUM; NULL: none */
+    int64_t i;        /* BOOL, INT; ENUM: the choice's index */
+    double f;         /* FLOAT */
+    const char *const *items; /* LIST, FLOATS, SELECTOR */
+    const double *numbers;    /* FLOATS */
+    selector select;          /* SELECTOR */
+    size_t n;
+} option_value;
+
+/* Other values for some nodes. */
+typedef struct pass_override {
+    selector where;
+    const option_value *values; /* those that are `given` count */
+} pass_override;
+
+typedef struct pass_request {
+    const pass_entry *entry;
+    const char *text;  /* as it was given: "input:type=uint8" */
+    const char *where; /* how messages begin: "-p input" */
+    size_t n_options;
+    option_value *values; /* one for each option */
+    VEC(pass_override) overrides;
+} pass_request;
+
+/* Reads NAME[:ITEMS]. Items are split at commas; one that does not begin with a declared option and '=' continues the list before
+ * it; double quotes protect ',', '=' and ':'. [unknown-pass], [usage] STATUS_USAGE. Everything lives in `a`. */
+status request_parse(const pass_registry *r, const char *text, arena *a, diag *d, pass_request *out);
+/* A request with every option at its default, for request_set. [unknown-pass]. */
+status request_begin(const pass_registry *r, const char *name, const char *where, arena *a, diag *d, pass_request *out);
+/* Sets option `name` among `values` (n_options of them) from its items: one, but for lists. [usage] STATUS_USAGE. */
+status request_set(const pass_request *q, option_value *values, const char *name, const char *const *items, size_t n, arena *a, diag *d);
+/* The options of a pass; *out_n of them. */
+const tenon_option *const *request_options(const pass_entry *e, size_t *out_n);
+
+/* ---- apply.c ---- */
+
+/* What a pass reported: a stream of lines and of JSON's events. */
+typedef enum report_kind { REPORT_LINE, REPORT_OBJECT, REPORT_LIST, REPORT_END, REPORT_TEXT, REPORT_INTEGER, REPORT_REAL } report_kind;
+typedef struct report_event {
+    report_kind kind;
+    const char *key, *text;
+    int64_t i;
+    double f;
+} report_event;
+typedef struct pass_report {
+    const pass_entry *entry;
+    arena *memory; /* of the texts */
+    VEC(report_event) events;
+} pass_report;
+
+/* An input that a pass made a constant. */
+typedef struct bound_input {
+    const char *name;
+    const tensor *value; /* of its shape, or a scalar for all elements; lives with the graph that it was bound in */
+} bound_input;
+typedef VEC(bound_input) bound_inputs;
+
+/* Runs the pass on a copy of *g, verifies that, and puts it in place of *g. On failure *g is as it was and a diagnostic names plugin
+ * and pass. report may be NULL. bound (may be NULL): the inputs that it bound, names and all in `a`. */
+status pass_apply(const pass_registry *r, const pass_request *q, graph **g, pass_report *report, bound_inputs *bound, arena *a);
+
+/* ---- passes.c ---- */
 
 typedef struct pass_options {
     const char *const *skip; /* names of passes to leave out; NULL-terminated, or NULL */
     bool verify;             /* run the verifier after each */
     /* Called after each pass; stop by returning other than STATUS_OK. May be NULL. */
     status (*after)(void *ctx, const char *pass, graph *g);
+    /* Called after each pass that changed something, with a copy of the graph as it was before. May be NULL. */
+    status (*prove)(void *ctx, const pass_entry *e, graph *before, graph *after);
     void *ctx;
 } pass_options;
 
-/* ---- passes that a user asks for: -p NAME[:ITEMS], before the clean-up ---- */
-
-typedef enum item_kind {
-    ITEM_TEXT,
-    ITEM_CHOICE,  /* one of `choices` */
-    ITEM_NUMBERS, /* a list of finite numbers */
-} item_kind;
-
-/* An option that a pass declares. */
-typedef struct pass_item {
-    const char *name, *argument, *help; /* name NULL ends the list */
-    item_kind kind;
-    const char *const *choices; /* NULL-terminated */
-} pass_item;
-
-/* What was given for it: nothing where text is NULL. */
-typedef struct item_value {
-    const char *text;
-    const double *numbers;
-    size_t n;
-    int choice; /* index */
-} item_value;
-
-typedef struct asked_row {
-    const char *name;
-    const char *help; /* one line */
-    const pass_item *items;
-    /* values[i] belongs to items[i]. */
-    status (*run)(graph *g, const item_value *values);
-} asked_row;
-
-/* Every such pass; NULL-terminated. */
-extern const asked_row *const asked_table[];
-
-/* One -p, read. */
-typedef struct asked_pass {
-    const asked_row *row;
-    const char *text;         /* as it was given */
-    const item_value *values; /* one for each of row->items */
-} asked_pass;
-
-/* ---- asked.c ---- */
-/* Reads NAME[:ITEMS]. Items are split at commas; one that does not begin with a declared option and '=' continues the list before
- * it; double quotes protect ',', '=' and ':'. [unknown-pass], [usage] STATUS_USAGE. Everything lives in `a`. */
-status asked_parse(const char *text, arena *a, diag *d, asked_pass *out);
-
-/* Runs the clean-up pipeline (fold, expand, canonicalise, cse, dead-code, until nothing changes). An unknown name in skip is
- * [unknown-pass], STATUS_USAGE, with the nearest name. */
-status passes_run(graph *g, const pass_options *o);
+/* Runs the clean-up: the registry's passes of that stage in order, until nothing changes. An unknown name in skip is [unknown-pass],
+ * STATUS_USAGE, with the nearest name. */
+status passes_clean_up(const pass_registry *r, graph **g, const pass_options *o);
 
 #endif

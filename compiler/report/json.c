@@ -9,6 +9,11 @@ json json_begin(void) {
     return (json){root, root == NULL};
 }
 
+json json_parse(const char *text) {
+    cJSON *root = cJSON_Parse(text);
+    return (json){root, root == NULL};
+}
+
 /* Bytes of a UTF-8 character at p, 0 where there is none. */
 static size_t utf8_length(const unsigned char *p) {
     static const unsigned char leads[][2] = {{0x80, 0}, {0xe0, 0xc0}, {0xf0, 0xe0}, {0xf8, 0xf0}}; /* mask, value */
@@ -89,6 +94,10 @@ cJSON *json_list(json *j, cJSON *object, const char *name) {
 
 cJSON *json_item(json *j, cJSON *list) {
     return add_container(j, list, NULL, cJSON_CreateObject());
+}
+
+cJSON *json_item_list(json *j, cJSON *list) {
+    return add_container(j, list, NULL, cJSON_CreateArray());
 }
 
 void json_item_number(json *j, cJSON *list, double x) {

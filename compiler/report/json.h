@@ -24,8 +24,11 @@ cJSON *json_object(json *j, cJSON *object, const char *name);
 cJSON *json_list(json *j, cJSON *object, const char *name);
 /* Members of a list. */
 cJSON *json_item(json *j, cJSON *list);
+cJSON *json_item_list(json *j, cJSON *list);
 void json_item_number(json *j, cJSON *list, double x);
 void json_item_text(json *j, cJSON *list, const char *text);
+/* A document that begins as `text`, which json_finish wrote. */
+json json_parse(const char *text);
 /* The document as text in `a`, ending with a newline. STATUS_RESOURCE where any of the above failed. */
 status json_finish(json *j, arena *a, const char **out);
 

@@ -5,6 +5,7 @@
 #include "base/diag.h"
 #include "base/dtype.h"
 #include "base/text.h"
+#include "passes/passes.h"
 
 struct json;
 
@@ -198,5 +199,13 @@ const char *report_amount(arena *a, double x, const char *unit);
 /* A node's name, cut to `longest` characters: long names differ at their ends. */
 const char *report_name(arena *a, const char *name, size_t longest);
 const char *report_shape(arena *a, int rank, const int64_t *dims);
+
+/* ---- passes_report.c ---- */
+/* Every pass of the registry in a line. */
+status passes_report(const pass_registry *r, arena *a, report *out);
+/* One pass with its options. */
+status pass_report_one(const pass_entry *e, arena *a, report *out);
+/* What passes reported of their work, as member "passes" of the JSON object *text, which is rewritten. */
+status pass_reports_add(const pass_report *const *reports, size_t n, arena *a, const char **text);
 
 #endif

@@ -9,7 +9,7 @@
 #include "ir/graph_text.h"
 #include "lower/lower.h"
 #include "ops/ops.h"
-#include "passes/passes.h"
+#include "passes_support.h"
 
 /* "inputs | constants | statement": the statement's outputs %y, %z, ... are the graph's. */
 typedef struct ops_bench {

@@ -14,7 +14,7 @@
 
 #include "lower/lower.h"
 #include "ops/ops.h"
-#include "passes/passes.h"
+#include "passes_support.h"
 
 #define GRAPHS 600
 #define MAX_ELEMENTS 4096

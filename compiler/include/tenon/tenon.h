@@ -86,7 +86,7 @@ TENON_API tenon_status tenon_fail(tenon_context *context, tenon_status status, c
 /* ---- options: those of the command, by name ---- */
 
 /* Which commands an option belongs to. */
-enum { TENON_COMPILE = 1, TENON_RUN = 2, TENON_CHECK = 4, TENON_BENCH = 8, TENON_EVAL = 16, TENON_INSPECT = 32 };
+enum { TENON_COMPILE = 1, TENON_RUN = 2, TENON_CHECK = 4, TENON_BENCH = 8, TENON_EVAL = 16, TENON_INSPECT = 32, TENON_PASSES = 256 };
 
 typedef struct tenon_option_info {
     const char *name;     /* "dim" */
@@ -107,19 +107,6 @@ TENON_API tenon_status tenon_options_set(tenon_options *options, const char *nam
 /* The command line (without the program) that generated code names as its origin. Where things lie is left out of it:
  * folders of files, and -o OUT. */
 TENON_API tenon_status tenon_options_set_command(tenon_options *options, int n, const char *const *words);
-
-/* ---- passes: what option p asks for ---- */
-
-typedef struct tenon_pass_info {
-    const char *name, *help; /* name NULL: there is no such pass */
-} tenon_pass_info;
-typedef struct tenon_item_info {
-    const char *name, *argument, *help;
-} tenon_item_info;
-
-/* Every pass in the order of help texts, and the items that pass `number` takes; name NULL at the end. */
-TENON_API tenon_pass_info tenon_pass_at(size_t number);
-TENON_API tenon_item_info tenon_pass_item_at(size_t number, size_t i);
 
 /* ---- graph: a model as it was read ---- */
 
@@ -196,6 +183,8 @@ TENON_API tenon_status tenon_inspect(tenon_graph *graph, tenon_report **out);
 TENON_API tenon_status tenon_operators(tenon_context *context, const char *name, tenon_report **out);
 /* The stages and passes that a model goes through with these options. */
 TENON_API tenon_status tenon_pipeline(const tenon_options *options, tenon_report **out);
+/* Every pass, of the plugins that are found with these options too, or the one called `name` with its options. */
+TENON_API tenon_status tenon_passes(const tenon_options *options, const char *name, tenon_report **out);
 /* What this machine has, what is missing and how to get it. */
 TENON_API tenon_status tenon_doctor(tenon_context *context, tenon_report **out);
 

@@ -1,0 +1,21 @@
+/* The passes of one model: what plugins there are, and what the user asks for. */
+#ifndef TENON_API_PASS_PLAN_H
+#define TENON_API_PASS_PLAN_H
+
+#include "api/options.h"
+#include "plugin/plugin.h"
+
+typedef struct pass_plan {
+    plugin_set *plugins;
+    const pass_registry *registry;
+    VEC(pass_request) asked;      /* in order */
+    VEC(pass_report *) reports;   /* of those that have run */
+    bound_inputs bound;
+} pass_plan;
+
+/* Loads the plugins of option plugin and of TENON_PLUGIN_PATH (and with `all`, or where a pass is asked for that those do not have, of the
+ * folder beside the library), reads what is asked for, and checks the names of options skip, dump-after and stop-after. Everything
+ * lives in `a`. [usage], [unknown-pass] STATUS_USAGE, and what plugin_load says. */
+status pass_plan_make(const tenon_options *o, bool all, arena *a, pass_plan *out);
+
+#endif

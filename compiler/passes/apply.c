@@ -1,0 +1,97 @@
+/* Running one pass: on a copy, verified, then put in place. */
+#include <stdarg.h>
+
+#include "passes/host.h"
+
+static const void *get_interface(const tenon_plugin_host *host, const char *id) {
+    pass_host *h = pass_host_of(host);
+    const void *found = h->registry->get_interface != NULL ? h->registry->get_interface(id) : NULL;
+    if (found == NULL)
+        pass_host_blame(h, "unknown-interface", "asks for the interface '%s', which this tenon does not have", id);
+    return found;
+}
+
+static void *scratch(const tenon_plugin_host *host, size_t bytes) {
+    return arena_alloc(pass_host_of(host)->scratch, bytes);
+}
+
+void pass_host_begin(pass_host *h, const pass_registry *r, const pass_entry *e, diag *d, arena *memory) {
+    *h = (pass_host){.base = {sizeof h->base, TENON_PLUGIN_ABI, TENON_VERSION, get_interface, scratch},
+                     .registry = r,
+                     .entry = e,
+                     .d = d,
+                     .scratch = memory};
+}
+
+const char *pass_host_who(pass_host *h) {
+    const pass_entry *e = h->entry;
+    const char *who = e->plugin == NULL ? arena_printf(h->scratch, "pass '%s'", pass_name(e))
+                                        : arena_printf(h->scratch, "pass '%s' of plugin '%s' (%s)", pass_name(e), e->plugin, e->file);
+    return who != NULL ? who : pass_name(e);
+}
+
+void pass_host_blame(pass_host *h, const char *id, const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    strbuf s = strbuf_in(h->scratch);
+    strbuf_vprintf(&s, format, args);
+    va_end(args);
+    const char *text;
+    if (strbuf_finish(&s, &text) == STATUS_OK)
+        diag_error(h->d, STATUS_INVALID, id, DIAG_NOWHERE, "%s %s", pass_host_who(h), text);
+    h->broke_rules = true;
+}
+
+/* ---- the transaction ---- */
+
+static status code_status(int code) {
+    return code >= STATUS_USAGE && code <= STATUS_RESOURCE ? (status)code : STATUS_INVALID;
+}
+
+static void say_who(pass_host *h) {
+    if (h->entry->plugin != NULL)
+        diag_note(h->d, "said by %s; the graph is as it was before", pass_host_who(h));
+}
+
+/* What the pass returned, and what it did without saying so. */
+static status judge(pass_host *h, int code, size_t errors) {
+    bool said = diag_errors(h->d) > errors;
+    if (code != TENON_OK && !said && code != TENON_PASS_RESOURCE)
+        diag_error(h->d, code_status(code), "pass-failed", DIAG_NOWHERE, "%s failed with code %d and did not say why", pass_host_who(h), code);
+    if (code != TENON_OK || h->broke_rules || said) {
+        if (said)
+            say_who(h);
+        return code != TENON_OK ? code_status(code) : STATUS_INVALID;
+    }
+    status s = graph_verify(h->g);
+    if (s == STATUS_INVALID)
+        diag_note(h->d, "%s left this graph, which is not valid: it is as it was before", pass_host_who(h));
+    return s;
+}
+
+static status run(pass_host *h) {
+    size_t errors = diag_errors(h->d);
+    int code = h->entry->pass->run(&h->base, h->entry->state, (tenon_graph *)h->g);
+    return judge(h, code, errors);
+}
+
+status pass_apply(const pass_registry *r, const pass_request *q, graph **g, pass_report *report, bound_inputs *bound, arena *a) {
+    arena *memory = arena_new(arena_allocator(a));
+    TRY_ALLOC(memory);
+    pass_host h;
+    pass_host_begin(&h, r, q->entry, (*g)->diags, memory);
+    h.request = q;
+    h.report = report;
+    h.bound = bound;
+    h.bound_memory = a;
+    h.g = graph_copy(*g);
+    status s = h.g != NULL ? run(&h) : STATUS_RESOURCE;
+    if (s == STATUS_OK) {
+        graph *before = *g;
+        *g = h.g;
+        h.g = before;
+    }
+    graph_free(h.g);
+    arena_free(memory);
+    return s;
+}
