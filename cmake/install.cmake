@@ -6,6 +6,7 @@ install(FILES ${PROJECT_SOURCE_DIR}/compiler/include/tenon/tenon.h ${PROJECT_SOU
 
 set(package ${CMAKE_INSTALL_LIBDIR}/cmake/tenon)
 install(EXPORT tenonTargets NAMESPACE tenon:: DESTINATION ${package})
+install(FILES ${CMAKE_CURRENT_LIST_DIR}/tenonPlugin.cmake DESTINATION ${package})
 configure_package_config_file(${CMAKE_CURRENT_LIST_DIR}/tenonConfig.cmake.in ${PROJECT_BINARY_DIR}/tenonConfig.cmake
   INSTALL_DESTINATION ${package})
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/tenonConfigVersion.cmake COMPATIBILITY SameMinorVersion)

@@ -71,21 +71,17 @@ static status read_asked(planning *p, const named_text *asked) {
 
 static status check_words(planning *p, const char *option, const word_list *words, bool stages) {
     for (size_t i = 0; i < words->n; i++) {
-        const char *const *names, *there_are;
+        const char *const *names;
         size_t n;
         bool known = false;
         TRY(seek_pass(p, words->at[i]));
         TRY(pipeline_names(p->a, p->plan->registry, stages, &names, &n));
-        strbuf s = strbuf_in(p->a);
-        for (size_t k = 0; k < n; k++) {
+        for (size_t k = 0; k < n; k++)
             known |= strcmp(names[k], words->at[i]) == 0;
-            strbuf_printf(&s, "%s%s", k > 0 ? ", " : "", names[k]);
-        }
         if (known)
             continue;
-        TRY(strbuf_finish(&s, &there_are));
-        diag_error(p->d, STATUS_USAGE, "usage", DIAG_NOWHERE, "--%s %s: there are the %spasses %s", option, words->at[i],
-                   stages ? "stages and " : "", there_are);
+        diag_error(p->d, STATUS_USAGE, "usage", DIAG_NOWHERE, "--%s %s: there is no such %spass; tenon %s lists what there is", option,
+                   words->at[i], stages ? "stage or " : "", stages ? "compile --print-pipeline" : "passes");
         pass_suggest(p->d, words->at[i], names, n);
         return STATUS_USAGE;
     }

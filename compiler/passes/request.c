@@ -216,11 +216,10 @@ static status set_defaults(const pass_request *q, arena *a, diag *d) {
 }
 
 static status unknown_pass(const pass_registry *r, const char *name, const char *where, arena *a, diag *d) {
-    const char *const *names, *there_are;
+    const char *const *names;
     size_t n;
     TRY(pass_registry_names(r, a, &names, &n));
-    TRY(join(a, "", names, n, &there_are));
-    diag_error(d, STATUS_USAGE, "unknown-pass", DIAG_NOWHERE, "%s: there is no such pass; there are: %s", where, there_are);
+    diag_error(d, STATUS_USAGE, "unknown-pass", DIAG_NOWHERE, "%s: there is no such pass; tenon passes lists what there is", where);
     pass_suggest(d, name, names, n);
     return STATUS_USAGE;
 }
