@@ -125,7 +125,7 @@ static const option_row rows[] = {
      FIELD(dump_after),
      NULL},
     {{"stop-after", "STAGE|PASS", "ends there", ALL}, KIND_WORDS, FIELD(stop_after), NULL},
-    {{"verify-passes", NULL, "checks the graph after each pass", ALL}, KIND_FLAG, FIELD(verify_passes), NULL},
+    {{"verify-passes", NULL, "checks after each pass that the graph is valid and, where the pass has to keep them, the numbers", ALL}, KIND_FLAG, FIELD(verify_passes), NULL},
     {{"time-passes", NULL, "prints how long each stage took, on stderr", ALL}, KIND_FLAG, FIELD(time_passes), NULL},
     {{"seed", "N", "of random inputs (default 0)", ALL}, KIND_COUNT, FIELD(seed), NULL},
     {{"verbose", NULL, "stage times and sizes, on stderr", ALL}, KIND_FLAG, FIELD(verbose), NULL},

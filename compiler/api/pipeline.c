@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "api/prove.h"
 #include "frontend/frontend.h"
 #include "ops/ops.h"
 #include "passes/passes.h"
@@ -37,8 +38,14 @@ static status import(pipeline *w) {
 
 static status after_pass(void *ctx, const char *name, graph *g);
 
+static status prove(void *ctx, const pass_entry *e, graph *before, graph *after) {
+    return prove_pass(ctx, e, before, after);
+}
+
 static status clean_up(pipeline *w) {
-    pass_options o = {.skip = w->o->skip.at, .verify = w->o->verify_passes, .after = after_pass, .ctx = w};
+    bool verify = w->o->verify_passes;
+    pass_options o = {
+        .skip = w->o->skip.at, .verify = verify, .after = after_pass, .prove = verify ? prove : NULL, .ctx = w};
     return passes_clean_up(w->plan->registry, &w->g, &o);
 }
 
@@ -54,12 +61,28 @@ static status tell(pipeline *w, const pass_report *r) {
     return STATUS_OK;
 }
 
+/* pass_apply, and the graph before it is put back where the pass does not keep the numbers. */
+static status apply_proven(pipeline *w, const pass_request *q, pass_report *r) {
+    graph *before = graph_copy(w->g);
+    TRY_ALLOC(before);
+    status s = pass_apply(w->plan->registry, q, &w->g, r, &w->plan->bound, w->plan->plugins->memory);
+    if (s == STATUS_OK)
+        s = prove_pass(w, q->entry, before, w->g);
+    if (s != STATUS_OK) {
+        graph *after = w->g;
+        w->g = before;
+        before = after;
+    }
+    graph_free(before);
+    return s;
+}
+
 static status apply(pipeline *w, const pass_request *q) {
     arena *a = w->plan->plugins->memory;
     pass_report *r = ARENA_NEW(a, pass_report);
     TRY_ALLOC(r);
     *r = (pass_report){.entry = q->entry, .memory = a};
-    TRY(pass_apply(w->plan->registry, q, &w->g, r, &w->plan->bound, a));
+    TRY(w->o->verify_passes ? apply_proven(w, q, r) : pass_apply(w->plan->registry, q, &w->g, r, &w->plan->bound, a));
     TRY(VEC_PUSH(a, w->plan->reports, r));
     TRY(tell(w, r));
     return after_pass(w, pass_name(q->entry), w->g);

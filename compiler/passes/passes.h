@@ -46,6 +46,8 @@ status pass_registry_names(const pass_registry *r, arena *a, const char *const *
 const char *pass_name(const pass_entry *e);
 const char *pass_help(const pass_entry *e);
 const char *pass_stage(const pass_entry *e);
+/* Does it promise that outputs keep their values? */
+bool pass_keeps_numbers(const pass_entry *e);
 /* The nearest of `names` as a note under the last diagnostic, where one is near. */
 void pass_suggest(diag *d, const char *wrong, const char *const *names, size_t n);
 

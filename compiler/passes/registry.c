@@ -15,6 +15,10 @@ const char *pass_stage(const pass_entry *e) {
     return e->pass->stage;
 }
 
+bool pass_keeps_numbers(const pass_entry *e) {
+    return (e->pass->flags & TENON_PASS_KEEPS_NUMBERS) != 0 && (e->pass->flags & TENON_PASS_CHANGES_INPUTS) == 0;
+}
+
 void pass_suggest(diag *d, const char *wrong, const char *const *names, size_t n) {
     const char *near = text_nearest(wrong, names, n);
     if (near != NULL)
