@@ -19,6 +19,7 @@ STEPS = [
     ("errors", "errors/test_bad_input.py", "bad input: exit status and one clear line each", 300),
     ("cli", "cli/test_cli.py", "commands, options, exit statuses, JSON, determinism", 300),
     ("input", "cli/test_input.py", "-p input: fed raw data, the bits of data that numpy has prepared", 300),
+    ("pipeline", "plugins/test_pipeline.py", "options of passes, pipeline files, --verify-passes", 300),
     ("per-node", "bench/test_per_node.py", "bench by node: names, sums, traces; JIT code in perf's map and in gdb", 600),
     ("models", "models/test_models.py", "the shipped models on every back end: the same bits, the reference's values, accuracy", 1500),
     ("inspect", "models/test_inspect.py", "what inspect says of the shipped models, computed again", 300),

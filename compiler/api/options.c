@@ -99,6 +99,7 @@ static const option_row rows[] = {
      KIND_ASKED,
      FIELD(asked),
      NULL},
+    {{"pipeline", "FILE.toml", "the same from a file, with other options for some nodes", ALL}, KIND_ASKED, FIELD(asked), NULL},
     {{"plugin", "FILE.so", "loads a plugin, whose passes -p can then name", ALL | TENON_PASSES}, KIND_WORDS, FIELD(plugins), NULL},
     {{"triple", "TRIPLE", "LLVM's name of a machine, in place of the target's: riscv64-unknown-linux-gnu", TENON_COMPILE},
      KIND_TEXT,

@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "api/pipeline.h"
+#include "frontend/mapped_file.h"
+#include "plugin/pipeline_file.h"
 
 typedef struct planning {
     const tenon_options *o;
@@ -12,7 +14,57 @@ typedef struct planning {
     diag *d;
     pass_plan *plan;
     bool searched; /* the folder beside the library */
+    VEC(pipeline_file) files; /* in the order of their options */
 } planning;
+
+/* NULL follows the last. */
+static status add_skip(planning *p, const char *name) {
+    word_list *list = &p->plan->skip;
+    TRY(VEC_RESERVE(p->a, *list, list->n + 2));
+    list->at[list->n++] = name;
+    list->at[list->n] = NULL;
+    return STATUS_OK;
+}
+
+/* ---- pipeline files ---- */
+
+static bool is_file(const named_text *asked) {
+    return strcmp(asked->name, "pipeline") == 0;
+}
+
+static status open_reader(const planning *p, const toml_reader **out) {
+    const char *why;
+    *out = context_module("tenon-toml.so", "tenon_toml_query", TOML_READER_VERSION, p->a, &why);
+    if (*out != NULL)
+        return STATUS_OK;
+    if (why == NULL)
+        return STATUS_RESOURCE;
+    diag_error(p->d, STATUS_RESOURCE, "no-toml", DIAG_NOWHERE, "the reader of pipeline files cannot be opened: %s", why);
+    diag_note(p->d, "-p, --skip and --plugin say the same");
+    return STATUS_RESOURCE;
+}
+
+static status read_file(planning *p, const char *path) {
+    mapped_file text;
+    pipeline_file f;
+    const toml_reader *reader;
+    const char *why;
+    status s = mapped_file_open(p->a, path, &text, &why);
+    if (s != STATUS_OK)
+        return diag_error(p->d, STATUS_RESOURCE, "file", (diag_place){path, NULL, -1, NULL, NULL}, "%s", why != NULL ? why : "out of memory");
+    TRY(open_reader(p, &reader));
+    TRY(pipeline_file_read(reader, path, (const char *)text.bytes, text.n, p->a, p->d, &f));
+    for (size_t i = 0; i < f.skip.n; i++)
+        TRY(add_skip(p, f.skip.at[i]));
+    return VEC_PUSH(p->a, p->files, f);
+}
+
+static status read_files(planning *p) {
+    for (size_t i = 0; i < p->o->asked.n; i++)
+        if (is_file(&p->o->asked.at[i]))
+            TRY(read_file(p, p->o->asked.at[i].text));
+    return STATUS_OK;
+}
 
 /* ---- plugins ---- */
 
@@ -45,6 +97,9 @@ static status load_own(planning *p) {
 static status load_plugins(planning *p, bool all) {
     for (size_t i = 0; i < p->o->plugins.n; i++)
         TRY(plugin_load(p->plan->plugins, p->o->plugins.at[i]));
+    for (size_t i = 0; i < p->files.n; i++)
+        for (size_t k = 0; k < p->files.at[i].plugins.n; k++)
+            TRY(plugin_load(p->plan->plugins, p->files.at[i].plugins.at[k]));
     TRY(load_path(p));
     return all ? load_own(p) : STATUS_OK;
 }
@@ -58,13 +113,32 @@ static status seek_pass(planning *p, const char *name) {
     return load_own(p);
 }
 
-static status read_asked(planning *p, const named_text *asked) {
+static status read_asked(planning *p, const char *text) {
     pass_request q;
-    const char *name = arena_strndup(p->a, asked->text, strcspn(asked->text, ":"));
+    const char *name = arena_strndup(p->a, text, strcspn(text, ":"));
     TRY_ALLOC(name);
     TRY(seek_pass(p, name));
-    TRY(request_parse(p->plan->registry, asked->text, p->a, p->d, &q));
+    TRY(request_parse(p->plan->registry, text, p->a, p->d, &q));
     return VEC_PUSH(p->a, p->plan->asked, q);
+}
+
+static status take_file(planning *p, const pipeline_file *f) {
+    for (size_t i = 0; i < f->passes.n; i++) {
+        pass_request q;
+        TRY(seek_pass(p, f->passes.at[i].name));
+        TRY(pipeline_file_request(f, i, p->plan->registry, p->a, p->d, &q));
+        TRY(VEC_PUSH(p->a, p->plan->asked, q));
+    }
+    return STATUS_OK;
+}
+
+static status read_all(planning *p) {
+    const pipeline_file *file = p->files.at;
+    for (size_t i = 0; i < p->o->asked.n; i++) {
+        const named_text *asked = &p->o->asked.at[i];
+        TRY(is_file(asked) ? take_file(p, file++) : read_asked(p, asked->text));
+    }
+    return STATUS_OK;
 }
 
 /* ---- names of stages and passes ---- */
@@ -93,10 +167,12 @@ status pass_plan_make(const tenon_options *o, bool all, arena *a, pass_plan *out
     *out = (pass_plan){.plugins = plugin_set_new(a, o->c->diags)};
     TRY_ALLOC(out->plugins);
     out->registry = out->plugins->registry;
+    for (size_t i = 0; i < o->skip.n; i++)
+        TRY(add_skip(&p, o->skip.at[i]));
+    TRY(read_files(&p));
     TRY(load_plugins(&p, all));
-    for (size_t i = 0; i < o->asked.n; i++)
-        TRY(read_asked(&p, &o->asked.at[i]));
-    TRY(check_words(&p, "skip", &o->skip, false));
+    TRY(read_all(&p));
+    TRY(check_words(&p, "skip", &out->skip, false));
     TRY(check_words(&p, "dump-after", &o->dump_after, true));
     return check_words(&p, "stop-after", &o->stop_after, true);
 }

@@ -9,6 +9,7 @@ typedef struct pass_plan {
     plugin_set *plugins;
     const pass_registry *registry;
     VEC(pass_request) asked;      /* in order */
+    word_list skip;               /* of the options and of pipeline files */
     VEC(pass_report *) reports;   /* of those that have run */
     bound_inputs bound;
 } pass_plan;

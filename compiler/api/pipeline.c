@@ -45,7 +45,7 @@ static status prove(void *ctx, const pass_entry *e, graph *before, graph *after)
 static status clean_up(pipeline *w) {
     bool verify = w->o->verify_passes;
     pass_options o = {
-        .skip = w->o->skip.at, .verify = verify, .after = after_pass, .prove = verify ? prove : NULL, .ctx = w};
+        .skip = w->plan->skip.at, .verify = verify, .after = after_pass, .prove = verify ? prove : NULL, .ctx = w};
     return passes_clean_up(w->plan->registry, &w->g, &o);
 }
 
@@ -194,7 +194,7 @@ status pipeline_names(arena *a, const pass_registry *r, bool with_stages, const 
     return STATUS_OK;
 }
 
-status pipeline_rows(arena *a, const tenon_options *o, const pass_plan *plan, const pipeline_row **out, size_t *out_n) {
+status pipeline_rows(arena *a, const pass_plan *plan, const pipeline_row **out, size_t *out_n) {
     VEC(pipeline_row) list = {0};
     for (size_t i = 0; i < PIPELINE_STAGES; i++) {
         pipeline_row row = {stages[i].name, stages[i].help, false};
@@ -205,7 +205,7 @@ status pipeline_rows(arena *a, const tenon_options *o, const pass_plan *plan, co
         }
         for (size_t k = 0; i == PIPELINE_PASSES && k < plan->registry->clean_up.n; k++) {
             const pass_entry *e = plan->registry->clean_up.at[k];
-            row = (pipeline_row){pass_name(e), has_word(&o->skip, pass_name(e)) ? "(left out)" : pass_help(e), true};
+            row = (pipeline_row){pass_name(e), has_word(&plan->skip, pass_name(e)) ? "(left out)" : pass_help(e), true};
             TRY(VEC_PUSH(a, list, row));
         }
     }

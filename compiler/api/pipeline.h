@@ -58,7 +58,7 @@ typedef struct pipeline_row {
     const char *name, *help;
     bool is_pass;
 } pipeline_row;
-status pipeline_rows(arena *a, const tenon_options *o, const pass_plan *plan, const pipeline_row **out, size_t *out_n);
+status pipeline_rows(arena *a, const pass_plan *plan, const pipeline_row **out, size_t *out_n);
 
 /* ---- bind_inputs.c ---- */
 /* Binds the dimensions of w->g by the options and w->shapes, and makes frozen inputs constants. [unbound-dimension]

@@ -7,7 +7,7 @@ static status print_pipeline(const tenon_options *o, arena *a, report *out) {
     size_t n;
     pass_plan plan;
     TRY(pass_plan_make(o, false, a, &plan));
-    TRY(pipeline_rows(a, o, &plan, &rows, &n));
+    TRY(pipeline_rows(a, &plan, &rows, &n));
     strbuf s = strbuf_in(a);
     json j = json_begin();
     cJSON *list = json_list(&j, NULL, "pipeline");
