@@ -56,7 +56,7 @@ static void llvm_emits_text_for_every_target(void **state) {
     for (const target *const *t = target_table; *t != NULL; t++) {
         bench x = small_program(*t, true);
         const char *ir = text_of(&x, LLVM_FORM_IR), *assembly = text_of(&x, LLVM_FORM_ASSEMBLY);
-        assert_non_null(strstr(ir, "define i32 @bench_run_env(ptr"));
+        assert_non_null(strstr(ir, "define signext i32 @bench_run_env(ptr"));
         assert_non_null(strstr(ir, "define internal"));
         assert_non_null(strstr(ir, "private unnamed_addr constant"));
         assert_null(strstr(ir, "inttoptr"));

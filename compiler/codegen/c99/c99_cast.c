@@ -40,6 +40,56 @@ static code widen(c99 *c, dtype to, dtype from, int count, code x) {
     return from_register(c, to, count, y.s, y.cost);
 }
 
+/* ---- NEON ---- */
+
+static bool is_neon(const c99 *c) {
+    return c->target->isa == ISA_NEON;
+}
+
+/* Between floats and integers of one width: NEON's instructions do both signs, saturate, and make NaN 0, as the loop IR wants
+ * it. */
+static bool neon_same_width(c99 *c, dtype to, dtype from, int count, code x, code *out) {
+    const bool to_float = dtype_is_float(to);
+    const dtype whole = to_float ? from : to;
+    const int bits = dtype_bits(to);
+    if (!is_neon(c) || bits != dtype_bits(from) || bits * count != 128)
+        return false;
+    const char *const sign = dtype_is_signed(whole) ? "s" : "u", *const stem = dtype_is_signed(whole) ? "int" : "uint";
+    const char *const inner = c99_inside(c, x, LEVEL_UNARY), *const type = c99_vector(c, to, count);
+    if (to_float)
+        *out = c99_code(c, LEVEL_UNARY, x.cost + 1, "(%s)vcvtq_f%d_%s%d((%s%dx%d_t)%s)", type, bits, sign, bits, stem, bits, count,
+                        inner);
+    else
+        *out = c99_code(c, LEVEL_UNARY, x.cost + 1, "(%s)vcvtq_%s%d_f%d((float%dx%d_t)%s)", type, sign, bits, bits, bits, count, inner);
+    return true;
+}
+
+static bool neon_half(c99 *c, dtype to, int count, code x, code *out) {
+    if (!is_neon(c) || count != 4)
+        return false;
+    const char *const inner = c99_inside(c, x, LEVEL_UNARY);
+    if (to == DT_F16)
+        *out = c99_code(c, LEVEL_UNARY, x.cost + 2, "(%s)vreinterpret_u16_f16(vcvt_f16_f32((float32x4_t)%s))", c99_vector(c, DT_U16, 4),
+                        inner);
+    else
+        *out = c99_code(c, LEVEL_UNARY, x.cost + 2, "(%s)vcvt_f32_f16(vreinterpret_f16_u16((uint16x4_t)%s))", c99_vector(c, DT_F32, 4),
+                        inner);
+    return true;
+}
+
+/* To half the width: from signed lanes to both signs, from unsigned ones to unsigned. */
+static bool neon_saturate(c99 *c, dtype to, dtype from, int count, code x, code *out) {
+    const int bits = dtype_bits(from);
+    const bool is_signed = dtype_is_signed(from), changes = is_signed && !dtype_is_signed(to);
+    if (!is_neon(c) || bits != 2 * dtype_bits(to) || bits * count != 128 || (!is_signed && dtype_is_signed(to)))
+        return false;
+    *out = c99_code(c, LEVEL_UNARY, x.cost + 1, "(%s)vqmov%sn_%s%d((%s%dx%d_t)%s)", c99_vector(c, to, count), changes ? "u" : "",
+                    is_signed ? "s" : "u", bits, is_signed ? "int" : "uint", bits, count, c99_inside(c, x, LEVEL_UNARY));
+    return true;
+}
+
+/* ---- x86 ---- */
+
 /* Takes the lower halves of lanes by saturating packs: all values already fit the narrower type, or saturation is wanted.
  * `packs` are the instructions from the operand's width down, e.g. packs_epi32 packus_epi16. */
 static code pack(c99 *c, dtype to, dtype from, int count, code x, const char *const *packs, int n_packs) {
@@ -105,6 +155,8 @@ static bool int_to_float(c99 *c, dtype to, dtype from, int count, code x, code *
             return false;
         return int_to_float(c, to, DT_I32, count, wide, out);
     }
+    if (neon_same_width(c, to, from, count, x, out))
+        return true;
     if (from == DT_I32 && is_x86(c) && from_bytes >= 16) {
         *out = c99_code(c, LEVEL_ATOM, x.cost + 1, "%s_cvtepi32_%s(%s)", p, suffix, as_register(c, x, from_bytes));
         return true;
@@ -123,10 +175,8 @@ static bool int_to_float(c99 *c, dtype to, dtype from, int count, code x, code *
 /* f32 to i32. The x86 instruction gives the smallest integer for what does not fit: turned into the largest above, 0 for NaN. */
 static bool float_to_i32(c99 *c, int count, code x, code *out) {
     const char *type = c99_vector(c, DT_I32, count);
-    if (c->target->isa == ISA_NEON) {
-        *out = c99_code(c, LEVEL_UNARY, x.cost + 1, "(%s)vcvtq_s32_f32((float32x4_t)%s)", type, c99_inside(c, x, LEVEL_UNARY));
-        return true;
-    }
+    if (is_neon(c))
+        return neon_same_width(c, DT_I32, DT_F32, count, x, out);
     x = c99_temporary(c, DT_F32, 32, count, x);
     *out = c99_code(c, LEVEL_ANY, 4, "((%s)%s_cvttps_epi32(%s) ^ (%s)(%s >= 2147483648.0f)) & (%s)(%s == %s)", type,
                     prefix_of(4 * count), x.s, type, x.s, type, x.s, x.s);
@@ -134,10 +184,13 @@ static bool float_to_i32(c99 *c, int count, code x, code *out) {
 }
 
 static bool float_to_int(c99 *c, dtype to, dtype from, int count, code x, code *out) {
+    if (neon_same_width(c, to, from, count, x, out))
+        return true;
     if (from != DT_F32 || to == DT_U32 || dtype_bits(to) == 64)
         return false;
     code wide;
-    float_to_i32(c, count, x, &wide);
+    if (!float_to_i32(c, count, x, &wide))
+        return false;
     if (to == DT_I32) {
         *out = wide;
         return true;
@@ -158,7 +211,7 @@ static bool float_to_float(c99 *c, dtype to, dtype from, int count, code x, code
         return true;
     }
     if (from == DT_F16 || to == DT_F16)
-        return false;
+        return neon_half(c, to, count, x, out);
     if (has_avx2(c) && count >= 4)
         *out = c99_code(c, LEVEL_ATOM, x.cost + 1, to == DT_F64 ? "%s_cvtps_pd(%s)" : "%s_cvtpd_ps(%s)", prefix_of(8 * count), x.s);
     else
@@ -211,6 +264,8 @@ bool c99_vector_saturate(c99 *c, dtype to, dtype from, int count, code x, code *
             return true;
         }
     }
+    if (neon_saturate(c, to, from, count, x, out))
+        return true;
     return clamp(c, to, from, count, &x) && c99_vector_cast(c, to, from, count, x, out);
 }
 

@@ -96,7 +96,8 @@ static void write_set(c99 *c, const stmt *s) {
         }
     }
     for (int k = 0; k < v->n; k++)
-        c99_line(c, "%s = %s;", reg->at[k].code.s, parts[k].s);
+        if (strcmp(reg->at[k].code.s, parts[k].s) != 0) /* clang warns of x = x */
+            c99_line(c, "%s = %s;", reg->at[k].code.s, parts[k].s);
 }
 
 static void write_let(c99 *c, const stmt *s) {

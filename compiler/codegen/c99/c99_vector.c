@@ -23,9 +23,9 @@ typedef struct vector_row {
     int bytes;     /* sizes of vectors */
     bool repeats;  /* an operand stands more than once */
     level result;
-    /* $0 $1 $2 operands; @0 the same as __m128i ..; $P _mm, _mm256, _mm512; $e ps pd epi8 epu8 ..;
-     * $T the type, $U and $I its unsigned and signed form; $N NEON's type, $t its suffix; $m all bits but the sign, $b width,
-     * $w width - 1; $R the register's type, for floats;
+    /* $0 $1 $2 operands; @0 the same as __m128i .., float32x4_t ..; $P _mm, _mm256, _mm512; $e ps pd epi8 epu8 ..;
+     * $T the type, $U and $I its unsigned and signed form; $t NEON's suffix, $B its mask's type; $m all bits but the sign,
+     * $b width, $w width - 1; $R the register's type, for floats;
      * $C operand 1 as a shift count */
     const char *text;
 } vector_row;
@@ -33,6 +33,8 @@ typedef struct vector_row {
 #define CALL(kind, types, isas, bytes, text) {EXPR_##kind, types, isas, bytes, false, LEVEL_ATOM, text}
 #define INFIX(kind, types, text) {EXPR_##kind, types, GNU, SIZES, false, LEVEL_ANY, text}
 #define TWICE(kind, types, text) {EXPR_##kind, types, GNU, SIZES, true, LEVEL_ANY, text}
+/* By a mask. NEON's own fmin and fmax differ on NaN and on zeros. */
+#define CHOICE(kind, text) {EXPR_##kind, ALL, NEON, XMM, true, LEVEL_ATOM, text}
 
 static const vector_row rows[] = {
     CALL(MIN, FLOATS, X86, REGISTER, "$P_min_$e($0, $1)"),
@@ -43,6 +45,10 @@ static const vector_row rows[] = {
     CALL(MAX, E(I8) | E(U16) | E(I32) | E(U32), AVX2, REGISTER, "($T)$P_max_$e(@0, @1)"),
     CALL(MIN, E(I64) | E(U64), AVX512, REGISTER, "($T)$P_min_$e(@0, @1)"),
     CALL(MAX, E(I64) | E(U64), AVX512, REGISTER, "($T)$P_max_$e(@0, @1)"),
+    CALL(MIN, INTS & ~(E(I64) | E(U64)), NEON, XMM, "($T)vminq_$t(@0, @1)"),
+    CALL(MAX, INTS & ~(E(I64) | E(U64)), NEON, XMM, "($T)vmaxq_$t(@0, @1)"),
+    CHOICE(MIN, "($T)vbslq_$t(($B)($0 < $1), @0, @1)"),
+    CHOICE(MAX, "($T)vbslq_$t(($B)($0 > $1), @0, @1)"),
     TWICE(MIN, ALL, "($T)((($I)($0 < $1) & ($I)$0) | (~($I)($0 < $1) & ($I)$1))"),
     TWICE(MAX, ALL, "($T)((($I)($0 > $1) & ($I)$0) | (~($I)($0 > $1) & ($I)$1))"),
     CALL(SQRT, FLOATS, X86, REGISTER, "$P_sqrt_$e($0)"),
@@ -53,12 +59,13 @@ static const vector_row rows[] = {
     CALL(TRUNC, FLOATS, AVX512, ZMM, "$P_roundscale_$e($0, 3 | 8)"),
     CALL(RINT, FLOATS, AVX512, ZMM, "$P_roundscale_$e($0, 0 | 8)"),
     CALL(FMA, FLOATS, AVX2, REGISTER, "$P_fmadd_$e($0, $1, $2)"),
-    CALL(SQRT, FLOATS, NEON, XMM, "($T)vsqrtq_$t(($N)$0)"),
-    CALL(FLOOR, FLOATS, NEON, XMM, "($T)vrndmq_$t(($N)$0)"),
-    CALL(CEIL, FLOATS, NEON, XMM, "($T)vrndpq_$t(($N)$0)"),
-    CALL(TRUNC, FLOATS, NEON, XMM, "($T)vrndq_$t(($N)$0)"),
-    CALL(RINT, FLOATS, NEON, XMM, "($T)vrndnq_$t(($N)$0)"),
-    CALL(FMA, FLOATS, NEON, XMM, "($T)vfmaq_$t(($N)$2, ($N)$0, ($N)$1)"),
+    CALL(SQRT, FLOATS, NEON, XMM, "($T)vsqrtq_$t(@0)"),
+    CALL(FLOOR, FLOATS, NEON, XMM, "($T)vrndmq_$t(@0)"),
+    CALL(CEIL, FLOATS, NEON, XMM, "($T)vrndpq_$t(@0)"),
+    CALL(TRUNC, FLOATS, NEON, XMM, "($T)vrndq_$t(@0)"),
+    CALL(RINT, FLOATS, NEON, XMM, "($T)vrndnq_$t(@0)"),
+    CALL(FMA, FLOATS, NEON, XMM, "($T)vfmaq_$t(@2, @0, @1)"),
+    CALL(ABS, SIGNED | FLOATS, NEON, XMM, "($T)vabsq_$t(@0)"),
     CALL(ABS, E(I8) | E(I16) | E(I32), AVX2, REGISTER, "($T)$P_abs_$e(@0)"),
     TWICE(ABS, SIGNED, "($T)(($U)($0 ^ ($0 >> $w)) - ($U)($0 >> $w))"),
     INFIX(ABS, UNSIGNED, "$0"),
@@ -89,11 +96,19 @@ static const char *prefix_of(int bytes) {
     return bytes == 64 ? "_mm512" : bytes == 32 ? "_mm256" : "_mm";
 }
 
-static void add_neon(strbuf *s, dtype t, int count, char field) {
-    if (field == 't')
-        strbuf_printf(s, "f%d", dtype_bits(t));
+/* f32, s8, u64 */
+static void add_suffix(strbuf *s, dtype t) {
+    strbuf_printf(s, "%c%d", dtype_is_float(t) ? 'f' : dtype_is_signed(t) ? 's' : 'u', dtype_bits(t));
+}
+
+/* What the intrinsics take. */
+static void add_register(const c99 *c, strbuf *s, dtype t, int count) {
+    static const char *const stems[] = {"uint", "int", "float"};
+    const int bits = dtype_bits(t);
+    if (c->target->isa == ISA_NEON)
+        strbuf_printf(s, "(%s%dx%d_t)", stems[dtype_is_float(t) ? 2 : dtype_is_signed(t)], bits, count);
     else
-        strbuf_printf(s, "float%dx%d_t", dtype_bits(t), count);
+        strbuf_printf(s, "(__m%di)", bits * count);
 }
 
 static void add_type(c99 *c, strbuf *s, dtype t, int count, char field) {
@@ -127,8 +142,11 @@ static void add_type(c99 *c, strbuf *s, dtype t, int count, char field) {
     case 'w':
         strbuf_printf(s, "%d", bits - 1);
         break;
-    default:
-        add_neon(s, t, count, field);
+    case 'B':
+        strbuf_printf(s, "uint%dx%d_t", bits, count);
+        break;
+    default: /* 't' */
+        add_suffix(s, t);
         break;
     }
 }
@@ -142,12 +160,10 @@ static void add_count(c99 *c, strbuf *s, dtype t, int count, code n) {
 }
 
 static const char *fill(c99 *c, const char *text, dtype t, int count, const code *args) {
-    static const char *const ints[] = {"(__m128i)", "(__m256i)", "(__m512i)"};
-    int bytes = dtype_bits(t) / 8 * count;
     strbuf s = strbuf_in(c->scratch);
     for (; *text != '\0'; text++) {
         if (*text == '@')
-            strbuf_add(&s, ints[bytes == 64 ? 2 : bytes == 32]);
+            add_register(c, &s, t, count);
         else if (*text != '$')
             strbuf_char(&s, *text);
         if (*text != '@' && *text != '$')
@@ -196,6 +212,7 @@ static const vector_row select_rows[] = {
     CALL(SELECT, INTS, AVX512, REGISTER, "($T)$P_mask_blend_epi$b($P_movepi$b_mask(@0), @2, @1)"),
     CALL(SELECT, FLOATS, ON(AVX2), REGISTER, "$P_blendv_$e($2, $1, ($R)$0)"),
     CALL(SELECT, INTS, ON(AVX2), REGISTER, "($T)$P_blendv_epi8(@2, @1, @0)"),
+    CALL(SELECT, ALL, NEON, XMM, "($T)vbslq_$t(($B)$0, @1, @2)"),
     TWICE(SELECT, ALL, "($T)(($0 & ($I)$1) | (~$0 & ($I)$2))"),
 };
 
@@ -223,11 +240,24 @@ static code repeated(c99 *c, dtype t, int count, code x) {
     return (code){text, LEVEL_ANY, 2};
 }
 
+static code neon_splat(c99 *c, dtype t, int count, code x) {
+    strbuf s = strbuf_in(c->scratch);
+    strbuf_printf(&s, "(%s)vdupq_n_", c99_vector(c, t, count));
+    add_suffix(&s, t);
+    strbuf_printf(&s, "(%s)", x.s);
+    const char *text = "";
+    if (strbuf_finish(&s, &text) != STATUS_OK)
+        c->failed = true;
+    return (code){text, LEVEL_ATOM, x.cost + 1};
+}
+
 code c99_vector_splat(c99 *c, dtype elem, int count, code x) {
     dtype t = c99_stored(elem);
     int bits = dtype_bits(t), bytes = bits / 8 * count;
-    if (bytes < 16 || c->target->isa == ISA_NEON)
+    if (bytes < 16 || (c->target->isa == ISA_NEON && x.level == LEVEL_NAME))
         return repeated(c, t, count, c99_temporary(c, t, bits, 1, x));
+    if (c->target->isa == ISA_NEON)
+        return neon_splat(c, t, count, x);
     if (dtype_is_float(t))
         return c99_code(c, LEVEL_ATOM, x.cost + 1, "%s_set1_%s(%s)", prefix_of(bytes), t == DT_F32 ? "ps" : "pd", x.s);
     static const char *const params[] = {"char", "short", "int", "long long"};

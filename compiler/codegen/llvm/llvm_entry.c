@@ -63,6 +63,8 @@ static status begin_function(entry_builder *n, const char *suffix, LLVMTypeRef t
     TRY_ALLOC(name);
     n->function = LLVMAddFunction(e->module, name, type);
     llvm_program_attributes(e, n->function);
+    if (LLVMGetReturnType(type) == e->i32) /* as riscv64 and powerpc64 return an int */
+        LLVMAddAttributeAtIndex(n->function, LLVMAttributeReturnIndex, llvm_attribute(e->context, "signext", 0));
     LLVMPositionBuilderAtEnd(e->at, LLVMAppendBasicBlockInContext(e->context, n->function, "entry"));
     return STATUS_OK;
 }
