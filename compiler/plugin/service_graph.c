@@ -187,6 +187,53 @@ static tenon_use use_at(const tenon_value *v, int i) {
     return u != NULL ? (tenon_use){(tenon_node *)u->user, u->index} : (tenon_use){NULL, -1};
 }
 
+/* ---- types follow ---- */
+
+/* The node's outputs get the types that follow from its inputs now; those that change go into `changed`. */
+static status infer_again(node *n, map *changed) {
+    tensor_type *old = ARENA_NEW_N(changed->memory, tensor_type, n->n_outputs + 1);
+    TRY_ALLOC(old);
+    for (int i = 0; i < n->n_outputs; i++) {
+        if (n->outputs[i] == NULL)
+            continue;
+        old[i] = n->outputs[i]->type;
+        TRY(graph_set_type(n->graph, n->outputs[i], &(tensor_type){DT_NONE, -1, NULL}));
+    }
+    TRY(op_infer(n));
+    for (int i = 0; i < n->n_outputs; i++)
+        if (n->outputs[i] != NULL && !type_equal(&old[i], &n->outputs[i]->type))
+            TRY(map_set_key(changed, MAP_KEY(n->outputs[i]), n->outputs[i]));
+    return STATUS_OK;
+}
+
+static bool reads_changed(const node *n, const map *changed) {
+    for (int i = 0; i < n->n_inputs; i++)
+        if (n->inputs[i].v != NULL && map_get_key(changed, MAP_KEY(n->inputs[i].v)) != NULL)
+            return true;
+    return false;
+}
+
+/* Infers n, and behind it whatever a changed type reaches. */
+static status infer_from(const tenon_plugin_host *h, node *n) {
+    arena *a = arena_new(arena_allocator(pass_host_of(h)->scratch));
+    TRY_ALLOC(a);
+    map changed = map_in(a);
+    status s = infer_again(n, &changed);
+    for (n = n->next; n != NULL && changed.n > 0 && s == STATUS_OK; n = n->next)
+        if (reads_changed(n, &changed))
+            s = infer_again(n, &changed);
+    arena_free(a);
+    return s;
+}
+
+/* The same for the users of v, where its type is not `was`. */
+static status infer_users(const tenon_plugin_host *h, const value *v, const tensor_type *was) {
+    for (use *u = v->uses; u != NULL && !type_equal(&v->type, was); u = u->next)
+        if (u->user != NULL)
+            TRY(infer_from(h, u->user));
+    return STATUS_OK;
+}
+
 /* ---- building ---- */
 
 static tenon_node *build(const tenon_plugin_host *h, tenon_graph *g, tenon_node *before, const char *o, tenon_value *const *from, int n,
@@ -216,7 +263,7 @@ static tenon_node *insert_after(const tenon_plugin_host *h, tenon_graph *g, teno
         if (s != STATUS_OK)
             return NULL;
     }
-    return (tenon_node *)n;
+    return infer_users(h, n->outputs[0], &VALUE(v)->type) == STATUS_OK ? (tenon_node *)n : NULL;
 }
 
 static tenon_node *insert_before(const tenon_plugin_host *h, tenon_graph *g, tenon_node *user, int i, const char *o, const char *attributes) {
@@ -226,7 +273,8 @@ static tenon_node *insert_before(const tenon_plugin_host *h, tenon_graph *g, ten
         return NULL;
     }
     node *n = NODE(build(h, g, user, o, &from, 1, attributes, 1));
-    return n != NULL && node_set_input(NODE(user), i, n->outputs[0]) == STATUS_OK ? (tenon_node *)n : NULL;
+    bool ok = n != NULL && node_set_input(NODE(user), i, n->outputs[0]) == STATUS_OK && infer_from(h, NODE(user)) == STATUS_OK;
+    return ok ? (tenon_node *)n : NULL;
 }
 
 static tenon_value *add_constant(const tenon_plugin_host *h, tenon_graph *g, const char *as, tenon_tensor *t) {
@@ -247,21 +295,13 @@ static int add_output(const tenon_plugin_host *h, tenon_graph *g, tenon_value *v
 
 /* ---- changing ---- */
 
-/* The node's outputs get the types that follow from its inputs now. */
-static status infer_again(node *n) {
-    for (int i = 0; i < n->n_outputs; i++)
-        if (n->outputs[i] != NULL)
-            TRY(graph_set_type(n->graph, n->outputs[i], &(tensor_type){DT_NONE, -1, NULL}));
-    return op_infer(n);
-}
-
 static int set_input(const tenon_plugin_host *h, tenon_node *n, int i, tenon_value *v) {
     if (i < 0 || i > NODE(n)->n_inputs) {
         pass_host_blame(pass_host_of(h), "no-such-input", "sets input %d of node '%s', which has %d", i, NODE(n)->name, NODE(n)->n_inputs);
         return TENON_PASS_INVALID;
     }
     status s = node_set_input(NODE(n), i, VALUE(v));
-    return (int)(s == STATUS_OK ? infer_again(NODE(n)) : s);
+    return (int)(s == STATUS_OK ? infer_from(h, NODE(n)) : s);
 }
 
 static int set_output(const tenon_plugin_host *h, tenon_graph *g, int i, tenon_value *v) {
@@ -273,13 +313,12 @@ static int set_output(const tenon_plugin_host *h, tenon_graph *g, int i, tenon_v
 }
 
 static int set_attributes(const tenon_plugin_host *h, tenon_node *n, const char *attributes) {
-    (void)h;
     attr *attrs = NULL;
     int n_attrs = 0;
     status s = graph_parse_attrs(NODE(n)->graph, attributes, &attrs, &n_attrs);
     for (int i = 0; s == STATUS_OK && i < n_attrs; i++)
         s = node_set_attr(NODE(n), &attrs[i]);
-    return (int)(s == STATUS_OK ? infer_again(NODE(n)) : s);
+    return (int)(s == STATUS_OK ? infer_from(h, NODE(n)) : s);
 }
 
 static int set_node_name(const tenon_plugin_host *h, tenon_node *n, const char *as) {
@@ -297,8 +336,9 @@ static int annotate(const tenon_plugin_host *h, tenon_node *n, const char *key, 
 }
 
 static int replace_all_uses(const tenon_plugin_host *h, tenon_graph *g, tenon_value *from, tenon_value *to) {
-    (void)h;
-    return (int)graph_replace_all_uses(GRAPH(g), VALUE(from), VALUE(to));
+    tensor_type was = VALUE(from)->type;
+    status s = graph_replace_all_uses(GRAPH(g), VALUE(from), VALUE(to));
+    return (int)(s == STATUS_OK ? infer_users(h, VALUE(to), &was) : s);
 }
 
 static int move_before(const tenon_plugin_host *h, tenon_graph *g, tenon_node *n, tenon_node *before) {

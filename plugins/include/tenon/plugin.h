@@ -216,7 +216,7 @@ typedef struct tenon_match {
 } tenon_match;
 
 /* The graph: values know their users, nodes stand in an order in which definitions come before uses, and every function below keeps it so
- * or refuses. Operators are in the newest form of their opset that tenon knows, whatever the model's opset was. */
+ * or refuses; types behind a change are inferred anew. Operators are in the newest form of their opset that tenon knows, whatever the model's opset was. */
 #define TENON_GRAPH_1 "tenon.graph/1"
 typedef struct tenon_graph_1 {
     uint32_t struct_size;
