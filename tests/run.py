@@ -22,6 +22,7 @@ STEPS = [
     ("pipeline", "plugins/test_pipeline.py", "options of passes, pipeline files, --verify-passes", 300),
     ("per-node", "bench/test_per_node.py", "bench by node: names, sums, traces; JIT code in perf's map and in gdb", 600),
     ("models", "models/test_models.py", "the shipped models on every back end: the same bits, the reference's values, accuracy", 1500),
+    ("diff", "diff/test_diff.py", "tenon diff: figures against ONNX Runtime and numpy, the first node that departs, matching", 600),
     ("inspect", "models/test_inspect.py", "what inspect says of the shipped models, computed again", 300),
     ("codegen", "codegen/test_generated_c.py", "generated C: the same bits from every compiler and level, warnings, symbols, sanitizers", 1500),
     ("objects", "codegen/test_objects.py", "objects and libraries: the interpreter's bits, symbols, sections; .so files in place of models", 900),

@@ -45,11 +45,8 @@ static status open_engines(tenon_code *code, const tenon_graph *t) {
     return engines_open(t->c, t->o, code->p, code->engines, &code->n_engines);
 }
 
-static status prepare(tenon_code *code, tenon_graph *t, const input_shape *shapes, size_t n_shapes) {
-    const target *machine = model_target(t, "host");
-    if (machine == NULL)
-        return STATUS_USAGE;
-    TRY(model_build(t, shapes, n_shapes, machine, NULL, PIPELINE_VERIFY, &code->built));
+/* What follows the program: its engines, and memory to run in. */
+static status make_ready(tenon_code *code, tenon_graph *t) {
     if (code->built.stopped)
         return STATUS_OK;
     code->p = code->built.p;
@@ -61,21 +58,48 @@ static status prepare(tenon_code *code, tenon_graph *t, const input_shape *shape
     return code->n_engines > 1 ? code_new_outputs(code, code->memory, &code->others) : STATUS_OK;
 }
 
-status code_new(tenon_graph *t, const input_shape *shapes, size_t n_shapes, tenon_code **out) {
-    *out = NULL;
-    arena *memory = arena_new(&t->c->memory);
+static tenon_code *empty_code(tenon_context *c) {
+    arena *memory = arena_new(&c->memory);
     tenon_code *code = memory != NULL ? ARENA_NEW(memory, tenon_code) : NULL;
-    if (code == NULL) {
+    if (code == NULL)
         arena_free(memory);
-        return STATUS_RESOURCE;
-    }
-    *code = (tenon_code){.c = t->c, .memory = memory};
-    status s = prepare(code, t, shapes, n_shapes);
+    else
+        *code = (tenon_code){.c = c, .memory = memory};
+    return code;
+}
+
+static status hand_out(tenon_code *code, status s, tenon_code **out) {
     if (s == STATUS_OK && !code->built.stopped)
         *out = code;
     else
         tenon_code_free(code);
     return s;
+}
+
+status code_new(tenon_graph *t, const input_shape *shapes, size_t n_shapes, tenon_code **out) {
+    *out = NULL;
+    const target *machine = model_target(t, "host");
+    if (machine == NULL)
+        return STATUS_USAGE;
+    tenon_code *code = empty_code(t->c);
+    TRY_ALLOC(code);
+    status s = model_build(t, shapes, n_shapes, machine, NULL, PIPELINE_VERIFY, &code->built);
+    if (s == STATUS_OK)
+        s = make_ready(code, t);
+    return hand_out(code, s, out);
+}
+
+status code_new_built(tenon_graph *t, pipeline *built, tenon_code **out) {
+    *out = NULL;
+    tenon_code *code = empty_code(t->c);
+    TRY_ALLOC(code);
+    code->built = *built;
+    built->g = NULL; /* code has it now */
+    built->memory = NULL;
+    status s = pipeline_run(&code->built, PIPELINE_LOWER, PIPELINE_VERIFY);
+    if (s == STATUS_OK)
+        s = make_ready(code, t);
+    return hand_out(code, s, out);
 }
 
 TENON_API tenon_status tenon_code_new(tenon_graph *t, tenon_code **out) {

@@ -49,6 +49,9 @@ struct tenon_code {
 /* ---- compiled.c ---- */
 /* tenon_code_new, with the shapes of data. *out stays NULL (and the status OK) where option stop-after ended it. */
 status code_new(tenon_graph *t, const input_shape *shapes, size_t n_shapes, tenon_code **out);
+/* The same of a graph that model_build has taken through PIPELINE_PASSES, and that may have been changed since. What
+ * `built` owns is the code's from then on; on failure to make even that, it stays the caller's. */
+status code_new_built(tenon_graph *t, pipeline *built, tenon_code **out);
 status code_run(tenon_code *code, const void *const *inputs, void *const *outputs);
 /* What a run's code means: [run] STATUS_INVALID where it is not 0. */
 status code_check(const tenon_code *code, int number);

@@ -104,7 +104,7 @@ status model_build(tenon_graph *t, const input_shape *shapes, size_t n_shapes, c
                       .origin = origin,
                       .stopped = t->stopped,
                       .quiet = t->seen};
-    out->may_be_unbound = last < PIPELINE_LOWER;
+    out->may_be_unbound = last < PIPELINE_LOWER && n_shapes == 0;
     out->g = graph_copy(t->g);
     out->memory = arena_new(&t->c->memory);
     status s = out->g == NULL || out->memory == NULL ? STATUS_RESOURCE : STATUS_OK;

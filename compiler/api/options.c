@@ -40,8 +40,9 @@ static const choices emissions = {
 static const choices weight_forms = {(const char *const[]){"inline", "c", "obj", "bin", NULL}, none};
 static const choices metrics = {(const char *const[]){"accuracy", "mse", NULL}, (const char *const[]){"sqnr", NULL}};
 
-#define ALL (TENON_COMPILE | TENON_RUN | TENON_CHECK | TENON_BENCH | TENON_EVAL | TENON_INSPECT)
-#define RUNNING (TENON_RUN | TENON_CHECK | TENON_BENCH | TENON_EVAL)
+#define ALL (TENON_COMPILE | TENON_RUN | TENON_CHECK | TENON_BENCH | TENON_EVAL | TENON_INSPECT | TENON_DIFF)
+#define RUNNING (TENON_RUN | TENON_CHECK | TENON_BENCH | TENON_EVAL | TENON_DIFF)
+#define FED (TENON_EVAL | TENON_DIFF)
 #define FIELD(name) offsetof(struct tenon_options, name)
 
 static const option_row rows[] = {
@@ -67,21 +68,23 @@ static const option_row rows[] = {
      KIND_TEXT,
      FIELD(trace),
      NULL},
-    {{"data", "FILE.npz", "one array for each input, samples along the first dimension, and their labels", TENON_EVAL},
+    {{"data", "FILE.npz", "one array for each input, samples along the first dimension (for eval, their labels, too)",
+      FED},
      KIND_TEXT,
      FIELD(data),
      NULL},
-    {{"limit", "N", "only the first N samples", TENON_EVAL}, KIND_COUNT, FIELD(limit), NULL},
+    {{"limit", "N", "only the first N samples", FED}, KIND_COUNT, FIELD(limit), NULL},
     {{"metric", "NAME", "accuracy (default), or mse against the array that --label names", TENON_EVAL},
      KIND_CHOICE,
      FIELD(metric),
      &metrics},
     {{"label", "ARRAY", "the array with the labels (default label)", TENON_EVAL}, KIND_TEXT, FIELD(label), NULL},
-    {{"map", "INPUT=ARRAY", "the array of an input, where its name is another", TENON_EVAL},
-     KIND_PAIRS,
-     FIELD(maps),
+    {{"map", "INPUT=ARRAY", "the array of an input, where its name is another", FED}, KIND_PAIRS, FIELD(maps), NULL},
+    {{"scale", "INPUT=FACTOR", "multiplies the data of an input", FED}, KIND_PAIRS, FIELD(scales), NULL},
+    {{"threshold", "DB", "the SQNR below which a value departs (default 60: the error is a thousandth)", TENON_DIFF},
+     KIND_REAL,
+     FIELD(threshold),
      NULL},
-    {{"scale", "INPUT=FACTOR", "multiplies the data of an input", TENON_EVAL}, KIND_PAIRS, FIELD(scales), NULL},
     {{"backend", "NAME", "jit (default), object, c, interp, or all, which must agree to the bit", RUNNING},
      KIND_CHOICE,
      FIELD(backend),
@@ -155,7 +158,8 @@ TENON_API tenon_status tenon_options_new(tenon_context *c, tenon_options **out) 
                          .atol = 1e-5,
                          .seconds = 1,
                          .metric = "accuracy",
-                         .label = "label"};
+                         .label = "label",
+                         .threshold = 60};
     *out = o;
     return TENON_DONE;
 }

@@ -35,10 +35,12 @@ struct tenon_options {
     double seconds;
     bool per_node;
     const char *trace; /* a file to write; NULL none */
-    /* eval */
+    /* eval, and diff in part */
     const char *data, *metric, *label;
     int64_t limit; /* 0: all */
     named_list maps, scales;
+    /* diff */
+    double threshold; /* dB */
 };
 
 /* The text given for `name`, NULL where there is none. */

@@ -70,4 +70,25 @@ typedef struct squares {
 void metric_squares(dtype t, const void *reference, const void *x, int64_t n, squares *into);
 double metric_sqnr(const squares *s);
 
+/* Two forms x (the reference) and y of a value, element by element. Where one of them is infinite or NaN, the elements enter no sum:
+ * they only count, in n_odd, unless both are the same. */
+typedef struct comparison {
+    squares squares;       /* of x, and of y - x; squares.n counts every element */
+    double other, product; /* sums of y * y and of x * y */
+    double error_sum, error_max;
+    int64_t n_differ, n_odd;
+    double low[2], high[2]; /* least and largest of x, of y; low above high where there is none */
+} comparison;
+comparison metric_comparison(void); /* of nothing */
+void metric_compare(dtype tx, const void *x, dtype ty, const void *y, int64_t n, comparison *into);
+/* 1 where both are zero all over, 0 where only one is. */
+double metric_cosine(const comparison *c);
+double metric_mean_error(const comparison *c);
+
+/* How many of the elements of an integer tensor are the least and the largest that its type has. */
+typedef struct saturation {
+    int64_t n, least, largest;
+} saturation;
+void metric_saturation(dtype t, const void *x, int64_t n, saturation *into);
+
 #endif

@@ -1,5 +1,6 @@
-/* Metrics over outputs. */
+/* Metrics over outputs and other values. */
 #include <math.h>
+#include <string.h>
 
 #include "data/data.h"
 
@@ -41,4 +42,86 @@ void metric_squares(dtype t, const void *reference, const void *x, int64_t n, sq
 
 double metric_sqnr(const squares *s) {
     return s->noise == 0 ? INFINITY : 10 * log10(s->signal / s->noise);
+}
+
+/* ---- two forms of a value ---- */
+
+enum { BLOCK = 256 };
+
+static void load(dtype t, const void *data, int64_t first, int64_t n, double *out) {
+    for (int64_t i = 0; t != DT_F32 && i < n; i++)
+        out[i] = dtype_get_double(t, data, (size_t)(first + i));
+    for (int64_t i = 0; t == DT_F32 && i < n; i++) {
+        float x;
+        memcpy(&x, (const char *)data + (size_t)(first + i) * sizeof x, sizeof x);
+        out[i] = (double)x;
+    }
+}
+
+static void widen(double x, double *low, double *high) {
+    *low = x < *low ? x : *low;
+    *high = x > *high ? x : *high;
+}
+
+static void compare_finite(double x, double y, comparison *c) {
+    double e = y - x, size = fabs(e);
+    c->squares.signal += x * x;
+    c->squares.noise += e * e;
+    c->other += y * y;
+    c->product += x * y;
+    c->error_sum += size;
+    c->error_max = size > c->error_max ? size : c->error_max;
+    c->n_differ += e != 0;
+    widen(x, &c->low[0], &c->high[0]);
+    widen(y, &c->low[1], &c->high[1]);
+}
+
+static void compare_odd(double x, double y, comparison *c) {
+    bool same = x == y || (isnan(x) && isnan(y));
+    c->n_odd += !same;
+    c->n_differ += !same;
+    if (isfinite(x))
+        widen(x, &c->low[0], &c->high[0]);
+    if (isfinite(y))
+        widen(y, &c->low[1], &c->high[1]);
+}
+
+comparison metric_comparison(void) {
+    return (comparison){.low = {INFINITY, INFINITY}, .high = {-INFINITY, -INFINITY}};
+}
+
+void metric_compare(dtype tx, const void *x, dtype ty, const void *y, int64_t n, comparison *into) {
+    double a[BLOCK], b[BLOCK];
+    for (int64_t first = 0; first < n; first += BLOCK) {
+        int64_t here = n - first < BLOCK ? n - first : BLOCK;
+        load(tx, x, first, here, a);
+        load(ty, y, first, here, b);
+        for (int64_t i = 0; i < here; i++)
+            if (isfinite(a[i]) && isfinite(b[i]))
+                compare_finite(a[i], b[i], into);
+            else
+                compare_odd(a[i], b[i], into);
+    }
+    into->squares.n += n;
+}
+
+double metric_cosine(const comparison *c) {
+    if (c->squares.signal == 0 || c->other == 0)
+        return c->squares.signal == c->other ? 1 : 0;
+    return c->product / (sqrt(c->squares.signal) * sqrt(c->other));
+}
+
+double metric_mean_error(const comparison *c) {
+    return c->squares.n > 0 ? c->error_sum / (double)c->squares.n : 0;
+}
+
+void metric_saturation(dtype t, const void *x, int64_t n, saturation *into) {
+    int64_t least = dtype_min(t);
+    uint64_t largest = dtype_max(t);
+    for (int64_t i = 0; i < n; i++) {
+        int64_t v = dtype_get_int(t, x, (size_t)i);
+        into->least += v == least;
+        into->largest += (uint64_t)v == largest;
+    }
+    into->n += n;
 }

@@ -14,18 +14,64 @@ static void inherit(node *first, const node *n) {
     }
 }
 
-status pass_expand(graph *g) {
+/* An output of a node that is to be expanded: its name, and a use that tells later what has come in its place. */
+typedef struct replaced {
+    const char *name; /* NULL: unused */
+    node *user;
+    int index;
+} replaced;
+
+static status note_outputs(const node *n, arena *a, replaced **out) {
+    TRY_ALLOC(*out = ARENA_NEW_N(a, replaced, n->n_outputs + 1));
+    for (int i = 0; i < n->n_outputs; i++)
+        if (n->outputs[i] != NULL && n->outputs[i]->uses != NULL)
+            (*out)[i] = (replaced){n->outputs[i]->name, n->outputs[i]->uses->user, n->outputs[i]->uses->index};
+    return STATUS_OK;
+}
+
+/* Values keep their names, by which users know them. */
+static status name_outputs(graph *g, const replaced *list, int n, uint32_t first_new) {
+    for (int i = 0; i < n; i++) {
+        const replaced *r = &list[i];
+        if (r->name == NULL)
+            continue;
+        value *v = r->user != NULL ? node_input(r->user, r->index) : g->outputs.at[r->index]->v;
+        if (v != NULL && v->id >= first_new)
+            TRY(graph_set_name(g, v, r->name));
+    }
+    return STATUS_OK;
+}
+
+static status expand_node(graph *g, node *n, arena *scratch) {
+    node *before = n->prev;
+    uint32_t first_new = g->next_id;
+    int n_outputs = n->n_outputs;
+    replaced *outputs;
+    TRY(note_outputs(n, scratch, &outputs));
+    TRY(n->row->expand(g, n));
+    inherit(before != NULL ? before->next : g->first, n);
+    TRY(graph_erase_node(g, n));
+    return name_outputs(g, outputs, n_outputs, first_new);
+}
+
+static status expand_all(graph *g, arena *scratch) {
     for (node *n = g->first, *next; n != NULL; n = next) {
         next = n->next;
         if (n->row == NULL || n->row->kind != OP_EXPAND || !op_is_ready(n))
             continue; /* what folding has to tell first may be known in the next round */
         node *before = n->prev;
-        TRY(n->row->expand(g, n));
-        inherit(before != NULL ? before->next : g->first, n);
-        TRY(graph_erase_node(g, n));
+        TRY(expand_node(g, n, scratch));
         next = before != NULL ? before->next : g->first; /* what came in its place may be expanded, too */
     }
     return STATUS_OK;
+}
+
+status pass_expand(graph *g) {
+    arena *scratch = arena_new(arena_allocator(g->memory));
+    TRY_ALLOC(scratch);
+    status s = expand_all(g, scratch);
+    arena_free(scratch);
+    return s;
 }
 
 status pass_canonicalise(graph *g) {

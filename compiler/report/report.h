@@ -5,6 +5,7 @@
 #include "base/diag.h"
 #include "base/dtype.h"
 #include "base/text.h"
+#include "data/data.h"
 #include "passes/passes.h"
 
 struct json;
@@ -106,6 +107,56 @@ typedef struct eval_result {
     double weight_bits, data_bits; /* average, by element */
 } eval_result;
 status eval_report(const eval_result *r, arena *a, report *out);
+
+/* ---- diff_report.c ---- */
+/* One form of a value. */
+typedef struct diff_value {
+    int64_t index; /* of the node that makes it, in its file; -1 none */
+    const char *op, *name;
+    const char *value, *type; /* "f32[1,16,32,32]" */
+    bool is_quantised;        /* its integers are compared as what they stand for */
+    bool has_integers;        /* and were counted: */
+    double least, largest;    /* shares of them at the ends of their type's range */
+    double saturated;         /* the same without an end that means zero */
+} diff_value;
+
+/* Both forms of a value. */
+typedef struct diff_row {
+    diff_value a, b;
+    const char *by; /* how they were matched */
+    bool is_input, is_output, same_bits;
+    comparison numbers;
+} diff_row;
+
+/* A value that only one of them has, or that cannot be compared. */
+typedef struct diff_lost {
+    diff_value value;
+    const char *reason; /* NULL: there is none of that name */
+} diff_lost;
+
+typedef struct diff_pass {
+    const char *option, *text; /* "p", "pipeline"; what it says */
+} diff_pass;
+
+typedef struct diff_form {
+    const char *path;
+    const diff_pass *passes;
+    size_t n_passes;
+    const diff_lost *lost;
+    size_t n_lost;
+} diff_form;
+
+typedef struct diff_result {
+    report_head head;
+    diff_form a, b;
+    int64_t samples;
+    double threshold;     /* dB */
+    const diff_row *rows; /* in the order of a */
+    size_t n;
+} diff_result;
+/* Is a value of the two forms more than r->threshold apart? */
+bool diff_report_departs(const diff_result *r);
+status diff_report(const diff_result *r, arena *a, report *out);
 
 /* ---- run_report.c ---- */
 typedef struct run_tensor {

@@ -6,6 +6,7 @@
 #include <tenon/tenon.h>
 
 #define MODEL TENON_SOURCE_DIR "/tests/frontend/constants.onnx"
+#define SAMPLES TENON_SOURCE_DIR "/tests/diff/constants.npz"
 #define SYMBOLS TENON_SOURCE_DIR "/tests/frontend/symbols.onnx"
 
 /* An embedder: its memory is counted. */
@@ -326,8 +327,12 @@ static tenon_status call_operators(session *s, tenon_report **out) {
     return tenon_operators(s->context, "Conv", out);
 }
 
+static tenon_status call_diff(session *s, tenon_report **out) {
+    return tenon_diff(s->graph, MODEL, out);
+}
+
 static tenon_status use_everything(session *s) {
-    static const call calls[] = {call_inspect, call_pipeline, call_operators};
+    static const call calls[] = {call_inspect, call_pipeline, call_operators, call_diff};
     float y[6];
     tenon_files *files;
     tenon_status done = run_model(s, y);
@@ -349,7 +354,7 @@ static status work(const allocator *from, void *ctx) {
     (void)ctx;
     session s = {0};
     tenon_host host = {.struct_size = sizeof host, .data = from->ctx, .resize = from->resize};
-    const char *const words[] = {"backend", "interp", NULL};
+    const char *const words[] = {"backend", "interp", "data", SAMPLES, NULL};
     tenon_status done = tenon_context_new(&host, &s.context);
     if (done != TENON_DONE)
         return (status)done;

@@ -41,7 +41,8 @@ static int tear_down(void **state) {
 
 static void npy_round_trip_keeps_every_type(void **state) {
     fixture *f = *state;
-    static const dtype kept[] = {DT_F32, DT_F64, DT_F16, DT_I8, DT_I16, DT_I32, DT_I64, DT_U8, DT_U16, DT_U32, DT_U64, DT_BOOL};
+    static const dtype kept[] = {DT_F32, DT_F64, DT_F16, DT_I8,  DT_I16, DT_I32,
+                                 DT_I64, DT_U8,  DT_U16, DT_U32, DT_U64, DT_BOOL};
     unsigned char bytes[6 * 8];
     for (size_t i = 0; i < sizeof bytes; i++)
         bytes[i] = (unsigned char)(i & 1);
@@ -80,10 +81,13 @@ static void npy_refuses_damage(void **state) {
     fixture *f = *state;
     unsigned char file[256], body[8] = {0};
     array x;
-    static const char *const bad[] = {
-        "{'descr': '>f4', 'fortran_order': False, 'shape': (2,), }", "{'descr': '|O', 'fortran_order': False, 'shape': (2,), }",
-        "{'descr': '<f4', 'fortran_order': False, 'shape': (3,), }", "{'descr': '<f4', 'fortran_order': False, 'shape': (99999999999, 99999999999), }",
-        "{'descr': '<f4', 'fortran_order': Maybe, 'shape': (2,), }", "{'descr': '<f4', 'shape': (2,), }", "{'descr': '<f4"};
+    static const char *const bad[] = {"{'descr': '>f4', 'fortran_order': False, 'shape': (2,), }",
+                                      "{'descr': '|O', 'fortran_order': False, 'shape': (2,), }",
+                                      "{'descr': '<f4', 'fortran_order': False, 'shape': (3,), }",
+                                      "{'descr': '<f4', 'fortran_order': False, 'shape': (99999999999, 99999999999), }",
+                                      "{'descr': '<f4', 'fortran_order': Maybe, 'shape': (2,), }",
+                                      "{'descr': '<f4', 'shape': (2,), }",
+                                      "{'descr': '<f4"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         size_t n = make(file, bad[i], body, 8);
         assert_int_equal(npy_parse(file, n, "x", f->a, f->d, &x), STATUS_INVALID);
@@ -136,9 +140,9 @@ static void convert_scales_and_quantises(void **state) {
     assert_true(scaled[1] == 1.0f);
     want = (array_want){.name = "x", .elem = DT_I8, .scale = 1, .quantised = true, .quantum = 0.1, .zero_point = -3};
     assert_int_equal(array_convert(&y, &want, quantised, f->d), STATUS_OK);
-    assert_int_equal(quantised[0], 0);    /* 2.6 rounds to 3 */
+    assert_int_equal(quantised[0], 0); /* 2.6 rounds to 3 */
     assert_int_equal(quantised[1], -103);
-    assert_int_equal(quantised[2], -1);   /* 2.5 rounds to 2 */
+    assert_int_equal(quantised[2], -1); /* 2.5 rounds to 2 */
     assert_int_equal(quantised[3], 7);
     int8_t from_pixels[2];
     want.scale = 1;
@@ -165,6 +169,38 @@ static void metrics_match_hand_computed_values(void **state) {
     assert_true(metric_sqnr(&s) > 8.75 && metric_sqnr(&s) < 8.76);
 }
 
+static void comparison_matches_hand_computed_values(void **state) {
+    (void)state;
+    float x[6] = {1, -2, 3, __builtin_nanf(""), __builtin_inff(), 5};
+    double y[6] = {1, -1, 4, __builtin_nan(""), __builtin_inf(), -__builtin_inf()};
+    comparison c = metric_comparison();
+    assert_true(metric_cosine(&c) == 1 && metric_mean_error(&c) == 0 && c.low[0] > c.high[0]);
+    metric_compare(DT_F32, x, DT_F64, y, 6, &c);
+    assert_true(c.squares.n == 6 && c.squares.signal == 14 && c.squares.noise == 2 && c.other == 18 && c.product == 15);
+    assert_true(c.n_odd == 1 && c.n_differ == 3 && c.error_max == 1 && c.error_sum == 2);
+    assert_true(c.low[0] == -2 && c.high[0] == 5 && c.low[1] == -1 && c.high[1] == 4);
+    assert_true(metric_cosine(&c) > 0.9449 && metric_cosine(&c) < 0.9450); /* 15 / sqrt(14 * 18) */
+    int8_t bytes[5] = {-128, 127, 127, 0, -127};
+    saturation ends = {0};
+    metric_saturation(DT_I8, bytes, 5, &ends);
+    assert_true(ends.n == 5 && ends.least == 1 && ends.largest == 2);
+}
+
+/* Longer than the block that is converted at once. */
+static void comparison_sees_every_element(void **state) {
+    (void)state;
+    enum { N = 1000 };
+    float x[N] = {0}, y[N] = {0};
+    comparison c = metric_comparison();
+    for (int i = 0; i < N; i++)
+        x[i] = y[i] = (float)i;
+    y[255] += 2;
+    y[256] -= 1;
+    y[N - 1] += 4;
+    metric_compare(DT_F32, x, DT_F32, y, N, &c);
+    assert_true(c.squares.noise == 21 && c.n_differ == 3 && c.high[1] == N + 3 && c.squares.n == N);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(npy_round_trip_keeps_every_type, set_up, tear_down),
@@ -174,6 +210,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(convert_checks_every_value, set_up, tear_down),
         cmocka_unit_test_setup_teardown(convert_scales_and_quantises, set_up, tear_down),
         cmocka_unit_test(metrics_match_hand_computed_values),
+        cmocka_unit_test(comparison_matches_hand_computed_values),
+        cmocka_unit_test(comparison_sees_every_element),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

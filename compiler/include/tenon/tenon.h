@@ -86,7 +86,16 @@ TENON_API tenon_status tenon_fail(tenon_context *context, tenon_status status, c
 /* ---- options: those of the command, by name ---- */
 
 /* Which commands an option belongs to. */
-enum { TENON_COMPILE = 1, TENON_RUN = 2, TENON_CHECK = 4, TENON_BENCH = 8, TENON_EVAL = 16, TENON_INSPECT = 32, TENON_PASSES = 256 };
+enum {
+    TENON_COMPILE = 1,
+    TENON_RUN = 2,
+    TENON_CHECK = 4,
+    TENON_BENCH = 8,
+    TENON_EVAL = 16,
+    TENON_INSPECT = 32,
+    TENON_DIFF = 64,
+    TENON_PASSES = 256
+};
 
 typedef struct tenon_option_info {
     const char *name;     /* "dim" */
@@ -177,6 +186,10 @@ TENON_API tenon_status tenon_check(tenon_graph *graph, const char *const *folder
 TENON_API tenon_status tenon_bench(tenon_graph *graph, tenon_report **out);
 /* Accuracy or error on the labelled data of option data. */
 TENON_API tenon_status tenon_eval(tenon_graph *graph, tenon_report **out);
+/* Compares the values inside two forms of a model, node by node, on the data of option data: the graph's against those
+ * of the model file `other`; or, where that is NULL, those of the graph's own file as it was before option p against the
+ * graph's. Returns TENON_DIFFER, with a report, where one departs by more than option threshold. */
+TENON_API tenon_status tenon_diff(tenon_graph *graph, const char *other, tenon_report **out);
 /* Operators, parameters, multiply-accumulates and memory, by node and in total. */
 TENON_API tenon_status tenon_inspect(tenon_graph *graph, tenon_report **out);
 /* Every operator that tenon knows, or the one called `name`. */

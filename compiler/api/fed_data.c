@@ -1,0 +1,131 @@
+/* A data set on its way into a model. */
+#include "api/fed_data.h"
+
+#include <string.h>
+
+/* ---- the file ---- */
+
+status data_file_open(tenon_context *c, const tenon_options *o, arena *a, data_file *out) {
+    *out = (data_file){.c = c, .o = o, .memory = a, .arrays = map_in(a), .samples = -1};
+    if (o->data == NULL)
+        return diag_error(c->diags, STATUS_USAGE, "usage", DIAG_NOWHERE,
+                          "the data are missing: give them with --data FILE.npz");
+    return npz_open(o->data, a, c->diags, &out->file);
+}
+
+static status read_array(data_file *f, const char *name, const char *hint, array *out) {
+    diag *d = f->c->diags;
+    status s = npz_read(f->file, name, f->memory, d, out);
+    if (s == STATUS_INVALID)
+        diag_note(d, "%s", hint);
+    TRY(s);
+    if (out->rank == 0)
+        return diag_error(d, STATUS_INVALID, "wrong-shape", DIAG_NOWHERE,
+                          "array '%s' is one number; its first dimension must be the samples", name);
+    if (f->samples >= 0 && f->samples != out->dims[0])
+        return diag_error(d, STATUS_INVALID, "wrong-shape", DIAG_NOWHERE,
+                          "array '%s' has %lld samples, others have %lld", name, (long long)out->dims[0],
+                          (long long)f->samples);
+    f->samples = out->dims[0];
+    return STATUS_OK;
+}
+
+status data_file_array(data_file *f, const char *name, const char *hint, const array **out) {
+    *out = map_get(&f->arrays, name);
+    if (*out != NULL)
+        return STATUS_OK;
+    array *made = ARENA_NEW(f->memory, array);
+    TRY_ALLOC(made);
+    TRY(read_array(f, name, hint, made));
+    *out = made;
+    return map_set(&f->arrays, name, made);
+}
+
+int64_t data_file_samples(const data_file *f) {
+    return f->o->limit > 0 && f->o->limit < f->samples ? f->o->limit : f->samples > 0 ? f->samples : 0;
+}
+
+/* ---- inputs ---- */
+
+/* Real numbers for an integer input that feeds a DequantizeLinear are quantised as that undoes it. */
+static void find_quantum(const value *v, array_want *w) {
+    for (const use *u = v->uses; u != NULL && dtype_is_int(v->type.elem); u = u->next) {
+        if (u->user == NULL || u->index != 0 || strcmp(u->user->op, "DequantizeLinear") != 0)
+            continue;
+        const value *scale = node_input(u->user, 1), *zero = node_input(u->user, 2);
+        if (scale == NULL || scale->constant == NULL || scale->constant->count != 1 ||
+            (zero != NULL && zero->constant == NULL))
+            continue;
+        w->quantised = true;
+        w->quantum = tensor_double(scale->constant, 0);
+        w->zero_point = zero != NULL ? tensor_int(zero->constant, 0) : 0;
+    }
+}
+
+/* A sample with fewer dimensions than the input gets dimensions of 1 in front: the batch. */
+static status sample_shape(arena *a, fed_input *in) {
+    int rank = in->samples->rank - 1;
+    int wanted = in->v->type.rank > rank ? in->v->type.rank : rank;
+    int64_t *dims = ARENA_NEW_N(a, int64_t, wanted + 1);
+    const char *giver = arena_printf(a, "a sample of array '%s'", in->array_name);
+    if (dims == NULL || giver == NULL)
+        return STATUS_RESOURCE;
+    for (int i = 0; i < wanted; i++)
+        dims[i] = i < wanted - rank ? 1 : in->samples->dims[i - (wanted - rank) + 1];
+    in->shape = (input_shape){in->v->name, giver, STATUS_INVALID, wanted, dims};
+    return STATUS_OK;
+}
+
+static status read_input(data_file *f, fed_input *in) {
+    const char *mapped = options_find(&f->o->maps, in->v->name), *factor = options_find(&f->o->scales, in->v->name);
+    in->array_name = mapped != NULL ? mapped : in->v->name;
+    in->want = (array_want){.name = in->v->name, .elem = in->v->type.elem, .scale = 1};
+    if (factor != NULL && !options_real(factor, &in->want.scale))
+        return diag_error(f->c->diags, STATUS_USAGE, "usage", DIAG_NOWHERE, "--scale %s=%s: expected a number",
+                          in->v->name, factor);
+    find_quantum(in->v, &in->want);
+    TRY(data_file_array(f, in->array_name, "--map INPUT=ARRAY names the array of an input", &in->samples));
+    array_prepare(in->samples, &in->want);
+    return sample_shape(f->memory, in);
+}
+
+status fed_data_read(data_file *f, const tenon_graph *t, fed_data *out) {
+    const graph *g = t->g;
+    *out = (fed_data){.file = f};
+    TRY_ALLOC(out->at = ARENA_NEW_N(f->memory, fed_input, g->inputs.n + 1));
+    for (size_t i = 0; i < g->inputs.n; i++) {
+        if (options_find(&t->o->freeze, g->inputs.at[i]->name) != NULL)
+            continue;
+        out->at[out->n].v = g->inputs.at[i];
+        TRY(read_input(f, &out->at[out->n++]));
+    }
+    return STATUS_OK;
+}
+
+status fed_data_shapes(const fed_data *fed, const input_shape **out) {
+    input_shape *shapes = ARENA_NEW_N(fed->file->memory, input_shape, fed->n + 1);
+    TRY_ALLOC(shapes);
+    for (size_t i = 0; i < fed->n; i++)
+        shapes[i] = fed->at[i].shape;
+    *out = shapes;
+    return STATUS_OK;
+}
+
+/* ---- samples ---- */
+
+status fed_data_prepare(fed_data *fed, const tenon_code *code) {
+    for (size_t i = 0; i < fed->n; i++) {
+        fed->at[i].count = code_input(code, i)->n;
+        TRY_ALLOC(fed->at[i].data = arena_alloc(fed->file->memory, code_buffer_bytes(code_input(code, i)) + 64));
+    }
+    return STATUS_OK;
+}
+
+status fed_data_sample(fed_data *fed, int64_t i, const void **inputs) {
+    for (size_t k = 0; k < fed->n; k++) {
+        fed_input *in = &fed->at[k];
+        TRY(array_sample(in->samples, i, &in->want, in->count, in->data, fed->file->c->diags));
+        inputs[k] = in->data;
+    }
+    return STATUS_OK;
+}
