@@ -22,7 +22,8 @@ static void print_option(const char *name, const char *argument, const char *hel
 }
 
 static void print_options(const command *m, bool common) {
-    const unsigned all = TENON_COMPILE | TENON_RUN | TENON_CHECK | TENON_BENCH | TENON_EVAL | TENON_INSPECT | TENON_DIFF;
+    const unsigned all =
+        TENON_COMPILE | TENON_RUN | TENON_CHECK | TENON_BENCH | TENON_EVAL | TENON_INSPECT | TENON_DIFF;
     for (size_t i = 0; tenon_option_at(i) != NULL; i++) {
         const tenon_option_info *o = tenon_option_at(i);
         if ((o->commands & m->id) != 0 && (o->commands == all) == common)
