@@ -36,8 +36,8 @@ static status say_why_not(matching *m, diff_point *a, diff_point *b) {
 static status pair(matching *m, diff_point *a, diff_point *b, const char *by) {
     if (!same_shape(&a->v->type, &b->v->type) || is_real(a) != is_real(b))
         return say_why_not(m, a, b);
+    diff_pair made = {.a = a, .b = b, .is_of_b = a->matched, .by = by};
     a->matched = b->matched = true;
-    diff_pair made = {a, b, by};
     return VEC_PUSH(m->memory, m->pairs, made);
 }
 

@@ -28,6 +28,7 @@ typedef struct diff_points {
 
 typedef struct diff_pair {
     diff_point *a, *b;
+    bool is_of_b;   /* a belongs to another point of b's already: this one is b's own doing */
     const char *by; /* "name", "data", "node", "output", "quantised" */
 } diff_pair;
 typedef VEC(diff_pair) diff_pairs;

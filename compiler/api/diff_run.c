@@ -57,6 +57,7 @@ static status check_names(const differing *x, const char *option, const named_li
 static status build(differing *x) {
     const tenon_options *o = x->t->o;
     TRY(data_file_open(x->t->c, o, x->memory, &x->file));
+    x->file.bound = &x->t->plan.bound;
     TRY(check_names(x, "--map", &o->maps));
     TRY(check_names(x, "--scale", &o->scales));
     TRY(diff_side_build(&x->a, &x->file, x->machine, x->memory));
@@ -171,6 +172,7 @@ static status list_rows(const differing *x, diff_result *r) {
     for (size_t i = 0; i < x->n; i++) {
         const compared *c = &x->rows[i];
         rows[i] = (diff_row){.by = c->of.by,
+                             .is_of_b = c->of.is_of_b,
                              .is_input = c->of.a->v->is_input,
                              .is_output = c->is_output,
                              .same_bits = c->same_bits,

@@ -55,9 +55,10 @@ status diff_side_options(diff_side *a, const tenon_graph *of_a, diff_side *b, co
 
 status diff_side_build(diff_side *s, data_file *file, const target *machine, arena *memory) {
     const input_shape *shapes;
+    size_t n_shapes;
     TRY(fed_data_read(file, &s->t, &s->fed));
-    TRY(fed_data_shapes(&s->fed, &shapes));
-    TRY(model_build(&s->t, shapes, s->fed.n, machine, NULL, PIPELINE_PASSES, &s->built));
+    TRY(fed_data_shapes(&s->fed, &shapes, &n_shapes));
+    TRY(model_build(&s->t, shapes, n_shapes, machine, NULL, PIPELINE_PASSES, &s->built));
     if (s->built.stopped)
         return STATUS_OK;
     graph *g = s->built.g;

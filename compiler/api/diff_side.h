@@ -18,7 +18,8 @@ typedef struct diff_side {
 } diff_side;
 
 /* ---- diff_side.c ---- */
-/* Opens a model file without what the options p and pipeline say. Dumps and stops concern only the graph that they made. */
+/* Opens a model file without what the options p and pipeline say. Dumps and stops concern only the graph that they
+ * made. */
 status diff_side_open(diff_side *s, tenon_context *c, const tenon_options *o, const char *path);
 /* Each takes those of the options dim, shape and freeze that concern its model; what concerns neither is a's, who
  * complains of it. */

@@ -35,8 +35,9 @@ static status read_data(evaluation *e) {
 
 static status compile(evaluation *e) {
     const input_shape *shapes;
-    TRY(fed_data_shapes(&e->fed, &shapes));
-    TRY(code_new(e->t, shapes, e->fed.n, &e->code));
+    size_t n_shapes;
+    TRY(fed_data_shapes(&e->fed, &shapes, &n_shapes));
+    TRY(code_new(e->t, shapes, n_shapes, &e->code));
     if (e->code == NULL)
         return STATUS_OK;
     TRY(fed_data_prepare(&e->fed, e->code));

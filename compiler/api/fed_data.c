@@ -76,9 +76,29 @@ static status sample_shape(arena *a, fed_input *in) {
     return STATUS_OK;
 }
 
+static bool has_array(const data_file *f, const char *name) {
+    for (size_t i = 0; i < npz_count(f->file); i++)
+        if (strcmp(npz_name(f->file, i), name) == 0)
+            return true;
+    return false;
+}
+
+/* The last one counts: what was bound and made an input again may be bound anew. */
+static const tensor *find_bound(const data_file *f, const value *v) {
+    for (size_t i = f->bound != NULL ? f->bound->n : 0; i > 0; i--)
+        if (strcmp(f->bound->at[i - 1].name, v->name) == 0 && f->bound->at[i - 1].value->elem == v->type.elem)
+            return f->bound->at[i - 1].value;
+    return NULL;
+}
+
 static status read_input(data_file *f, fed_input *in) {
     const char *mapped = options_find(&f->o->maps, in->v->name), *factor = options_find(&f->o->scales, in->v->name);
     in->array_name = mapped != NULL ? mapped : in->v->name;
+    in->bound = has_array(f, in->array_name) ? NULL : find_bound(f, in->v);
+    if (in->bound != NULL) {
+        in->array_name = NULL;
+        return STATUS_OK;
+    }
     in->want = (array_want){.name = in->v->name, .elem = in->v->type.elem, .scale = 1};
     if (factor != NULL && !options_real(factor, &in->want.scale))
         return diag_error(f->c->diags, STATUS_USAGE, "usage", DIAG_NOWHERE, "--scale %s=%s: expected a number",
@@ -102,21 +122,37 @@ status fed_data_read(data_file *f, const tenon_graph *t, fed_data *out) {
     return STATUS_OK;
 }
 
-status fed_data_shapes(const fed_data *fed, const input_shape **out) {
+status fed_data_shapes(const fed_data *fed, const input_shape **out, size_t *out_n) {
     input_shape *shapes = ARENA_NEW_N(fed->file->memory, input_shape, fed->n + 1);
     TRY_ALLOC(shapes);
-    for (size_t i = 0; i < fed->n; i++)
-        shapes[i] = fed->at[i].shape;
     *out = shapes;
+    *out_n = 0;
+    for (size_t i = 0; i < fed->n; i++)
+        if (fed->at[i].bound == NULL)
+            shapes[(*out_n)++] = fed->at[i].shape;
     return STATUS_OK;
 }
 
 /* ---- samples ---- */
 
+/* A scalar is for every element. */
+static status fill(fed_input *in, diag *d) {
+    const tensor *t = in->bound;
+    if (t->count != 1 && t->count != in->count)
+        return diag_error(d, STATUS_INVALID, "wrong-shape", DIAG_NOWHERE,
+                          "input '%s' takes %lld elements; it was bound to %lld", in->v->name, (long long)in->count,
+                          (long long)t->count);
+    for (int64_t k = 0; k < in->count; k++)
+        dtype_set_double(t->elem, in->data, (size_t)k, tensor_double(t, t->count == 1 ? 0 : k));
+    return STATUS_OK;
+}
+
 status fed_data_prepare(fed_data *fed, const tenon_code *code) {
     for (size_t i = 0; i < fed->n; i++) {
-        fed->at[i].count = code_input(code, i)->n;
-        TRY_ALLOC(fed->at[i].data = arena_alloc(fed->file->memory, code_buffer_bytes(code_input(code, i)) + 64));
+        fed_input *in = &fed->at[i];
+        in->count = code_input(code, i)->n;
+        TRY_ALLOC(in->data = arena_alloc(fed->file->memory, code_buffer_bytes(code_input(code, i)) + 64));
+        TRY(in->bound != NULL ? fill(in, fed->file->c->diags) : STATUS_OK);
     }
     return STATUS_OK;
 }
@@ -124,7 +160,8 @@ status fed_data_prepare(fed_data *fed, const tenon_code *code) {
 status fed_data_sample(fed_data *fed, int64_t i, const void **inputs) {
     for (size_t k = 0; k < fed->n; k++) {
         fed_input *in = &fed->at[k];
-        TRY(array_sample(in->samples, i, &in->want, in->count, in->data, fed->file->c->diags));
+        if (in->bound == NULL)
+            TRY(array_sample(in->samples, i, &in->want, in->count, in->data, fed->file->c->diags));
         inputs[k] = in->data;
     }
     return STATUS_OK;

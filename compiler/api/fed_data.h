@@ -11,14 +11,16 @@ typedef struct data_file {
     const tenon_options *o;
     arena *memory; /* of all that is read */
     npz *file;
-    map arrays;      /* name -> array */
-    int64_t samples; /* -1 until an array has been read */
+    map arrays;                /* name -> array */
+    int64_t samples;           /* -1 until an array has been read */
+    const bound_inputs *bound; /* for inputs that the file has no array for; NULL */
 } data_file;
 
 /* An input of the model, and the array that brings its samples. */
 typedef struct fed_input {
     const value *v;         /* of the imported graph */
-    const char *array_name; /* in the file */
+    const tensor *bound;    /* is what it is always fed; NULL: the array counts */
+    const char *array_name; /* in the file; NULL none */
     const array *samples;
     array_want want;
     input_shape shape; /* of one sample */
@@ -43,8 +45,8 @@ status data_file_array(data_file *f, const char *name, const char *hint, const a
 int64_t data_file_samples(const data_file *f);
 /* Finds the arrays of t's inputs, by t's options freeze, map and scale. */
 status fed_data_read(data_file *f, const tenon_graph *t, fed_data *out);
-/* The shapes of one sample, for code_new: fed->n of them. */
-status fed_data_shapes(const fed_data *fed, const input_shape **out);
+/* The shapes of one sample, for code_new. */
+status fed_data_shapes(const fed_data *fed, const input_shape **out, size_t *out_n);
 /* Makes room for a sample of each input of the code. */
 status fed_data_prepare(fed_data *fed, const tenon_code *code);
 /* Converts sample i; inputs: room for fed->n pointers, in the order of the code's inputs. */

@@ -31,7 +31,9 @@ const command command_diff = {
         "end.\n\n"
         "Both models are cleaned up, and compiled so that every value compared is an output: nothing is fused, so the "
         "last bits\n"
-        "may be others than in a run. Both are fed the same numbers: with -p input, the data must suit both forms.",
+        "may be others than in a run. Both are fed the same numbers: with -p input, the data must suit both forms. An input "
+        "that a pass\n"
+        "has made a constant is fed just that to the form that still has it, where the data lack it.",
     .examples = "  tenon diff resnet8.onnx resnet8_int8.onnx --data cifar10.npz --map input_int8=input --limit 100\n"
                 "  tenon diff mnist.onnx -p input:type=uint8 --data mnist_test.npz",
     .id = TENON_DIFF,

@@ -126,7 +126,7 @@ typedef struct pass_report {
 /* An input that a pass made a constant. */
 typedef struct bound_input {
     const char *name;
-    const tensor *value; /* of its shape, or a scalar for all elements; lives with the graph that it was bound in */
+    const tensor *value; /* of its shape, or a scalar for all elements */
 } bound_input;
 typedef VEC(bound_input) bound_inputs;
 

@@ -127,6 +127,19 @@ static status bind(const binding *b) {
     return graph_remove_value(b->g, b->v);
 }
 
+/* What is told of it outlives the graph. */
+static status tell(const pass_host *h, const binding *b) {
+    arena *a = h->bound_memory;
+    if (h->bound == NULL)
+        return STATUS_OK;
+    const char *name = arena_strdup(a, b->v->name);
+    const void *data = arena_copy(a, b->t->data, b->t->bytes);
+    const tensor *t = data != NULL ? tensor_new(a, b->t->elem, b->t->rank, b->t->dims, data) : NULL;
+    if (name == NULL || t == NULL)
+        return STATUS_RESOURCE;
+    return VEC_PUSH(a, *h->bound, (bound_input){name, t});
+}
+
 int plugin_bind_input(const tenon_plugin_host *host, tenon_graph *g, tenon_value *v, tenon_tensor *t) {
     pass_host *h = pass_host_of(host);
     binding b = {plugin_graph_of(g), plugin_value(v), (const tensor *)t, plugin_graph_of(g)->first};
@@ -134,9 +147,6 @@ int plugin_bind_input(const tenon_plugin_host *host, tenon_graph *g, tenon_value
         pass_host_blame(h, "no-such-input", "binds '%s', which is no input", b.v->name);
         return TENON_PASS_INVALID;
     }
-    const char *name = h->bound != NULL ? arena_strdup(h->bound_memory, b.v->name) : NULL;
-    status s = h->bound != NULL && name == NULL ? STATUS_RESOURCE : bind(&b);
-    if (s == STATUS_OK && h->bound != NULL)
-        s = VEC_PUSH(h->bound_memory, *h->bound, (bound_input){name, b.t});
-    return (int)s;
+    status s = tell(h, &b);
+    return (int)(s == STATUS_OK ? bind(&b) : s);
 }

@@ -26,9 +26,10 @@ bool diff_report_departs(const diff_result *r) {
     return first_departing(r) != NULL;
 }
 
-/* The form whose node brings the difference in: what only b quantises, b's node makes. */
+/* The form whose node brings the difference in: what only b quantises or changes, b's node makes. */
 static const diff_value *maker(const diff_row *row) {
-    return row->b.is_quantised && !row->a.is_quantised && !row->is_input ? &row->b : &row->a;
+    bool quantised = row->b.is_quantised && !row->a.is_quantised && !row->is_input;
+    return row->is_of_b || quantised ? &row->b : &row->a;
 }
 
 /* ---- text: the table ---- */

@@ -124,6 +124,7 @@ typedef struct diff_value {
 typedef struct diff_row {
     diff_value a, b;
     const char *by; /* how they were matched */
+    bool is_of_b;   /* what b makes of a value that both have */
     bool is_input, is_output, same_bits;
     comparison numbers;
 } diff_row;

@@ -13,7 +13,7 @@ import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "tools"))
-from checks import MODELS, TENON, Checks, scratch, tenon  # noqa: E402
+from checks import MODELS, ROOT, TENON, Checks, run, scratch, tenon  # noqa: E402
 from samples import BERT, TINY  # noqa: E402
 
 RESNET, RESNET_BN, RESNET_INT8 = (os.path.join(TINY, name, "model.onnx") for name in ("resnet8", "resnet8_bn", "resnet8_int8_qdq"))
@@ -194,6 +194,33 @@ def test_one_model(checks):
     checks.check("text: none departs", "\nfirst     none departs\noutput    'logits': the same bits\n" in text, text[-400:])
 
 
+def test_plugin_passes(checks):
+    """What a plugin's passes do to a BERT: inputs bound, a node put behind the output."""
+    library = os.path.join(FOLDER, "edits.so")
+    done = run(["cc", "-std=c99", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", "-fvisibility=hidden", "-I", os.path.join(ROOT, "plugins", "include"),
+                os.path.join(ROOT, "tests", "diff", "edits.c"), "-o", library])
+    if not checks.check("the plugin builds", done.status == 0, done.last):
+        return
+    model, reviews = os.path.join(BERT, "dynamic.onnx"), np.load(os.path.join(BERT, "test_5000.npz"))
+    words = [model, "--plugin", library, "-p", "bind_masks"]
+    ids = {"input_ids": reviews["input_ids"][:3, :64]}
+    # No array for the bound inputs: the model before is fed what they were bound to.
+    report = diff(checks, "bound inputs without data", 0, *words, "--data", data("ids", **ids))
+    rows = report["nodes"]
+    checks.check("bound inputs without data: the same bits", len(rows) > 70 and all(r["same_bits"] for r in rows))
+    checks.check("bound inputs without data: the mask is a constant now", {"attention_mask", "token_type_ids"} <= {v["value"] for v in report["a"].get("unmatched", [])},
+                 str(report["a"].get("unmatched"))[:300])
+    masked = {"attention_mask": (np.arange(64) < 40)[None].repeat(3, 0).astype(np.int64), "token_type_ids": np.zeros((3, 64), np.int64)}
+    report = diff(checks, "bound inputs against data that say otherwise", 1, *words, "--data", data("masked", **ids, **masked))
+    text = tenon("diff", *words, "-p", "negate", "--data", data("ids", **ids)).out
+    checks.check("text: both passes", "\nB         " + model + " after -p bind_masks -p negate\n" in "\n" + text, text[:300])
+    report = diff(checks, "a node put behind the output", 1, *words, "-p", "negate", "--data", data("ids", **ids))
+    first, last = report["first"] or {}, (report["nodes"] or [{}])[-1]
+    checks.equal("a node put behind the output: the first that departs", (first.get("op"), first.get("model")), ("Neg", "b"))
+    checks.check("a node put behind the output: 4 times the signal", last.get("role") == "output" and abs(last["sqnr_db"] + 20 * np.log10(2)) < 0.01
+                 and abs(last["cosine"] + 1) < 1e-6, str(last)[:300])
+
+
 def test_threshold(checks):
     words = [RESNET, scaled(RESNET, "fc14_weight", 1.01, "last"), "--data", PICTURES, "--limit", 3]
     report = diff(checks, "the default threshold", 1, *words)
@@ -338,7 +365,7 @@ def test_interrupt(checks):
 
 def main():
     checks = Checks()
-    for test in (test_figures, test_first, test_one_model, test_threshold, test_matching, test_shapes_and_types, test_not_finite, test_quantised_output,
+    for test in (test_figures, test_first, test_one_model, test_plugin_passes, test_threshold, test_matching, test_shapes_and_types, test_not_finite, test_quantised_output,
                  test_errors, test_interrupt):
         test(checks)
     checks.finish()
