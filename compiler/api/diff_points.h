@@ -13,9 +13,9 @@ typedef struct diff_point {
     const node *quantum; /* the node whose scale and zero point count; NULL: not quantised */
     const value *origin; /* what a QuantizeLinear made v of; else NULL */
     const char *array;   /* an input's data; else NULL */
-    bool matched;
-    bool ambiguous;     /* other nodes have this name, too */
-    const char *reason; /* why the value of this name in the other graph is not compared; NULL */
+    int group;           /* of points that stand for the same, from 1; 0: not matched */
+    bool ambiguous;      /* other nodes have this name, too */
+    const char *reason;  /* why the value of this name in the other graph is not compared; NULL */
 } diff_point;
 
 typedef struct diff_points {
@@ -29,7 +29,7 @@ typedef struct diff_points {
 typedef struct diff_pair {
     diff_point *a, *b;
     bool is_of_b;   /* a belongs to another point of b's already: this one is b's own doing */
-    const char *by; /* "name", "data", "node", "output", "quantised" */
+    const char *by; /* "name", "data", "node", "output", "quantised", "place" */
 } diff_pair;
 typedef VEC(diff_pair) diff_pairs;
 
@@ -47,8 +47,9 @@ bool diff_point_zero(const diff_point *p, int64_t *out);
 
 /* ---- diff_match.c ---- */
 /* Pairs of points that stand for the same, in a's order: by the value's name, then inputs by their data, then by the
- * node's name, then outputs by their number; last, what only one of the two quantises, with the value that the other
- * has. */
+ * node's name, then outputs by their number; then, until nothing is found any more, what only one of the two quantises
+ * with the value that the other has, and by place: the only node of its operator that reads the same, or what is read
+ * by two nodes that make the same of it. */
 status diff_match(diff_points *a, diff_points *b, arena *memory, diff_pairs *out);
 
 #endif

@@ -196,7 +196,7 @@ static status list_form(const differing *x, const diff_side *s, diff_form *out) 
         passes[i] = (diff_pass){o->asked.at[i].name, o->asked.at[i].text};
     for (size_t i = 0; i < s->points.at.n; i++) {
         const diff_point *p = s->points.at.at[i];
-        if (p->matched)
+        if (p->group != 0)
             continue;
         TRY(describe(p, NULL, x->memory, &lost[out->n_lost].value));
         lost[out->n_lost++].reason = p->reason;

@@ -23,17 +23,18 @@ const command command_diff = {
         "samples, is below --threshold, or only one form is infinite or NaN.\n\n"
         "Values belong together that have the same name; then inputs fed from one array (--map), results of nodes "
         "with the same\n"
-        "name and operator, and outputs by their number. Integers of QuantizeLinear and DequantizeLinear are compared "
-        "as the\n"
-        "real numbers they stand for; where only one form quantises a value, that is a line of its own. Saturated: "
-        "the share of\n"
-        "integers at the ends of their range, an end that means 0 left out. What only one form has is listed at the "
-        "end.\n\n"
+        "name and operator, outputs by their number, and what has the same place between such. Integers of "
+        "QuantizeLinear and\n"
+        "DequantizeLinear are compared as the real numbers they stand for; where only one form quantises a value, "
+        "that is a line\n"
+        "of its own. Saturated: the share of integers at the ends of their range, an end that means 0 left out. What "
+        "only one\n"
+        "form has is listed at the end.\n\n"
         "Both models are cleaned up, and compiled so that every value compared is an output: nothing is fused, so the "
         "last bits\n"
-        "may be others than in a run. Both are fed the same numbers: with -p input, the data must suit both forms. An input "
-        "that a pass\n"
-        "has made a constant is fed just that to the form that still has it, where the data lack it.",
+        "may be others than in a run. Both are fed the same numbers: with -p input, the data must suit both forms. An "
+        "input that\n"
+        "a pass has made a constant is fed just that to the form that still has it, where the data lack it.",
     .examples = "  tenon diff resnet8.onnx resnet8_int8.onnx --data cifar10.npz --map input_int8=input --limit 100\n"
                 "  tenon diff mnist.onnx -p input:type=uint8 --data mnist_test.npz",
     .id = TENON_DIFF,

@@ -186,7 +186,10 @@ def test_first(checks):
 def test_one_model(checks):
     words = [CNN, "--data", DIGITS, "--limit", 10]
     report = diff(checks, "-p that keeps the numbers", 0, *words, "-p", "input:type=uint8")
-    checks.check("-p that keeps the numbers: the same bits", len(report["nodes"]) == 10 and all(r["same_bits"] for r in report["nodes"]))
+    checks.check("-p that keeps the numbers: the same bits", len(report["nodes"]) == 11 and all(r["same_bits"] for r in report["nodes"][1:]))
+    # What the model was fed is what a Cast makes of the bytes now: the Conv that reads it says so.
+    row = row_of(report, "input")
+    checks.check("-p that keeps the numbers: the input", (row.get("matched_by"), row.get("max_error"), row["b"]["op"]) == ("place", 0, "Cast"), str(row)[:300])
     checks.check("-p that keeps the numbers: what was asked for", report["a"].get("passes") == [] and report["b"].get("passes") == ["input:type=uint8"])
     report = diff(checks, "-p that changes them", 1, *words, "-p", "input:scale=0.99")
     checks.equal("-p that changes them: the first that departs", report["first"] and report["first"]["name"], "/0/Conv")
@@ -259,12 +262,33 @@ def test_matching(checks):
     row = row_of(report, "conv_out_3")
     checks.check("a value renamed: found by its node", row.get("matched_by") == "node" and row["same_bits"] and row["b"]["value"] == "other conv_out_3", str(row)[:200])
     report = diff(checks, "value and node renamed", 0, RESNET, renamed(RESNET, "node", ["conv_out_3"], ["Conv_3"]), *words)
-    checks.equal("value and node renamed: unmatched", [[v["value"] for v in report[s].get("unmatched", [])] for s in "ab"], [["conv_out_3"], ["other conv_out_3"]])
-    report = diff(checks, "everything renamed", 0, RESNET, renamed(RESNET, "all", all_of_them=True), *words)
-    checks.equal("everything renamed: what is left", [(r["value"], r["matched_by"], r["role"]) for r in report["nodes"]],
-                 [("input_1", "name", "input"), ("Identity", "output", "output")])
-    text = tenon("diff", RESNET, renamed(RESNET, "node", ["conv_out_3"], ["Conv_3"]), *words).out
-    checks.check("text: what only one has", "\nonly in A 1 not compared: conv_out_3\nonly in B 1 not compared: other conv_out_3\n" in text, text[-400:])
+    checks.equal("value and node renamed: found by its place", row_of(report, "conv_out_3").get("matched_by"), "place")
+    everything = renamed(RESNET, "all", all_of_them=True)
+    report = diff(checks, "everything renamed", 0, RESNET, everything, *words)
+    checks.check("everything renamed: found by place", all(r["b"]["value"] in ("other " + r["value"], "input_1") for r in report["nodes"])
+                 and [r["matched_by"] for r in report["nodes"]] == ["name", *["place"] * 23, "output"], str([r["value"] for r in report["nodes"]]))
+    report = diff(checks, "everything renamed, one edited", 1, RESNET, scaled(everything, "conv6_weight", 1.01, "all_edited"), *words)
+    checks.equal("everything renamed, one edited: the first that departs", report["first"] and report["first"]["name"], "Conv_5")
+    # Two nodes more in B: what has no partner is listed, and the next that both have departs.
+    model = onnx.load(RESNET)
+    at = [n.name for n in model.graph.node].index("Relu_3")
+    model.graph.node[at].input[0] = "twice"
+    for op, read, result in (("Tanh", "once", "twice"), ("Atan", "conv_out_3", "once")):
+        model.graph.node.insert(at, helper.make_node(op, [read], [result], op))
+    path = saved(model, "more")
+    report = diff(checks, "two nodes more", 1, RESNET, path, *words)
+    checks.equal("two nodes more: the first that departs", report["first"] and report["first"]["name"], "Relu_3")
+    checks.equal("two nodes more: unmatched", [[v["value"] for v in report[s].get("unmatched", [])] for s in "ab"], [[], ["once", "twice"]])
+    text = tenon("diff", RESNET, path, *words).out
+    checks.check("text: what only one has", "\nonly in B 2 not compared: once, twice\n" in text, text[-400:])
+    # A LayerNormalization and the eight nodes that it stands for are read by the same nodes.
+    short = np.load(os.path.join(BERT, "test_5000.npz"))
+    file = data("short", **{k: short[k][:2, :128] for k in ("input_ids", "attention_mask", "token_type_ids") if k in short}, **(
+        {} if "attention_mask" in short else {"attention_mask": (short["input_ids"][:2, :128] != 0).astype(np.int64), "token_type_ids": np.zeros((2, 128), np.int64)}))
+    report = diff(checks, "bert, LayerNormalization in pieces", 0, os.path.join(BERT, "dynamic.onnx"), os.path.join(BERT, "static_1x128.onnx"), "--data", file)
+    norms = [r for r in report["nodes"] if r["op"] == "LayerNormalization"]
+    checks.check("bert, LayerNormalization in pieces: found by place", len(norms) == 5 and all(r["matched_by"] == "place" and r["b"]["op"] == "Add" and r["sqnr_db"] > 100 for r in norms),
+                 str([(r["matched_by"], r["sqnr_db"]) for r in norms]))
     # Inputs that only one has; a model with other inputs, whose dimensions have names of their own.
     reviews = os.path.join(BERT, "test_5000.npz")
     report = diff(checks, "bert with and without labels", 0, os.path.join(BERT, "dynamic.onnx"), os.path.join(BERT, "labels.onnx"),
