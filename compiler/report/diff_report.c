@@ -46,7 +46,7 @@ static const char *print_error(arena *a, double x) {
 static const char *print_range(arena *a, const comparison *c, int side) {
     if (c->low[side] > c->high[side])
         return ".";
-    const char *text = arena_printf(a, "%.3g .. %.3g", c->low[side], c->high[side]);
+    const char *text = arena_printf(a, "%.3g .. %.3g", c->low[side] + 0.0, c->high[side] + 0.0); /* never -0 */
     return text != NULL ? text : "";
 }
 
@@ -175,8 +175,8 @@ static void json_form(json *j, cJSON *item, const diff_row *row, int side) {
     const diff_value *v = side == 0 ? &row->a : &row->b;
     const comparison *c = &row->numbers;
     json_value(j, item, v);
-    json_number(j, item, "least", c->low[side] <= c->high[side] ? c->low[side] : 0);
-    json_number(j, item, "largest", c->low[side] <= c->high[side] ? c->high[side] : 0);
+    json_number(j, item, "least", c->low[side] <= c->high[side] ? c->low[side] : NAN);
+    json_number(j, item, "largest", c->low[side] <= c->high[side] ? c->high[side] : NAN);
     if (!v->has_integers)
         return;
     json_number(j, item, "saturation", v->saturated);

@@ -327,6 +327,9 @@ def test_not_finite(checks):
     row = row_of(report, "y")
     # Relu(-inf) is 0, as Relu(-1) is; a NaN stays one.
     checks.equal("infinities: two elements of y", row.get("not_finite"), 2)
+    nans = [made(f"nan_{i}", [node("Div", ["x", "c"], ["y"], "div")], [("x", F, [1, 1])], [("y", F, [1, 1])], [("c", np.float32([[last]]))]) for i, last in enumerate((1, 0))]
+    row = row_of(diff(checks, "no finite element", 1, *nans, "--data", data("nan", x=np.float32([[0]]))), "y")
+    checks.check("no finite element: no range", row and row["b"]["least"] is None and row["b"]["largest"] is None and row["a"]["largest"] == 0, str(row))
     report = diff(checks, "infinities in both", 0, paths[1], paths[1], "--data", file)
     checks.check("infinities in both: the same bits", all(r["same_bits"] and r["not_finite"] == 0 for r in report["nodes"]))
 
