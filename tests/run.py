@@ -24,6 +24,7 @@ STEPS = [
     ("models", "models/test_models.py", "the shipped models on every back end: the same bits, the reference's values, accuracy", 1500),
     ("diff", "diff/test_diff.py", "tenon diff: figures against ONNX Runtime and numpy, the first node that departs, matching", 600),
     ("inspect", "models/test_inspect.py", "what inspect says of the shipped models, computed again", 300),
+    ("onnx-out", "onnx_out/test_onnx_out.py", "--emit onnx: the checker, reading it back, ONNX Runtime", 600),
     ("codegen", "codegen/test_generated_c.py", "generated C: the same bits from every compiler and level, warnings, symbols, sanitizers", 1500),
     ("objects", "codegen/test_objects.py", "objects and libraries: the interpreter's bits, symbols, sections; .so files in place of models", 900),
     ("examples", "codegen/test_examples.py", "the example programs; two models in one program, from two threads; resident memory", 900),

@@ -4,6 +4,7 @@
 #include "api/library.h"
 #include "api/measure.h"
 #include "api/reports.h"
+#include "frontend/frontend.h"
 #include "frontend/mapped_file.h"
 #include "report/json.h"
 
@@ -35,6 +36,13 @@ static status emit_graph(tenon_files *f) {
     graph_print(f->built.g, &s);
     TRY(strbuf_finish(&s, &text));
     return add_text(f, text, s.n);
+}
+
+static status emit_onnx(tenon_files *f) {
+    const void *bytes;
+    size_t n;
+    TRY(onnx_export(f->built.g, f->memory, &bytes, &n));
+    return add_text(f, bytes, n);
 }
 
 static status emit_loops(tenon_files *f) {
@@ -165,6 +173,7 @@ static const form_row forms[] = {
     {"lib", "host", PIPELINE_VERIFY, true, emit_archive},  {"shared", "host", PIPELINE_VERIFY, true, emit_shared},
     {"llvm", "host", PIPELINE_VERIFY, true, emit_llvm},    {"asm", "host", PIPELINE_VERIFY, true, emit_assembly},
     {"loops", "host", PIPELINE_VERIFY, false, emit_loops}, {"graph", "host", PIPELINE_PASSES, false, emit_graph},
+    {"onnx", "host", PIPELINE_BIND, false, emit_onnx},
 };
 
 /* ---- the origin ---- */

@@ -35,8 +35,8 @@ static const char *const none[] = {NULL};
 static const choices schedules = {(const char *const[]){"best", "naive", NULL}, none};
 static const choices backends = {engine_names, none};
 static const choices emissions = {
-    (const char *const[]){"c", "obj", "lib", "shared", "llvm", "asm", "loops", "graph", NULL},
-    (const char *const[]){"onnx", "dot", NULL}};
+    (const char *const[]){"c", "obj", "lib", "shared", "llvm", "asm", "loops", "graph", "onnx", NULL},
+    (const char *const[]){"dot", NULL}};
 static const choices weight_forms = {(const char *const[]){"inline", "c", "obj", "bin", NULL}, none};
 static const choices metrics = {(const char *const[]){"accuracy", "mse", NULL}, (const char *const[]){"sqnr", NULL}};
 
@@ -46,7 +46,7 @@ static const choices metrics = {(const char *const[]){"accuracy", "mse", NULL}, 
 #define FIELD(name) offsetof(struct tenon_options, name)
 
 static const option_row rows[] = {
-    {{"emit", "FORM", "what to write: c, obj, lib, shared, llvm, asm, loops or graph", TENON_COMPILE},
+    {{"emit", "FORM", "what to write: c, obj, lib, shared, llvm, asm, loops, graph or onnx", TENON_COMPILE},
      KIND_CHOICE,
      FIELD(emit),
      &emissions},

@@ -49,12 +49,12 @@ static tenon_status run(cli *c) {
 const command command_compile = {
     .name = "compile",
     .arguments = "MODEL",
-    .summary = "writes C, objects, libraries, LLVM IR, assembly, loops or the graph of a model",
+    .summary = "writes C, objects, libraries, LLVM IR, assembly, loops, the graph or ONNX of a model",
     .details = "--emit c, obj, lib and shared write PREFIX.c, .o, .a or .so with PREFIX.h, PREFIX_example.c and "
                "tenon/runtime.h\n"
                "into the folder OUT (default: here); lib needs the archiver $AR, shared the C compiler $CC. The other "
                "forms are one\n"
-               "text in the file OUT, or on stdout.",
+               "text in the file OUT, or on stdout; onnx is the model after the -p passes, with the dimensions that are bound.",
     .examples =
         "  tenon compile mnist.onnx --dim batch=1 -o out && cc -O2 -Iout out/mnist.c out/mnist_example.c -o mnist\n"
         "  tenon compile bert.onnx --shape input_ids=1x128 --target x86-64-v3 --weights bin -o out\n"
@@ -62,6 +62,7 @@ const command command_compile = {
         "mnist\n"
         "  tenon compile mnist.onnx --dim batch=1 --emit shared -o out && tenon bench out/mnist.so\n"
         "  tenon compile bert.onnx --emit graph\n"
+        "  tenon compile mnist.onnx -p input:type=uint8,scale=0.00392157 --emit onnx -o mnist_bytes.onnx\n"
         "  tenon compile bert.onnx --dim batch=1 --dim sequence=128 --emit loops -o bert.loops",
     .id = TENON_COMPILE,
     .flags = FLAG_OUTPUT | FLAG_JSON | FLAG_PIPELINE,

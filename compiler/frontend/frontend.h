@@ -19,6 +19,12 @@ status onnx_import(const char *path, const allocator *from, diag *d, const op_ta
 status onnx_import_bytes(const void *bytes, size_t n, const char *name, const char *folder, const allocator *from,
                          diag *d, const op_table *ops, graph **out);
 
+/* ---- onnx_export.c ---- */
+/* The graph as the bytes of an ONNX model, in `a`: what onnx_import reads as the same graph. The opset is the oldest from 21 on that has all that the nodes
+ * need. A value that is an output under another name gets that name, or an Identity behind it. [too-large], [unsupported-attribute]
+ * STATUS_UNSUPPORTED. */
+status onnx_export(const graph *g, arena *a, const void **out, size_t *out_n);
+
 /* ---- tensor_file.c ---- */
 /* Reads a TensorProto file (input_0.pb of a test data set) into `a`, which keeps the file mapped where data is
  * borrowed. *out_name may be "". Sequences and optionals are STATUS_UNSUPPORTED. */

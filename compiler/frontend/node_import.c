@@ -166,6 +166,8 @@ static status make_node(importer *im, scope *s, const Onnx__NodeProto *p, diag_p
     for (size_t i = 0; i < n_outputs; i++)
         if (n->outputs[i] != NULL)
             COLLECT(im, scope_define(im, s, where, p->output[i], n->outputs[i]));
+    for (size_t i = 0; i < p->n_metadata_props; i++)
+        TRY(node_note(n, import_text(p->metadata_props[i]->key), import_text(p->metadata_props[i]->value)));
     *out = n;
     return import_attributes(im, s, p, where, n);
 }

@@ -13,6 +13,32 @@ static bool needs_rewrite(const node *n) {
     return n->row != NULL && n->row->upgrade != NULL && form_of(n->row, n->version) < op_newest(n->row);
 }
 
+/* Where an upgrade has put other nodes in n's place, they stand for it, and the value that replaces its output has the name. */
+static status replace_node(node *n, node *before, const use *was) {
+    graph *g = n->graph;
+    const value *old = node_output(n, 0);
+    value *made = was->user != NULL ? node_input(was->user, was->index) : g->outputs.at[was->index]->v;
+    if (made == NULL || made == old || n->n_outputs != 1)
+        return STATUS_OK;
+    const char *name = old->name;
+    for (node *m = before != NULL ? before->next : g->first; m != n; m = m->next) {
+        m->source = n->source;
+        m->name = n->name;
+    }
+    TRY(graph_erase_node(g, n));
+    return graph_set_name(g, made, name);
+}
+
+static status rewrite(node *n) {
+    const value *v = node_output(n, 0);
+    node *before = n->prev;
+    use was = {.index = -1};
+    if (v != NULL && v->uses != NULL)
+        was = *v->uses;
+    TRY(n->row->upgrade(n));
+    return was.index >= 0 ? replace_node(n, before, &was) : STATUS_OK;
+}
+
 static status upgrade(node *n) {
     /* Reported already, or soon will be. */
     if (n->row == NULL || n->version == 0)
@@ -21,9 +47,10 @@ static status upgrade(node *n) {
         return op_unsupported(n, "unsupported-version",
                               "opset %d does not have this form of %s; it has been there since opset %d", n->version,
                               n->op, n->row->versions[0]);
+    const op_row *row = n->row;
     if (needs_rewrite(n))
-        TRY(n->row->upgrade(n));
-    n->version = op_newest(n->row);
+        TRY(rewrite(n));
+    n->version = op_newest(row);
     return STATUS_OK;
 }
 

@@ -271,7 +271,10 @@ static status split_infer(node *n) {
 }
 
 static status split_upgrade(node *n) {
-    return kit_ints_to_input(n, "split", 1);
+    TRY(kit_ints_to_input(n, "split", 1));
+    if (node_input(n, 1) != NULL || node_attr(n, "num_outputs") != NULL)
+        return STATUS_OK;
+    return node_set_attr(n, &(attr){.name = "num_outputs", .kind = ATTR_INT, .i = n->n_outputs}); /* equal parts, once said by saying nothing */
 }
 
 static status split_lower(const node *n, nest_list *l) {

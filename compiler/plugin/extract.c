@@ -16,7 +16,7 @@ static status cut(graph *g, value *v) {
     TRY_ALLOC(made);
     while (v->uses != NULL)
         TRY(v->uses->user != NULL ? node_set_input(v->uses->user, v->uses->index, made) : graph_set_output(g, v->uses->index, made));
-    TRY(graph_set_name(g, v, NULL));
+    TRY(graph_set_name(g, v, "cut"));
     return graph_set_name(g, made, name);
 }
 
