@@ -56,12 +56,38 @@ static status bind_dim(binding *b, const map *symbols, const named_text *option)
     return set_symbol(b, option->name, n);
 }
 
+static bool is_bound_already(const binding *b, const char *symbol) {
+    const word_list *list = &b->w->plan->bound_dims;
+    for (size_t i = 0; i < list->n; i++)
+        if (strcmp(list->at[i], symbol) == 0)
+            return true;
+    return false;
+}
+
 static status bind_dims(binding *b) {
     map symbols = map_in(b->a);
     TRY(graph_symbols(b->g, &symbols));
-    for (size_t i = 0; i < b->w->o->dims.n; i++)
-        note_failure(b, bind_dim(b, &symbols, &b->w->o->dims.at[i]));
+    for (size_t i = 0; i < b->w->o->dims.n; i++) {
+        const named_text *option = &b->w->o->dims.at[i];
+        if (map_get(&symbols, option->name) != NULL || !is_bound_already(b, option->name))
+            note_failure(b, bind_dim(b, &symbols, option));
+    }
     return b->worst;
+}
+
+/* Those that the model has; what is left may belong to inputs that a pass makes. */
+static status bind_known_dims(binding *b) {
+    map symbols = map_in(b->a);
+    TRY(graph_symbols(b->g, &symbols));
+    for (size_t i = 0; i < b->w->o->dims.n; i++) {
+        const named_text *option = &b->w->o->dims.at[i];
+        if (map_get(&symbols, option->name) == NULL)
+            continue;
+        note_failure(b, bind_dim(b, &symbols, option));
+        TRY(VEC_PUSH(b->w->plan->plugins->memory, b->w->plan->bound_dims, option->name));
+    }
+    TRY(b->worst);
+    return b->bindings.n > 0 ? graph_bind(b->g, &b->bindings) : STATUS_OK;
 }
 
 /* ---- shapes ---- */
@@ -249,7 +275,16 @@ static status bind_all(binding *b) {
     return graph_bind(b->g, &b->bindings);
 }
 
+static binding binding_of(pipeline *w) {
+    return (binding){.w = w, .g = w->g, .d = w->c->diags, .a = w->g->memory, .bindings = map_in(w->g->memory)};
+}
+
 status bind_inputs(pipeline *w) {
-    binding b = {.w = w, .g = w->g, .d = w->c->diags, .a = w->g->memory, .bindings = map_in(w->g->memory)};
+    binding b = binding_of(w);
     return bind_all(&b);
+}
+
+status bind_early(pipeline *w) {
+    binding b = binding_of(w);
+    return bind_known_dims(&b);
 }

@@ -89,6 +89,25 @@ static status read_tensor(data_set *s, const char *kind, size_t i, tensor **out,
     return tensor_proto_read(path, s->memory, s->k->d, out, &name);
 }
 
+static size_t count_files(const data_set *s, const char *kind) {
+    for (size_t n = 0;; n++) {
+        const char *path = arena_printf(s->memory, "%s/%s_%zu.pb", s->folder, kind, n);
+        if (path == NULL || access(path, F_OK) != 0)
+            return n;
+    }
+}
+
+/* The number of the file for input (output) i of the n that there are. Passes may have removed some: the data of the model as it was keep their
+ * numbers, and data of the model as it is now are as many as it has. */
+static size_t file_number(const data_set *s, const char *kind, const word_list *names, size_t n, size_t i, const char *name) {
+    if (n == names->n || count_files(s, kind) == n)
+        return i;
+    for (size_t k = 0; k < names->n; k++)
+        if (strcmp(names->at[k], name) == 0)
+            return k;
+    return i;
+}
+
 static status wrong_type(data_set *s, const char *file, dtype has, const char *what, const char *name, dtype expected) {
     diag_place where = DIAG_NOWHERE;
     where.file = arena_printf(s->memory, "%s/%s", s->folder, file);
@@ -104,7 +123,7 @@ static status read_inputs(data_set *s) {
     for (size_t i = 0; i < s->n; i++) {
         const value *v = g->inputs.at[i];
         const char *file;
-        TRY(read_tensor(s, "input", i, &s->inputs[i], &file));
+        TRY(read_tensor(s, "input", file_number(s, "input", &s->k->t->file_inputs, s->n, i, v->name), &s->inputs[i], &file));
         const tensor *x = s->inputs[i];
         if (x->elem != v->type.elem)
             return wrong_type(s, file, x->elem, "input", v->name, v->type.elem);
@@ -160,7 +179,8 @@ static status compare_output(data_set *s, size_t i, const void *have, check_case
     tensor *want = NULL;
     const char *file, *name = arena_strdup(s->k->memory, b->title); /* the code may end before the report */
     TRY_ALLOC(name);
-    TRY(read_tensor(s, "output", i, &want, &file));
+    size_t n_outputs = (size_t)s->k->code->p->n_outputs;
+    TRY(read_tensor(s, "output", file_number(s, "output", &s->k->t->file_outputs, n_outputs, i, name), &want, &file));
     if (want->elem != b->elem)
         return wrong_type(s, file, want->elem, "output", b->title, b->elem);
     if (want->rank != b->rank || memcmp(want->dims, b->dims, shape_bytes(b->rank)) != 0) {

@@ -16,6 +16,7 @@ struct tenon_graph {
     pass_plan plan;
     graph *g;                                /* as imported and changed by -p; what is compiled is a copy */
     int64_t file_nodes, params, param_bytes; /* as imported */
+    word_list file_inputs, file_outputs;     /* names, as imported: test data are numbered so */
     shared_model *shared;                    /* where the model comes compiled; else NULL, as nearly always */
     double import_ms;
     bool stopped; /* by option stop-after, at import */

@@ -32,12 +32,26 @@ static void count_file(tenon_graph *t) {
     }
 }
 
+static status name_ends(tenon_graph *t) {
+    for (size_t i = 0; i < t->g->inputs.n + t->g->outputs.n; i++) {
+        bool is_input = i < t->g->inputs.n;
+        const char *name = is_input ? t->g->inputs.at[i]->name : t->g->output_names.at[i - t->g->inputs.n];
+        TRY_ALLOC(name = arena_strdup(t->memory, name));
+        if (is_input)
+            TRY(VEC_PUSH(t->memory, t->file_inputs, name));
+        else
+            TRY(VEC_PUSH(t->memory, t->file_outputs, name));
+    }
+    return STATUS_OK;
+}
+
 static status import(tenon_graph *t) {
     pipeline w = {.c = t->c, .o = t->o, .path = t->path, .plan = &t->plan};
     TRY(pass_plan_make(t->o, false, t->memory, &t->plan));
     TRY(pipeline_run(&w, PIPELINE_IMPORT, PIPELINE_IMPORT));
     t->g = w.g;
     count_file(t);
+    TRY(name_ends(t));
     status s = pipeline_run(&w, PIPELINE_EDIT, PIPELINE_EDIT);
     t->g = w.g;
     t->import_ms = w.milliseconds;

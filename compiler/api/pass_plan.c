@@ -172,6 +172,7 @@ status pass_plan_make(const tenon_options *o, bool all, arena *a, pass_plan *out
     TRY(read_files(&p));
     TRY(load_plugins(&p, all));
     TRY(read_all(&p));
+    out->plugins->registry->skip = out->skip.at;
     TRY(check_words(&p, "skip", &out->skip, false));
     TRY(check_words(&p, "dump-after", &o->dump_after, true));
     return check_words(&p, "stop-after", &o->stop_after, true);

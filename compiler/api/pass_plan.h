@@ -12,6 +12,7 @@ typedef struct pass_plan {
     word_list skip;               /* of the options and of pipeline files */
     VEC(pass_report *) reports;   /* of those that have run */
     bound_inputs bound;
+    word_list bound_dims;         /* symbols that are bound before the passes run */
 } pass_plan;
 
 /* Loads the plugins of option plugin and of TENON_PLUGIN_PATH (and with `all`, or where a pass is asked for that those do not have, of the

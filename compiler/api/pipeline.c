@@ -89,6 +89,8 @@ static status apply(pipeline *w, const pass_request *q) {
 }
 
 static status edit(pipeline *w) {
+    if (w->plan->asked.n > 0)
+        TRY(bind_early(w));
     for (size_t i = 0; i < w->plan->asked.n; i++) {
         TRY(clean_up(w));
         TRY(apply(w, &w->plan->asked.at[i]));

@@ -64,5 +64,7 @@ status pipeline_rows(arena *a, const pass_plan *plan, const pipeline_row **out, 
 /* Binds the dimensions of w->g by the options and w->shapes, and makes frozen inputs constants. [unbound-dimension]
  * STATUS_USAGE for each that is left. */
 status bind_inputs(pipeline *w);
+/* Binds what option dim says of the dimensions that w->g has, before passes see it; bind_inputs does not miss those. */
+status bind_early(pipeline *w);
 
 #endif

@@ -99,7 +99,7 @@ status passes_clean_up(const pass_registry *r, graph **g, const pass_options *o)
         nodes = (*g)->n_nodes;
         for (size_t i = 0; i < r->clean_up.n; i++) {
             const pass_entry *e = r->clean_up.at[i];
-            if (!is_skipped(o, pass_name(e)))
+            if (!is_skipped(o, pass_name(e)) && !(o->in_place && e->plugin != NULL))
                 TRY(o->prove != NULL ? prove_one(r, e, g, o) : run_one(r, e, g, o));
         }
     } while (has_changed(*g, before, nodes) && ++rounds < MAX_ROUNDS);

@@ -28,6 +28,7 @@ typedef struct pass_registry {
     arena *memory;
     VEC(const pass_entry *) all;      /* built in first, then in the order of loading */
     VEC(const pass_entry *) clean_up; /* those of that stage, in the order in which they run */
+    const char *const *skip;          /* what a clean-up that a pass asks for leaves out; NULL-terminated, or NULL */
     /* The interface with this id; NULL: none. Set by whoever loads plugins; built-in passes need none. */
     const void *(*get_interface)(const char *id);
 } pass_registry;
@@ -139,6 +140,7 @@ status pass_apply(const pass_registry *r, const pass_request *q, graph **g, pass
 typedef struct pass_options {
     const char *const *skip; /* names of passes to leave out; NULL-terminated, or NULL */
     bool verify;             /* run the verifier after each */
+    bool in_place;           /* only the built-in passes, which put no copy in the graph's place */
     /* Called after each pass; stop by returning other than STATUS_OK. May be NULL. */
     status (*after)(void *ctx, const char *pass, graph *g);
     /* Called after each pass that changed something, with a copy of the graph as it was before. May be NULL. */

@@ -1,4 +1,5 @@
 /* An input becomes a constant, whatever its shape. */
+#include "data/data.h"
 #include "plugin/services.h"
 
 /* A scalar is written out for each element up to here; beyond, and where a dimension is not known, an Expand says it. */
@@ -11,15 +12,6 @@ typedef struct binding {
     node *before; /* new nodes go there */
 } binding;
 
-static bool same_shape(const binding *b) {
-    if (b->t->rank != b->v->type.rank)
-        return false;
-    for (int i = 0; i < b->t->rank; i++)
-        if (dim_is_known(b->v->type.dims[i]) && b->v->type.dims[i].n != b->t->dims[i])
-            return false;
-    return true;
-}
-
 static status refuse(const binding *b, const char *what) {
     strbuf s = strbuf_in(b->g->memory);
     const char *text;
@@ -27,6 +19,61 @@ static status refuse(const binding *b, const char *what) {
     TRY(strbuf_finish(&s, &text));
     return diag_error(b->g->diags, STATUS_USAGE, "shape-mismatch", DIAG_NOWHERE, "input '%s' is %s: %s", b->v->name, text, what);
 }
+
+/* ---- a tensor of the input's shape ---- */
+
+static void take_symbol(const char *symbol, void *ctx) {
+    *(const char **)ctx = symbol;
+}
+
+/* A size that is a symbol and nothing else becomes what the tensor has there. */
+static status solve(const binding *b, map *sizes) {
+    for (int i = 0; i < b->v->type.rank; i++) {
+        const char *symbol = NULL;
+        dim d = b->v->type.dims[i];
+        dim_symbols(d, take_symbol, &symbol);
+        if (symbol != NULL && map_get(sizes, symbol) == NULL && dim_equal(d, dim_symbol(b->g->memory, symbol)))
+            TRY(map_set(sizes, symbol, (void *)(uintptr_t)&b->t->dims[i]));
+    }
+    return STATUS_OK;
+}
+
+/* Sizes that the tensor gives to symbols hold everywhere. */
+static status take_shape(const binding *b) {
+    const tensor_type *type = &b->v->type;
+    map sizes = map_in(b->g->memory);
+    bool same = type->rank < 0 || type->rank == b->t->rank;
+    if (same)
+        TRY(solve(b, &sizes));
+    for (int i = 0; same && i < type->rank; i++)
+        same = dim_equal(dim_bind(b->g->memory, type->dims[i], &sizes), DIM(b->t->dims[i]));
+    if (!same)
+        return refuse(b, "what it is bound to has another shape");
+    if (type->rank < 0) {
+        dim dims[TENSOR_MAX_RANK];
+        for (int i = 0; i < b->t->rank; i++)
+            dims[i] = DIM(b->t->dims[i]);
+        TRY(graph_set_type(b->g, b->v, &(tensor_type){type->elem, b->t->rank, dims}));
+    } else if (sizes.n == 0) {
+        return STATUS_OK;
+    }
+    return graph_bind(b->g, &sizes);
+}
+
+/* Values of other types are converted where the input's type can hold them. */
+static status convert(binding *b) {
+    const tensor *t = b->t;
+    if (t->elem == b->v->type.elem)
+        return STATUS_OK;
+    tensor *made = tensor_new(b->g->memory, b->v->type.elem, t->rank, t->dims, NULL);
+    TRY_ALLOC(made);
+    b->t = made;
+    const array from = {.elem = t->elem, .count = t->count, .data = (void *)(uintptr_t)t->data};
+    const array_want want = {.name = b->v->name, .elem = made->elem, .scale = 1};
+    return array_convert(&from, &want, (void *)(uintptr_t)made->data, b->g->diags);
+}
+
+/* ---- one number for all elements ---- */
 
 /* Has a symbol of the dimension another source: does `d` stand in the type of another input? */
 static bool find_source(const binding *b, dim d, value **out, int *out_index) {
@@ -90,7 +137,8 @@ static status expand(const binding *b, value *scalar, value **out) {
     const attr axis = {.name = "axis", .kind = ATTR_INT, .i = 0};
     TRY(build(b, "Concat", dims, rank, &axis, 1, &shape));
     value *both[] = {scalar, shape};
-    return build(b, "Expand", both, 2, NULL, 0, out);
+    TRY(build(b, "Expand", both, 2, NULL, 0, out));
+    return graph_set_type(b->g, *out, &b->v->type); /* which inference cannot tell */
 }
 
 static status fill(const binding *b, tensor **out) {
@@ -106,8 +154,8 @@ static status fill(const binding *b, tensor **out) {
 static status make_value(const binding *b, value **out) {
     const tensor *t = b->t;
     bool one = t->rank == 0 && b->v->type.rank != 0;
-    if (!one && !same_shape(b))
-        return refuse(b, "what it is bound to has another shape");
+    if (!one)
+        TRY(take_shape(b));
     int64_t count = type_count(&b->v->type);
     tensor *contents = (tensor *)(uintptr_t)t;
     bool write = one && count >= 0 && dtype_bytes(t->elem, (size_t)count) <= WRITTEN_BYTES;
@@ -118,10 +166,9 @@ static status make_value(const binding *b, value **out) {
     return one && !write ? expand(b, *out, out) : STATUS_OK;
 }
 
-static status bind(const binding *b) {
+static status bind(binding *b) {
     value *made = NULL;
-    if (b->t->elem != b->v->type.elem)
-        return refuse(b, "what it is bound to has another element type");
+    TRY(convert(b));
     TRY(make_value(b, &made));
     TRY(graph_replace_all_uses(b->g, b->v, made));
     return graph_remove_value(b->g, b->v);

@@ -377,6 +377,12 @@ static const char *print(const tenon_plugin_host *h, const tenon_graph *g) {
     return finish(&s);
 }
 
+static int clean_up(const tenon_plugin_host *h, tenon_graph *g) {
+    const pass_registry *r = pass_host_of(h)->registry;
+    graph *same = GRAPH(g);
+    return (int)passes_clean_up(r, &same, &(pass_options){.skip = r->skip, .in_place = true});
+}
+
 const tenon_graph_1 plugin_graph = {
     .struct_size = sizeof plugin_graph,
     .name = name,
@@ -438,4 +444,5 @@ const tenon_graph_1 plugin_graph = {
     .match = plugin_match,
     .extract = plugin_extract,
     .print = print,
+    .clean_up = clean_up,
 };

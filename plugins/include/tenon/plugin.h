@@ -291,8 +291,9 @@ typedef struct tenon_graph_1 {
     int (*move_before)(const tenon_plugin_host *host, tenon_graph *graph, tenon_node *node, tenon_node *before); /* NULL: to the end */
     /* Turns an output of a node into a constant; the node loses it. */
     int (*make_constant)(const tenon_plugin_host *host, tenon_graph *graph, tenon_value *value, tenon_tensor *tensor);
-    /* Turns an input into a constant, whatever its shape: a tensor of its element type, and of its shape or a scalar for all elements. The input
-     * is gone afterwards; --verify-passes feeds it with these values. */
+    /* Turns an input into a constant, whatever its shape: a tensor of its shape, or a scalar for all elements. Integers are converted to the
+     * input's element type where every value fits; sizes that the tensor gives to symbols of the input's shape hold for the whole graph.
+     * The input is gone afterwards; --verify-passes feeds it with these values. */
     int (*bind_input)(const tenon_plugin_host *host, tenon_graph *graph, tenon_value *input, tenon_tensor *tensor);
 
     /* -- removing; refused, with the users named, while there are any: replace_all_uses comes first -- */
@@ -312,6 +313,10 @@ typedef struct tenon_graph_1 {
                             tenon_value *const *outputs, int n_outputs);
     /* The graph's text form. In gdb: call graph->print(host, g). */
     const char *(*print)(const tenon_plugin_host *host, const tenon_graph *graph);
+    /* What tenon itself does to the graph between passes: computes what is constant, merges what is equal, removes what is unused
+     * (--skip leaves parts of it out). For a pass that reports or decides by what is left. Any node and any constant may be gone afterwards;
+     * inputs stay. */
+    int (*clean_up)(const tenon_plugin_host *host, tenon_graph *graph);
 } tenon_graph_1;
 
 /* What nodes cost. */
