@@ -85,12 +85,13 @@ static status constant_of_shape_infer(node *n) {
         return op_unsupported(n, "unsupported-type", "'value' has element type %s", dtype_name(elem));
     int64_t rank;
     const int64_t *shape = op_known_ints(n, 0, &rank);
+    dim dims[TENSOR_MAX_RANK];
+    int count;
     if (shape == NULL)
-        return op_unknown_output(n, 0, elem);
+        return kit_known_dims(n, 0, dims, &count) ? op_set_output(n, 0, elem, count, dims) : op_unknown_output(n, 0, elem);
     if (rank > TENSOR_MAX_RANK)
         return op_unsupported(n, "too-many-dimensions", "%lld dimensions, more than %d", (long long)rank,
                               TENSOR_MAX_RANK);
-    dim dims[TENSOR_MAX_RANK];
     for (int64_t k = 0; k < rank; k++) {
         if (shape[k] < 0)
             return op_invalid(n, "bad-shape", "dimension %lld is %lld", (long long)k, (long long)shape[k]);

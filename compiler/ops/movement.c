@@ -64,12 +64,28 @@ OP_ROW(Transpose) = {
 
 /* ---- Expand ---- */
 
+/* To a shape that shape arithmetic says, symbols and all. */
+static status expand_symbolic(node *n, const tensor_type *x) {
+    dim wanted[TENSOR_MAX_RANK], dims[TENSOR_MAX_RANK];
+    int count;
+    if (!kit_known_dims(n, 1, wanted, &count))
+        return op_unknown_output(n, 0, x->elem);
+    int rank = count > x->rank ? count : x->rank;
+    for (int k = 0; k < rank; k++) {
+        int from = k - (rank - x->rank), to = k - (rank - count);
+        TRY(op_broadcast_dim(n, from < 0 ? DIM(1) : x->dims[from], to < 0 ? DIM(1) : wanted[to], &dims[k]));
+    }
+    return op_set_output(n, 0, x->elem, rank, dims);
+}
+
 static status expand_infer(node *n) {
     const tensor_type *x = op_input_type(n, 0);
     int64_t count;
     const int64_t *shape = op_known_ints(n, 1, &count);
-    if (x->rank < 0 || shape == NULL)
+    if (x->rank < 0)
         return op_unknown_output(n, 0, x->elem);
+    if (shape == NULL)
+        return expand_symbolic(n, x);
     if (count > TENSOR_MAX_RANK)
         return op_unsupported(n, "too-many-dimensions", "%lld dimensions, more than %d", (long long)count,
                               TENSOR_MAX_RANK);

@@ -15,12 +15,38 @@ static void move_elements(nest_list *l) {
 /* ---- Reshape ---- */
 
 /* The one -1 in a shape is what is left of the input's elements. */
+/* To a shape that shape arithmetic says, symbols and all. A dimension that is a symbol is never the -1 or the 0 of a constant. */
+static status reshape_symbolic(node *n, const tensor_type *x) {
+    dim dims[TENSOR_MAX_RANK], known = DIM(1);
+    int rank, rest = -1;
+    if (!kit_known_dims(n, 1, dims, &rank))
+        return op_unknown_output(n, 0, x->elem);
+    for (int k = 0; k < rank; k++) {
+        if (dim_is_known(dims[k]) && (dims[k].n < -1 || (dims[k].n == -1 && rest >= 0) || (dims[k].n == 0 && k >= x->rank)))
+            return op_unknown_output(n, 0, x->elem);
+        if (dim_is_known(dims[k]) && dims[k].n == 0 && op_int(n, "allowzero") == 0)
+            dims[k] = x->dims[k];
+        if (dim_is_known(dims[k]) && dims[k].n == -1)
+            rest = k;
+        else
+            known = dim_mul(n->graph->memory, known, dims[k]);
+    }
+    if (rest >= 0)
+        dims[rest] = dim_floor_div(n->graph->memory, kit_product(n, x->dims, 0, x->rank), known);
+    for (int k = 0; k < rank; k++)
+        if (dim_status(dims[k]) != STATUS_OK)
+            return op_unknown_output(n, 0, x->elem);
+    return op_set_output(n, 0, x->elem, rank, dims);
+}
+
 static status reshape_infer(node *n) {
     const tensor_type *x = op_input_type(n, 0);
     int64_t rank;
     const int64_t *shape = op_known_ints(n, 1, &rank);
-    if (shape == NULL || x->rank < 0)
+    if (x->rank < 0)
         return op_unknown_output(n, 0, x->elem);
+    if (shape == NULL)
+        return reshape_symbolic(n, x);
     if (rank > TENSOR_MAX_RANK)
         return op_unsupported(n, "too-many-dimensions", "%lld dimensions, more than %d", (long long)rank,
                               TENSOR_MAX_RANK);

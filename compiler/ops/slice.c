@@ -77,6 +77,27 @@ static status slice_check(const node *n, int rank) {
     return STATUS_OK;
 }
 
+/* From a known start to an end that is a symbol, by steps of one: "the first `sequence` positions". */
+static status slice_symbolic(node *n, const tensor_type *x) {
+    arena *a = n->graph->memory;
+    dim dims[TENSOR_MAX_RANK], ends[TENSOR_MAX_RANK];
+    int64_t n_starts, n_axes = 0, n_steps = 0, low, high;
+    const int64_t *starts = op_known_ints(n, 1, &n_starts), *axes = op_known_ints(n, 3, &n_axes), *steps = op_known_ints(n, 4, &n_steps);
+    int count;
+    bool ok = starts != NULL && (axes != NULL || node_input(n, 3) == NULL) && (steps != NULL || node_input(n, 4) == NULL) &&
+              kit_known_dims(n, 2, ends, &count) && count == n_starts && count <= x->rank;
+    kit_copy_dims(dims, x->dims, x->rank);
+    for (int64_t k = 0; ok && k < count; k++) {
+        int axis = axes == NULL ? (int)k : kit_axis(axes[k], x->rank);
+        dim_range(ends[k], &low, &high);
+        ok = low >= 0 && starts[k] >= 0 && (steps == NULL || steps[k] == 1);
+        dim size = dim_min(a, ends[k], x->dims[axis]);
+        dims[axis] = starts[k] == 0 ? size : dim_max(a, DIM(0), dim_sub(a, size, DIM(starts[k])));
+        ok &= dim_status(dims[axis]) == STATUS_OK;
+    }
+    return ok ? op_set_output(n, 0, x->elem, x->rank, dims) : op_unknown_output(n, 0, x->elem);
+}
+
 static status slice_infer(node *n) {
     const tensor_type *x = op_input_type(n, 0);
     slice_spec s;
@@ -84,7 +105,7 @@ static status slice_infer(node *n) {
         return op_unknown_output(n, 0, x->elem);
     TRY(slice_check(n, x->rank));
     if (!slice_read(n, x->rank, &s))
-        return op_unknown_output(n, 0, x->elem);
+        return slice_symbolic(n, x);
     dim dims[TENSOR_MAX_RANK], first;
     kit_copy_dims(dims, x->dims, x->rank);
     for (int64_t k = 0; k < s.n; k++)
