@@ -53,15 +53,23 @@ static void say_who(pass_host *h) {
         diag_note(h->d, "said by %s; the graph is as it was before", pass_host_who(h));
 }
 
+/* Why it failed: what the host itself has said first (a file that is not there), else what the pass returned. */
+static status failure(const pass_host *h, int code, size_t first) {
+    for (size_t i = first; i < diag_count(h->d); i++)
+        if (diag_at(h->d, i)->severity == DIAG_ERROR && diag_at(h->d, i)->code != STATUS_INVALID)
+            return diag_at(h->d, i)->code;
+    return code != TENON_OK ? code_status(code) : STATUS_INVALID;
+}
+
 /* What the pass returned, and what it did without saying so. */
-static status judge(pass_host *h, int code, size_t errors) {
+static status judge(pass_host *h, int code, size_t errors, size_t first) {
     bool said = diag_errors(h->d) > errors;
     if (code != TENON_OK && !said && code != TENON_PASS_RESOURCE)
         diag_error(h->d, code_status(code), "pass-failed", DIAG_NOWHERE, "%s failed with code %d and did not say why", pass_host_who(h), code);
     if (code != TENON_OK || h->broke_rules || said) {
         if (said)
             say_who(h);
-        return code != TENON_OK ? code_status(code) : STATUS_INVALID;
+        return failure(h, code, first);
     }
     status s = graph_verify(h->g);
     if (s == STATUS_INVALID)
@@ -70,9 +78,9 @@ static status judge(pass_host *h, int code, size_t errors) {
 }
 
 static status run(pass_host *h) {
-    size_t errors = diag_errors(h->d);
+    size_t errors = diag_errors(h->d), first = diag_count(h->d);
     int code = h->entry->pass->run(&h->base, h->entry->state, (tenon_graph *)h->g);
-    return judge(h, code, errors);
+    return judge(h, code, errors, first);
 }
 
 status pass_apply(const pass_registry *r, const pass_request *q, graph **g, pass_report *report, bound_inputs *bound, arena *a) {
