@@ -97,9 +97,10 @@ static size_t count_files(const data_set *s, const char *kind) {
     }
 }
 
-/* The number of the file for input (output) i of the n that there are. Passes may have removed some: the data of the model as it was keep their
- * numbers, and data of the model as it is now are as many as it has. */
-static size_t file_number(const data_set *s, const char *kind, const word_list *names, size_t n, size_t i, const char *name) {
+/* The number of the file for input (output) i of the n that there are. Passes may have removed some: the data of the
+ * model as it was keep their numbers, and data of the model as it is now are as many as it has. */
+static size_t file_number(const data_set *s, const char *kind, const word_list *names, size_t n, size_t i,
+                          const char *name) {
     if (n == names->n || count_files(s, kind) == n)
         return i;
     for (size_t k = 0; k < names->n; k++)
@@ -123,7 +124,8 @@ static status read_inputs(data_set *s) {
     for (size_t i = 0; i < s->n; i++) {
         const value *v = g->inputs.at[i];
         const char *file;
-        TRY(read_tensor(s, "input", file_number(s, "input", &s->k->t->file_inputs, s->n, i, v->name), &s->inputs[i], &file));
+        TRY(read_tensor(s, "input", file_number(s, "input", &s->k->t->file_inputs, s->n, i, v->name), &s->inputs[i],
+                        &file));
         const tensor *x = s->inputs[i];
         if (x->elem != v->type.elem)
             return wrong_type(s, file, x->elem, "input", v->name, v->type.elem);

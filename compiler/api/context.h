@@ -20,8 +20,8 @@ struct tenon_context {
 status context_llvm(tenon_context *c, const llvm_table **out);
 /* The folder that holds libtenon.so, or the program that the library is linked into; NULL where that cannot be told. */
 const char *context_folder(arena *a);
-/* The table of a module, lib/tenon/NAME beside libtenon.so: what its function `query` gives for the version. NULL with the reason in *out_why, in `a`; a
- * reason of NULL is want of memory. */
+/* The table of a module, lib/tenon/NAME beside libtenon.so: what its function `query` gives for the version. NULL with
+ * the reason in *out_why, in `a`; a reason of NULL is want of memory. */
 const void *context_module(const char *name, const char *query, uint32_t version, arena *a, const char **out_why);
 /* Has the host said stop? Then [stopped], STATUS_RESOURCE. */
 status context_check_stop(tenon_context *c);

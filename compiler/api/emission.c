@@ -205,7 +205,8 @@ static status choose_machine(tenon_files *f, const form_row *row, const target *
     const bool through_llvm = row->has_origin && row->emit != emit_c;
     if (!through_llvm)
         return diag_error(f->t->c->diags, STATUS_USAGE, "usage", DIAG_NOWHERE,
-                          "--triple, --cpu and --features are for machine code; --emit %s goes by --target alone", row->name);
+                          "--triple, --cpu and --features are for machine code; --emit %s goes by --target alone",
+                          row->name);
     target *machine = ARENA_NEW(f->memory, target);
     TRY_ALLOC(machine);
     TRY(machine_of(*out, o->triple, o->cpu, o->features, f->memory, f->t->c->diags, machine));

@@ -11,8 +11,8 @@ struct tenon_graph {
     const tenon_options *o;
     arena *memory;
     const char *path;
-    const char *file;                        /* without folders */
-    const char *prefix;                      /* option name, or the file's stem as an identifier */
+    const char *file;   /* without folders */
+    const char *prefix; /* option name, or the file's stem as an identifier */
     pass_plan plan;
     graph *g;                                /* as imported and changed by -p; what is compiled is a copy */
     int64_t file_nodes, params, param_bytes; /* as imported */

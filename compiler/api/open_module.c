@@ -15,7 +15,8 @@ const char *context_folder(arena *a) {
 /* Beside libtenon.so, or from a program that the library is linked into. A module stays for the life of the process:
  * not all libraries take unloading well. */
 static void *open_module(const char *folder, const char *name, arena *a) {
-    const char *paths[] = {arena_printf(a, "%s/tenon/%s", folder, name), arena_printf(a, "%s/../lib/tenon/%s", folder, name)};
+    const char *paths[] = {arena_printf(a, "%s/tenon/%s", folder, name),
+                           arena_printf(a, "%s/../lib/tenon/%s", folder, name)};
     void *module = NULL;
     for (size_t i = 0; i < sizeof paths / sizeof *paths && module == NULL; i++)
         if (paths[i] != NULL)

@@ -102,9 +102,16 @@ static const option_row rows[] = {
      KIND_ASKED,
      FIELD(asked),
      NULL},
-    {{"pipeline", "FILE.toml", "the same from a file, with other options for some nodes", ALL}, KIND_ASKED, FIELD(asked), NULL},
-    {{"plugin", "FILE.so", "loads a plugin, whose passes -p can then name", ALL | TENON_PASSES}, KIND_WORDS, FIELD(plugins), NULL},
-    {{"triple", "TRIPLE", "LLVM's name of a machine, in place of the target's: riscv64-unknown-linux-gnu", TENON_COMPILE},
+    {{"pipeline", "FILE.toml", "the same from a file, with other options for some nodes", ALL},
+     KIND_ASKED,
+     FIELD(asked),
+     NULL},
+    {{"plugin", "FILE.so", "loads a plugin, whose passes -p can then name", ALL | TENON_PASSES},
+     KIND_WORDS,
+     FIELD(plugins),
+     NULL},
+    {{"triple", "TRIPLE", "LLVM's name of a machine, in place of the target's: riscv64-unknown-linux-gnu",
+      TENON_COMPILE},
      KIND_TEXT,
      FIELD(triple),
      NULL},
@@ -129,7 +136,11 @@ static const option_row rows[] = {
      FIELD(dump_after),
      NULL},
     {{"stop-after", "STAGE|PASS", "ends there", ALL}, KIND_WORDS, FIELD(stop_after), NULL},
-    {{"verify-passes", NULL, "checks after each pass that the graph is valid and, where the pass has to keep them, the numbers", ALL}, KIND_FLAG, FIELD(verify_passes), NULL},
+    {{"verify-passes", NULL,
+      "checks after each pass that the graph is valid and, where the pass has to keep them, the numbers", ALL},
+     KIND_FLAG,
+     FIELD(verify_passes),
+     NULL},
     {{"time-passes", NULL, "prints how long each stage took, on stderr", ALL}, KIND_FLAG, FIELD(time_passes), NULL},
     {{"seed", "N", "of random inputs (default 0)", ALL}, KIND_COUNT, FIELD(seed), NULL},
     {{"verbose", NULL, "stage times and sizes, on stderr", ALL}, KIND_FLAG, FIELD(verbose), NULL},
@@ -311,9 +322,8 @@ static status add_asked(const setting *s) {
 }
 
 static status (*const setters[])(const setting *) = {
-    [KIND_FLAG] = set_flag,    [KIND_TEXT] = set_text,   [KIND_CHOICE] = set_choice,
-    [KIND_COUNT] = set_count,  [KIND_REAL] = set_real,   [KIND_PAIRS] = set_pair,
-    [KIND_WORDS] = add_word,   [KIND_ASKED] = add_asked,
+    [KIND_FLAG] = set_flag, [KIND_TEXT] = set_text,  [KIND_CHOICE] = set_choice, [KIND_COUNT] = set_count,
+    [KIND_REAL] = set_real, [KIND_PAIRS] = set_pair, [KIND_WORDS] = add_word,    [KIND_ASKED] = add_asked,
 };
 
 static status find_row(tenon_options *o, const char *name, const option_row **out) {

@@ -17,7 +17,7 @@ struct tenon_options {
     /* common */
     named_list dims, shapes, freeze;
     word_list skip, dump_after, stop_after;
-    named_list asked;                        /* -p and --pipeline, in order: option, text */
+    named_list asked; /* -p and --pipeline, in order: option, text */
     word_list plugins;
     const char *schedule, *backend, *target; /* target NULL: what the command takes */
     bool verify_passes, verbose, time_passes, perf_map;
@@ -26,7 +26,7 @@ struct tenon_options {
     /* compile */
     const char *emit, *weights, *name;
     const char *triple, *cpu, *features; /* NULL: the target's */
-    const char *command; /* as generated code names it */
+    const char *command;                 /* as generated code names it */
     /* run */
     named_list inputs;
     /* check */

@@ -13,7 +13,7 @@ typedef struct planning {
     arena *a;
     diag *d;
     pass_plan *plan;
-    bool searched; /* the folder beside the library */
+    bool searched;            /* the folder beside the library */
     VEC(pipeline_file) files; /* in the order of their options */
 } planning;
 
@@ -39,7 +39,8 @@ static status open_reader(const planning *p, const toml_reader **out) {
         return STATUS_OK;
     if (why == NULL)
         return STATUS_RESOURCE;
-    diag_error(p->d, STATUS_RESOURCE, "no-toml", DIAG_NOWHERE, "the reader of pipeline files cannot be opened: %s", why);
+    diag_error(p->d, STATUS_RESOURCE, "no-toml", DIAG_NOWHERE, "the reader of pipeline files cannot be opened: %s",
+               why);
     diag_note(p->d, "-p, --skip and --plugin say the same");
     return STATUS_RESOURCE;
 }
@@ -51,7 +52,8 @@ static status read_file(planning *p, const char *path) {
     const char *why;
     status s = mapped_file_open(p->a, path, &text, &why);
     if (s != STATUS_OK)
-        return diag_error(p->d, STATUS_RESOURCE, "file", (diag_place){path, NULL, -1, NULL, NULL}, "%s", why != NULL ? why : "out of memory");
+        return diag_error(p->d, STATUS_RESOURCE, "file", (diag_place){path, NULL, -1, NULL, NULL}, "%s",
+                          why != NULL ? why : "out of memory");
     TRY(open_reader(p, &reader));
     TRY(pipeline_file_read(reader, path, (const char *)text.bytes, text.n, p->a, p->d, &f));
     for (size_t i = 0; i < f.skip.n; i++)
@@ -154,8 +156,9 @@ static status check_words(planning *p, const char *option, const word_list *word
             known |= strcmp(names[k], words->at[i]) == 0;
         if (known)
             continue;
-        diag_error(p->d, STATUS_USAGE, "usage", DIAG_NOWHERE, "--%s %s: there is no such %spass; tenon %s lists what there is", option,
-                   words->at[i], stages ? "stage or " : "", stages ? "compile --print-pipeline" : "passes");
+        diag_error(p->d, STATUS_USAGE, "usage", DIAG_NOWHERE,
+                   "--%s %s: there is no such %spass; tenon %s lists what there is", option, words->at[i],
+                   stages ? "stage or " : "", stages ? "compile --print-pipeline" : "passes");
         pass_suggest(p->d, words->at[i], names, n);
         return STATUS_USAGE;
     }

@@ -81,7 +81,8 @@ static void feed_bound(const proof *p, evaluation *x) {
         const program_buffer *b = &x->p->buffers.at[i];
         const bound_input *bound = find_bound(p, b->title);
         for (int64_t k = 0; bound != NULL && k < b->n; k++)
-            dtype_set_double(b->elem, x->inputs[i], (size_t)k, tensor_double(bound->value, bound->value->count == 1 ? 0 : k));
+            dtype_set_double(b->elem, x->inputs[i], (size_t)k,
+                             tensor_double(bound->value, bound->value->count == 1 ? 0 : k));
     }
 }
 
@@ -101,9 +102,11 @@ static status run(const proof *p, evaluation *x) {
     char *scratch = arena_alloc(p->a, (size_t)x->p->arena_bytes + 64);
     TRY_ALLOC(scratch);
     TRY(interp_new(x->p, p->a, &m));
-    TRY(interp_run(m, (const void *const *)x->inputs, x->outputs, (void *)(((uintptr_t)scratch + 63) & ~(uintptr_t)63), &code));
+    TRY(interp_run(m, (const void *const *)x->inputs, x->outputs, (void *)(((uintptr_t)scratch + 63) & ~(uintptr_t)63),
+                   &code));
     return code == 0 ? STATUS_OK
-                     : diag_error(p->d, STATUS_INVALID, "run", DIAG_NOWHERE, "random inputs are out of its range (code %d)", code);
+                     : diag_error(p->d, STATUS_INVALID, "run", DIAG_NOWHERE,
+                                  "random inputs are out of its range (code %d)", code);
 }
 
 static status evaluate(const proof *p, const graph *from, const evaluation *reference, evaluation *x) {
@@ -139,18 +142,21 @@ static bool is_near(double x, double y, double most) {
     return x == y || (x != x && y != y) || fabs(x - y) <= TOLERANCE * most;
 }
 
-static status compare_output(const proof *p, const program_buffer *b, const void *was, const program_buffer *now_b, const void *now) {
+static status compare_output(const proof *p, const program_buffer *b, const void *was, const program_buffer *now_b,
+                             const void *now) {
     diag *d = p->w->c->diags;
     if (b->elem != now_b->elem || b->n != now_b->n)
         return diag_error(d, STATUS_INVALID, "pass-changed-numbers", DIAG_NOWHERE,
-                          "pass '%s' has to keep the numbers, but output '%s' has another type or shape now", pass_name(p->e), b->title);
+                          "pass '%s' has to keep the numbers, but output '%s' has another type or shape now",
+                          pass_name(p->e), b->title);
     double most = dtype_is_float(b->elem) ? largest(b, was) : 0;
     for (int64_t i = 0; i < b->n; i++) {
         double x = dtype_get_double(b->elem, was, (size_t)i), y = dtype_get_double(b->elem, now, (size_t)i);
         if (!is_near(x, y, most))
-            return diag_error(d, STATUS_INVALID, "pass-changed-numbers", DIAG_NOWHERE,
-                              "pass '%s' has to keep the numbers, but output '%s' has %.9g at element %lld, which was %.9g", pass_name(p->e),
-                              b->title, y, (long long)i, x);
+            return diag_error(
+                d, STATUS_INVALID, "pass-changed-numbers", DIAG_NOWHERE,
+                "pass '%s' has to keep the numbers, but output '%s' has %.9g at element %lld, which was %.9g",
+                pass_name(p->e), b->title, y, (long long)i, x);
     }
     return STATUS_OK;
 }
@@ -158,7 +164,8 @@ static status compare_output(const proof *p, const program_buffer *b, const void
 static status compare(const proof *p, const evaluation *was, const evaluation *now) {
     for (int i = 0; i < was->p->n_outputs; i++)
         for (int k = 0; k < now->p->n_outputs; k++) {
-            const program_buffer *b = &was->p->buffers.at[was->p->n_inputs + i], *now_b = &now->p->buffers.at[now->p->n_inputs + k];
+            const program_buffer *b = &was->p->buffers.at[was->p->n_inputs + i],
+                                 *now_b = &now->p->buffers.at[now->p->n_inputs + k];
             if (strcmp(b->title, now_b->title) == 0)
                 TRY(compare_output(p, b, was->outputs[i], now_b, now->outputs[k]));
         }
@@ -177,7 +184,8 @@ static const char *first_error(const proof *p) {
 static status prove(const proof *p, const graph *before, const graph *after, evaluation *was, evaluation *now) {
     status s = evaluate(p, before, NULL, was);
     if (s != STATUS_OK) {
-        diag_warn(p->w->c->diags, "not-verified", DIAG_NOWHERE, "that pass '%s' keeps the numbers is not verified: the model before it cannot be run: %s",
+        diag_warn(p->w->c->diags, "not-verified", DIAG_NOWHERE,
+                  "that pass '%s' keeps the numbers is not verified: the model before it cannot be run: %s",
                   pass_name(p->e), first_error(p));
         return s == STATUS_RESOURCE ? s : STATUS_OK;
     }
@@ -185,7 +193,8 @@ static status prove(const proof *p, const graph *before, const graph *after, eva
     if (s == STATUS_OK)
         return compare(p, was, now);
     return diag_error(p->w->c->diags, STATUS_INVALID, "pass-changed-numbers", DIAG_NOWHERE,
-                      "pass '%s' has to keep the numbers, but what it left cannot be run: %s", pass_name(p->e), first_error(p));
+                      "pass '%s' has to keep the numbers, but what it left cannot be run: %s", pass_name(p->e),
+                      first_error(p));
 }
 
 status prove_pass(const pipeline *w, const pass_entry *e, const graph *before, const graph *after) {

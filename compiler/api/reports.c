@@ -25,7 +25,8 @@ tenon_status report_end(tenon_context *c, status s, size_t errors, tenon_report 
 tenon_status report_end_of(const tenon_graph *t, status s, size_t errors, tenon_report *r, tenon_report **out) {
     const pass_plan *plan = &t->plan;
     if ((s == STATUS_OK || s == STATUS_DIFFER) && r->forms.json != NULL && plan->reports.n > 0) {
-        status added = pass_reports_add((const pass_report *const *)plan->reports.at, plan->reports.n, r->memory, &r->forms.json);
+        status added =
+            pass_reports_add((const pass_report *const *)plan->reports.at, plan->reports.n, r->memory, &r->forms.json);
         s = added == STATUS_OK ? s : added;
     }
     return report_end(t->c, s, errors, r, out);

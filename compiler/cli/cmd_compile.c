@@ -54,7 +54,8 @@ const command command_compile = {
                "tenon/runtime.h\n"
                "into the folder OUT (default: here); lib needs the archiver $AR, shared the C compiler $CC. The other "
                "forms are one\n"
-               "text in the file OUT, or on stdout; onnx is the model after the -p passes, with the dimensions that are bound.",
+               "text in the file OUT, or on stdout; onnx is the model after the -p passes, with the dimensions that "
+               "are bound.",
     .examples =
         "  tenon compile mnist.onnx --dim batch=1 -o out && cc -O2 -Iout out/mnist.c out/mnist_example.c -o mnist\n"
         "  tenon compile bert.onnx --shape input_ids=1x128 --target x86-64-v3 --weights bin -o out\n"

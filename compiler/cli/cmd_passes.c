@@ -11,7 +11,8 @@ const command command_passes = {
     .name = "passes",
     .arguments = "[NAME]",
     .summary = "lists the passes over a model, or explains one with its options",
-    .details = "Built-in passes, and those of plugins: of --plugin FILE.so, of the folders in TENON_PLUGIN_PATH, and of the folder\n"
+    .details = "Built-in passes, and those of plugins: of --plugin FILE.so, of the folders in TENON_PLUGIN_PATH, and "
+               "of the folder\n"
                "tenon/plugins beside the library.",
     .examples = "  tenon passes\n"
                 "  tenon passes input\n"

@@ -16,11 +16,12 @@ typedef struct array {
     void *data;
 } array;
 
-/* ---- npy.c: NumPy's format, versions 1 to 3; Fortran order is converted; big-endian, structured, string and object arrays are
- * refused. `name` stands in diagnostics. [npy] STATUS_INVALID, [file] STATUS_RESOURCE. ---- */
+/* ---- npy.c: NumPy's format, versions 1 to 3; Fortran order is converted; big-endian, structured, string and object
+ * arrays are refused. `name` stands in diagnostics. [npy] STATUS_INVALID, [file] STATUS_RESOURCE. ---- */
 status npy_parse(const void *bytes, size_t n, const char *name, arena *a, diag *d, array *out);
 status npy_read(const char *path, arena *a, diag *d, array *out);
-/* Element types that NumPy lacks are written as the unsigned integer of their width (bfloat16 as uint16), sub-byte types one a byte. */
+/* Element types that NumPy lacks are written as the unsigned integer of their width (bfloat16 as uint16), sub-byte
+ * types one a byte. */
 status npy_write(const char *path, const array *x, arena *scratch, diag *d);
 
 /* ---- npz.c ---- */
@@ -33,23 +34,23 @@ const char *npz_name(const npz *z, size_t i); /* without ".npy" */
 status npz_read(npz *z, const char *name, arena *a, diag *d, array *out);
 
 /* ---- convert.c ---- */
-/* What the model wants of one input. scale multiplies first; then, where quantised, x / quantum + zero_point rounds half to even and
- * saturates. */
+/* What the model wants of one input. scale multiplies first; then, where quantised, x / quantum + zero_point rounds
+ * half to even and saturates. */
 typedef struct array_want {
-    const char *name;     /* input's, for diagnostics */
+    const char *name; /* input's, for diagnostics */
     dtype elem;
-    double scale;         /* 1: none */
+    double scale; /* 1: none */
     bool quantised;
     double quantum;
     int64_t zero_point;
-    bool real;            /* the array's integers are real values: see array_prepare */
+    bool real; /* the array's integers are real values: see array_prepare */
 } array_want;
-/* Decides how x's integers are meant for a quantised input: as they are, where all of them fit; else as real values to be quantised
- * (pixels of 0 to 255 for an int8 model). */
+/* Decides how x's integers are meant for a quantised input: as they are, where all of them fit; else as real values to
+ * be quantised (pixels of 0 to 255 for an int8 model). */
 void array_prepare(const array *x, array_want *want);
-/* Sample i (along the first dimension) of x as `count` elements of want->elem in out (count * element size bytes). Integers are converted
- * where every value fits ([value-range] STATUS_INVALID says which does not); a real for an integer input that is not quantised is
- * refused ([wrong-type]). */
+/* Sample i (along the first dimension) of x as `count` elements of want->elem in out (count * element size bytes).
+ * Integers are converted where every value fits ([value-range] STATUS_INVALID says which does not); a real for an
+ * integer input that is not quantised is refused ([wrong-type]). */
 status array_sample(const array *x, int64_t i, const array_want *want, int64_t count, void *out, diag *d);
 /* The whole of x, likewise. */
 status array_convert(const array *x, const array_want *want, void *out, diag *d);
@@ -62,7 +63,8 @@ typedef struct accuracy {
 int64_t metric_argmax(dtype t, const void *data, int64_t n);
 /* Wilson's 95 % interval of a proportion. */
 void metric_wilson(int64_t correct, int64_t samples, double *out_low, double *out_high);
-/* Sums of squares over n elements: of the reference and of the difference. mse = noise / n, sqnr = 10 log10(signal / noise) dB. */
+/* Sums of squares over n elements: of the reference and of the difference. mse = noise / n, sqnr = 10 log10(signal /
+ * noise) dB. */
 typedef struct squares {
     double signal, noise;
     int64_t n;
@@ -70,8 +72,8 @@ typedef struct squares {
 void metric_squares(dtype t, const void *reference, const void *x, int64_t n, squares *into);
 double metric_sqnr(const squares *s);
 
-/* Two forms x (the reference) and y of a value, element by element. Where one of them is infinite or NaN, the elements enter no sum:
- * they only count, in n_odd, unless both are the same. */
+/* Two forms x (the reference) and y of a value, element by element. Where one of them is infinite or NaN, the elements
+ * enter no sum: they only count, in n_odd, unless both are the same. */
 typedef struct comparison {
     squares squares;       /* of x, and of y - x; squares.n counts every element */
     double other, product; /* sums of y * y and of x * y */

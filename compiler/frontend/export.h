@@ -22,7 +22,8 @@ const char *export_name(const exporter *x, const value *v);
 
 /* ---- export_node.c ---- */
 status export_node(exporter *x, const node *n, Onnx__NodeProto **out);
-/* The opset of ai.onnx that the node needs: the oldest from EXPORT_OPSET on that has its operator, attributes and element types. */
+/* The opset of ai.onnx that the node needs: the oldest from EXPORT_OPSET on that has its operator, attributes and
+ * element types. */
 int export_opset(const node *n);
 /* From here on every operator has the form that the graph has; later opsets add types and attributes. */
 #define EXPORT_OPSET 21

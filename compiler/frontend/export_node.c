@@ -76,7 +76,8 @@ static status export_attribute(exporter *x, const node *n, const attr *a, Onnx__
     TRY_ALLOC(p);
     onnx__attribute_proto__init(p);
     if (kinds[a->kind].write == NULL)
-        return op_unsupported(n, "unsupported-attribute", "attribute '%s' holds a sub-graph, which is not written", a->name);
+        return op_unsupported(n, "unsupported-attribute", "attribute '%s' holds a sub-graph, which is not written",
+                              a->name);
     p->name = export_text(a->name);
     p->has_type = 1;
     p->type = kinds[a->kind].type;
@@ -109,7 +110,8 @@ status export_node(exporter *x, const node *n, Onnx__NodeProto **out) {
     Onnx__NodeProto *p = ARENA_NEW(x->a, Onnx__NodeProto);
     TRY_ALLOC(p);
     if (strcmp(n->op, "Upsample") == 0 && n->domain[0] == '\0')
-        return op_unsupported(n, "unsupported-operator", "opset %d no longer has this operator; -p expand rewrites it", EXPORT_OPSET);
+        return op_unsupported(n, "unsupported-operator", "opset %d no longer has this operator; -p expand rewrites it",
+                              EXPORT_OPSET);
     onnx__node_proto__init(p);
     p->name = export_text(n->name);
     p->op_type = export_text(n->op);
@@ -134,14 +136,20 @@ status export_node(exporter *x, const node *n, Onnx__NodeProto **out) {
 static const struct {
     const char *op, *attribute;
     int since;
-} later[] = {{"Cast", "round_mode", 24},        {"CastLike", "round_mode", 24},  {"DequantizeLinear", "output_dtype", 23},
-             {"QuantizeLinear", "precision", 23}, {"Range", "stash_type", 27},     {"SpaceToDepth", "mode", 28},
-             {"Attention", "left_window_size", 25}, {"Attention", "right_window_size", 25}};
+} later[] = {{"Cast", "round_mode", 24},
+             {"CastLike", "round_mode", 24},
+             {"DequantizeLinear", "output_dtype", 23},
+             {"QuantizeLinear", "precision", 23},
+             {"Range", "stash_type", 27},
+             {"SpaceToDepth", "mode", 28},
+             {"Attention", "left_window_size", 25},
+             {"Attention", "right_window_size", 25}};
 
 enum { ATTENTION_23_INPUTS = 6 };
 
 static bool is_later_type(const value *v) {
-    const uint64_t types = TYPE_BIT(DT_BF16) | TYPE_BIT(DT_F8E8M0) | TYPE_BIT(DT_F4E2M1) | TYPE_BIT(DT_U2) | TYPE_BIT(DT_I2);
+    const uint64_t types =
+        TYPE_BIT(DT_BF16) | TYPE_BIT(DT_F8E8M0) | TYPE_BIT(DT_F4E2M1) | TYPE_BIT(DT_U2) | TYPE_BIT(DT_I2);
     return v != NULL && v->type.elem != DT_NONE && (types & TYPE_BIT(v->type.elem)) != 0;
 }
 

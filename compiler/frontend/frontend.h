@@ -20,9 +20,9 @@ status onnx_import_bytes(const void *bytes, size_t n, const char *name, const ch
                          diag *d, const op_table *ops, graph **out);
 
 /* ---- onnx_export.c ---- */
-/* The graph as the bytes of an ONNX model, in `a`: what onnx_import reads as the same graph. The opset is the oldest from 21 on that has all that the nodes
- * need. A value that is an output under another name gets that name, or an Identity behind it. [too-large], [unsupported-attribute]
- * STATUS_UNSUPPORTED. */
+/* The graph as the bytes of an ONNX model, in `a`: what onnx_import reads as the same graph. The opset is the oldest
+ * from 21 on that has all that the nodes need. A value that is an output under another name gets that name, or an
+ * Identity behind it. [too-large], [unsupported-attribute] STATUS_UNSUPPORTED. */
 status onnx_export(const graph *g, arena *a, const void **out, size_t *out_n);
 
 /* ---- tensor_file.c ---- */

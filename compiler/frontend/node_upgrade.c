@@ -13,7 +13,8 @@ static bool needs_rewrite(const node *n) {
     return n->row != NULL && n->row->upgrade != NULL && form_of(n->row, n->version) < op_newest(n->row);
 }
 
-/* Where an upgrade has put other nodes in n's place, they stand for it, and the value that replaces its output has the name. */
+/* Where an upgrade has put other nodes in n's place, they stand for it, and the value that replaces its output has the
+ * name. */
 static status replace_node(node *n, node *before, const use *was) {
     graph *g = n->graph;
     const value *old = node_output(n, 0);

@@ -25,7 +25,8 @@ static bool is_output_before(const graph *g, size_t i) {
 
 static status refuse_name(const exporter *x, size_t i) {
     return diag_error(x->g->diags, STATUS_INVALID, "duplicate-value", DIAG_NOWHERE,
-                      "output '%s' has the name of an input that is another value: an ONNX file cannot say that", x->g->output_names.at[i]);
+                      "output '%s' has the name of an input that is another value: an ONNX file cannot say that",
+                      x->g->output_names.at[i]);
 }
 
 /* May output i's value have the output's name in the file? Else an Identity hands it on under that name. */
@@ -195,8 +196,10 @@ status onnx_export(const graph *g, arena *a, const void **out, size_t *out_n) {
     TRY(export_graph(&x, &m.graph));
     *out_n = onnx__model_proto__get_packed_size(&m);
     if (*out_n > MOST_BYTES)
-        return diag_error(g->diags, STATUS_UNSUPPORTED, "too-large", DIAG_NOWHERE,
-                          "the model has %zu bytes: an ONNX file of more than 2 GiB needs external data, which is not written", *out_n);
+        return diag_error(
+            g->diags, STATUS_UNSUPPORTED, "too-large", DIAG_NOWHERE,
+            "the model has %zu bytes: an ONNX file of more than 2 GiB needs external data, which is not written",
+            *out_n);
     uint8_t *bytes = arena_alloc(a, *out_n + 1);
     TRY_ALLOC(bytes);
     onnx__model_proto__pack(&m, bytes);

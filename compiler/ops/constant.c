@@ -88,7 +88,8 @@ static status constant_of_shape_infer(node *n) {
     dim dims[TENSOR_MAX_RANK];
     int count;
     if (shape == NULL)
-        return kit_known_dims(n, 0, dims, &count) ? op_set_output(n, 0, elem, count, dims) : op_unknown_output(n, 0, elem);
+        return kit_known_dims(n, 0, dims, &count) ? op_set_output(n, 0, elem, count, dims)
+                                                  : op_unknown_output(n, 0, elem);
     if (rank > TENSOR_MAX_RANK)
         return op_unsupported(n, "too-many-dimensions", "%lld dimensions, more than %d", (long long)rank,
                               TENSOR_MAX_RANK);

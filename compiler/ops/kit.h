@@ -116,8 +116,8 @@ status kit_axis_set(const node *n, const int64_t *axes, int64_t n_axes, int rank
 /* Product of dims[from..to). */
 dim kit_product(const node *n, const dim *dims, int from, int to);
 /* ---- kit_dims.c ---- */
-/* The elements of a vector input as dimensions, where shape arithmetic (Shape, Gather, Concat, ...) says them though they are symbols. False
- * where they are not known; a constant of more than TENSOR_MAX_RANK elements is not. */
+/* The elements of a vector input as dimensions, where shape arithmetic (Shape, Gather, Concat, ...) says them though
+ * they are symbols. False where they are not known; a constant of more than TENSOR_MAX_RANK elements is not. */
 bool kit_known_dims(const node *n, int input, dim out[TENSOR_MAX_RANK], int *out_n);
 /* Copies n dimensions (none where n is 0 or less). */
 void kit_copy_dims(dim *to, const dim *from, int64_t n);

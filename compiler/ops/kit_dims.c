@@ -57,7 +57,8 @@ static bool read_same(const node *n, int deep, elements *out) {
 static bool read_gather(const node *n, int deep, elements *out) {
     elements from;
     const value *which = node_input(n, 1);
-    if (!read_input(n, 0, deep, &from) || from.is_scalar || which == NULL || which->constant == NULL || !read_constant(which, out))
+    if (!read_input(n, 0, deep, &from) || from.is_scalar || which == NULL || which->constant == NULL ||
+        !read_constant(which, out))
         return false;
     for (int i = 0; i < out->n; i++) {
         int64_t k = out->at[i].n < 0 ? out->at[i].n + from.n : out->at[i].n;
@@ -85,8 +86,8 @@ static bool read_slice(const node *n, int deep, elements *out) {
     int64_t n_starts, n_ends, n_steps = 1;
     const int64_t *start = op_known_ints(n, 1, &n_starts), *end = op_known_ints(n, 2, &n_ends);
     const int64_t *step = node_input(n, 4) != NULL ? op_known_ints(n, 4, &n_steps) : &(int64_t){1};
-    if (!read_input(n, 0, deep, &from) || from.is_scalar || start == NULL || end == NULL || step == NULL || n_starts != 1 || n_ends != 1 ||
-        n_steps != 1 || *step != 1)
+    if (!read_input(n, 0, deep, &from) || from.is_scalar || start == NULL || end == NULL || step == NULL ||
+        n_starts != 1 || n_ends != 1 || n_steps != 1 || *step != 1)
         return false;
     int64_t first = *start < 0 ? *start + from.n : *start, last = *end < 0 ? *end + from.n : *end;
     first = first < 0 ? 0 : first;
@@ -120,9 +121,9 @@ static const struct {
     const char *op;
     bool (*read)(const node *n, int deep, elements *out);
 } readers[] = {
-    {"Shape", read_shape},     {"Gather", read_gather},   {"Unsqueeze", read_same},  {"Squeeze", read_same},  {"Reshape", read_same},
-    {"Cast", read_same},       {"Identity", read_same},   {"Concat", read_concat},   {"Slice", read_slice},   {"Add", read_arithmetic},
-    {"Sub", read_arithmetic}, {"Mul", read_arithmetic},
+    {"Shape", read_shape},  {"Gather", read_gather},  {"Unsqueeze", read_same}, {"Squeeze", read_same},
+    {"Reshape", read_same}, {"Cast", read_same},      {"Identity", read_same},  {"Concat", read_concat},
+    {"Slice", read_slice},  {"Add", read_arithmetic}, {"Sub", read_arithmetic}, {"Mul", read_arithmetic},
 };
 
 static bool read(const value *v, int deep, elements *out) {

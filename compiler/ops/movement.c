@@ -290,7 +290,9 @@ static status split_upgrade(node *n) {
     TRY(kit_ints_to_input(n, "split", 1));
     if (node_input(n, 1) != NULL || node_attr(n, "num_outputs") != NULL)
         return STATUS_OK;
-    return node_set_attr(n, &(attr){.name = "num_outputs", .kind = ATTR_INT, .i = n->n_outputs}); /* equal parts, once said by saying nothing */
+    return node_set_attr(n, &(attr){.name = "num_outputs",
+                                    .kind = ATTR_INT,
+                                    .i = n->n_outputs}); /* equal parts, once said by saying nothing */
 }
 
 static status split_lower(const node *n, nest_list *l) {

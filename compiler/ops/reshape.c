@@ -15,14 +15,16 @@ static void move_elements(nest_list *l) {
 /* ---- Reshape ---- */
 
 /* The one -1 in a shape is what is left of the input's elements. */
-/* To a shape that shape arithmetic says, symbols and all. A dimension that is a symbol is never the -1 or the 0 of a constant. */
+/* To a shape that shape arithmetic says, symbols and all. A dimension that is a symbol is never the -1 or the 0 of a
+ * constant. */
 static status reshape_symbolic(node *n, const tensor_type *x) {
     dim dims[TENSOR_MAX_RANK], known = DIM(1);
     int rank, rest = -1;
     if (!kit_known_dims(n, 1, dims, &rank))
         return op_unknown_output(n, 0, x->elem);
     for (int k = 0; k < rank; k++) {
-        if (dim_is_known(dims[k]) && (dims[k].n < -1 || (dims[k].n == -1 && rest >= 0) || (dims[k].n == 0 && k >= x->rank)))
+        if (dim_is_known(dims[k]) &&
+            (dims[k].n < -1 || (dims[k].n == -1 && rest >= 0) || (dims[k].n == 0 && k >= x->rank)))
             return op_unknown_output(n, 0, x->elem);
         if (dim_is_known(dims[k]) && dims[k].n == 0 && op_int(n, "allowzero") == 0)
             dims[k] = x->dims[k];

@@ -82,10 +82,12 @@ static status slice_symbolic(node *n, const tensor_type *x) {
     arena *a = n->graph->memory;
     dim dims[TENSOR_MAX_RANK], ends[TENSOR_MAX_RANK];
     int64_t n_starts, n_axes = 0, n_steps = 0, low, high;
-    const int64_t *starts = op_known_ints(n, 1, &n_starts), *axes = op_known_ints(n, 3, &n_axes), *steps = op_known_ints(n, 4, &n_steps);
+    const int64_t *starts = op_known_ints(n, 1, &n_starts), *axes = op_known_ints(n, 3, &n_axes),
+                  *steps = op_known_ints(n, 4, &n_steps);
     int count;
-    bool ok = starts != NULL && (axes != NULL || node_input(n, 3) == NULL) && (steps != NULL || node_input(n, 4) == NULL) &&
-              kit_known_dims(n, 2, ends, &count) && count == n_starts && count <= x->rank;
+    bool ok = starts != NULL && (axes != NULL || node_input(n, 3) == NULL) &&
+              (steps != NULL || node_input(n, 4) == NULL) && kit_known_dims(n, 2, ends, &count) && count == n_starts &&
+              count <= x->rank;
     kit_copy_dims(dims, x->dims, x->rank);
     for (int64_t k = 0; ok && k < count; k++) {
         int axis = axes == NULL ? (int)k : kit_axis(axes[k], x->rank);

@@ -1,7 +1,8 @@
 /* Algebra: operands that change nothing, choices that are known, and broadcasts that a consumer makes anyway.
  *
- * A value may be known to have one number for all elements ("splat") even where its shape is not known: a mask of ones stays one through
- * Unsqueeze, Cast and arithmetic. What is decided here goes by that number; the nodes that computed it are then dead. */
+ * A value may be known to have one number for all elements ("splat") even where its shape is not known: a mask of ones
+ * stays one through Unsqueeze, Cast and arithmetic. What is decided here goes by that number; the nodes that computed
+ * it are then dead. */
 #include <math.h>
 #include <string.h>
 
@@ -33,23 +34,42 @@ static bool splat_constant(const tensor *t, double *out) {
     return true;
 }
 
-static double add(double x, double y) { return x + y; }
-static double sub(double x, double y) { return x - y; }
-static double mul(double x, double y) { return x * y; }
-static double quotient(double x, double y) { return x / y; }
-static double equal(double x, double y) { return x == y; }
-static double greater(double x, double y) { return x > y; }
-static double less(double x, double y) { return x < y; }
-static double both(double x, double y) { return x != 0 && y != 0; }
-static double either(double x, double y) { return x != 0 || y != 0; }
+static double add(double x, double y) {
+    return x + y;
+}
+static double sub(double x, double y) {
+    return x - y;
+}
+static double mul(double x, double y) {
+    return x * y;
+}
+static double quotient(double x, double y) {
+    return x / y;
+}
+static double equal(double x, double y) {
+    return x == y;
+}
+static double greater(double x, double y) {
+    return x > y;
+}
+static double less(double x, double y) {
+    return x < y;
+}
+static double both(double x, double y) {
+    return x != 0 && y != 0;
+}
+static double either(double x, double y) {
+    return x != 0 || y != 0;
+}
 
 /* Arithmetic that a double does as the operator does, for what a double holds. */
 static const struct {
     const char *op;
     double (*fn)(double x, double y);
     bool floats_only;
-} arithmetic[] = {{"Add", add, false},     {"Sub", sub, false},         {"Mul", mul, false},   {"Div", quotient, true}, {"Equal", equal, false},
-                  {"Greater", greater, false}, {"Less", less, false}, {"And", both, false}, {"Or", either, false}};
+} arithmetic[] = {{"Add", add, false},     {"Sub", sub, false},     {"Mul", mul, false},
+                  {"Div", quotient, true}, {"Equal", equal, false}, {"Greater", greater, false},
+                  {"Less", less, false},   {"And", both, false},    {"Or", either, false}};
 
 static bool splat_arithmetic(const node *n, int deep, double *out) {
     double x, y;
@@ -66,7 +86,8 @@ static bool splat_arithmetic(const node *n, int deep, double *out) {
 
 /* Operators that hand on one number, whatever they do with places. */
 static bool moves_elements(const node *n) {
-    static const char *const ops[] = {"Expand", "Unsqueeze", "Squeeze", "Reshape", "Flatten", "Transpose", "Identity", "Slice", "Tile", "Cast"};
+    static const char *const ops[] = {"Expand",    "Unsqueeze", "Squeeze", "Reshape", "Flatten",
+                                      "Transpose", "Identity",  "Slice",   "Tile",    "Cast"};
     for (size_t i = 0; i < sizeof ops / sizeof *ops; i++)
         if (strcmp(ops[i], n->op) == 0)
             return true;
@@ -107,7 +128,8 @@ static const struct {
     const char *op;
     double neutral;
     bool commutes;
-} neutral[] = {{"Add", 0, true}, {"Sub", 0, false}, {"Mul", 1, true}, {"Div", 1, false}, {"Pow", 1, false}, {"And", 1, true}, {"Or", 0, true}};
+} neutral[] = {{"Add", 0, true},  {"Sub", 0, false}, {"Mul", 1, true}, {"Div", 1, false},
+               {"Pow", 1, false}, {"And", 1, true},  {"Or", 0, true}};
 
 static value *unchanged_operand(const node *n) {
     double x;

@@ -25,8 +25,9 @@ void pass_host_begin(pass_host *h, const pass_registry *r, const pass_entry *e, 
 
 const char *pass_host_who(pass_host *h) {
     const pass_entry *e = h->entry;
-    const char *who = e->plugin == NULL ? arena_printf(h->scratch, "pass '%s'", pass_name(e))
-                                        : arena_printf(h->scratch, "pass '%s' of plugin '%s' (%s)", pass_name(e), e->plugin, e->file);
+    const char *who = e->plugin == NULL
+                          ? arena_printf(h->scratch, "pass '%s'", pass_name(e))
+                          : arena_printf(h->scratch, "pass '%s' of plugin '%s' (%s)", pass_name(e), e->plugin, e->file);
     return who != NULL ? who : pass_name(e);
 }
 
@@ -65,7 +66,8 @@ static status failure(const pass_host *h, int code, size_t first) {
 static status judge(pass_host *h, int code, size_t errors, size_t first) {
     bool said = diag_errors(h->d) > errors;
     if (code != TENON_OK && !said && code != TENON_PASS_RESOURCE)
-        diag_error(h->d, code_status(code), "pass-failed", DIAG_NOWHERE, "%s failed with code %d and did not say why", pass_host_who(h), code);
+        diag_error(h->d, code_status(code), "pass-failed", DIAG_NOWHERE, "%s failed with code %d and did not say why",
+                   pass_host_who(h), code);
     if (code != TENON_OK || h->broke_rules || said) {
         if (said)
             say_who(h);
@@ -83,7 +85,8 @@ static status run(pass_host *h) {
     return judge(h, code, errors, first);
 }
 
-status pass_apply(const pass_registry *r, const pass_request *q, graph **g, pass_report *report, bound_inputs *bound, arena *a) {
+status pass_apply(const pass_registry *r, const pass_request *q, graph **g, pass_report *report, bound_inputs *bound,
+                  arena *a) {
     arena *memory = arena_new(arena_allocator(a));
     TRY_ALLOC(memory);
     pass_host h;

@@ -37,7 +37,8 @@ void pass_host_blame(pass_host *h, const char *id, const char *format, ...) __at
 
 /* ---- option_values.c ---- */
 extern const tenon_option_1 option_interface;
-/* The value of a declared option of one of the kinds (bits 1 << TENON_OPTION_...); NULL, blamed, where there is none. */
+/* The value of a declared option of one of the kinds (bits 1 << TENON_OPTION_...); NULL, blamed, where there is none.
+ */
 const option_value *option_find(const tenon_plugin_host *h, const char *name, unsigned kinds, const node *n);
 
 #endif

@@ -24,16 +24,17 @@ OPTION(name, TENON_OPTION_STRING, "name", "INPUT", "which input (default: the on
 OPTION(scale, TENON_OPTION_FLOATS, "scale", "X[,X...]",
        "what the model gets is (fed - mean) * scale; one number, or one per channel", NULL);
 OPTION(mean, TENON_OPTION_FLOATS, "mean", "X[,X...]", "likewise", NULL);
-OPTION(type, TENON_OPTION_ENUM, "type", "TYPE", "what is fed: uint8, int8, ..., float16, bfloat16, float, double", type_names);
+OPTION(type, TENON_OPTION_ENUM, "type", "TYPE", "what is fed: uint8, int8, ..., float16, bfloat16, float, double",
+       type_names);
 OPTION(layout, TENON_OPTION_ENUM, "layout", "LAYOUT",
        "how pictures are fed: nhwc or nchw; transposed where the model differs", layout_names);
 
 typedef struct change {
     graph *g;
     const option_value *name, *scale, *mean, *type, *layout; /* what was asked */
-    value *v;              /* the input */
-    tensor_type model;     /* its type before */
-    dtype fed;             /* element type after */
+    value *v;                                                /* the input */
+    tensor_type model;                                       /* its type before */
+    dtype fed;                                               /* element type after */
     layout has;            /* of the model's tensor, as far as its rank lets it have one */
     int channels;          /* axis of the model's tensor */
     const node *quantised; /* the DequantizeLinear whose parameters bring real values to the model; NULL */
@@ -136,8 +137,8 @@ static status check_numbers(const change *c, const char *name, const option_valu
     strbuf s = strbuf_in(c->g->memory);
     type_print(&c->model, &s);
     TRY(strbuf_finish(&s, &text));
-    return refuse(c, "%s= has %zu numbers, but '%s' is %s, with the channels in dimension %d", name, x->n,
-                  c->v->name, text, c->channels);
+    return refuse(c, "%s= has %zu numbers, but '%s' is %s, with the channels in dimension %d", name, x->n, c->v->name,
+                  text, c->channels);
 }
 
 static status check(const change *c) {
@@ -209,8 +210,7 @@ static status append_all(change *c) {
     bool transposed = c->layout->given && (layout)c->layout->i != c->has;
     bool moves = c->scale->given || c->mean->given;
     if (transposed) {
-        attr perm = {
-            .name = "perm", .kind = ATTR_INTS, .ints = to_other[c->layout->i], .n = IMAGE_RANK};
+        attr perm = {.name = "perm", .kind = ATTR_INTS, .ints = to_other[c->layout->i], .n = IMAGE_RANK};
         TRY(append(c, "Transpose", NULL, NULL, &perm));
     }
     if (moves || (c->quantised != NULL && c->type->given)) {
@@ -280,9 +280,12 @@ const tenon_pass input_pass = {
     .name = "input",
     .help = "what is fed becomes what the model wants: (fed - mean) * scale, type, layout",
     .stage = "edit",
-    .options = (const tenon_option *const[]){&option_name, &option_scale, &option_mean, &option_type, &option_layout, NULL},
+    .options =
+        (const tenon_option *const[]){&option_name, &option_scale, &option_mean, &option_type, &option_layout, NULL},
     .run = run,
-    .doc = "An application feeds what it has, such as the bytes of a picture, and the model does the rest: the input gets another element\n"
-           "type or layout, and new nodes bring it to what the model wants. They are fused into the first kernel. An input that feeds a\n"
+    .doc = "An application feeds what it has, such as the bytes of a picture, and the model does the rest: the input "
+           "gets another element\n"
+           "type or layout, and new nodes bring it to what the model wants. They are fused into the first kernel. An "
+           "input that feeds a\n"
            "DequantizeLinear is quantised with that node's parameters.",
 };

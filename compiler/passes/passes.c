@@ -19,14 +19,19 @@
 
 CLEAN_UP(expand, "expand", NULL, "operators that are defined by others are rewritten into them", NULL)
 CLEAN_UP(fold, "fold", AFTER("expand"), "nodes whose inputs are constants (or whose shapes say all) are computed", NULL)
-CLEAN_UP(algebra, "algebra", AFTER("fold"), "operands that change nothing, known choices and needless broadcasts are removed",
-         "x+0, x-0, x*1, x/1, x^1, and true, or false; Where with one condition for all elements. A value counts as one number where every\n"
-         "element is that, also where its shape is not known: the mask of ones that an attention adds as (1-mask)*-3.4e38 is 0 everywhere. x+0 is\n"
-         "taken for x although it would turn -0 into 0. An Expand, or a Gather that always picks the same row, is left out where an\n"
+CLEAN_UP(algebra, "algebra", AFTER("fold"),
+         "operands that change nothing, known choices and needless broadcasts are removed",
+         "x+0, x-0, x*1, x/1, x^1, and true, or false; Where with one condition for all elements. A value counts as "
+         "one number where every\n"
+         "element is that, also where its shape is not known: the mask of ones that an attention adds as "
+         "(1-mask)*-3.4e38 is 0 everywhere. x+0 is\n"
+         "taken for x although it would turn -0 into 0. An Expand, or a Gather that always picks the same row, is left "
+         "out where an\n"
          "element-wise operator broadcasts anyway.")
 CLEAN_UP(canonicalise, "canonicalise", AFTER("algebra"), "nodes that hand their input on unchanged are removed", NULL)
 CLEAN_UP(cse, "cse", AFTER("canonicalise"), "nodes that compute the same from the same are merged", NULL)
-CLEAN_UP(dead_code, "dead-code", AFTER("cse"), "nodes whose results nobody uses, and constants that nobody uses, are removed", NULL)
+CLEAN_UP(dead_code, "dead-code", AFTER("cse"),
+         "nodes whose results nobody uses, and constants that nobody uses, are removed", NULL)
 
 const tenon_pass *const builtin_passes[] = {&input_pass,        &expand_pass, &fold_pass,      &algebra_pass,
                                             &canonicalise_pass, &cse_pass,    &dead_code_pass, NULL};

@@ -1,7 +1,8 @@
 /* Passes over the graph: what there are, what a user asks of them, and how one is run.
  *
- * A pass is a tenon_pass of plugin.h, built in or from a plugin. The registry holds them; a request is one -p (or one table of a pipeline
- * file) with its options read; pass_apply runs one as a transaction; passes_clean_up runs those of stage "clean-up" until nothing changes.
+ * A pass is a tenon_pass of plugin.h, built in or from a plugin. The registry holds them; a request is one -p (or one
+ * table of a pipeline file) with its options read; pass_apply runs one as a transaction; passes_clean_up runs those of
+ * stage "clean-up" until nothing changes.
  */
 #ifndef TENON_PASSES_PASSES_H
 #define TENON_PASSES_PASSES_H
@@ -37,8 +38,8 @@ typedef struct pass_registry {
 pass_registry *pass_registry_new(arena *a);
 /* Adds a copy of `e`, whose name must be new: [duplicate-pass] STATUS_INVALID names both files. */
 status pass_registry_add(pass_registry *r, const pass_entry *e, diag *d);
-/* Sorts stage "clean-up" by what passes say of each other (stable); [pass-order] STATUS_INVALID names those that contradict. After the last
- * pass_registry_add. */
+/* Sorts stage "clean-up" by what passes say of each other (stable); [pass-order] STATUS_INVALID names those that
+ * contradict. After the last pass_registry_add. */
 status pass_registry_sort(pass_registry *r, diag *d);
 const pass_entry *pass_registry_find(const pass_registry *r, const char *name);
 /* Every name, NULL-terminated. */
@@ -73,10 +74,10 @@ bool selector_has(const selector *s, const node *n);
 
 /* What an option is, by its kind. */
 typedef struct option_value {
-    bool given;       /* by the user */
-    const char *text; /* BOOL, INT, FLOAT, STRING, ENUM; NULL: none */
-    int64_t i;        /* BOOL, INT; ENUM: the choice's index */
-    double f;         /* FLOAT */
+    bool given;               /* by the user */
+    const char *text;         /* BOOL, INT, FLOAT, STRING, ENUM; NULL: none */
+    int64_t i;                /* BOOL, INT; ENUM: the choice's index */
+    double f;                 /* FLOAT */
     const char *const *items; /* LIST, FLOATS, SELECTOR */
     const double *numbers;    /* FLOATS */
     selector select;          /* SELECTOR */
@@ -98,20 +99,30 @@ typedef struct pass_request {
     VEC(pass_override) overrides;
 } pass_request;
 
-/* Reads NAME[:ITEMS]. Items are split at commas; one that does not begin with a declared option and '=' continues the list before
- * it; double quotes protect ',', '=' and ':'. [unknown-pass], [usage] STATUS_USAGE. Everything lives in `a`. */
+/* Reads NAME[:ITEMS]. Items are split at commas; one that does not begin with a declared option and '=' continues the
+ * list before it; double quotes protect ',', '=' and ':'. [unknown-pass], [usage] STATUS_USAGE. Everything lives in
+ * `a`. */
 status request_parse(const pass_registry *r, const char *text, arena *a, diag *d, pass_request *out);
 /* A request with every option at its default, for request_set. [unknown-pass]. */
 status request_begin(const pass_registry *r, const char *name, const char *where, arena *a, diag *d, pass_request *out);
 /* Sets option `name` among `values` (n_options of them) from its items: one, but for lists. [usage] STATUS_USAGE. */
-status request_set(const pass_request *q, option_value *values, const char *name, const char *const *items, size_t n, arena *a, diag *d);
+status request_set(const pass_request *q, option_value *values, const char *name, const char *const *items, size_t n,
+                   arena *a, diag *d);
 /* The options of a pass; *out_n of them. */
 const tenon_option *const *request_options(const pass_entry *e, size_t *out_n);
 
 /* ---- apply.c ---- */
 
 /* What a pass reported: a stream of lines and of JSON's events. */
-typedef enum report_kind { REPORT_LINE, REPORT_OBJECT, REPORT_LIST, REPORT_END, REPORT_TEXT, REPORT_INTEGER, REPORT_REAL } report_kind;
+typedef enum report_kind {
+    REPORT_LINE,
+    REPORT_OBJECT,
+    REPORT_LIST,
+    REPORT_END,
+    REPORT_TEXT,
+    REPORT_INTEGER,
+    REPORT_REAL
+} report_kind;
 typedef struct report_event {
     report_kind kind;
     const char *key, *text;
@@ -131,9 +142,10 @@ typedef struct bound_input {
 } bound_input;
 typedef VEC(bound_input) bound_inputs;
 
-/* Runs the pass on a copy of *g, verifies that, and puts it in place of *g. On failure *g is as it was and a diagnostic names plugin
- * and pass. report may be NULL. bound (may be NULL): the inputs that it bound, names and all in `a`. */
-status pass_apply(const pass_registry *r, const pass_request *q, graph **g, pass_report *report, bound_inputs *bound, arena *a);
+/* Runs the pass on a copy of *g, verifies that, and puts it in place of *g. On failure *g is as it was and a diagnostic
+ * names plugin and pass. report may be NULL. bound (may be NULL): the inputs that it bound, names and all in `a`. */
+status pass_apply(const pass_registry *r, const pass_request *q, graph **g, pass_report *report, bound_inputs *bound,
+                  arena *a);
 
 /* ---- passes.c ---- */
 
@@ -148,8 +160,8 @@ typedef struct pass_options {
     void *ctx;
 } pass_options;
 
-/* Runs the clean-up: the registry's passes of that stage in order, until nothing changes. An unknown name in skip is [unknown-pass],
- * STATUS_USAGE, with the nearest name. */
+/* Runs the clean-up: the registry's passes of that stage in order, until nothing changes. An unknown name in skip is
+ * [unknown-pass], STATUS_USAGE, with the nearest name. */
 status passes_clean_up(const pass_registry *r, graph **g, const pass_options *o);
 
 #endif

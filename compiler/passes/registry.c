@@ -103,7 +103,8 @@ static status refuse_order(const pass_registry *r, const pass_entry *const *left
     for (size_t i = 0; i < n; i++)
         strbuf_printf(&s, "%s'%s'", i > 0 ? ", " : "", pass_name(left[i]));
     TRY(strbuf_finish(&s, &text));
-    return diag_error(d, STATUS_INVALID, "pass-order", DIAG_NOWHERE, "no order satisfies what these passes say of each other: %s", text);
+    return diag_error(d, STATUS_INVALID, "pass-order", DIAG_NOWHERE,
+                      "no order satisfies what these passes say of each other: %s", text);
 }
 
 status pass_registry_sort(pass_registry *r, diag *d) {

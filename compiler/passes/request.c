@@ -146,10 +146,10 @@ static const struct kind_row {
     status (*set)(const setting *s);
     bool is_list;
 } kinds[] = {
-    [TENON_OPTION_BOOL] = {set_bool, false},   [TENON_OPTION_INT] = {set_int, false},
-    [TENON_OPTION_FLOAT] = {set_float, false}, [TENON_OPTION_ENUM] = {set_enum, false},
+    [TENON_OPTION_BOOL] = {set_bool, false},     [TENON_OPTION_INT] = {set_int, false},
+    [TENON_OPTION_FLOAT] = {set_float, false},   [TENON_OPTION_ENUM] = {set_enum, false},
     [TENON_OPTION_STRING] = {set_string, false}, [TENON_OPTION_LIST] = {set_string, true},
-    [TENON_OPTION_FLOATS] = {set_floats, true}, [TENON_OPTION_SELECTOR] = {set_selector, true},
+    [TENON_OPTION_FLOATS] = {set_floats, true},  [TENON_OPTION_SELECTOR] = {set_selector, true},
 };
 
 static bool is_list(const tenon_option *o) {
@@ -185,7 +185,8 @@ static status unknown_option(const setting *s, const char *name) {
     return wrong(s, text_nearest(name, names, n), there_are, name);
 }
 
-status request_set(const pass_request *q, option_value *values, const char *name, const char *const *items, size_t n, arena *a, diag *d) {
+status request_set(const pass_request *q, option_value *values, const char *name, const char *const *items, size_t n,
+                   arena *a, diag *d) {
     setting s = {.q = q, .items = items, .n = n, .a = a, .d = d};
     int i = find_option(q, name, strlen(name));
     if (i < 0)
@@ -219,12 +220,14 @@ static status unknown_pass(const pass_registry *r, const char *name, const char 
     const char *const *names;
     size_t n;
     TRY(pass_registry_names(r, a, &names, &n));
-    diag_error(d, STATUS_USAGE, "unknown-pass", DIAG_NOWHERE, "%s: there is no such pass; tenon passes lists what there is", where);
+    diag_error(d, STATUS_USAGE, "unknown-pass", DIAG_NOWHERE,
+               "%s: there is no such pass; tenon passes lists what there is", where);
     pass_suggest(d, name, names, n);
     return STATUS_USAGE;
 }
 
-status request_begin(const pass_registry *r, const char *name, const char *where, arena *a, diag *d, pass_request *out) {
+status request_begin(const pass_registry *r, const char *name, const char *where, arena *a, diag *d,
+                     pass_request *out) {
     *out = (pass_request){.entry = pass_registry_find(r, name), .text = name, .where = where};
     if (out->entry == NULL)
         return unknown_pass(r, name, where, a, d);
@@ -237,7 +240,7 @@ status request_begin(const pass_registry *r, const char *name, const char *where
 
 typedef struct reading {
     const pass_request *q;
-    const char *at; /* what is left of the items */
+    const char *at;   /* what is left of the items */
     const char *name; /* of the option whose items are gathered; NULL: none yet */
     VEC(const char *) items;
     arena *a;

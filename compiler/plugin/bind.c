@@ -2,7 +2,8 @@
 #include "data/data.h"
 #include "plugin/services.h"
 
-/* A scalar is written out for each element up to here; beyond, and where a dimension is not known, an Expand says it. */
+/* A scalar is written out for each element up to here; beyond, and where a dimension is not known, an Expand says it.
+ */
 #define WRITTEN_BYTES 4096
 
 typedef struct binding {
@@ -17,7 +18,8 @@ static status refuse(const binding *b, const char *what) {
     const char *text;
     type_print(&b->v->type, &s);
     TRY(strbuf_finish(&s, &text));
-    return diag_error(b->g->diags, STATUS_USAGE, "shape-mismatch", DIAG_NOWHERE, "input '%s' is %s: %s", b->v->name, text, what);
+    return diag_error(b->g->diags, STATUS_USAGE, "shape-mismatch", DIAG_NOWHERE, "input '%s' is %s: %s", b->v->name,
+                      text, what);
 }
 
 /* ---- a tensor of the input's shape ---- */
@@ -94,7 +96,8 @@ static value *int_constant(const binding *b, int64_t x) {
     return graph_add_constant(b->g, NULL, t);
 }
 
-static status build(const binding *b, const char *op, value *const *inputs, int n, const attr *attrs, int n_attrs, value **out) {
+static status build(const binding *b, const char *op, value *const *inputs, int n, const attr *attrs, int n_attrs,
+                    value **out) {
     size_t errors = diag_errors(b->g->diags);
     node *made = graph_build(b->g, b->before, op, inputs, n, attrs, n_attrs, 1);
     if (made == NULL)
@@ -122,7 +125,8 @@ static status dimension(const binding *b, int i, value **out) {
         TRY(strbuf_finish(&s, &text));
         return refuse(b, text);
     }
-    const attr range[] = {{.name = "start", .kind = ATTR_INT, .i = index}, {.name = "end", .kind = ATTR_INT, .i = index + 1}};
+    const attr range[] = {{.name = "start", .kind = ATTR_INT, .i = index},
+                          {.name = "end", .kind = ATTR_INT, .i = index + 1}};
     return build(b, "Shape", &from, 1, range, 2, out);
 }
 

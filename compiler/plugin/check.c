@@ -32,8 +32,8 @@ static bool is_name(const char *text) {
 
 static status refuse_version(const checking *c, const char *name, uint32_t abi) {
     return diag_error(c->d, STATUS_UNSUPPORTED, "plugin-version", (diag_place){c->file, NULL, -1, NULL, NULL},
-                      "plugin '%s' is built for version %u.%u of the plugin ABI, this tenon has %u.%u", name, abi >> 16, abi & 0xffff,
-                      TENON_PLUGIN_ABI_MAJOR, TENON_PLUGIN_ABI_MINOR);
+                      "plugin '%s' is built for version %u.%u of the plugin ABI, this tenon has %u.%u", name, abi >> 16,
+                      abi & 0xffff, TENON_PLUGIN_ABI_MAJOR, TENON_PLUGIN_ABI_MINOR);
 }
 
 static void check_option(checking *c, const tenon_pass *pass, const tenon_option *o, int i) {
@@ -53,7 +53,8 @@ static void check_option(checking *c, const tenon_pass *pass, const tenon_option
 
 static void check_pass(checking *c, const tenon_pass *pass, int i) {
     if (pass->struct_size < LEAST(tenon_pass, doc)) {
-        fault(c, "pass %d: its struct_size is %u, too short: %zu bytes are the least", i, pass->struct_size, LEAST(tenon_pass, doc));
+        fault(c, "pass %d: its struct_size is %u, too short: %zu bytes are the least", i, pass->struct_size,
+              LEAST(tenon_pass, doc));
         return;
     }
     if (!is_name(pass->name)) {
@@ -75,7 +76,8 @@ status plugin_check(const tenon_plugin *p, const char *file, diag *d) {
     if (p->abi >> 16 != TENON_PLUGIN_ABI_MAJOR || (p->abi & 0xffff) > TENON_PLUGIN_ABI_MINOR)
         return refuse_version(&c, is_name(p->name) ? p->name : "?", p->abi);
     if (p->struct_size < LEAST(tenon_plugin, licence))
-        fault(&c, "its struct_size is %u, too short: %zu bytes are the least", p->struct_size, LEAST(tenon_plugin, licence));
+        fault(&c, "its struct_size is %u, too short: %zu bytes are the least", p->struct_size,
+              LEAST(tenon_plugin, licence));
     else if (!is_name(p->name))
         fault(&c, "a name of letters, digits, _ and - is missing");
     else if (p->version == NULL)

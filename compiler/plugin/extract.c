@@ -15,7 +15,8 @@ static status cut(graph *g, value *v) {
     value *made = graph_add_input(g, NULL, &v->type);
     TRY_ALLOC(made);
     while (v->uses != NULL)
-        TRY(v->uses->user != NULL ? node_set_input(v->uses->user, v->uses->index, made) : graph_set_output(g, v->uses->index, made));
+        TRY(v->uses->user != NULL ? node_set_input(v->uses->user, v->uses->index, made)
+                                  : graph_set_output(g, v->uses->index, made));
     TRY(graph_set_name(g, v, "cut"));
     return graph_set_name(g, made, name);
 }
@@ -81,8 +82,8 @@ static status extract(graph *g, tenon_value *const *inputs, int n_inputs, tenon_
     return graph_verify(g);
 }
 
-tenon_graph *plugin_extract(const tenon_plugin_host *host, const tenon_graph *from, tenon_value *const *inputs, int n_inputs,
-                            tenon_value *const *outputs, int n_outputs) {
+tenon_graph *plugin_extract(const tenon_plugin_host *host, const tenon_graph *from, tenon_value *const *inputs,
+                            int n_inputs, tenon_value *const *outputs, int n_outputs) {
     graph *g = graph_copy(plugin_graph_of(from));
     if (g == NULL || arena_on_free(pass_host_of(host)->scratch, free_graph, g) != STATUS_OK)
         return NULL;

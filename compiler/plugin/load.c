@@ -47,22 +47,24 @@ static status open_library(const plugin_set *s, loaded_plugin *l) {
     TRY_ALLOC(path);
     l->library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
     if (l->library == NULL)
-        return diag_error(s->d, STATUS_RESOURCE, "plugin", place(l->file), "the plugin cannot be loaded: %s", dlerror());
+        return diag_error(s->d, STATUS_RESOURCE, "plugin", place(l->file), "the plugin cannot be loaded: %s",
+                          dlerror());
     return STATUS_OK;
 }
 
 static status query(const plugin_set *s, loaded_plugin *l) {
     tenon_plugin_query_function ask = (tenon_plugin_query_function)(uintptr_t)dlsym(l->library, "tenon_plugin_query");
     if (ask == NULL) {
-        diag_error(s->d, STATUS_INVALID, "plugin", place(l->file), "this is no plugin: it has no function tenon_plugin_query");
+        diag_error(s->d, STATUS_INVALID, "plugin", place(l->file),
+                   "this is no plugin: it has no function tenon_plugin_query");
         diag_note(s->d, "declare it as plugin.h does, with TENON_PLUGIN_EXPORT");
         return STATUS_INVALID;
     }
     l->plugin = ask(TENON_PLUGIN_ABI);
     if (l->plugin == NULL)
         return diag_error(s->d, STATUS_UNSUPPORTED, "plugin-version", place(l->file),
-                          "the plugin refuses version %u.%u of the plugin ABI, which this tenon has", TENON_PLUGIN_ABI_MAJOR,
-                          TENON_PLUGIN_ABI_MINOR);
+                          "the plugin refuses version %u.%u of the plugin ABI, which this tenon has",
+                          TENON_PLUGIN_ABI_MAJOR, TENON_PLUGIN_ABI_MINOR);
     return plugin_check(l->plugin, l->file, s->d);
 }
 
@@ -70,7 +72,8 @@ static status check_unique(const plugin_set *s, const loaded_plugin *l) {
     for (size_t i = 0; i < s->all.n; i++) {
         if (strcmp(s->all.at[i]->plugin->name, l->plugin->name) != 0)
             continue;
-        diag_error(s->d, STATUS_INVALID, "duplicate-plugin", DIAG_NOWHERE, "there are two plugins '%s'", l->plugin->name);
+        diag_error(s->d, STATUS_INVALID, "duplicate-plugin", DIAG_NOWHERE, "there are two plugins '%s'",
+                   l->plugin->name);
         diag_note(s->d, "one is %s", s->all.at[i]->file);
         diag_note(s->d, "the other is %s", l->file);
         return STATUS_INVALID;
@@ -93,7 +96,8 @@ static status call_open(const plugin_set *s, loaded_plugin *l) {
     if (l->is_open)
         return STATUS_OK;
     if (diag_errors(s->d) == errors)
-        diag_error(s->d, STATUS_INVALID, "plugin", place(l->file), "plugin '%s' could not open: code %d", l->plugin->name, code);
+        diag_error(s->d, STATUS_INVALID, "plugin", place(l->file), "plugin '%s' could not open: code %d",
+                   l->plugin->name, code);
     return STATUS_INVALID;
 }
 

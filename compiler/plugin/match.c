@@ -51,7 +51,8 @@ static bool is_commutative(const term *t) {
 static int variable_number(pattern *p, const term *t) {
     for (int i = 0; i < p->n; i++) {
         const term *x = &p->terms[i];
-        if (x != t && (x->kind == TERM_VALUE || x->kind == TERM_CONSTANT) && x->n == t->n && strncmp(x->name, t->name, t->n) == 0)
+        if (x != t && (x->kind == TERM_VALUE || x->kind == TERM_CONSTANT) && x->n == t->n &&
+            strncmp(x->name, t->name, t->n) == 0)
             return x->variable;
     }
     return p->n_variables++;
@@ -148,14 +149,16 @@ static bool match_term(matching *m, int i, value *v);
 
 static bool match_node(matching *m, const term *t, const value *v) {
     node *n = v->def;
-    if (n == NULL || v->def_index != 0 || n->domain[0] != '\0' || strlen(n->op) != t->n || strncmp(n->op, t->name, t->n) != 0)
+    if (n == NULL || v->def_index != 0 || n->domain[0] != '\0' || strlen(n->op) != t->n ||
+        strncmp(n->op, t->name, t->n) != 0)
         return false;
     if (m->found->n_nodes == TENON_MATCH_MAX)
         return false;
     m->found->nodes[m->found->n_nodes++] = (tenon_node *)n;
     bool swapped = t->swap >= 0 && (m->swaps >> t->swap & 1) != 0;
     for (int i = 0; i < t->n_arguments || i < n->n_inputs; i++)
-        if (!(i < t->n_arguments ? match_term(m, t->arguments[swapped ? 1 - i : i], node_input(n, i)) : node_input(n, i) == NULL))
+        if (!(i < t->n_arguments ? match_term(m, t->arguments[swapped ? 1 - i : i], node_input(n, i))
+                                 : node_input(n, i) == NULL))
             return false;
     return true;
 }
@@ -164,7 +167,9 @@ static bool match_term(matching *m, int i, value *v) {
     const term *t = &m->p->terms[i];
     if (t->kind == TERM_ANY || v == NULL)
         return t->kind == TERM_ANY;
-    return t->kind == TERM_NUMBER ? is_number(v, t->number) : t->kind == TERM_NODE ? match_node(m, t, v) : match_variable(m, t, v);
+    return t->kind == TERM_NUMBER ? is_number(v, t->number)
+           : t->kind == TERM_NODE ? match_node(m, t, v)
+                                  : match_variable(m, t, v);
 }
 
 /* Does nobody else use what the nodes below the root compute? */

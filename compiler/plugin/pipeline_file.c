@@ -17,13 +17,13 @@
 /* Where the reader is: the tables and arrays that are open. */
 typedef enum place {
     PLACE_ROOT,
-    PLACE_WORDS,     /* plugins or skip */
-    PLACE_PASSES,    /* the array pass */
+    PLACE_WORDS,  /* plugins or skip */
+    PLACE_PASSES, /* the array pass */
     PLACE_PASS,
     PLACE_OVERRIDES, /* the array override of a pass */
     PLACE_OVERRIDE,
-    PLACE_ITEMS,     /* an array of values */
-    PLACE_PAIRS,     /* a table of values */
+    PLACE_ITEMS, /* an array of values */
+    PLACE_PAIRS, /* a table of values */
 } place;
 
 enum { MOST_OPEN = 8 };
@@ -46,8 +46,9 @@ static int stop(reading *r, status s) {
 }
 
 static int wrong(reading *r, int line, const char *what, const char *name) {
-    return stop(r, diag_error(r->d, STATUS_USAGE, "pipeline", (diag_place){r->f->path, NULL, -1, NULL, NULL}, "line %d: %s%s%s%s", line, what,
-                              name != NULL ? " '" : "", name != NULL ? name : "", name != NULL ? "'" : ""));
+    return stop(r, diag_error(r->d, STATUS_USAGE, "pipeline", (diag_place){r->f->path, NULL, -1, NULL, NULL},
+                              "line %d: %s%s%s%s", line, what, name != NULL ? " '" : "", name != NULL ? name : "",
+                              name != NULL ? "'" : ""));
 }
 
 static pipeline_pass *pass_now(reading *r) {
@@ -194,7 +195,8 @@ static int on_close(void *ctx) {
     return 0;
 }
 
-status pipeline_file_read(const toml_reader *reader, const char *path, const char *text, size_t n, arena *a, diag *d, pipeline_file *out) {
+status pipeline_file_read(const toml_reader *reader, const char *path, const char *text, size_t n, arena *a, diag *d,
+                          pipeline_file *out) {
     reading r = {.f = out, .a = a, .d = d, .open = {PLACE_ROOT}};
     toml_visitor v = {&r, on_open, on_close, on_value};
     char why[200];
@@ -220,7 +222,8 @@ static status request_text(const pipeline_pass *p, arena *a, const char **out) {
     return strbuf_finish(&s, out);
 }
 
-static status set_options(const pass_request *q, const char *path, option_value *values, const pipeline_option *options, size_t n, arena *a, diag *d) {
+static status set_options(const pass_request *q, const char *path, option_value *values, const pipeline_option *options,
+                          size_t n, arena *a, diag *d) {
     for (size_t i = 0; i < n; i++) {
         pass_request at_line = *q;
         TRY_ALLOC(at_line.where = arena_printf(a, "%s: line %d: pass %s", path, options[i].line, pass_name(q->entry)));
@@ -236,13 +239,15 @@ static status add_override(pass_request *q, const pipeline_file *f, const pipeli
     TRY_ALLOC(values);
     status s = selector_read(a, from->select, from->n_select, &made.where, &why);
     if (s == STATUS_USAGE)
-        return diag_error(d, s, "pipeline", (diag_place){f->path, NULL, -1, NULL, NULL}, "line %d: select: %s", from->line, why);
+        return diag_error(d, s, "pipeline", (diag_place){f->path, NULL, -1, NULL, NULL}, "line %d: select: %s",
+                          from->line, why);
     TRY(s);
     TRY(set_options(q, f->path, values, from->options.at, from->options.n, a, d));
     return VEC_PUSH(a, q->overrides, made);
 }
 
-status pipeline_file_request(const pipeline_file *f, size_t i, const pass_registry *r, arena *a, diag *d, pass_request *out) {
+status pipeline_file_request(const pipeline_file *f, size_t i, const pass_registry *r, arena *a, diag *d,
+                             pass_request *out) {
     const pipeline_pass *p = &f->passes.at[i];
     const char *where = arena_printf(a, "%s: line %d: pass %s", f->path, p->line, p->name);
     TRY_ALLOC(where);

@@ -34,8 +34,10 @@ typedef struct pipeline_file {
 } pipeline_file;
 
 /* Reads the file; everything lives in `a`. [file] STATUS_RESOURCE, [pipeline] STATUS_USAGE with the line. */
-status pipeline_file_read(const toml_reader *reader, const char *path, const char *text, size_t n, arena *a, diag *d, pipeline_file *out);
+status pipeline_file_read(const toml_reader *reader, const char *path, const char *text, size_t n, arena *a, diag *d,
+                          pipeline_file *out);
 /* Pass i as a request: [unknown-pass], [usage] STATUS_USAGE name file and line. */
-status pipeline_file_request(const pipeline_file *f, size_t i, const pass_registry *r, arena *a, diag *d, pass_request *out);
+status pipeline_file_request(const pipeline_file *f, size_t i, const pass_registry *r, arena *a, diag *d,
+                             pass_request *out);
 
 #endif

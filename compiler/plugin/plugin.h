@@ -11,7 +11,7 @@ typedef struct tenon_plugin tenon_plugin;
 typedef struct loaded_plugin {
     const tenon_plugin *plugin;
     const char *file;
-    void *library;     /* of dlopen; NULL where it came from elsewhere */
+    void *library; /* of dlopen; NULL where it came from elsewhere */
     void *state;
     bool is_open;
 } loaded_plugin;
@@ -23,10 +23,12 @@ typedef struct plugin_set {
     VEC(loaded_plugin *) all;
 } plugin_set;
 
-/* A set with the built-in passes. Everything lives in `a`; when that is freed, plugins are closed and unloaded. NULL when out of memory. */
+/* A set with the built-in passes. Everything lives in `a`; when that is freed, plugins are closed and unloaded. NULL
+ * when out of memory. */
 plugin_set *plugin_set_new(arena *a, diag *d);
-/* Loads, checks and opens one. [plugin] STATUS_RESOURCE where it cannot be loaded, STATUS_INVALID where it is none or wrongly built;
- * [plugin-version] STATUS_UNSUPPORTED; [duplicate-plugin], [duplicate-pass] STATUS_INVALID. A file that has been loaded is not loaded again. */
+/* Loads, checks and opens one. [plugin] STATUS_RESOURCE where it cannot be loaded, STATUS_INVALID where it is none or
+ * wrongly built; [plugin-version] STATUS_UNSUPPORTED; [duplicate-plugin], [duplicate-pass] STATUS_INVALID. A file that
+ * has been loaded is not loaded again. */
 status plugin_load(plugin_set *s, const char *path);
 /* All *.so in a folder, by name. A folder that is not there holds none. */
 status plugin_load_folder(plugin_set *s, const char *folder);

@@ -236,8 +236,8 @@ static status infer_users(const tenon_plugin_host *h, const value *v, const tens
 
 /* ---- building ---- */
 
-static tenon_node *build(const tenon_plugin_host *h, tenon_graph *g, tenon_node *before, const char *o, tenon_value *const *from, int n,
-                         const char *attributes, int n_outputs) {
+static tenon_node *build(const tenon_plugin_host *h, tenon_graph *g, tenon_node *before, const char *o,
+                         tenon_value *const *from, int n, const char *attributes, int n_outputs) {
     (void)h;
     attr *attrs = NULL;
     int n_attrs = 0;
@@ -251,7 +251,8 @@ static node *place_after(const graph *g, const value *v) {
     return v->def != NULL ? v->def->next : g->first;
 }
 
-static tenon_node *insert_after(const tenon_plugin_host *h, tenon_graph *g, tenon_value *v, const char *o, const char *attributes) {
+static tenon_node *insert_after(const tenon_plugin_host *h, tenon_graph *g, tenon_value *v, const char *o,
+                                const char *attributes) {
     node *n = NODE(build(h, g, (tenon_node *)place_after(GRAPH(g), VALUE(v)), o, &v, 1, attributes, 1));
     if (n == NULL)
         return NULL;
@@ -266,14 +267,17 @@ static tenon_node *insert_after(const tenon_plugin_host *h, tenon_graph *g, teno
     return infer_users(h, n->outputs[0], &VALUE(v)->type) == STATUS_OK ? (tenon_node *)n : NULL;
 }
 
-static tenon_node *insert_before(const tenon_plugin_host *h, tenon_graph *g, tenon_node *user, int i, const char *o, const char *attributes) {
+static tenon_node *insert_before(const tenon_plugin_host *h, tenon_graph *g, tenon_node *user, int i, const char *o,
+                                 const char *attributes) {
     tenon_value *from = node_input_at(user, i);
     if (from == NULL) {
-        pass_host_blame(pass_host_of(h), "no-such-input", "inserts before input %d of node '%s', which has none", i, NODE(user)->name);
+        pass_host_blame(pass_host_of(h), "no-such-input", "inserts before input %d of node '%s', which has none", i,
+                        NODE(user)->name);
         return NULL;
     }
     node *n = NODE(build(h, g, user, o, &from, 1, attributes, 1));
-    bool ok = n != NULL && node_set_input(NODE(user), i, n->outputs[0]) == STATUS_OK && infer_from(h, NODE(user)) == STATUS_OK;
+    bool ok = n != NULL && node_set_input(NODE(user), i, n->outputs[0]) == STATUS_OK &&
+              infer_from(h, NODE(user)) == STATUS_OK;
     return ok ? (tenon_node *)n : NULL;
 }
 
@@ -297,7 +301,8 @@ static int add_output(const tenon_plugin_host *h, tenon_graph *g, tenon_value *v
 
 static int set_input(const tenon_plugin_host *h, tenon_node *n, int i, tenon_value *v) {
     if (i < 0 || i > NODE(n)->n_inputs) {
-        pass_host_blame(pass_host_of(h), "no-such-input", "sets input %d of node '%s', which has %d", i, NODE(n)->name, NODE(n)->n_inputs);
+        pass_host_blame(pass_host_of(h), "no-such-input", "sets input %d of node '%s', which has %d", i, NODE(n)->name,
+                        NODE(n)->n_inputs);
         return TENON_PASS_INVALID;
     }
     status s = node_set_input(NODE(n), i, VALUE(v));

@@ -49,18 +49,21 @@ static tensor *new_tensor(pass_host *h, graph *g, int type, int n, const int64_t
         ok = sizes[i] >= 0 && !__builtin_mul_overflow(elements, sizes[i], &elements) && elements <= INT64_MAX / 8;
     if (ok)
         return tensor_new(g->memory, t, n, sizes, NULL);
-    pass_host_blame(h, "bad-tensor", "asks for a tensor of type %d and rank %d, or with dimensions that cannot be", type, n);
+    pass_host_blame(h, "bad-tensor", "asks for a tensor of type %d and rank %d, or with dimensions that cannot be",
+                    type, n);
     return NULL;
 }
 
-static tenon_tensor *make(const tenon_plugin_host *host, tenon_graph *g, int type, int n, const int64_t *sizes, const void *from) {
+static tenon_tensor *make(const tenon_plugin_host *host, tenon_graph *g, int type, int n, const int64_t *sizes,
+                          const void *from) {
     tensor *t = new_tensor(pass_host_of(host), plugin_graph_of(g), type, n, sizes);
     if (t != NULL && from != NULL && t->bytes > 0)
         memcpy((void *)(uintptr_t)t->data, from, t->bytes);
     return (tenon_tensor *)t;
 }
 
-static tenon_tensor *fill(const tenon_plugin_host *host, tenon_graph *g, int type, int n, const int64_t *sizes, double x) {
+static tenon_tensor *fill(const tenon_plugin_host *host, tenon_graph *g, int type, int n, const int64_t *sizes,
+                          double x) {
     tensor *t = new_tensor(pass_host_of(host), plugin_graph_of(g), type, n, sizes);
     for (int64_t i = 0; t != NULL && i < t->count; i++)
         dtype_set_double(t->elem, (void *)(uintptr_t)t->data, (size_t)i, x);

@@ -26,7 +26,7 @@ int plugin_bind_input(const tenon_plugin_host *host, tenon_graph *g, tenon_value
 /* ---- match.c ---- */
 int plugin_match(const tenon_plugin_host *host, const tenon_value *root, const char *pattern, tenon_match *out);
 /* ---- extract.c ---- */
-tenon_graph *plugin_extract(const tenon_plugin_host *host, const tenon_graph *g, tenon_value *const *inputs, int n_inputs,
-                            tenon_value *const *outputs, int n_outputs);
+tenon_graph *plugin_extract(const tenon_plugin_host *host, const tenon_graph *g, tenon_value *const *inputs,
+                            int n_inputs, tenon_value *const *outputs, int n_outputs);
 
 #endif

@@ -11,19 +11,20 @@ extern "C" {
 
 #define TOML_READER_VERSION 1u
 
-/* Called in the order of reading; tables come by key, arrays in their order. `key` is NULL inside of an array. `line` is counted from 1. Other than 0
- * ends the reading. */
+/* Called in the order of reading; tables come by key, arrays in their order. `key` is NULL inside of an array. `line`
+ * is counted from 1. Other than 0 ends the reading. */
 typedef struct toml_visitor {
     void *ctx;
     int (*open)(void *ctx, const char *key, int is_array, int line); /* a table or array begins */
     int (*close)(void *ctx);
-    int (*value)(void *ctx, const char *key, const char *text, int line); /* text as a user would write it on the command line */
+    int (*value)(void *ctx, const char *key, const char *text,
+                 int line); /* text as a user would write it on the command line */
 } toml_visitor;
 
 typedef struct toml_reader {
     uint32_t version;
-    /* The document's root is the visitor's: no open and close for it. 0, what the visitor returned, or -1 where the text is not TOML: then
-     * why (why_bytes) and line say it. */
+    /* The document's root is the visitor's: no open and close for it. 0, what the visitor returned, or -1 where the
+     * text is not TOML: then why (why_bytes) and line say it. */
     int (*read)(const char *text, size_t n, const toml_visitor *visitor, char *why, size_t why_bytes, int *line);
 } toml_reader;
 

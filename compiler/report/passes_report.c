@@ -7,8 +7,8 @@
 #include "report/report.h"
 
 static const char *const kind_names[] = {
-    [TENON_OPTION_BOOL] = "bool",     [TENON_OPTION_INT] = "int",   [TENON_OPTION_FLOAT] = "float",
-    [TENON_OPTION_ENUM] = "enum",     [TENON_OPTION_STRING] = "text", [TENON_OPTION_LIST] = "list",
+    [TENON_OPTION_BOOL] = "bool",      [TENON_OPTION_INT] = "int",           [TENON_OPTION_FLOAT] = "float",
+    [TENON_OPTION_ENUM] = "enum",      [TENON_OPTION_STRING] = "text",       [TENON_OPTION_LIST] = "list",
     [TENON_OPTION_FLOATS] = "numbers", [TENON_OPTION_SELECTOR] = "selector",
 };
 
@@ -60,7 +60,8 @@ static status as_json(const pass_entry *const *entries, size_t n, arena *a, cons
 
 /* ---- all ---- */
 
-static status list_stage(strbuf *s, arena *a, const char *title, const pass_entry *const *entries, size_t n, const char *stage) {
+static status list_stage(strbuf *s, arena *a, const char *title, const pass_entry *const *entries, size_t n,
+                         const char *stage) {
     const char **cells = ARENA_NEW_N(a, const char *, 3 * n + 1);
     TRY_ALLOC(cells);
     size_t rows = 0;
@@ -80,8 +81,8 @@ status passes_report(const pass_registry *r, arena *a, report *out) {
     strbuf s = strbuf_in(a);
     TRY(list_stage(&s, a, "Asked for by -p NAME[:OPTION=VALUE,...]", r->all.at, r->all.n, "edit"));
     strbuf_char(&s, '\n');
-    TRY(list_stage(&s, a, "Run on every model, in this order, until nothing changes; --skip NAME leaves one out", r->clean_up.at,
-                   r->clean_up.n, "clean-up"));
+    TRY(list_stage(&s, a, "Run on every model, in this order, until nothing changes; --skip NAME leaves one out",
+                   r->clean_up.at, r->clean_up.n, "clean-up"));
     strbuf_add(&s, "\ntenon passes NAME explains one\n");
     TRY(strbuf_finish(&s, &out->text));
     return as_json(r->all.at, r->all.n, a, &out->json);
@@ -102,7 +103,9 @@ static status describe_options(strbuf *s, arena *a, const pass_entry *e) {
     for (size_t i = 0; i < n; i++) {
         const tenon_option *o = options[i];
         TRY_ALLOC(cells[2 * i] = arena_printf(a, "  %s=%s", o->name, o->argument));
-        TRY_ALLOC(cells[2 * i + 1] = o->default_value == NULL ? o->help : arena_printf(a, "%s (default %s)", o->help, o->default_value));
+        TRY_ALLOC(cells[2 * i + 1] = o->default_value == NULL
+                                         ? o->help
+                                         : arena_printf(a, "%s (default %s)", o->help, o->default_value));
     }
     if (n > 0)
         strbuf_add(s, "\noptions\n");

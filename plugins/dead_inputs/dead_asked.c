@@ -143,7 +143,8 @@ static int judge_outputs(const job *j) {
         entry *e = &j->outputs[i];
         take_from(j, j->graph->output(j->g, i), &dropped, &bound);
         if (dropped >= 0 && e->kept) {
-            j->diag->error(j->host, NULL, "kept-output", "output '%s' cannot be kept: it depends on '%s', which is to go", e->name,
+            j->diag->error(j->host, NULL, "kept-output",
+                           "output '%s' cannot be kept: it depends on '%s', which is to go", e->name,
                            j->inputs[dropped].name);
             return TENON_PASS_USAGE;
         }
@@ -158,8 +159,8 @@ static int judge_outputs(const job *j) {
     j->diag->error(j->host, NULL, "no-output-left", "no output would be left");
     for (int i = 0; i < j->n_outputs; i++)
         if (j->outputs[i].fate == DEPENDS)
-            j->diag->note(j->host, "output '%s' depends on '%s'; bind=%s=VALUE would make that a constant", j->outputs[i].name,
-                          j->outputs[i].with, j->outputs[i].with);
+            j->diag->note(j->host, "output '%s' depends on '%s'; bind=%s=VALUE would make that a constant",
+                          j->outputs[i].name, j->outputs[i].with, j->outputs[i].with);
     return TENON_PASS_USAGE;
 }
 

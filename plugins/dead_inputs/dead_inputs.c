@@ -1,7 +1,9 @@
-/* dead_inputs: what a model was exported with and an application does not need goes: inputs, the outputs and nodes behind them, weights.
+/* dead_inputs: what a model was exported with and an application does not need goes: inputs, the outputs and nodes
+ * behind them, weights.
  *
- * The pass looks at everything first (snapshot), reads what is asked for (drop=, keep=, bind=), follows from node to node what depends on
- * what (trace), and only then changes the graph. The host's clean-up computes what has become constant; what nobody needs then goes, too.
+ * The pass looks at everything first (snapshot), reads what is asked for (drop=, keep=, bind=), follows from node to
+ * node what depends on what (trace), and only then changes the graph. The host's clean-up computes what has become
+ * constant; what nobody needs then goes, too.
  */
 #include <string.h>
 
@@ -46,7 +48,14 @@ static const char *first_output(const job *j, const tenon_node *n) {
 
 static void add_row(job *j, tenon_node *n) {
     row *r = &j->rows[j->n_rows++];
-    *r = (row){n, dead_copy(j, j->graph->node_name(n)), dead_copy(j, j->graph->op(n)), dead_copy(j, first_output(j, n)), -1, -1, -1, 0};
+    *r = (row){n,
+               dead_copy(j, j->graph->node_name(n)),
+               dead_copy(j, j->graph->op(n)),
+               dead_copy(j, first_output(j, n)),
+               -1,
+               -1,
+               -1,
+               0};
     j->slots[slot_of(j, n)] = j->n_rows;
 }
 
@@ -80,8 +89,8 @@ static totals count(const job *j) {
     totals t = {j->graph->nodes(j->g), 0, 0, 0};
     for (const tenon_value *v = j->graph->first_value(j->g); v != NULL; v = j->graph->next_value(v)) {
         const tenon_tensor *x = j->graph->constant(v);
-        if (x == NULL || j->graph->uses(v) == 0 || j->tensor->count(x) <= 1 || j->tensor->element_type(x) == TENON_INT64 ||
-            j->tensor->element_type(x) == TENON_BOOL)
+        if (x == NULL || j->graph->uses(v) == 0 || j->tensor->count(x) <= 1 ||
+            j->tensor->element_type(x) == TENON_INT64 || j->tensor->element_type(x) == TENON_BOOL)
             continue;
         t.parameters += j->tensor->count(x);
         t.bytes += (int64_t)j->tensor->bytes(x);
@@ -115,12 +124,33 @@ static int run(const tenon_plugin_host *host, void *state, tenon_graph *g) {
     return TENON_OK;
 }
 
-static const tenon_option option_drop = {
-    sizeof option_drop, TENON_OPTION_LIST, "drop", "NAME,...", "inputs that go with all that depends on them, and outputs", NULL, 0, 0, NULL};
-static const tenon_option option_bind = {
-    sizeof option_bind, TENON_OPTION_LIST, "bind", "INPUT=X,...", "inputs that become constants: a number or a .npy file", NULL, 0, 0, NULL};
-static const tenon_option option_keep = {
-    sizeof option_keep, TENON_OPTION_LIST, "keep", "NAME,...", "the inputs, and the outputs, that stay: all others go", NULL, 0, 0, NULL};
+static const tenon_option option_drop = {sizeof option_drop,
+                                         TENON_OPTION_LIST,
+                                         "drop",
+                                         "NAME,...",
+                                         "inputs that go with all that depends on them, and outputs",
+                                         NULL,
+                                         0,
+                                         0,
+                                         NULL};
+static const tenon_option option_bind = {sizeof option_bind,
+                                         TENON_OPTION_LIST,
+                                         "bind",
+                                         "INPUT=X,...",
+                                         "inputs that become constants: a number or a .npy file",
+                                         NULL,
+                                         0,
+                                         0,
+                                         NULL};
+static const tenon_option option_keep = {sizeof option_keep,
+                                         TENON_OPTION_LIST,
+                                         "keep",
+                                         "NAME,...",
+                                         "the inputs, and the outputs, that stay: all others go",
+                                         NULL,
+                                         0,
+                                         0,
+                                         NULL};
 static const tenon_option *const options[] = {&option_drop, &option_bind, &option_keep, NULL};
 
 static const tenon_pass pass = {
@@ -133,17 +163,24 @@ static const tenon_pass pass = {
     NULL,
     options,
     run,
-    "Without options: an input that reaches no output goes, and an output that tells nothing: a constant, another output again, or an\n"
+    "Without options: an input that reaches no output goes, and an output that tells nothing: a constant, another "
+    "output again, or an\n"
     "input as it was fed. One output always stays. What only they needed goes with them.\n\n"
-    "drop=labels: the input goes with every node and every output that depends on it, such as a loss. An output may be named, too.\n\n"
-    "bind=attention_mask=1: the input becomes a constant, one number for all its elements or what a .npy file holds. What follows from\n"
-    "it is computed, and a mask that changes nothing disappears: the model is as if it had been exported without the input. The data\n"
+    "drop=labels: the input goes with every node and every output that depends on it, such as a loss. An output may be "
+    "named, too.\n\n"
+    "bind=attention_mask=1: the input becomes a constant, one number for all its elements or what a .npy file holds. "
+    "What follows from\n"
+    "it is computed, and a mask that changes nothing disappears: the model is as if it had been exported without the "
+    "input. The data\n"
     "that are fed have to be such that it holds: with a mask of ones, sequences without padding.\n\n"
-    "keep=input_ids,logits: the inverse. Where an input is named, all inputs that are neither named nor bound go as with drop=; where an\n"
+    "keep=input_ids,logits: the inverse. Where an input is named, all inputs that are neither named nor bound go as "
+    "with drop=; where an\n"
     "output is named, all other outputs go. What is named stays, needed or not.\n\n"
-    "The report tells what went and why, and counts nodes, parameters, bytes and multiply-accumulates before and after."};
+    "The report tells what went and why, and counts nodes, parameters, bytes and multiply-accumulates before and "
+    "after."};
 static const tenon_pass *const passes[] = {&pass, NULL};
-static const tenon_plugin plugin = {sizeof plugin, TENON_PLUGIN_ABI, "dead_inputs", "1.0", passes, NULL, NULL, "Apache-2.0"};
+static const tenon_plugin plugin = {sizeof plugin, TENON_PLUGIN_ABI, "dead_inputs", "1.0", passes, NULL,
+                                    NULL,          "Apache-2.0"};
 
 const tenon_plugin *tenon_plugin_query(uint32_t host_abi) {
     return host_abi >> 16 == TENON_PLUGIN_ABI_MAJOR && host_abi >= TENON_PLUGIN_ABI ? &plugin : NULL;

@@ -19,7 +19,7 @@ typedef struct entry {
 typedef struct row {
     const tenon_node *node; /* until the first change */
     const char *name, *op;
-    const char *value; /* its first output's name: tells whether it is still there */
+    const char *value;  /* its first output's name: tells whether it is still there */
     int dropped, bound; /* the first input of that fate that it depends on; -1: none */
     int output;         /* that needs it: STAYING, or one that goes; -1: none */
     int gone;
@@ -49,11 +49,11 @@ typedef struct job {
     totals before, after;
 } job;
 
-#define TRY(code)               \
-    do {                        \
-        int code_of_try = (code); \
-        if (code_of_try != TENON_OK) \
-            return code_of_try; \
+#define TRY(code)                                                                                                      \
+    do {                                                                                                               \
+        int code_of_try = (code);                                                                                      \
+        if (code_of_try != TENON_OK)                                                                                   \
+            return code_of_try;                                                                                        \
     } while (0)
 
 /* ---- dead_inputs.c ---- */
@@ -67,8 +67,8 @@ row *dead_row_of(const job *j, const tenon_node *n);
 int dead_is_removed(const entry *e);
 
 /* ---- dead_asked.c ---- */
-/* Reads drop=, keep= and bind= into the fates of inputs and outputs, and follows what depends on what. TENON_PASS_USAGE, said, for
- * [unknown-input], contradictions, [kept-output] and [no-output-left]. */
+/* Reads drop=, keep= and bind= into the fates of inputs and outputs, and follows what depends on what.
+ * TENON_PASS_USAGE, said, for [unknown-input], contradictions, [kept-output] and [no-output-left]. */
 int dead_read_asked(const job *j);
 
 /* ---- dead_change.c ---- */

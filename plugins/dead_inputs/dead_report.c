@@ -96,11 +96,12 @@ static void say(const job *j) {
     for (int i = 0; i < j->n_outputs; i++)
         say_nodes(j, &j->outputs[i], "only for");
     say_nodes(j, NULL, "for no output");
-    j->report->line(j->host, "nodes %lld -> %lld, parameters %lld -> %lld, their bytes %lld -> %lld", (long long)j->before.nodes,
-                    (long long)j->after.nodes, (long long)j->before.parameters, (long long)j->after.parameters,
-                    (long long)j->before.bytes, (long long)j->after.bytes);
+    j->report->line(j->host, "nodes %lld -> %lld, parameters %lld -> %lld, their bytes %lld -> %lld",
+                    (long long)j->before.nodes, (long long)j->after.nodes, (long long)j->before.parameters,
+                    (long long)j->after.parameters, (long long)j->before.bytes, (long long)j->after.bytes);
     if (j->before.macs >= 0 && j->after.macs >= 0)
-        j->report->line(j->host, "multiply-accumulates %lld -> %lld", (long long)j->before.macs, (long long)j->after.macs);
+        j->report->line(j->host, "multiply-accumulates %lld -> %lld", (long long)j->before.macs,
+                        (long long)j->after.macs);
     else
         j->report->line(j->host, "multiply-accumulates are counted where all dimensions are known (--dim)");
 }
@@ -152,8 +153,8 @@ static void write_totals(const job *j, const char *key, const totals *t) {
 }
 
 void dead_report(const job *j) {
-    totals removed = {j->before.nodes - j->after.nodes, j->before.parameters - j->after.parameters, j->before.bytes - j->after.bytes,
-                      j->before.macs - j->after.macs};
+    totals removed = {j->before.nodes - j->after.nodes, j->before.parameters - j->after.parameters,
+                      j->before.bytes - j->after.bytes, j->before.macs - j->after.macs};
     find_gone(j);
     say(j);
     write_entries(j, "inputs", j->inputs, j->n_inputs);

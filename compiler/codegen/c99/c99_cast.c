@@ -35,8 +35,9 @@ static code from_register(c99 *c, dtype t, int count, const char *x, int cost) {
 
 static code widen(c99 *c, dtype to, dtype from, int count, code x) {
     int bytes = dtype_bits(to) / 8 * count, from_bytes = dtype_bits(from) / 8 * count;
-    code y = c99_code(c, LEVEL_ATOM, x.cost + 1, "%s_cvtep%c%d_epi%d(%s)", prefix_of(bytes), dtype_is_signed(from) ? 'i' : 'u',
-                      dtype_bits(from), dtype_bits(to), as_register(c, x, from_bytes));
+    code y =
+        c99_code(c, LEVEL_ATOM, x.cost + 1, "%s_cvtep%c%d_epi%d(%s)", prefix_of(bytes),
+                 dtype_is_signed(from) ? 'i' : 'u', dtype_bits(from), dtype_bits(to), as_register(c, x, from_bytes));
     return from_register(c, to, count, y.s, y.cost);
 }
 
@@ -46,8 +47,8 @@ static bool is_neon(const c99 *c) {
     return c->target->isa == ISA_NEON;
 }
 
-/* Between floats and integers of one width: NEON's instructions do both signs, saturate, and make NaN 0, as the loop IR wants
- * it. */
+/* Between floats and integers of one width: NEON's instructions do both signs, saturate, and make NaN 0, as the loop IR
+ * wants it. */
 static bool neon_same_width(c99 *c, dtype to, dtype from, int count, code x, code *out) {
     const bool to_float = dtype_is_float(to);
     const dtype whole = to_float ? from : to;
@@ -57,10 +58,11 @@ static bool neon_same_width(c99 *c, dtype to, dtype from, int count, code x, cod
     const char *const sign = dtype_is_signed(whole) ? "s" : "u", *const stem = dtype_is_signed(whole) ? "int" : "uint";
     const char *const inner = c99_inside(c, x, LEVEL_UNARY), *const type = c99_vector(c, to, count);
     if (to_float)
-        *out = c99_code(c, LEVEL_UNARY, x.cost + 1, "(%s)vcvtq_f%d_%s%d((%s%dx%d_t)%s)", type, bits, sign, bits, stem, bits, count,
-                        inner);
+        *out = c99_code(c, LEVEL_UNARY, x.cost + 1, "(%s)vcvtq_f%d_%s%d((%s%dx%d_t)%s)", type, bits, sign, bits, stem,
+                        bits, count, inner);
     else
-        *out = c99_code(c, LEVEL_UNARY, x.cost + 1, "(%s)vcvtq_%s%d_f%d((float%dx%d_t)%s)", type, sign, bits, bits, bits, count, inner);
+        *out = c99_code(c, LEVEL_UNARY, x.cost + 1, "(%s)vcvtq_%s%d_f%d((float%dx%d_t)%s)", type, sign, bits, bits,
+                        bits, count, inner);
     return true;
 }
 
@@ -69,11 +71,11 @@ static bool neon_half(c99 *c, dtype to, int count, code x, code *out) {
         return false;
     const char *const inner = c99_inside(c, x, LEVEL_UNARY);
     if (to == DT_F16)
-        *out = c99_code(c, LEVEL_UNARY, x.cost + 2, "(%s)vreinterpret_u16_f16(vcvt_f16_f32((float32x4_t)%s))", c99_vector(c, DT_U16, 4),
-                        inner);
+        *out = c99_code(c, LEVEL_UNARY, x.cost + 2, "(%s)vreinterpret_u16_f16(vcvt_f16_f32((float32x4_t)%s))",
+                        c99_vector(c, DT_U16, 4), inner);
     else
-        *out = c99_code(c, LEVEL_UNARY, x.cost + 2, "(%s)vcvt_f32_f16(vreinterpret_f16_u16((uint16x4_t)%s))", c99_vector(c, DT_F32, 4),
-                        inner);
+        *out = c99_code(c, LEVEL_UNARY, x.cost + 2, "(%s)vcvt_f32_f16(vreinterpret_f16_u16((uint16x4_t)%s))",
+                        c99_vector(c, DT_F32, 4), inner);
     return true;
 }
 
@@ -83,15 +85,16 @@ static bool neon_saturate(c99 *c, dtype to, dtype from, int count, code x, code 
     const bool is_signed = dtype_is_signed(from), changes = is_signed && !dtype_is_signed(to);
     if (!is_neon(c) || bits != 2 * dtype_bits(to) || bits * count != 128 || (!is_signed && dtype_is_signed(to)))
         return false;
-    *out = c99_code(c, LEVEL_UNARY, x.cost + 1, "(%s)vqmov%sn_%s%d((%s%dx%d_t)%s)", c99_vector(c, to, count), changes ? "u" : "",
-                    is_signed ? "s" : "u", bits, is_signed ? "int" : "uint", bits, count, c99_inside(c, x, LEVEL_UNARY));
+    *out = c99_code(c, LEVEL_UNARY, x.cost + 1, "(%s)vqmov%sn_%s%d((%s%dx%d_t)%s)", c99_vector(c, to, count),
+                    changes ? "u" : "", is_signed ? "s" : "u", bits, is_signed ? "int" : "uint", bits, count,
+                    c99_inside(c, x, LEVEL_UNARY));
     return true;
 }
 
 /* ---- x86 ---- */
 
-/* Takes the lower halves of lanes by saturating packs: all values already fit the narrower type, or saturation is wanted.
- * `packs` are the instructions from the operand's width down, e.g. packs_epi32 packus_epi16. */
+/* Takes the lower halves of lanes by saturating packs: all values already fit the narrower type, or saturation is
+ * wanted. `packs` are the instructions from the operand's width down, e.g. packs_epi32 packus_epi16. */
 static code pack(c99 *c, dtype to, dtype from, int count, code x, const char *const *packs, int n_packs) {
     int from_bytes = dtype_bits(from) / 8 * count;
     const char *low, *high;
@@ -161,9 +164,10 @@ static bool int_to_float(c99 *c, dtype to, dtype from, int count, code x, code *
         *out = c99_code(c, LEVEL_ATOM, x.cost + 1, "%s_cvtepi32_%s(%s)", p, suffix, as_register(c, x, from_bytes));
         return true;
     }
-    if (c->target->isa == ISA_AVX512 && from_bytes >= 16 && from_bytes >= bytes / 2 && dtype_bits(from) <= dtype_bits(to)) {
-        *out = c99_code(c, LEVEL_ATOM, x.cost + 1, "%s_cvtep%c%d_%s(%s)", p, dtype_is_signed(from) ? 'i' : 'u', dtype_bits(from),
-                        suffix, as_register(c, x, from_bytes));
+    if (c->target->isa == ISA_AVX512 && from_bytes >= 16 && from_bytes >= bytes / 2 &&
+        dtype_bits(from) <= dtype_bits(to)) {
+        *out = c99_code(c, LEVEL_ATOM, x.cost + 1, "%s_cvtep%c%d_%s(%s)", p, dtype_is_signed(from) ? 'i' : 'u',
+                        dtype_bits(from), suffix, as_register(c, x, from_bytes));
         return true;
     }
     if (from != DT_I32 || to != DT_F32)
@@ -172,7 +176,8 @@ static bool int_to_float(c99 *c, dtype to, dtype from, int count, code x, code *
     return true;
 }
 
-/* f32 to i32. The x86 instruction gives the smallest integer for what does not fit: turned into the largest above, 0 for NaN. */
+/* f32 to i32. The x86 instruction gives the smallest integer for what does not fit: turned into the largest above, 0
+ * for NaN. */
 static bool float_to_i32(c99 *c, int count, code x, code *out) {
     const char *type = c99_vector(c, DT_I32, count);
     if (is_neon(c))
@@ -213,7 +218,8 @@ static bool float_to_float(c99 *c, dtype to, dtype from, int count, code x, code
     if (from == DT_F16 || to == DT_F16)
         return neon_half(c, to, count, x, out);
     if (has_avx2(c) && count >= 4)
-        *out = c99_code(c, LEVEL_ATOM, x.cost + 1, to == DT_F64 ? "%s_cvtps_pd(%s)" : "%s_cvtpd_ps(%s)", prefix_of(8 * count), x.s);
+        *out = c99_code(c, LEVEL_ATOM, x.cost + 1, to == DT_F64 ? "%s_cvtps_pd(%s)" : "%s_cvtpd_ps(%s)",
+                        prefix_of(8 * count), x.s);
     else
         *out = c99_code(c, LEVEL_ATOM, x.cost + 1, "__builtin_convertvector(%s, %s)", x.s, c99_vector(c, to, count));
     return true;
@@ -277,8 +283,8 @@ code c99_vector_piece(c99 *c, dtype elem, int whole, code x, int first, int coun
     if (bytes == 8 && from_bytes == 16)
         return c99_code(c, LEVEL_UNARY, 1, "(%s)((%s)%s)[%d]", type, c99_vector(c, DT_I64, 2), x.s, k);
     if (bytes >= 16 && k == 0 && is_x86(c))
-        return c99_code(c, LEVEL_UNARY, 1, "(%s)%s_castsi%d_si%d((%s)%s)", type, prefix_of(from_bytes), from_bytes * 8, bytes * 8, r,
-                        x.s);
+        return c99_code(c, LEVEL_UNARY, 1, "(%s)%s_castsi%d_si%d((%s)%s)", type, prefix_of(from_bytes), from_bytes * 8,
+                        bytes * 8, r, x.s);
     if (bytes == 16 && from_bytes == 32)
         return c99_code(c, LEVEL_UNARY, 1, "(%s)_mm256_extracti128_si256((%s)%s, 1)", type, r, x.s);
     if (bytes == 16 && from_bytes == 64)
@@ -299,10 +305,12 @@ code c99_vector_concat(c99 *c, dtype elem, int count, code lo, code hi) {
     int cost = lo.cost + hi.cost + 1;
     const char *a = c99_inside(c, lo, LEVEL_UNARY), *b = c99_inside(c, hi, LEVEL_UNARY);
     if (half == 8)
-        return c99_code(c, LEVEL_UNARY, cost, "(%s)(%s){(int64_t)%s, (int64_t)%s}", type, c99_vector(c, DT_I64, 2), a, b);
+        return c99_code(c, LEVEL_UNARY, cost, "(%s)(%s){(int64_t)%s, (int64_t)%s}", type, c99_vector(c, DT_I64, 2), a,
+                        b);
     if (half == 16)
         return c99_code(c, LEVEL_UNARY, cost, "(%s)_mm256_set_m128i((__m128i)%s, (__m128i)%s)", type, b, a);
-    return c99_code(c, LEVEL_UNARY, cost, "(%s)_mm512_inserti64x4(_mm512_castsi256_si512((__m256i)%s), (__m256i)%s, 1)", type, a, b);
+    return c99_code(c, LEVEL_UNARY, cost, "(%s)_mm512_inserti64x4(_mm512_castsi256_si512((__m256i)%s), (__m256i)%s, 1)",
+                    type, a, b);
 }
 
 /* Is there an instruction that loads and stores under a mask? */
@@ -321,11 +329,11 @@ bool c99_vector_masked_load(c99 *c, dtype elem, int count, const char *address, 
     const char *p = prefix_of(bytes), *r = register_of(bytes), *type = c99_vector(c, t, count);
     const char *m = c99_inside(c, mask, LEVEL_UNARY);
     if (c->target->isa == ISA_AVX512)
-        *out = c99_code(c, LEVEL_UNARY, mask.cost + 2, "(%s)%s_maskz_loadu_epi%d(%s_movepi%d_mask((%s)%s), %s)", type, p, bits, p,
-                        bits, r, m, address);
+        *out = c99_code(c, LEVEL_UNARY, mask.cost + 2, "(%s)%s_maskz_loadu_epi%d(%s_movepi%d_mask((%s)%s), %s)", type,
+                        p, bits, p, bits, r, m, address);
     else
-        *out = c99_code(c, LEVEL_UNARY, mask.cost + 2, "(%s)%s_maskload_epi%d((const %s *)(const void *)(%s), (%s)%s)", type, p,
-                        bits, bits == 32 ? "int" : "long long", address, r, m);
+        *out = c99_code(c, LEVEL_UNARY, mask.cost + 2, "(%s)%s_maskload_epi%d((const %s *)(const void *)(%s), (%s)%s)",
+                        type, p, bits, bits == 32 ? "int" : "long long", address, r, m);
     return true;
 }
 
@@ -337,8 +345,8 @@ bool c99_vector_masked_store(c99 *c, dtype elem, int count, const char *address,
     const char *p = prefix_of(bytes), *r = register_of(bytes);
     const char *m = c99_inside(c, mask, LEVEL_UNARY), *v = c99_inside(c, x, LEVEL_UNARY);
     if (c->target->isa == ISA_AVX512)
-        *out = c99_code(c, LEVEL_ATOM, 0, "%s_mask_storeu_epi%d(%s, %s_movepi%d_mask((%s)%s), (%s)%s)", p, bits, address, p, bits, r,
-                        m, r, v)
+        *out = c99_code(c, LEVEL_ATOM, 0, "%s_mask_storeu_epi%d(%s, %s_movepi%d_mask((%s)%s), (%s)%s)", p, bits,
+                        address, p, bits, r, m, r, v)
                    .s;
     else
         *out = c99_code(c, LEVEL_ATOM, 0, "%s_maskstore_epi%d((%s *)(void *)(%s), (%s)%s, (%s)%s)", p, bits,

@@ -77,7 +77,10 @@ static void write_declare(c99 *c, const stmt *s) {
         *v = named_value(c, name, r->type, bits_of(r->type));
         for (int k = 0; k < v->n; k++) {
             const part *p = &v->at[k];
-            c99_line(c, "%s %s = %s;", part_type(c, v, p), p->code.s, p->count > 1 ? "{0}" : r->type.elem == DT_BOOL ? "false" : "0");
+            c99_line(c, "%s %s = %s;", part_type(c, v, p), p->code.s,
+                     p->count > 1              ? "{0}"
+                     : r->type.elem == DT_BOOL ? "false"
+                                               : "0");
         }
     }
 }
@@ -143,9 +146,9 @@ static void write_if(c99 *c, const stmt *s) {
 }
 
 static const char *error_name(c99 *c, int number) {
-    static const char *const codes[] = {"TENON_OK",      "TENON_E_ARGUMENT",   "TENON_E_STRUCT_SIZE", "TENON_E_ARENA",
-                                        "TENON_E_WEIGHTS", "TENON_E_BYTE_ORDER", "TENON_E_INDEX",     "TENON_E_DIVISION",
-                                        "TENON_E_LIMIT", "TENON_E_VALUE"};
+    static const char *const codes[] = {
+        "TENON_OK",           "TENON_E_ARGUMENT", "TENON_E_STRUCT_SIZE", "TENON_E_ARENA", "TENON_E_WEIGHTS",
+        "TENON_E_BYTE_ORDER", "TENON_E_INDEX",    "TENON_E_DIVISION",    "TENON_E_LIMIT", "TENON_E_VALUE"};
     if (number >= 0 && (size_t)number < sizeof codes / sizeof *codes)
         return codes[number];
     return c99_keep(c, arena_printf(c->scratch, "%d", number));
@@ -165,8 +168,8 @@ static void write_note(c99 *c, const stmt *s) {
 }
 
 static void (*const writers[STMT_COUNT])(c99 *c, const stmt *s) = {
-    [STMT_LET] = write_let,       [STMT_FOR] = write_for, [STMT_STORE] = c99_store, [STMT_DECLARE] = write_declare,
-    [STMT_SET] = write_set,       [STMT_IF] = write_if,   [STMT_CHECK] = write_check, [STMT_NOTE] = write_note,
+    [STMT_LET] = write_let, [STMT_FOR] = write_for, [STMT_STORE] = c99_store,   [STMT_DECLARE] = write_declare,
+    [STMT_SET] = write_set, [STMT_IF] = write_if,   [STMT_CHECK] = write_check, [STMT_NOTE] = write_note,
 };
 
 static void write_block(c99 *c, const block *b) {

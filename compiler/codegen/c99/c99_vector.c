@@ -20,13 +20,12 @@ enum { HALF = 8, XMM = 16, YMM = 32, ZMM = 64, REGISTER = XMM | YMM | ZMM, SIZES
 typedef struct vector_row {
     expr_kind kind;
     uint32_t types, isas;
-    int bytes;     /* sizes of vectors */
-    bool repeats;  /* an operand stands more than once */
+    int bytes;    /* sizes of vectors */
+    bool repeats; /* an operand stands more than once */
     level result;
     /* $0 $1 $2 operands; @0 the same as __m128i .., float32x4_t ..; $P _mm, _mm256, _mm512; $e ps pd epi8 epu8 ..;
-     * $T the type, $U and $I its unsigned and signed form; $t NEON's suffix, $B its mask's type; $m all bits but the sign,
-     * $b width, $w width - 1; $R the register's type, for floats;
-     * $C operand 1 as a shift count */
+     * $T the type, $U and $I its unsigned and signed form; $t NEON's suffix, $B its mask's type; $m all bits but the
+     * sign, $b width, $w width - 1; $R the register's type, for floats; $C operand 1 as a shift count */
     const char *text;
 } vector_row;
 
@@ -262,6 +261,6 @@ code c99_vector_splat(c99 *c, dtype elem, int count, code x) {
         return c99_code(c, LEVEL_ATOM, x.cost + 1, "%s_set1_%s(%s)", prefix_of(bytes), t == DT_F32 ? "ps" : "pd", x.s);
     static const char *const params[] = {"char", "short", "int", "long long"};
     const char *param = params[bits == 8 ? 0 : bits == 16 ? 1 : bits == 32 ? 2 : 3];
-    return c99_code(c, LEVEL_UNARY, x.cost + 1, "(%s)%s_set1_epi%d%s((%s)%s)", c99_vector(c, t, count), prefix_of(bytes), bits,
-                    bits == 64 && bytes < 64 ? "x" : "", param, c99_inside(c, x, LEVEL_UNARY));
+    return c99_code(c, LEVEL_UNARY, x.cost + 1, "(%s)%s_set1_epi%d%s((%s)%s)", c99_vector(c, t, count),
+                    prefix_of(bytes), bits, bits == 64 && bytes < 64 ? "x" : "", param, c99_inside(c, x, LEVEL_UNARY));
 }

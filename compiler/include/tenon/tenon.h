@@ -120,8 +120,8 @@ TENON_API tenon_status tenon_options_set_command(tenon_options *options, int n, 
 /* ---- graph: a model as it was read ---- */
 
 typedef struct tenon_graph tenon_graph;
-/* Reads a model file and changes it as option p says. All independent errors of the file are reported in one call. It may
- * also be a shared library with a compiled model, which is loaded into this process; options about compiling are
+/* Reads a model file and changes it as option p says. All independent errors of the file are reported in one call. It
+ * may also be a shared library with a compiled model, which is loaded into this process; options about compiling are
  * TENON_USAGE then, and so is tenon_emit. */
 TENON_API tenon_status tenon_graph_open(tenon_context *context, const char *path, const tenon_options *options,
                                         tenon_graph **out);
@@ -187,8 +187,8 @@ TENON_API tenon_status tenon_bench(tenon_graph *graph, tenon_report **out);
 /* Accuracy or error on the labelled data of option data. */
 TENON_API tenon_status tenon_eval(tenon_graph *graph, tenon_report **out);
 /* Compares the values inside two forms of a model, node by node, on the data of option data: the graph's against those
- * of the model file `other`; or, where that is NULL, those of the graph's own file as it was before option p against the
- * graph's. Returns TENON_DIFFER, with a report, where one departs by more than option threshold. */
+ * of the model file `other`; or, where that is NULL, those of the graph's own file as it was before option p against
+ * the graph's. Returns TENON_DIFFER, with a report, where one departs by more than option threshold. */
 TENON_API tenon_status tenon_diff(tenon_graph *graph, const char *other, tenon_report **out);
 /* Operators, parameters, multiply-accumulates and memory, by node and in total. */
 TENON_API tenon_status tenon_inspect(tenon_graph *graph, tenon_report **out);
