@@ -16,6 +16,11 @@ static tenon_status set_output(cli *c, const char *value) {
     return TENON_DONE;
 }
 
+static tenon_status set_test(cli *c, const char *value) {
+    c->test = value;
+    return TENON_DONE;
+}
+
 static tenon_status set_json(cli *c, const char *value) {
     (void)value;
     c->json = true;
@@ -53,6 +58,7 @@ static tenon_status set_color(cli *c, const char *value) {
 
 static const own_option own_options[] = {
     {"o", "OUT", FLAG_OUTPUT, set_output},
+    {"test", "FILE.so", FLAG_PLUGIN, set_test},
     {"json", NULL, FLAG_JSON, set_json},
     {"print-pipeline", NULL, FLAG_PIPELINE, set_pipeline},
     {"color", "WHEN", 0, set_color},

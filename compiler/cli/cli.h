@@ -16,6 +16,7 @@ typedef struct cli {
     char **words;           /* what is neither an option nor its value */
     int n_words;
     const char *output; /* -o */
+    const char *test;   /* passes --test */
     bool json, help, version, print_pipeline;
     bool color;
     bool interrupted;   /* SIGINT came */
@@ -24,7 +25,7 @@ typedef struct cli {
 } cli;
 
 /* Flags of the command itself; every other option is one of tenon.h's. */
-enum { FLAG_OUTPUT = 1, FLAG_JSON = 2, FLAG_PIPELINE = 4 };
+enum { FLAG_OUTPUT = 1, FLAG_JSON = 2, FLAG_PIPELINE = 4, FLAG_PLUGIN = 8 };
 
 struct command {
     const char *name;

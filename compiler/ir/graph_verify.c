@@ -98,6 +98,9 @@ static status verify_ends(const graph *g) {
             return broken(g, "not in the list of inputs:", v->name);
     for (size_t i = 0; i < g->outputs.n; i++) {
         const use *u = g->outputs.at[i];
+        for (size_t k = 0; k < i; k++)
+            if (strcmp(g->output_names.at[k], g->output_names.at[i]) == 0)
+                return broken(g, "two outputs called", g->output_names.at[i]);
         if (u->user != NULL || u->v == NULL || !is_slot(g, u) || !has_value(g, u->v))
             return broken(g, "broken graph output", g->output_names.at[i]);
     }

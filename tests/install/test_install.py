@@ -1,13 +1,32 @@
 #!/usr/bin/env python3
 """An installed copy: the command runs from there, a program outside the project finds the library by find_package and by pkg-config."""
 import os
+import shutil
 import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "tools"))
-from checks import BUILD, MODELS, Checks, run, scratch  # noqa: E402
+from checks import BUILD, MODELS, ROOT, Checks, run, scratch  # noqa: E402
 
 MODEL = os.path.join(MODELS, "mnist-mlp", "model.onnx")
+
+
+def test_example(checks, prefix, folder):
+    """plugins/example, copied out of the tree: built with a C compiler and CMake, tested by ctest, used by the installed command."""
+    copy, tree = os.path.join(folder, "example"), os.path.join(folder, "example-build")
+    shutil.copytree(os.path.join(ROOT, "plugins", "example"), copy)
+    made = run(["cmake", "-G", "Ninja", "-S", copy, "-B", tree, f"-DCMAKE_PREFIX_PATH={prefix}"])
+    built = run(["cmake", "--build", tree]) if made.status == 0 else made
+    if not checks.check("the example plugin builds against the installed copy", built.status == 0, built.last):
+        return
+    tested = run(["ctest", "--test-dir", tree, "--output-on-failure"])
+    checks.check("its tests pass", tested.status == 0 and "100% tests passed" in tested.out, tested.out)
+    plugin = os.path.join(tree, "example.so")
+    command = os.path.join(prefix, "bin", "tenon")
+    listed = run([command, "passes", "--plugin", plugin, "example"])
+    checks.check("the installed command lists it", listed.status == 0 and listed.out.startswith("example: Dropout and Identity are removed"), listed.last)
+    listed = run([command, "passes", "dead_inputs"])
+    checks.check("the installed command has its own plugins", listed.status == 0 and prefix in listed.out, listed.last)
 
 
 def main():
@@ -30,6 +49,7 @@ def main():
         ran = run([os.path.join(tree, "consumer"), MODEL])
         checks.check("the program runs a model", ran.status == 0 and ran.out.startswith("logits: 10 values"), ran.last)
 
+    test_example(checks, prefix, folder)
     import glob
     pc = glob.glob(os.path.join(prefix, "lib*", "**", "tenon.pc"), recursive=True)
     if checks.check("tenon.pc is installed", len(pc) == 1):

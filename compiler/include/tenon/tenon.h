@@ -198,6 +198,11 @@ TENON_API tenon_status tenon_operators(tenon_context *context, const char *name,
 TENON_API tenon_status tenon_pipeline(const tenon_options *options, tenon_report **out);
 /* Every pass, of the plugins that are found with these options too, or the one called `name` with its options. */
 TENON_API tenon_status tenon_passes(const tenon_options *options, const char *name, tenon_report **out);
+/* Runs the plugin in `file` on the cases *.graph of a folder: a line "# pass: NAME[:ITEMS]", a graph in its text form, a line ---, and the
+ * graph that it has to become; with a second line "# error: ID" the pass has to fail so. TENON_DIFFER, with a report, where
+ * one fails. */
+TENON_API tenon_status tenon_passes_test(tenon_context *context, const char *file, const char *folder,
+                                         tenon_report **out);
 /* What this machine has, what is missing and how to get it. */
 TENON_API tenon_status tenon_doctor(tenon_context *context, tenon_report **out);
 
