@@ -34,7 +34,7 @@ STEPS = [
     ("names", "codegen/test_names.py", "names that C does not like", 120),
     ("ops", "ops/test_ops.py", "single-operator models on every back end", 1500),
     ("adding", "ops/test_adding.py", "docs/adding-an-operator.md does what it says", 1200),
-    ("install", "install/test_install.py", "installed copy: find_package, pkg-config", 300),
+    ("install", "install/test_install.py", "installed copy: find_package, pkg-config, docs/plugins.md, a plugin in gdb", 300),
     ("no-llvm", "builds/test_no_llvm.py", "a build without LLVM emits and runs C", 1500),
     ("asan", "builds/test_asan.py", "unit tests under address and undefined-behaviour sanitizers", 1500),
     ("clang", "builds/test_clang.py", "clang, warnings as errors", 1500),

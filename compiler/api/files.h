@@ -15,6 +15,9 @@ typedef struct named_file {
     size_t bytes;
 } named_file;
 
+/* The files of plugins/example as texts, by their path there; name NULL at the end. */
+extern const named_file files_example_plugin[];
+
 /* Writes a whole file. [file] STATUS_RESOURCE. */
 status files_write(const char *path, const void *data, size_t bytes, diag *d);
 /* Makes the folder and those above it, where there are none. [file] STATUS_RESOURCE. */

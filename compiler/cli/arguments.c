@@ -21,6 +21,11 @@ static tenon_status set_test(cli *c, const char *value) {
     return TENON_DONE;
 }
 
+static tenon_status set_new(cli *c, const char *value) {
+    c->new_plugin = value;
+    return TENON_DONE;
+}
+
 static tenon_status set_json(cli *c, const char *value) {
     (void)value;
     c->json = true;
@@ -59,6 +64,7 @@ static tenon_status set_color(cli *c, const char *value) {
 static const own_option own_options[] = {
     {"o", "OUT", FLAG_OUTPUT, set_output},
     {"test", "FILE.so", FLAG_PLUGIN, set_test},
+    {"new", "NAME", FLAG_PLUGIN, set_new},
     {"json", NULL, FLAG_JSON, set_json},
     {"print-pipeline", NULL, FLAG_PIPELINE, set_pipeline},
     {"color", "WHEN", 0, set_color},

@@ -16,7 +16,7 @@ typedef struct cli {
     char **words;           /* what is neither an option nor its value */
     int n_words;
     const char *output; /* -o */
-    const char *test;   /* passes --test */
+    const char *test, *new_plugin; /* passes --test, --new */
     bool json, help, version, print_pipeline;
     bool color;
     bool interrupted;   /* SIGINT came */

@@ -40,8 +40,10 @@ void help_command(const command *m) {
     print_options(m, false);
     if ((m->flags & FLAG_OUTPUT) != 0)
         print_option("o", "OUT", "where to write");
-    if ((m->flags & FLAG_PLUGIN) != 0)
+    if ((m->flags & FLAG_PLUGIN) != 0) {
         print_option("test", "FILE.so", "runs the plugin on the cases *.graph of the folder DIR");
+        print_option("new", "NAME", "writes a plugin of this name, ready to be changed, into the folder DIR");
+    }
     if ((m->flags & FLAG_JSON) != 0)
         print_option("json", NULL, "one JSON object on stdout, and nothing else there");
     print_options(m, true);

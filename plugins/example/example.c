@@ -4,18 +4,21 @@
  *  2. Write the pass: a function on the graph that returns TENON_OK, or a code after diag->error.
  *  3. Describe it: name, help, stage, options.
  *  4. Describe the plugin, and hand that out by tenon_plugin_query, its only visible symbol.
- *  5. Put graphs into tests/, as they are before and as they have to be after, and run: tenon passes --test ./example.so tests
+ *  5. Put graphs into tests/, as they are before and as they have to be after, and run: tenon passes --test
+ * ./example.so tests
  */
 #include <string.h>
 
 #include <tenon/plugin.h>
 
-/* Does the node hand on its first input, and has it no other output that is used? A Dropout drops nothing when it is not trained. */
+/* Does the node hand on its first input, and has it no other output that is used? A Dropout drops nothing when it is
+ * not trained. */
 static int hands_on(const tenon_graph_1 *graph, const tenon_node *n) {
     if (strcmp(graph->op(n), "Identity") == 0)
         return 1;
     const tenon_value *mask = graph->node_output(n, 1);
-    return strcmp(graph->op(n), "Dropout") == 0 && graph->node_input(n, 2) == NULL && (mask == NULL || graph->uses(mask) == 0);
+    return strcmp(graph->op(n), "Dropout") == 0 && graph->node_input(n, 2) == NULL &&
+           (mask == NULL || graph->uses(mask) == 0);
 }
 
 static int run(const tenon_plugin_host *host, void *state, tenon_graph *g) {
@@ -43,7 +46,8 @@ static int run(const tenon_plugin_host *host, void *state, tenon_graph *g) {
     return TENON_OK;
 }
 
-static const tenon_option nodes = {sizeof nodes, TENON_OPTION_SELECTOR, "nodes", "SELECTOR", "only these (default: all)", "*", 0, 0, NULL};
+static const tenon_option nodes = {
+    sizeof nodes, TENON_OPTION_SELECTOR, "nodes", "SELECTOR", "only these (default: all)", "*", 0, 0, NULL};
 static const tenon_option *const options[] = {&nodes, NULL};
 
 static const tenon_pass pass = {
@@ -58,8 +62,12 @@ static const tenon_pass pass = {
 };
 static const tenon_pass *const passes[] = {&pass, NULL};
 
-static const tenon_plugin plugin = {
-    .struct_size = sizeof plugin, .abi = TENON_PLUGIN_ABI, .name = "example", .version = "1.0", .passes = passes, .licence = "MIT-0"};
+static const tenon_plugin plugin = {.struct_size = sizeof plugin,
+                                    .abi = TENON_PLUGIN_ABI,
+                                    .name = "example",
+                                    .version = "1.0",
+                                    .passes = passes,
+                                    .licence = "MIT-0"};
 
 const tenon_plugin *tenon_plugin_query(uint32_t host_abi) {
     return host_abi >> 16 == TENON_PLUGIN_ABI_MAJOR ? &plugin : NULL;

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """An installed copy: the command runs from there, a program outside the project finds the library by find_package and by pkg-config."""
 import os
+import re
 import shutil
 import sys
 
@@ -29,6 +30,36 @@ def test_example(checks, prefix, folder):
     checks.check("the installed command has its own plugins", listed.status == 0 and prefix in listed.out, listed.last)
 
 
+def test_docs(checks, prefix, folder):
+    """Every command of docs/plugins.md, in its order, with the installed copy."""
+    text = open(os.path.join(ROOT, "docs", "plugins.md")).read()
+    commands = [line for block in re.findall(r"```sh\n(.*?)```", text, re.S) for line in block.splitlines()]
+    place = os.path.join(folder, "docs")
+    os.makedirs(place)
+    shutil.copy(MODEL, os.path.join(place, "model.onnx"))
+    environment = {"PATH": os.path.join(prefix, "bin") + os.pathsep + os.environ["PATH"], "CMAKE_PREFIX_PATH": prefix}
+    checks.check("docs/plugins.md has commands", len(commands) >= 8, commands)
+    for command in commands:
+        done = run(["sh", "-c", command], cwd=place, env=environment)
+        checks.check(f"docs/plugins.md: {command}", done.status == 0, done.last)
+    again = run([os.path.join(prefix, "bin", "tenon"), "passes", "--new", "my-pass", "my-pass"], cwd=place)
+    checks.check("--new does not write over files", again.status == 2 and "is there already" in again.err, again.last)
+    wrong = run([os.path.join(prefix, "bin", "tenon"), "passes", "--new", "a b", "other"], cwd=place)
+    checks.check("--new refuses what is no name", wrong.status == 2 and not os.path.exists(os.path.join(place, "other")), wrong.last)
+
+
+def test_gdb(checks, prefix, folder):
+    """A plugin can be stepped through: stopped in its run function, asked for the graph."""
+    copy, tree = os.path.join(folder, "example"), os.path.join(folder, "example-debug")
+    made = run(["cmake", "-G", "Ninja", "-S", copy, "-B", tree, f"-DCMAKE_PREFIX_PATH={prefix}", "-DCMAKE_BUILD_TYPE=Debug"])
+    built = run(["cmake", "--build", tree]) if made.status == 0 else made
+    script = ["set breakpoint pending on", "break example.c:run", "run", "next", "next", "next", "next", "next", "print graph->nodes(g)", "print graph->print(host, g)"]
+    done = run(["gdb", "-batch", *[w for line in script for w in ("-ex", line)], "--args", os.path.join(prefix, "bin", "tenon"), "inspect", MODEL,
+                "--plugin", os.path.join(tree, "example.so"), "-p", "example"])
+    checks.check("gdb stops in the plugin", built.status == 0 and "run (host=" in done.out and "example.c:" in done.out, done.out[-600:] + done.err[-600:])
+    checks.check("gdb prints the graph", 'graph \\"main\\"' in done.out, done.out[-600:])
+
+
 def main():
     checks = Checks()
     folder = scratch("install")
@@ -50,6 +81,8 @@ def main():
         checks.check("the program runs a model", ran.status == 0 and ran.out.startswith("logits: 10 values"), ran.last)
 
     test_example(checks, prefix, folder)
+    test_docs(checks, prefix, folder)
+    test_gdb(checks, prefix, folder)
     import glob
     pc = glob.glob(os.path.join(prefix, "lib*", "**", "tenon.pc"), recursive=True)
     if checks.check("tenon.pc is installed", len(pc) == 1):

@@ -1,5 +1,6 @@
 /* rooms: ir ops */
-/* Random edits of random graphs, seeded: whatever is done, or refused, the graph stays valid, and its text reads back as the same. */
+/* Random edits of random graphs, seeded: whatever is done, or refused, the graph stays valid, and its text reads back
+ * as the same. */
 #include "test_support.h"
 
 #include "ops/ops.h"
@@ -102,7 +103,8 @@ static void add_constant(edits *e) {
         assert_non_null(graph_add_constant(e->g, "c", tensor_new(e->g->memory, DT_F32, 1, (const int64_t[]){4}, NULL)));
 }
 
-static void (*const kinds[])(edits *e) = {build, build, build, set_input, replace, erase, erase, move, set_output, remove_constant, add_constant};
+static void (*const kinds[])(edits *e) = {build, build, build,      set_input,       replace,     erase,
+                                          erase, move,  set_output, remove_constant, add_constant};
 
 /* ---- the property ---- */
 
@@ -117,7 +119,8 @@ static const char *text_of(graph *g) {
 static void read_back(edits *e) {
     graph *again;
     const char *text = text_of(e->g);
-    assert_int_equal(graph_parse(text, strlen(text), "again", &allocator_system, e->d, &ops_table, NULL, NULL, &again), STATUS_OK);
+    assert_int_equal(graph_parse(text, strlen(text), "again", &allocator_system, e->d, &ops_table, NULL, NULL, &again),
+                     STATUS_OK);
     assert_string_equal(text_of(again), text);
     graph *copy = graph_copy(e->g);
     assert_string_equal(text_of(copy), text);
@@ -126,9 +129,12 @@ static void read_back(edits *e) {
 }
 
 static void edit(edits *e, int edits_each) {
-    static const char start[] = "graph \"main\"(%x: f32[4], %y: f32[4]) {\n  opset \"\" 28\n  const %k: f32[4] = [1, 2, 3, 4]\n"
-                                "  %z: f32[4] = Add-14(%x, %k)\n  return %z as \"a\", %y as \"b\"\n}\n";
-    assert_int_equal(graph_parse(start, sizeof start - 1, "start", &allocator_system, e->d, &ops_table, NULL, NULL, &e->g), STATUS_OK);
+    static const char start[] =
+        "graph \"main\"(%x: f32[4], %y: f32[4]) {\n  opset \"\" 28\n  const %k: f32[4] = [1, 2, 3, 4]\n"
+        "  %z: f32[4] = Add-14(%x, %k)\n  return %z as \"a\", %y as \"b\"\n}\n";
+    assert_int_equal(
+        graph_parse(start, sizeof start - 1, "start", &allocator_system, e->d, &ops_table, NULL, NULL, &e->g),
+        STATUS_OK);
     for (int i = 0; i < edits_each; i++) {
         kinds[pick(e, sizeof kinds / sizeof *kinds)](e);
         diag_clear(e->d);

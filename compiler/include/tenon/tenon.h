@@ -203,6 +203,9 @@ TENON_API tenon_status tenon_passes(const tenon_options *options, const char *na
  * one fails. */
 TENON_API tenon_status tenon_passes_test(tenon_context *context, const char *file, const char *folder,
                                          tenon_report **out);
+/* Writes a plugin called `name`, with its CMakeLists.txt and tests, into the folder (made where missing): plugins/example under another name.
+ * TENON_USAGE where the name is none, or a file is there already. */
+TENON_API tenon_status tenon_passes_new(tenon_context *context, const char *name, const char *folder, tenon_report **out);
 /* What this machine has, what is missing and how to get it. */
 TENON_API tenon_status tenon_doctor(tenon_context *context, tenon_report **out);
 
