@@ -423,7 +423,9 @@ static void edit_once(bench *b, uint64_t *seed) {
     } else if (choice == 9) {
         assert_int_equal(graph_make_constant(g, v, tensor_new(g->memory, DT_F32, 1, (int64_t[]){4}, NULL)), STATUS_OK);
     } else if (choice == 10) {
-        assert_int_equal(graph_add_output(g, v, "o"), STATUS_OK);
+        char name[16];
+        snprintf(name, sizeof name, "o%u", (unsigned)next_random(seed));
+        assert_int_equal(graph_add_output(g, v, name), STATUS_OK);
         if (g->outputs.n > 3)
             assert_int_equal(graph_remove_output(g, random_below(seed, 4)), STATUS_OK);
     } else if (choice == 11 && g->inputs.n < 5) {
