@@ -7,6 +7,7 @@
 status pass_expand(graph *g);
 status pass_fold(graph *g);
 status pass_algebra(graph *g); /* algebra.c */
+status pass_fuse(graph *g);    /* fuse.c */
 status pass_canonicalise(graph *g);
 status pass_cse(graph *g);
 status pass_dead_code(graph *g);

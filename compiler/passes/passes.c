@@ -29,12 +29,20 @@ CLEAN_UP(algebra, "algebra", AFTER("fold"),
          "out where an\n"
          "element-wise operator broadcasts anyway.")
 CLEAN_UP(canonicalise, "canonicalise", AFTER("algebra"), "nodes that hand their input on unchanged are removed", NULL)
-CLEAN_UP(cse, "cse", AFTER("canonicalise"), "nodes that compute the same from the same are merged", NULL)
+CLEAN_UP(fuse, "fuse", AFTER("canonicalise"),
+         "LayerNormalization, Gelu and Softmax that were taken apart become one operator again",
+         "LayerNormalization over the last axis (mean, difference, its square's mean, epsilon, square root, quotient, "
+         "scale, bias), Gelu by Erf and\n"
+         "by Tanh in the orders that exporters write, Softmax as a quotient of exponentials, with or without the "
+         "largest subtracted. Only where\n"
+         "nobody else uses what lies between.")
+CLEAN_UP(cse, "cse", AFTER("fuse"), "nodes that compute the same from the same are merged", NULL)
 CLEAN_UP(dead_code, "dead-code", AFTER("cse"),
          "nodes whose results nobody uses, and constants that nobody uses, are removed", NULL)
 
-const tenon_pass *const builtin_passes[] = {&input_pass,        &expand_pass, &fold_pass,      &algebra_pass,
-                                            &canonicalise_pass, &cse_pass,    &dead_code_pass, NULL};
+const tenon_pass *const builtin_passes[] = {&input_pass,   &expand_pass,       &fold_pass,
+                                            &algebra_pass, &canonicalise_pass, &fuse_pass,
+                                            &cse_pass,     &dead_code_pass,    NULL};
 
 /* ---- the clean-up ---- */
 

@@ -210,7 +210,7 @@ def test_plugin_passes(checks):
     # No array for the bound inputs: the model before is fed what they were bound to.
     report = diff(checks, "bound inputs without data", 0, *words, "--data", data("ids", **ids))
     rows = report["nodes"]
-    checks.check("bound inputs without data: the same bits", len(rows) > 70 and all(r["same_bits"] for r in rows))
+    checks.check("bound inputs without data: the same bits", len(rows) > 60 and all(r["same_bits"] for r in rows))
     checks.check("bound inputs without data: the mask is a constant now", {"attention_mask", "token_type_ids"} <= {v["value"] for v in report["a"].get("unmatched", [])},
                  str(report["a"].get("unmatched"))[:300])
     masked = {"attention_mask": (np.arange(64) < 40)[None].repeat(3, 0).astype(np.int64), "token_type_ids": np.zeros((3, 64), np.int64)}
@@ -285,7 +285,7 @@ def test_matching(checks):
     short = np.load(os.path.join(BERT, "test_5000.npz"))
     file = data("short", **{k: short[k][:2, :128] for k in ("input_ids", "attention_mask", "token_type_ids") if k in short}, **(
         {} if "attention_mask" in short else {"attention_mask": (short["input_ids"][:2, :128] != 0).astype(np.int64), "token_type_ids": np.zeros((2, 128), np.int64)}))
-    report = diff(checks, "bert, LayerNormalization in pieces", 0, os.path.join(BERT, "dynamic.onnx"), os.path.join(BERT, "static_1x128.onnx"), "--data", file)
+    report = diff(checks, "bert, LayerNormalization in pieces", 0, os.path.join(BERT, "dynamic.onnx"), os.path.join(BERT, "static_1x128.onnx"), "--data", file, "--skip", "fuse")
     norms = [r for r in report["nodes"] if r["op"] == "LayerNormalization"]
     checks.check("bert, LayerNormalization in pieces: found by place", len(norms) == 5 and all(r["matched_by"] == "place" and r["b"]["op"] == "Add" and r["sqnr_db"] > 100 for r in norms),
                  str([(r["matched_by"], r["sqnr_db"]) for r in norms]))
@@ -293,7 +293,7 @@ def test_matching(checks):
     reviews = os.path.join(BERT, "test_5000.npz")
     report = diff(checks, "bert with and without labels", 0, os.path.join(BERT, "dynamic.onnx"), os.path.join(BERT, "labels.onnx"),
                   "--data", reviews, "--limit", 2, "--map", "labels=label")
-    checks.check("bert with and without labels: the same bits", len(report["nodes"]) > 80 and all(r["same_bits"] for r in report["nodes"]))
+    checks.check("bert with and without labels: the same bits", len(report["nodes"]) > 70 and all(r["same_bits"] for r in report["nodes"]))
     checks.check("bert with and without labels: labels", "labels" in [v["value"] for v in report["b"].get("unmatched", [])])
     zeros = os.path.join(FOLDER, "zeros.npy")
     np.save(zeros, np.zeros(1, np.int64))
