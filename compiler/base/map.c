@@ -54,13 +54,19 @@ static bool entry_is(const map_entry *e, const char *name, uint64_t key) {
            (name == NULL ? e->name == NULL : e->name != NULL && strcmp(e->name, name) == 0);
 }
 
-static map_entry *find(const map *m, const char *name, uint64_t key) {
+/* The slot of the entry; n_slots where there is none. */
+static size_t find_slot(const map *m, const char *name, uint64_t key) {
     if (m->n_slots == 0)
-        return NULL;
+        return 0;
     for (size_t s = (size_t)scramble(key) & (m->n_slots - 1); m->slots[s] != 0; s = (s + 1) & (m->n_slots - 1))
         if (entry_is(&m->entries[m->slots[s] - 1], name, key))
-            return &m->entries[m->slots[s] - 1];
-    return NULL;
+            return s;
+    return m->n_slots;
+}
+
+static map_entry *find(const map *m, const char *name, uint64_t key) {
+    size_t s = find_slot(m, name, key);
+    return s < m->n_slots ? &m->entries[m->slots[s] - 1] : NULL;
 }
 
 static void slot_fill(map *m, size_t index) {
@@ -137,9 +143,17 @@ void *map_get(const map *m, const char *name) {
 
 /* Removes the entry where there is one; its place in `entries` stays, without a value, until the map next grows. */
 void map_remove(map *m, const char *name) {
-    map_entry *e = find(m, name, name_key(name));
-    if (e != NULL)
-        e->value = NULL;
+    size_t s = find_slot(m, name, name_key(name));
+    if (s == m->n_slots)
+        return;
+    m->entries[m->slots[s] - 1].value = NULL;
+    m->slots[s] = 0;
+    /* Those behind it may have been looked for through its slot: file them again. */
+    while (m->slots[s = (s + 1) & (m->n_slots - 1)] != 0) {
+        size_t index = m->slots[s] - 1;
+        m->slots[s] = 0;
+        slot_fill(m, index);
+    }
 }
 
 /* As map_set, for an integer key. */

@@ -1,15 +1,17 @@
 /* .npz: a zip archive of .npy files, through libzip. */
 #include <string.h>
+#include <sys/stat.h>
 #include <zip.h>
 
 #include "base/text.h"
 #include "data/data.h"
 
-/* No array of a data set is larger: what a damaged archive claims is not believed. */
-#define MAX_BYTES (UINT64_C(1) << 36)
+/* No stream of deflate makes more bytes of one. */
+#define MOST_GAIN 1032
 
 struct npz {
     const char *path;
+    uint64_t bytes; /* of the file */
     zip_t *zip;
     VEC(const char *) names;
 };
@@ -47,6 +49,10 @@ status npz_open(const char *path, arena *a, diag *d, npz **out) {
     if (z->zip == NULL)
         return code == ZIP_ER_MEMORY ? STATUS_RESOURCE : diag_error(d, STATUS_INVALID, "npz", at_file(path), "not a .npz file (a zip archive of .npy files)");
     TRY(arena_on_free(a, close_zip, z->zip));
+    struct stat info;
+    if (stat(path, &info) != 0)
+        return diag_error(d, STATUS_RESOURCE, "file", at_file(path), "cannot be opened: %m");
+    z->bytes = (uint64_t)info.st_size;
     TRY(list_names(z, a));
     *out = z;
     return STATUS_OK;
@@ -69,13 +75,19 @@ static status missing(const npz *z, const char *name, arena *a, diag *d) {
     return diag_error(d, STATUS_INVALID, "missing-array", at_file(z->path), "has no array '%s'; it has %s", name, text[0] != '\0' ? text : "none");
 }
 
+/* What a damaged archive claims is not believed. */
+static bool has_sensible_size(const npz *z, const zip_stat_t *info) {
+    return (info->valid & ZIP_STAT_SIZE) && (info->valid & ZIP_STAT_COMP_SIZE) && info->comp_size <= z->bytes &&
+           info->size / MOST_GAIN <= info->comp_size;
+}
+
 status npz_read(npz *z, const char *name, arena *a, diag *d, array *out) {
     zip_stat_t info;
     char *member = arena_printf(a, "%s.npy", name);
     TRY_ALLOC(member);
     if (zip_stat(z->zip, member, 0, &info) != 0)
         return missing(z, name, a, d);
-    if (!(info.valid & ZIP_STAT_SIZE) || info.size > MAX_BYTES)
+    if (!has_sensible_size(z, &info))
         return diag_error(d, STATUS_INVALID, "npz", at_file(z->path), "array '%s' has no sensible size", name);
     char *bytes = arena_alloc(a, (size_t)info.size + 1);
     TRY_ALLOC(bytes);

@@ -8,9 +8,11 @@
 #include "ir/op.h"
 #include "onnx.pb-c.h"
 
-#define IMPORT_MAX_NODES 1000000 /* made in one import, those of inlined functions included */
-#define IMPORT_MAX_ATTRS 256     /* of one node */
-#define IMPORT_MAX_CALLS 64      /* of functions in functions */
+#define IMPORT_MAX_ENDS 1000000 /* of one node: inputs, outputs */
+#define IMPORT_MAX_ATTRS 256    /* of one node */
+#define IMPORT_MAX_CALLS 64     /* of functions in functions */
+/* Nodes, and their inputs and outputs, in one import: all that n bytes can spell, and so many by inlined functions. */
+#define IMPORT_MAX_MADE(n) (200000 + (n) / 2)
 
 typedef struct importer {
     arena *scratch; /* messages and tables: dies with the import */
@@ -24,7 +26,7 @@ typedef struct importer {
     map functions; /* domain, name and overload -> function */
     map calls;     /* node that calls a function -> function */
     map symbols;   /* names of the dimensions of the graph's inputs */
-    size_t n_made; /* nodes */
+    size_t n_made; /* nodes, and their inputs and outputs */
     status worst;  /* of what has been reported */
 } importer;
 

@@ -154,8 +154,9 @@ static status make_node(importer *im, scope *s, const Onnx__NodeProto *p, diag_p
     value **none = ARENA_NEW_N(im->scratch, value *, n_inputs);
     TRY_ALLOC(name);
     TRY_ALLOC(none);
-    if (n_inputs > IMPORT_MAX_NODES || n_outputs > IMPORT_MAX_NODES)
+    if (n_inputs > IMPORT_MAX_ENDS || n_outputs > IMPORT_MAX_ENDS)
         return diag_error(im->d, STATUS_UNSUPPORTED, "too-large", where, "it has too many inputs or outputs");
+    im->n_made += n_inputs + n_outputs;
     TRY(output_names(im, s, p, n_outputs, &names));
     node *n = graph_add_node(im->g, s->call, scope_domain(p->domain), import_text(p->op_type), version,
                              import_text(p->name)[0] == '\0' ? "" : name, none, (int)n_inputs, names, (int)n_outputs);
@@ -212,9 +213,10 @@ static status connect_inputs(importer *im, scope *s, const Onnx__NodeProto *p, s
 
 status node_import_all(importer *im, scope *s, Onnx__NodeProto *const *nodes, size_t n) {
     im->n_made += n;
-    if (im->n_made > IMPORT_MAX_NODES)
-        return diag_error(im->d, STATUS_UNSUPPORTED, "too-large", scope_place(im, s), "more than %d nodes",
-                          IMPORT_MAX_NODES);
+    if (im->n_made > IMPORT_MAX_MADE(im->n_bytes))
+        return diag_error(im->d, STATUS_UNSUPPORTED, "too-large", scope_place(im, s),
+                          "with the functions in place of their calls, nodes have more than %zu inputs and outputs",
+                          IMPORT_MAX_MADE(im->n_bytes));
     node **made = ARENA_NEW_N(im->scratch, node *, n);
     TRY_ALLOC(made);
     for (size_t i = 0; i < n; i++)

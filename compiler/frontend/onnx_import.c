@@ -86,12 +86,16 @@ static status import_input(importer *im, scope *s, const Onnx__ValueInfoProto *i
     return scope_define(im, s, where, name, v);
 }
 
-static status import_output(importer *im, scope *s, const Onnx__ValueInfoProto *info) {
+static status import_output(importer *im, scope *s, map *outputs, const Onnx__ValueInfoProto *info) {
     const char *name = import_text(info->name);
     value *v = map_get(&s->values, name);
+    if (map_get(outputs, name) != NULL)
+        return diag_error(im->d, STATUS_INVALID, "duplicate-value", scope_place(im, s),
+                          "'%s' is an output of the graph twice", name);
     if (v == NULL)
         return diag_error(im->d, STATUS_INVALID, "undefined-value", scope_place(im, s),
                           "output '%s' is defined by no input, initializer or node", name);
+    TRY(map_set(outputs, name, v));
     return graph_add_output(im->g, v, name);
 }
 
@@ -121,8 +125,9 @@ static status import_main(importer *im, scope *s) {
     for (size_t i = 0; i < g->n_input; i++)
         COLLECT(im, import_input(im, s, g->input[i]));
     TRY(node_import_all(im, s, g->node, g->n_node));
+    map outputs = map_in(im->scratch);
     for (size_t i = 0; i < g->n_output; i++)
-        COLLECT(im, import_output(im, s, g->output[i]));
+        COLLECT(im, import_output(im, s, &outputs, g->output[i]));
     if (g->n_output == 0)
         COLLECT(im,
                 diag_error(im->d, STATUS_INVALID, "undefined-value", scope_place(im, s), "the graph has no outputs"));

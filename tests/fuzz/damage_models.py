@@ -1,79 +1,148 @@
 #!/usr/bin/env python3
-"""Damages small model files at random and compiles them: every exit status must be one of the contract's, with a message where it is not 0.
+"""Damages model files at random and takes them through import, passes, lowering, C and machine code in one process.
 
-usage: damage_models.py [--seconds S] [--seed N] TENON
+usage: damage_models.py [--count N | --seconds S] [--seed N] [--jobs N] RUN_MODELS
 
-TENON should be built with sanitizers. A file that ends it otherwise, or that takes longer than 20 seconds, is kept and named.
+RUN_MODELS is build/asan/tests/fuzz/run_models, so that sanitizers watch. A file is kept and named where it ends the process, takes more than
+5 seconds of processor time or 1 GiB of memory, or is refused without a reason. The C of the first COMPILED models that are still valid is compiled.
 """
 import argparse
 import glob
+import itertools
+import json
 import os
 import random
+import re
+import shutil
 import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [HERE, os.path.join(HERE, "..", "tools")]
+from checks import ROOT, SCRATCH, Checks, cached, run  # noqa: E402
+from damage import damage  # noqa: E402
+
+MAKER = os.path.join(ROOT, "tests", "ops", "make_cases.py")
+BATCH = 100
+SECONDS_MOST, MEBIBYTES_MOST, COMPILED = 5, 1024, 200
+ANSWER = re.compile(r"([0-5]) (\d+) (\d+) (.*)")
+# Compilers refuse no C that tenon writes. These say so without making code.
+COMPILE = ["gcc", "-std=c99", "-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Werror", "-O0", "-c", "-o", os.devnull]
 
 
 def seeds():
-    paths = glob.glob(os.path.join(ROOT, "tests", "**", "*.onnx"), recursive=True) + glob.glob(os.path.join(ROOT, "models", "*", "*.onnx"))
-    return [open(p, "rb").read() for p in sorted(paths) if 0 < os.path.getsize(p) < 100_000]
+    """Small models: those of the tests, and a case of each operator and more."""
+    cases = os.path.join(SCRATCH, "op_cases")
+    cached(cases, open(MAKER).read(), lambda folder: subprocess.run([sys.executable, MAKER, folder], check=True, stdout=subprocess.DEVNULL))
+    paths = glob.glob(os.path.join(ROOT, "tests", "**", "*.onnx"), recursive=True) + glob.glob(os.path.join(cases, "**", "model.onnx"), recursive=True)
+    return [open(p, "rb").read() for p in sorted(paths) if 0 < os.path.getsize(p) < 20_000]
 
 
-def damage(dice, files):
-    data = bytearray(dice.choice(files))
-    for _ in range(dice.randint(1, 6)):
-        at = dice.randrange(len(data)) if data else 0
-        kind = dice.randrange(5)
-        if kind == 0 and data:
-            data[at] ^= 1 << dice.randrange(8)
-        elif kind == 1 and data:
-            data[at] = dice.choice((0, 1, 0x7F, 0x80, 0xFF))
-        elif kind == 2:
-            del data[at: at + dice.randint(1, 16)]
-        elif kind == 3:
-            data[at:at] = data[at: at + dice.randint(1, 64)]
-        else:
-            other = dice.choice(files)
-            begin = dice.randrange(len(other))
-            data[at: at + 8] = other[begin: begin + dice.randint(1, 64)]
-    return bytes(data)
+def ask(runner, paths, out):
+    """The runner's answers for the files, in order; where it ends early, what it said last stands in for the file that ended it."""
+    answers = []
+    while len(answers) < len(paths):
+        rest = paths[len(answers):]
+        where = os.path.join(out, str(len(answers)))
+        done = subprocess.run([runner, "-o", where], input="\n".join(rest) + "\n", capture_output=True, text=True, errors="replace",
+                              timeout=60 * len(rest), env={**os.environ, "ASAN_OPTIONS": "allocator_may_return_null=1:detect_leaks=0"})
+        lines = done.stdout.splitlines()
+        for k, line in enumerate(lines):
+            answers.append((line, os.path.join(where, str(k))))
+        if len(lines) < len(rest):
+            why = [line for line in done.stderr.splitlines() if re.search("ERROR|runtime error|assert|SUMMARY", line)] or done.stderr.splitlines()[-1:] or [""]
+            answers.append((f"ended with {done.returncode}: {why[0]}", None))
+    return answers
+
+
+def judge(line):
+    """What is wrong with an answer, or None."""
+    match = ANSWER.fullmatch(line)
+    if not match:
+        return line
+    status, ms, mebibytes, message = int(match[1]), int(match[2]), int(match[3]), match[4]
+    if ms > 1000 * SECONDS_MOST:
+        return f"{ms} ms of processor time"
+    if mebibytes > MEBIBYTES_MOST:
+        return f"{mebibytes} MiB of memory"
+    if status and not re.search(r": error\[[a-z0-9-]+\]: .", message):
+        return f"status {status} with the message {message!r}"
+    return None
+
+
+class Hunt:
+    def __init__(self, options):
+        self.options, self.files = options, seeds()
+        self.folder = tempfile.mkdtemp(prefix="tenon-fuzz-")
+        self.checks, self.counts, self.compiled = Checks(), {}, 0
+        self.slowest = self.largest = 0
+
+    def make(self, number):
+        """A batch of damaged files; the same for the same seed and number."""
+        dice = random.Random(f"{self.options.seed} {number}")
+        folder = os.path.join(self.folder, str(number))
+        os.makedirs(folder)
+        paths = [os.path.join(folder, f"{k}.onnx") for k in range(BATCH)]
+        for path in paths:
+            with open(path, "wb") as f:
+                f.write(damage(dice, dice.choice(self.files), dice.choice(self.files)))
+        return folder, paths
+
+    def batch(self, number):
+        folder, paths = self.make(number)
+        answers = ask(self.options.runner, paths, os.path.join(folder, "c"))
+        return folder, list(zip(paths, answers))
+
+    def compile(self, name, folder):
+        sources = [p for p in glob.glob(os.path.join(folder, "*.c")) if not p.endswith("_example.c")]
+        done = run([*COMPILE, "-I", folder, *sources], timeout=120)
+        self.compiled += 1
+        self.checks.check(f"{name}: its C compiles", done.status == 0, done.last)
+
+    def take(self, folder, results):
+        bad = False
+        for path, (line, written) in results:
+            why = judge(line)
+            match = ANSWER.fullmatch(line)
+            if match:
+                self.counts[int(match[1])] = self.counts.get(int(match[1]), 0) + 1
+                self.slowest, self.largest = max(self.slowest, int(match[2])), max(self.largest, int(match[3]))
+            bad |= not self.checks.check(path, why is None, why)
+            if match and match[1] == "0" and self.compiled < COMPILED:
+                self.compile(path, written)
+        if not bad:
+            shutil.rmtree(folder)
+
+    def run(self):
+        print(f"seed {self.options.seed}, {len(self.files)} files to damage, kept in {self.folder} where one fails", flush=True)
+        end = time.monotonic() + self.options.seconds if self.options.seconds else None
+        numbers = itertools.count() if end else iter(range((self.options.count + BATCH - 1) // BATCH))
+        with ThreadPoolExecutor(self.options.jobs) as pool:
+            while True:
+                group = list(itertools.islice(numbers, self.options.jobs))
+                for folder, results in pool.map(self.batch, group):
+                    self.take(folder, results)
+                if not group or end and time.monotonic() > end:
+                    break
+        print(f"by exit status: {json.dumps(dict(sorted(self.counts.items())))}; at most {self.slowest} ms and {self.largest} MiB; "
+              f"the C of {self.compiled} compiled")
+        if not self.checks.failed:
+            shutil.rmtree(self.folder)
+        self.checks.finish()
 
 
 def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--seconds", type=float, default=60)
-    parser.add_argument("--seed", type=int, default=int(time.time()))
-    parser.add_argument("tenon")
-    options = parser.parse_args()
-    dice, files = random.Random(options.seed), seeds()
-    passed = failed = 0
-    folder = tempfile.mkdtemp(prefix="tenon-fuzz-")
-    print(f"seed {options.seed}, {len(files)} files to damage, kept in {folder} where one fails")
-    end = time.monotonic() + options.seconds
-    while time.monotonic() < end:
-        path = os.path.join(folder, f"{passed + failed}.onnx")
-        with open(path, "wb") as f:
-            f.write(damage(dice, files))
-        try:
-            done = subprocess.run([options.tenon, "compile", path, "--emit", "loops", "-o", os.devnull], capture_output=True, timeout=20)
-            good = 0 <= done.returncode <= 5 and (done.returncode == 0 or b"error[" in done.stderr) and b"Sanitizer" not in done.stderr
-            why = f"status {done.returncode}: {done.stderr[:300].decode(errors='replace')}"
-        except subprocess.TimeoutExpired:
-            good, why = False, "not done after 20 seconds"
-        if good:
-            passed += 1
-            os.unlink(path)
-        else:
-            failed += 1
-            print(f"FAILED {path}: {why}")
-    if not failed:
-        os.rmdir(folder)
-    print(f"{passed} passed, {failed} failed")
-    return 1 if failed else 0
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--count", type=int, default=20000)
+    parser.add_argument("--seconds", type=float)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("runner", metavar="RUN_MODELS")
+    Hunt(parser.parse_args()).run()
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

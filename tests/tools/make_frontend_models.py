@@ -187,6 +187,7 @@ def bad_models():
     yield "undefined_output", model(relu, outputs=[info("y"), info("z")])
     yield "no_outputs", model(relu, outputs=[])
     yield "duplicate_value", model([node("Relu", ["x"], ["y"]), node("Relu", ["x"], ["y"], name="again")])
+    yield "duplicate_output", model([node("Relu", ["x"], ["y"])], outputs=[info("y"), info("y")])
     yield "duplicate_initializer", model([add], initializers=[tensor("w", [3], [1, 2, 3]), tensor("w", [1], [4])])
     yield "wrong_shape", model([add], initializers=[tensor("w", [4], [1, 2, 3, 4])])
     yield "wrong_declared_type", model([add], inputs=[info("x"), info("w", (4,))], initializers=[tensor("w", [3], [1, 2, 3])])
