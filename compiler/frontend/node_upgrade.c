@@ -9,8 +9,15 @@ static int form_of(const op_row *row, int opset) {
     return form;
 }
 
+/* A node without its first input is refused later, whatever its form. */
+static bool lacks_input(const node *n) {
+    const op_param *first = op_input_param(n, 0);
+    return first != NULL && !(first->flags & PARAM_OPTIONAL) && node_input(n, 0) == NULL;
+}
+
 static bool needs_rewrite(const node *n) {
-    return n->row != NULL && n->row->upgrade != NULL && form_of(n->row, n->version) < op_newest(n->row);
+    return n->row != NULL && n->row->upgrade != NULL && !lacks_input(n) &&
+           form_of(n->row, n->version) < op_newest(n->row);
 }
 
 /* Where an upgrade has put other nodes in n's place, they stand for it, and the value that replaces its output has the

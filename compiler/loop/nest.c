@@ -135,10 +135,11 @@ const expr *nest_read_broadcast(const nest_list *l, int operand, const expr *con
     if (l->b->failed)
         return l->b->poison;
     const nest_operand *o = &l->operands.at[operand];
-    TENON_ASSERT(o->rank <= rank);
     const expr *own[NEST_MAX_AXES];
-    for (int i = 0; i < o->rank; i++)
+    for (int i = 0; i < o->rank; i++) {
+        TENON_ASSERT(o->dims[i] == 1 || i >= o->rank - rank);
         own[i] = o->dims[i] == 1 ? build_index(l->b, 0) : index[rank - o->rank + i];
+    }
     return nest_read(l, operand, own);
 }
 

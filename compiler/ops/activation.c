@@ -260,25 +260,15 @@ static const expr *clip_scalar(builder *b, const node *n, const expr *const *x) 
 }
 
 static status clip_infer(node *n) {
-    for (int k = 1; k < n->n_inputs; k++)
-        if (op_input_rank(n, k) > 0 && type_count(op_input_type(n, k)) != 1)
-            return op_invalid(n, "shape-mismatch", "'%s' must be a scalar", n->row->inputs[k].name);
+    TRY(kit_check_single(n, 1));
+    TRY(kit_check_single(n, 2));
     return kit_infer_same(n);
 }
 
 /* Before opset 11 the bounds were attributes. */
 static status clip_upgrade(node *n) {
-    static const char *const names[] = {"min", "max"};
-    for (int k = 0; k < 2; k++) {
-        const attr *a = node_attr(n, names[k]);
-        if (a == NULL)
-            continue;
-        value *v = kit_new_scalar(n->graph, op_input_type(n, 0)->elem, a->f);
-        TRY_ALLOC(v);
-        TRY(node_set_input(n, k + 1, v));
-        node_remove_attr(n, names[k]);
-    }
-    return STATUS_OK;
+    TRY(kit_float_to_input(n, "min", 1));
+    return kit_float_to_input(n, "max", 2);
 }
 
 OP_ROW(Clip) = {

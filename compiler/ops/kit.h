@@ -103,6 +103,8 @@ void kit_check_equal(const node *n, nest_list *l, int operand, const int64_t *va
 /* ---- kit_infer.c ---- */
 /* Output k has the type of the input / the input's shape and another element type. */
 status kit_infer_same(node *n);
+/* Input k, where it is given, must have one element, of whatever rank. */
+status kit_check_single(const node *n, int k);
 status kit_output_like(node *n, int output, int input);
 status kit_output_shaped(node *n, int output, int input, dtype elem);
 /* [bad-index] where input k is a constant with an element outside [-extent, extent). */
@@ -130,6 +132,8 @@ value *kit_new_ints(graph *g, const int64_t *ints, int64_t n);
 value *kit_new_scalar(graph *g, dtype t, double x);
 /* The list attribute `name`, if there, becomes the i64 input `index`. */
 status kit_ints_to_input(node *n, const char *name, int index);
+/* A float attribute becomes input `index`, a scalar of the element type of input 0. */
+status kit_float_to_input(node *n, const char *name, int index);
 
 /* ---- kit_chain.c: expansions ---- */
 /* New nodes before one node. Each function gives a value, or NULL once something has failed: ask kit_chain_status at

@@ -24,6 +24,14 @@ const tensor *kit_constant(const node *n, int k) {
     return v == NULL ? NULL : v->constant;
 }
 
+status kit_check_single(const node *n, int k) {
+    int64_t dims[TENSOR_MAX_RANK];
+    if (node_input(n, k) == NULL || op_input_rank(n, k) < 0 || !type_shape(op_input_type(n, k), dims) ||
+        type_count(op_input_type(n, k)) == 1)
+        return STATUS_OK;
+    return op_invalid(n, "shape-mismatch", "'%s' must have one element", n->row->inputs[k].name);
+}
+
 status kit_check_constant_index(node *n, int k, dim extent) {
     const tensor *t = kit_constant(n, k);
     if (t == NULL || !dim_is_known(extent))

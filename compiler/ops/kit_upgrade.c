@@ -34,3 +34,17 @@ status kit_ints_to_input(node *n, const char *name, int index) {
     node_remove_attr(n, name);
     return STATUS_OK;
 }
+
+status kit_float_to_input(node *n, const char *name, int index) {
+    const attr *a = node_attr(n, name);
+    dtype elem = op_input_type(n, 0)->elem;
+    if (a == NULL)
+        return STATUS_OK;
+    if (elem != DT_NONE) { /* else the input is undefined, which is said elsewhere */
+        value *v = kit_new_scalar(n->graph, elem, a->f);
+        TRY_ALLOC(v);
+        TRY(node_set_input(n, index, v));
+    }
+    node_remove_attr(n, name);
+    return STATUS_OK;
+}

@@ -439,6 +439,7 @@ OP_ROW(SpaceToDepth) = {
 static status trilu_infer(node *n) {
     if (op_input_rank(n, 0) >= 0 && op_input_rank(n, 0) < 2)
         return op_invalid(n, "wrong-rank", "the input must have 2 dimensions or more, it has %d", op_input_rank(n, 0));
+    TRY(kit_check_single(n, 1));
     return kit_infer_same(n);
 }
 

@@ -4,6 +4,9 @@
 
 #include "ops/kit.h"
 
+/* Of the tables that an axis is made by. */
+#define MOST_ENTRIES (1 << 21)
+
 enum { INPUT_X, INPUT_ROI, INPUT_SCALES, INPUT_SIZES };
 
 typedef enum resize_mode { MODE_NEAREST, MODE_LINEAR, MODE_CUBIC, N_MODES } resize_mode;
@@ -226,7 +229,7 @@ static int reach(const resizing *r, int axis) {
     double size = r->mode == MODE_NEAREST ? 0 : r->mode == MODE_LINEAR ? 1 : 2;
     if (r->antialias && r->scale[axis] < 1)
         size = ceil(size / r->scale[axis]);
-    return (int)size;
+    return (int)fmin(size, MOST_ENTRIES);
 }
 
 /* Fills index[out][taps] and weight[out][taps]; taps = 2*reach, or 1. */
@@ -267,11 +270,20 @@ static value *axis_constant(graph *g, dtype t, int64_t n, int n_behind, const do
     return made == NULL ? NULL : graph_add_constant(g, NULL, made);
 }
 
+static int n_taps(const resizing *r, int axis) {
+    return r->mode == MODE_NEAREST ? 1 : 2 * reach(r, axis);
+}
+
+/* Of the tables that say from where, and how much, an axis is made. */
+static double table_entries(const resizing *r, int axis) {
+    return (double)r->out[axis] * n_taps(r, axis);
+}
+
 /* x resized along one axis; every weight is 1 in nearest mode. */
 static value *resize_axis(kit_chain *c, const resizing *r, int axis, value *x) {
     arena *a = c->g->memory;
     int64_t out = r->out[axis];
-    int behind = x->type.rank - axis - 1, taps = r->mode == MODE_NEAREST ? 1 : 2 * reach(r, axis);
+    int behind = x->type.rank - axis - 1, taps = n_taps(r, axis);
     int64_t *index = ARENA_NEW_N(a, int64_t, out *taps + 1), *column = ARENA_NEW_N(a, int64_t, out + 1);
     double *weight = ARENA_NEW_N(a, double, out *taps + 1);
     value *sum = NULL;
@@ -328,6 +340,9 @@ static status resize_expand(graph *g, node *n) {
             continue;
         if (in[k] == 0 && r.out[k] > 0)
             return op_invalid(n, "bad-value", "axis %d has no elements to resize", k);
+        if (table_entries(&r, k) > MOST_ENTRIES)
+            return op_unsupported(n, "too-large", "axis %d: %lld elements, each of up to %d others, are too many", k,
+                                  (long long)r.out[k], n_taps(&r, k));
         x = resize_axis(&c, &r, k, x);
         if (r.place == PLACE_CROP)
             x = extrapolate(&c, &r, k, in[k], x);

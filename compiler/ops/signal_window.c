@@ -3,6 +3,8 @@
 
 #include "ops/kit.h"
 
+#define MOST_ELEMENTS (1 << 22)
+
 static status window_infer(node *n) {
     const tensor *size = kit_constant(n, 0);
     dtype elem = dtype_from_onnx((int32_t)op_int(n, "output_datatype"));
@@ -11,8 +13,11 @@ static status window_infer(node *n) {
                               (long long)op_int(n, "output_datatype"));
     if (size == NULL)
         return op_unknown_output(n, 0, elem);
-    if (size->count != 1 || tensor_int(size, 0) < 0 || tensor_int(size, 0) > INT32_MAX)
+    if (size->count != 1 || tensor_int(size, 0) < 0)
         return op_invalid(n, "bad-value", "'size' must be one number of 0 or more");
+    if (tensor_int(size, 0) > MOST_ELEMENTS)
+        return op_unsupported(n, "too-large", "'size' is %lld; windows of up to %d elements are made",
+                              (long long)tensor_int(size, 0), MOST_ELEMENTS);
     dim dims[1] = {DIM(tensor_int(size, 0))};
     return op_set_output(n, 0, elem, 1, dims);
 }

@@ -205,6 +205,7 @@ static status pad_infer(node *n) {
     if (mode == PAD_MODES)
         return op_invalid(n, "wrong-attribute", "mode is '%s', expected constant, reflect, edge or wrap",
                           op_string(n, "mode"));
+    TRY(kit_check_single(n, 2));
     if (x->rank < 0 || !pad_read(n, x->rank, begin, end, &outcome))
         return outcome != STATUS_OK ? outcome : op_unknown_output(n, 0, x->elem);
     dim dims[TENSOR_MAX_RANK];
@@ -222,14 +223,7 @@ static status pad_infer(node *n) {
 /* Before opset 11 pads and value were attributes. */
 static status pad_upgrade(node *n) {
     TRY(kit_ints_to_input(n, "pads", 1));
-    const attr *a = node_attr(n, "value");
-    if (a == NULL)
-        return STATUS_OK;
-    value *v = kit_new_scalar(n->graph, op_input_type(n, 0)->elem, a->f);
-    TRY_ALLOC(v);
-    TRY(node_set_input(n, 2, v));
-    node_remove_attr(n, "value");
-    return STATUS_OK;
+    return kit_float_to_input(n, "value", 2);
 }
 
 /* The place in [0, extent) that stands for x, which may lie outside. */

@@ -1,4 +1,5 @@
-/* What the fuzz targets share. Each is one file, fuzz_NAME.c, with the function that libFuzzer calls; linked to replay.c instead, it runs files. */
+/* What the fuzz targets share. Each is one file, fuzz_NAME.c, with the function that libFuzzer calls; linked to
+ * replay.c instead, it runs files. */
 #ifndef TENON_FUZZ_H
 #define TENON_FUZZ_H
 

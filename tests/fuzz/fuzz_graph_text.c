@@ -25,7 +25,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n) {
     fuzz_check_refusal(s, d);
     if (s == STATUS_OK) {
         const char *first = print(g, a);
-        FUZZ_CHECK(graph_parse(first, strlen(first), "printed", &memory, d, &ops_table, NULL, NULL, &again) == STATUS_OK);
+        FUZZ_CHECK(graph_parse(first, strlen(first), "printed", &memory, d, &ops_table, NULL, NULL, &again) ==
+                   STATUS_OK);
         FUZZ_CHECK(strcmp(print(again, a), first) == 0);
         fuzz_check_refusal(graph_infer(g), d);
         graph_verify(g);

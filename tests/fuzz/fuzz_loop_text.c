@@ -1,5 +1,6 @@
 /* rooms: loop base */
-/* Texts of programs: what parses prints as a text that parses and prints the same; what the verifier refuses has a reason. */
+/* Texts of programs: what parses prints as a text that parses and prints the same; what the verifier refuses has a
+ * reason. */
 #include <string.h>
 
 #include "fuzz.h"

@@ -1,8 +1,8 @@
 /* Takes models through everything: import, passes, lowering, C, machine code. usage: run_models [-o FOLDER] < PATHS
  *
- * Reads paths, one a line, and answers each with a line "STATUS MILLISECONDS MEBIBYTES MESSAGE": processor time, and the most
- * memory that tenon held at a time. MESSAGE is the first error's. With -o the C of model number i goes into FOLDER/i. A model
- * that takes more than SECONDS_MOST of processor time ends the process, as does what breaks it. */
+ * Reads paths, one a line, and answers each with a line "STATUS MILLISECONDS MEBIBYTES MESSAGE": processor time, and
+ * the most memory that tenon held at a time. MESSAGE is the first error's. With -o the C of model number i goes into
+ * FOLDER/i. A model that takes more than SECONDS_MOST of processor time ends the process, as does what breaks it. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -92,7 +92,8 @@ static void run_one(const char *path, const char *folder) {
         s = take(context, options, path, folder);
     limit_time(0);
     const char *why = context != NULL ? first_error(context, s) : "NO CONTEXT";
-    printf("%d %.0f %.0f %.*s\n", (int)s, processor_ms() - begin, (double)u.most / 1048576, (int)strcspn(why, "\n"), why);
+    printf("%d %.0f %.0f %.*s\n", (int)s, processor_ms() - begin, (double)u.most / 1048576, (int)strcspn(why, "\n"),
+           why);
     fflush(stdout);
     tenon_options_free(options);
     tenon_context_free(context);
