@@ -37,6 +37,7 @@ STEPS = [
     ("install", "install/test_install.py", "installed copy: find_package, pkg-config, docs/plugins.md, a plugin in gdb", 300),
     ("no-llvm", "builds/test_no_llvm.py", "a build without LLVM emits and runs C", 1500),
     ("asan", "builds/test_asan.py", "unit tests under address and undefined-behaviour sanitizers", 1500),
+    ("fuzz", "fuzz/test_fuzz.py", "fuzz targets on their corpora, damaged models through everything, under sanitizers", 1500),
     ("clang", "builds/test_clang.py", "clang, warnings as errors", 1500),
 ]
 

@@ -1,5 +1,7 @@
 """Damages model files: bits, bytes and cuts anywhere, and whole fields of the protocol buffer deleted, repeated, exchanged or replaced."""
 
+import re
+
 NUMBERS = (0, 1, 2, 3, 7, 11, 16, 63, 64, 127, 128, 255, 1 << 16, (1 << 31) - 1, 1 << 31, 1 << 32, (1 << 63) - 1, 1 << 63, (1 << 64) - 1)
 VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
 
@@ -131,4 +133,34 @@ def damage_bytes(dice, data):
 def damage(dice, data, other):
     for _ in range(dice.choice((1, 1, 1, 2, 3, 6))):
         data = damage_fields(dice, data, other) if dice.random() < 0.7 else damage_bytes(dice, data)
+    return data
+
+
+TOKEN = re.compile(rb"[A-Za-z0-9_.]+|\s+|.", re.S)
+
+
+def damage_text(dice, data, other):
+    """Words and lines deleted, repeated, exchanged, or taken from another text; and single bytes."""
+    for _ in range(dice.choice((1, 1, 2, 4))):
+        if dice.random() < 0.2:
+            data = damage_bytes(dice, data)
+            continue
+        by_line = dice.random() < 0.4
+        parts = data.splitlines(keepends=True) if by_line else TOKEN.findall(data)
+        donors = other.splitlines(keepends=True) if by_line else TOKEN.findall(other)
+        if not parts or not donors:
+            continue
+        at, kind = dice.randrange(len(parts)), dice.randrange(5)
+        if kind == 0:
+            del parts[at]
+        elif kind == 1:
+            parts.insert(dice.randrange(len(parts) + 1), parts[at])
+        elif kind == 2:
+            parts[at] = dice.choice(donors)
+        elif kind == 3:
+            to = dice.randrange(len(parts))
+            parts[at], parts[to] = parts[to], parts[at]
+        else:
+            parts[at] = str(dice.choice(NUMBERS)).encode()
+        data = b"".join(parts)
     return data

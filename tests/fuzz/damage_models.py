@@ -33,12 +33,16 @@ ANSWER = re.compile(r"([0-5]) (\d+) (\d+) (.*)")
 COMPILE = ["gcc", "-std=c99", "-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Werror", "-O0", "-c", "-o", os.devnull]
 
 
-def seeds():
-    """Small models: those of the tests, and a case of each operator and more."""
+def operator_cases():
+    """Paths of small models, some for each operator."""
     cases = os.path.join(SCRATCH, "op_cases")
-    cached(cases, open(MAKER).read(), lambda folder: subprocess.run([sys.executable, MAKER, folder], check=True, stdout=subprocess.DEVNULL))
-    paths = glob.glob(os.path.join(ROOT, "tests", "**", "*.onnx"), recursive=True) + glob.glob(os.path.join(cases, "**", "model.onnx"), recursive=True)
-    return [open(p, "rb").read() for p in sorted(paths) if 0 < os.path.getsize(p) < 20_000]
+    cached(cases, open(MAKER).read(), lambda folder: run([sys.executable, MAKER, folder]))
+    return sorted(glob.glob(os.path.join(cases, "**", "model.onnx"), recursive=True))
+
+
+def seeds():
+    paths = sorted(glob.glob(os.path.join(ROOT, "tests", "**", "*.onnx"), recursive=True)) + operator_cases()
+    return [open(p, "rb").read() for p in paths if 0 < os.path.getsize(p) < 20_000]
 
 
 def ask(runner, paths, out):
