@@ -23,6 +23,7 @@ static const op_param number_c[] = {{"C", TYPES_NUMBER, 'T', 0}, {NULL, 0, 0, 0}
      .kind = OP_SCALAR,                                                                                                \
      .inputs = number_ab,                                                                                              \
      .outputs = number_c,                                                                                              \
+     .upgrade = kit_upgrade_broadcast,                                                                                 \
      .scalar = FN}
 
 BINARY(add, build_add)
@@ -96,6 +97,7 @@ OP_ROW(Pow) = {
     .kind = OP_SCALAR,
     .inputs = PARAMS({"X", TYPES_FLOAT | TYPES_INDEX, 'T', 0}, {"Y", TYPES_NUMBER, 'U', 0}),
     .outputs = PARAMS({"Z", TYPES_FLOAT | TYPES_INDEX, 'T', 0}),
+    .upgrade = kit_upgrade_broadcast,
     .scalar = pow_scalar,
 };
 

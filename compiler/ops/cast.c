@@ -72,6 +72,22 @@ static const expr *cast_scalar(builder *b, const node *n, const expr *const *x) 
     return cast_to(b, n, dtype_from_onnx((int32_t)op_int(n, "to")), x[0]);
 }
 
+/* Before opset 6 `to` was the name that onnx.proto has for the type. */
+static status cast_upgrade(node *n) {
+    static const struct {
+        const char *name;
+        int number;
+    } types[] = {{"FLOAT", 1}, {"UINT8", 2}, {"INT8", 3}, {"UINT16", 4}, {"INT16", 5}, {"INT32", 6},
+                 {"INT64", 7}, {"BOOL", 9}, {"FLOAT16", 10}, {"DOUBLE", 11}, {"UINT32", 12}, {"UINT64", 13}};
+    const attr *to = node_attr(n, "to");
+    if (to == NULL || to->kind != ATTR_STRING)
+        return STATUS_OK;
+    for (size_t k = 0; k < sizeof types / sizeof *types; k++)
+        if (strcmp(to->s, types[k].name) == 0)
+            return node_set_attr(n, &(attr){.name = "to", .kind = ATTR_INT, .i = types[k].number});
+    return op_unsupported(n, "unsupported-type", "'to' is %s, which Cast does not produce here", to->s);
+}
+
 OP_ROW(Cast) = {
     .name = "Cast",
     .domain = "",
@@ -83,6 +99,7 @@ OP_ROW(Cast) = {
                    {"to", ATTR_INT, .required = true}),
     .note = CAST_NOTE,
     .infer = cast_infer,
+    .upgrade = cast_upgrade,
     .scalar = cast_scalar,
 };
 

@@ -130,6 +130,12 @@ value *kit_new_ints(graph *g, const int64_t *ints, int64_t n);
 value *kit_new_scalar(graph *g, dtype t, double x);
 /* The list attribute `name`, if there, becomes the i64 input `index`. */
 status kit_ints_to_input(node *n, const char *name, int index);
+/* Before opset 7 the second operand could stand at any dimension of the first: trailing ones put it there. */
+status kit_align_operand(node *n, int64_t axis);
+/* What says so in arithmetic and comparisons: `broadcast` and `axis`. */
+status kit_upgrade_broadcast(node *n);
+/* A norm's p, a float in opset 1, as an integer. */
+status kit_upgrade_p(node *n);
 
 /* ---- kit_chain.c: expansions ---- */
 /* New nodes before one node. Each function gives a value, or NULL once something has failed: ask kit_chain_status at

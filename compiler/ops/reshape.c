@@ -100,6 +100,11 @@ static status reshape_lower(const node *n, nest_list *l) {
     return builder_status(l->b);
 }
 
+/* Before opset 5 the shape was an attribute. */
+static status reshape_upgrade(node *n) {
+    return kit_ints_to_input(n, "shape", 1);
+}
+
 OP_ROW(Reshape) = {
     .name = "Reshape",
     .domain = "",
@@ -110,6 +115,7 @@ OP_ROW(Reshape) = {
     .attrs = ATTRS({"allowzero", ATTR_INT, .i = 0}),
     .note = MOVE_NOTE,
     .infer = reshape_infer,
+    .upgrade = reshape_upgrade,
     .lower = reshape_lower,
 };
 
@@ -282,8 +288,13 @@ static status dropout_infer(node *n) {
     return node_output(n, 1) == NULL ? STATUS_OK : kit_output_shaped(n, 1, 0, DT_BOOL);
 }
 
-/* Before opset 12 the ratio was an attribute and inference was all there was. */
+/* Before opset 12 the ratio was an attribute and inference was all there was, from opset 7 on; before it had to be asked
+ * for. */
 static status dropout_upgrade(node *n) {
+    const attr *test = node_attr(n, "is_test");
+    if (n->version < 7 && (test == NULL || test->i == 0))
+        return op_unsupported(n, "unsupported-attribute", "is_test = 0 (training) is not supported; set is_test to 1");
+    node_remove_attr(n, "is_test");
     node_remove_attr(n, "ratio");
     return STATUS_OK;
 }

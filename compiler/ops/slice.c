@@ -219,8 +219,9 @@ static status pad_infer(node *n) {
     return op_set_output(n, 0, x->elem, x->rank, dims);
 }
 
-/* Before opset 11 pads and value were attributes. */
+/* Before opset 11 pads (paddings in opset 1) and value were attributes. */
 static status pad_upgrade(node *n) {
+    TRY(kit_ints_to_input(n, "paddings", 1));
     TRY(kit_ints_to_input(n, "pads", 1));
     const attr *a = node_attr(n, "value");
     if (a == NULL)
