@@ -81,7 +81,7 @@ static status constant_of_shape_infer(node *n) {
     if (a != NULL && a->t->count != 1)
         return op_invalid(n, "wrong-attribute", "'value' must have one element, it has %lld", (long long)a->t->count);
     dtype elem = a == NULL ? DT_F32 : a->t->elem;
-    if ((TYPES_MOVE & TYPE_BIT(elem)) == 0)
+    if ((TYPES_STORED & TYPE_BIT(elem)) == 0)
         return op_unsupported(n, "unsupported-type", "'value' has element type %s", dtype_name(elem));
     int64_t rank;
     const int64_t *shape = op_known_ints(n, 0, &rank);
@@ -117,9 +117,8 @@ OP_ROW(ConstantOfShape) = {
     .versions = VERSIONS(9, 20, 21, 23, 24, 25),
     .kind = OP_LOWER,
     .inputs = PARAMS({"input", TYPE_BIT(DT_I64), 0, 0}),
-    .outputs = PARAMS({"output", TYPES_MOVE, 'U', 0}),
+    .outputs = PARAMS({"output", TYPES_STORED, 'U', 0}),
     .attrs = ATTRS({"value", .kind = ATTR_TENSOR}),
-    .note = "no 2- and 4-bit elements",
     .infer = constant_of_shape_infer,
     .lower = constant_of_shape_lower,
 };

@@ -6,8 +6,9 @@
 #include "ir/op.h"
 #include "loop/nest.h"
 
-/* What can be moved from place to place: everything but the types narrower than a byte. */
+/* What can be moved from place to place: everything but the types narrower than a byte; and what some operators move, too. */
 #define TYPES_MOVE (TYPES_NUMBER | TYPES_BOOL | TYPES_FLOAT8)
+#define TYPES_STORED (TYPES_MOVE | TYPES_NARROW)
 /* What the newer dense operators (MatMul, Gemm, Reduce*) take. */
 #define TYPES_WIDE (TYPES_FLOAT | TYPE_BIT(DT_I32) | TYPE_BIT(DT_I64) | TYPE_BIT(DT_U32) | TYPE_BIT(DT_U64))
 
@@ -35,6 +36,13 @@ const expr *kit_wide(builder *b, const expr *x);
 const expr *kit_narrow(builder *b, dtype t, const expr *x);
 /* CAST between any two element types, by way of f32 where a narrow float takes part. */
 const expr *kit_cast(builder *b, dtype t, const expr *x);
+/* Operands hold elements of types that the loop IR does not have as dtype_storage says. The number that such an element x of
+ * type t stands for (an i8, u8 or f32), and the element nearest to a number: integers wrap, floats saturate. x itself for
+ * every other type. */
+const expr *kit_decode(builder *b, dtype t, const expr *x);
+const expr *kit_encode(builder *b, dtype t, const expr *x);
+/* To f8e8m0: up, down or to the nearest power of two; out of range NaN without `saturate`. x is an f32. */
+const expr *kit_power_of_two(builder *b, const expr *x, const char *round_mode, bool saturate);
 /* fn in the computed type, result in x's type. */
 const expr *kit_unary(builder *b, const expr *x, const expr *(*fn)(builder *b, const expr *x));
 const expr *kit_binary(builder *b, const expr *x, const expr *y,
@@ -43,7 +51,7 @@ const expr *kit_binary(builder *b, const expr *x, const expr *y,
 const expr *kit_const(builder *b, const expr *x, double number);
 /* The float attribute as a constant of x's type. */
 const expr *kit_attr(builder *b, const node *n, const char *name, const expr *x);
-/* Element i of a tensor as a constant of the tensor's type. */
+/* Element i of a tensor as a constant, as operands hold it. */
 const expr *kit_element(builder *b, const tensor *t, int64_t i);
 /* x*x; 1/x; x where it is NaN and MIN or MAX of the two else. */
 const expr *kit_square(builder *b, const expr *x);

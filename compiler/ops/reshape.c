@@ -9,8 +9,8 @@ static void move_elements(nest_list *l) {
     nest_store(m, nest_output(l, 0), i, y->rank, nest_read(l, 0, f));
 }
 
-#define SHAPED(NAME) PARAMS({NAME, TYPES_MOVE, 'T', 0})
-#define MOVE_NOTE "no strings, no complex numbers, no 2- and 4-bit elements"
+#define SHAPED(NAME) PARAMS({NAME, TYPES_STORED, 'T', 0})
+#define MOVE_NOTE "no strings, no complex numbers"
 
 /* ---- Reshape ---- */
 
@@ -110,7 +110,7 @@ OP_ROW(Reshape) = {
     .domain = "",
     .versions = VERSIONS(1, 5, 13, 14, 19, 21, 23, 24, 25),
     .kind = OP_LOWER,
-    .inputs = PARAMS({"data", TYPES_MOVE, 'T', 0}, {"shape", TYPE_BIT(DT_I64), 0, 0}),
+    .inputs = PARAMS({"data", TYPES_STORED, 'T', 0}, {"shape", TYPE_BIT(DT_I64), 0, 0}),
     .outputs = SHAPED("reshaped"),
     .attrs = ATTRS({"allowzero", ATTR_INT, .i = 0}),
     .note = MOVE_NOTE,
@@ -214,7 +214,7 @@ OP_ROW(Squeeze) = {
     .domain = "",
     .versions = VERSIONS(1, 11, 13, 21, 23, 24, 25),
     .kind = OP_LOWER,
-    .inputs = PARAMS({"data", TYPES_MOVE, 'T', 0}, {"axes", TYPE_BIT(DT_I64), 0, PARAM_OPTIONAL}),
+    .inputs = PARAMS({"data", TYPES_STORED, 'T', 0}, {"axes", TYPE_BIT(DT_I64), 0, PARAM_OPTIONAL}),
     .outputs = SHAPED("squeezed"),
     .note = MOVE_NOTE,
     .infer = squeeze_infer,
@@ -245,7 +245,7 @@ OP_ROW(Unsqueeze) = {
     .domain = "",
     .versions = VERSIONS(1, 11, 13, 21, 23, 24, 25),
     .kind = OP_LOWER,
-    .inputs = PARAMS({"data", TYPES_MOVE, 'T', 0}, {"axes", TYPE_BIT(DT_I64), 0, 0}),
+    .inputs = PARAMS({"data", TYPES_STORED, 'T', 0}, {"axes", TYPE_BIT(DT_I64), 0, 0}),
     .outputs = SHAPED("expanded"),
     .note = MOVE_NOTE,
     .infer = unsqueeze_infer,
