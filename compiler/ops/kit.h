@@ -107,6 +107,9 @@ typedef struct kit_allowed {
 void kit_check_allowed(const node *n, nest_list *l, int operand, const kit_allowed *allowed, int64_t count);
 /* The same for elements that must equal `values`. */
 void kit_check_equal(const node *n, nest_list *l, int operand, const int64_t *values, int64_t count);
+/* Element k of a vector operand of integers, as an i64: a literal where the node knows it, else read in a nest, loaded in a raw one.
+ */
+const expr *kit_int_at(const node *n, const nest_list *l, int operand, int64_t k, bool raw);
 
 /* ---- kit_infer.c ---- */
 /* Output k has the type of the input / the input's shape and another element type. */
