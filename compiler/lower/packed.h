@@ -1,4 +1,5 @@
-/* Elements narrower than a byte: packed in the model's inputs and outputs, one to a byte everywhere else. Private to lower/. */
+/* Elements narrower than a byte: packed in the model's inputs and outputs, one to a byte everywhere else. Private to
+ * lower/. */
 #ifndef TENON_LOWER_PACKED_H
 #define TENON_LOWER_PACKED_H
 

@@ -74,7 +74,8 @@ static status prelu_infer(node *n) {
 /* Before opset 7 a slope of more than one element was one per channel. */
 static status prelu_upgrade(node *n) {
     const value *slope = node_input(n, 1);
-    bool per_channel = n->version < 7 && slope != NULL && slope->type.rank == 1 && !dim_equal(slope->type.dims[0], DIM(1));
+    bool per_channel =
+        n->version < 7 && slope != NULL && slope->type.rank == 1 && !dim_equal(slope->type.dims[0], DIM(1));
     return per_channel && op_input_rank(n, 0) > 1 ? kit_align_operand(n, 1) : STATUS_OK;
 }
 

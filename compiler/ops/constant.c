@@ -176,8 +176,8 @@ static void range_check(const node *n, nest_list *l) {
     } else {
         const expr *up = build_lt(b, zero, x[2]);
         distance = build_select(b, up, build_sub(b, distance, one), build_add(b, distance, one));
-        count = build_select(b, build_eq(b, build_lt(b, x[0], x[1]), up), build_add(b, build_div(b, distance, x[2]), one),
-                             zero);
+        count = build_select(b, build_eq(b, build_lt(b, x[0], x[1]), up),
+                             build_add(b, build_div(b, distance, x[2]), one), zero);
         count = build_select(b, build_eq(b, x[0], x[1]), zero, count);
     }
     count = build_max(b, zero, count);
@@ -203,8 +203,7 @@ OP_ROW(Range) = {
     .domain = "",
     .versions = VERSIONS(11, 27),
     .kind = OP_LOWER,
-    .inputs = PARAMS({"start", TYPES_RANGE, 'T', 0}, {"limit", TYPES_RANGE, 'T', 0},
-                     {"delta", TYPES_RANGE, 'T', 0}),
+    .inputs = PARAMS({"start", TYPES_RANGE, 'T', 0}, {"limit", TYPES_RANGE, 'T', 0}, {"delta", TYPES_RANGE, 'T', 0}),
     .outputs = PARAMS({"output", TYPES_RANGE, 'T', 0}),
     .attrs = ATTRS({"stash_type", ATTR_INT, .i = 1}),
     .infer = range_infer,

@@ -1,5 +1,5 @@
-/* Elements that the loop IR does not have: integers of 4 and 2 bits, which are held as bytes, f4e2m1 and f8e8m0, which are held
- * as their codes. */
+/* Elements that the loop IR does not have: integers of 4 and 2 bits, which are held as bytes, f4e2m1 and f8e8m0, which
+ * are held as their codes. */
 #include <math.h>
 #include <string.h>
 
@@ -62,7 +62,8 @@ static const expr *e8_value(builder *b, const expr *code) {
 }
 
 const expr *kit_power_of_two(builder *b, const expr *x, const char *round_mode, bool saturate) {
-    /* What the fraction must reach for the next power: anything, half of the way, never. Among subnormals it begins at 2^22. */
+    /* What the fraction must reach for the next power: anything, half of the way, never. Among subnormals it begins at
+     * 2^22. */
     int64_t next = strcmp(round_mode, "up") == 0 ? 1 : strcmp(round_mode, "nearest") == 0 ? 1 << 22 : 1 << 24;
     const expr *bits = build_bitcast(b, DT_U32, x), *zero = bits_of(b, 0), *one = bits_of(b, 1);
     const expr *exponent = build_binary(b, EXPR_SHR, bits, bits_of(b, F32_FRACTION_BITS));

@@ -180,6 +180,6 @@ const expr *kit_int_at(const node *n, const nest_list *l, int operand, int64_t k
     const expr *at = build_index(b, k);
     if (known != NULL)
         return build_index(b, tensor_int(known, k));
-    return build_cast(b, DT_I64, raw ? build_load(b, operand, LTYPE(o->elem, 1), at, NULL)
-                                     : nest_read_broadcast(l, operand, &at, 1));
+    return build_cast(
+        b, DT_I64, raw ? build_load(b, operand, LTYPE(o->elem, 1), at, NULL) : nest_read_broadcast(l, operand, &at, 1));
 }

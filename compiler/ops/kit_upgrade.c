@@ -38,12 +38,13 @@ status kit_ints_to_input(node *n, const char *name, int index) {
 status kit_align_operand(node *n, int64_t axis) {
     int rank = op_input_rank(n, 0), small = op_input_rank(n, 1), behind;
     if (rank < 0 || small < 0)
-        return op_unsupported(n, "unknown-shape", "the number of dimensions of both inputs must be known before opset 7");
-    TRY(op_axis(n, axis, rank + 1, &behind));
+        return op_unsupported(n, "unknown-shape",
+                              "the number of dimensions of both inputs must be known before opset 7");
+    TRY(op_axis(n, axis, rank, &behind));
     behind = rank - behind - small;
     if (behind < 0)
-        return op_invalid(n, "bad-axis", "%d dimensions from axis %lld on are more than the %d of the first input", small,
-                          (long long)axis, rank);
+        return op_invalid(n, "bad-axis", "%d dimensions from axis %lld on are more than the %d of the first input",
+                          small, (long long)axis, rank);
     if (behind == 0)
         return STATUS_OK;
     int64_t axes[TENSOR_MAX_RANK];

@@ -18,7 +18,8 @@ static status check_rank(const node *n, int input, int rank) {
     int has = op_input_rank(n, input);
     if (has < 0 || has == rank)
         return STATUS_OK;
-    return op_invalid(n, "wrong-rank", "'%s' must have %d dimensions, it has %d", n->row->inputs[input].name, rank, has);
+    return op_invalid(n, "wrong-rank", "'%s' must have %d dimensions, it has %d", n->row->inputs[input].name, rank,
+                      has);
 }
 
 /* ---- CausalConvWithState: a convolution of each channel over what was before and is now ---- */

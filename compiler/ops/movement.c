@@ -54,10 +54,10 @@ OP_ROW(Transpose) = {
     .domain = "",
     .versions = VERSIONS(1, 13, 21, 23, 24, 25),
     .kind = OP_LOWER,
-    .inputs = PARAMS({"data", TYPES_MOVE, 'T', 0}),
-    .outputs = PARAMS({"transposed", TYPES_MOVE, 'T', 0}),
+    .inputs = PARAMS({"data", TYPES_STORED, 'T', 0}),
+    .outputs = PARAMS({"transposed", TYPES_STORED, 'T', 0}),
     .attrs = ATTRS({"perm", .kind = ATTR_INTS}),
-    .note = MOVE_NOTE,
+    .note = "no strings, no complex numbers",
     .infer = transpose_infer,
     .lower = transpose_lower,
 };
@@ -173,7 +173,8 @@ static status tile_upgrade(node *n) {
     int64_t repeats[TENSOR_MAX_RANK];
     int rank = op_input_rank(n, 0), at;
     if (rank < 0 || tiles == NULL || axis == NULL || tiles->count != 1 || axis->count != 1)
-        return op_unsupported(n, "not-constant", "the input's number of dimensions, 'tiles' and 'axis' must be known before opset 6");
+        return op_unsupported(n, "not-constant",
+                              "the input's number of dimensions, 'tiles' and 'axis' must be known before opset 6");
     TRY(op_axis(n, (int64_t)tensor_double(axis, 0), rank, &at));
     for (int k = 0; k < rank; k++)
         repeats[k] = k == at ? (int64_t)tensor_double(tiles, 0) : 1;

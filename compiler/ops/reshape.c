@@ -288,8 +288,8 @@ static status dropout_infer(node *n) {
     return node_output(n, 1) == NULL ? STATUS_OK : kit_output_shaped(n, 1, 0, DT_BOOL);
 }
 
-/* Before opset 12 the ratio was an attribute and inference was all there was, from opset 7 on; before it had to be asked
- * for. */
+/* Before opset 12 the ratio was an attribute and inference was all there was, from opset 7 on; before it had to be
+ * asked for. */
 static status dropout_upgrade(node *n) {
     const attr *test = node_attr(n, "is_test");
     if (n->version < 7 && (test == NULL || test->i == 0))

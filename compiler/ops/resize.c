@@ -392,7 +392,8 @@ static status upsample_infer(node *n) {
 
 /* Before opset 9 the scales were attributes: `scales`, and two of their own in opset 1. */
 static status upsample_upgrade(node *n) {
-    const attr *a = node_attr(n, "scales"), *height = node_attr(n, "height_scale"), *width = node_attr(n, "width_scale");
+    const attr *a = node_attr(n, "scales"), *height = node_attr(n, "height_scale"),
+               *width = node_attr(n, "width_scale");
     double image[4] = {1, 1, 0, 0};
     if (a == NULL && (height == NULL || width == NULL))
         return STATUS_OK;

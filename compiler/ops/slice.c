@@ -223,9 +223,8 @@ OP_ROW(Slice) = {
     .domain = "",
     .versions = VERSIONS(1, 10, 11, 13),
     .kind = OP_LOWER,
-    .inputs = PARAMS({"data", TYPES_MOVE, 'T', 0}, {"starts", TYPES_INDEX, 'I', 0},
-                     {"ends", TYPES_INDEX, 'I', 0}, {"axes", TYPES_INDEX, 'I', PARAM_OPTIONAL},
-                     {"steps", TYPES_INDEX, 'I', PARAM_OPTIONAL}),
+    .inputs = PARAMS({"data", TYPES_MOVE, 'T', 0}, {"starts", TYPES_INDEX, 'I', 0}, {"ends", TYPES_INDEX, 'I', 0},
+                     {"axes", TYPES_INDEX, 'I', PARAM_OPTIONAL}, {"steps", TYPES_INDEX, 'I', PARAM_OPTIONAL}),
     .outputs = PARAMS({"output", TYPES_MOVE, 'T', 0}),
     .note = MOVE_NOTE,
     .infer = slice_infer,
@@ -334,7 +333,8 @@ static const expr *pad_value(const node *n, const nest_list *l) {
     return nest_read_broadcast(l, 2, (const expr *[]){build_index(b, 0)}, 1);
 }
 
-/* The pads of each dimension, and whether they may be above 0; those that are data are checked to give the declared shape. */
+/* The pads of each dimension, and whether they may be above 0; those that are data are checked to give the declared
+ * shape. */
 typedef struct pad_bounds {
     const expr *begin[TENSOR_MAX_RANK];
     bool before[TENSOR_MAX_RANK], behind[TENSOR_MAX_RANK];
@@ -413,8 +413,7 @@ OP_ROW(Pad) = {
     .versions = VERSIONS(1, 2, 11, 13, 18, 19, 21, 23, 24, 25),
     .kind = OP_LOWER,
     .inputs = PARAMS({"data", TYPES_MOVE, 'T', 0}, {"pads", TYPE_BIT(DT_I64), 0, 0},
-                     {"constant_value", TYPES_MOVE, 'T', PARAM_OPTIONAL},
-                     {"axes", TYPES_INDEX, 'I', PARAM_OPTIONAL}),
+                     {"constant_value", TYPES_MOVE, 'T', PARAM_OPTIONAL}, {"axes", TYPES_INDEX, 'I', PARAM_OPTIONAL}),
     .outputs = PARAMS({"output", TYPES_MOVE, 'T', 0}),
     .attrs = ATTRS({"mode", ATTR_STRING, .s = "constant"}),
     .note = MOVE_NOTE,
