@@ -6,7 +6,8 @@
 #include "ir/op.h"
 #include "loop/nest.h"
 
-/* What can be moved from place to place: everything but the types narrower than a byte; and what some operators move, too. */
+/* What can be moved from place to place: everything but the types narrower than a byte; and what some operators move,
+ * too. */
 #define TYPES_MOVE (TYPES_NUMBER | TYPES_BOOL | TYPES_FLOAT8)
 #define TYPES_STORED (TYPES_MOVE | TYPES_NARROW)
 /* What the newer dense operators (MatMul, Gemm, Reduce*) take. */
@@ -36,9 +37,9 @@ const expr *kit_wide(builder *b, const expr *x);
 const expr *kit_narrow(builder *b, dtype t, const expr *x);
 /* CAST between any two element types, by way of f32 where a narrow float takes part. */
 const expr *kit_cast(builder *b, dtype t, const expr *x);
-/* Operands hold elements of types that the loop IR does not have as dtype_storage says. The number that such an element x of
- * type t stands for (an i8, u8 or f32), and the element nearest to a number: integers wrap, floats saturate. x itself for
- * every other type. */
+/* Operands hold elements of types that the loop IR does not have as dtype_storage says. The number that such an element
+ * x of type t stands for (an i8, u8 or f32), and the element nearest to a number: integers wrap, floats saturate. x
+ * itself for every other type. */
 const expr *kit_decode(builder *b, dtype t, const expr *x);
 const expr *kit_encode(builder *b, dtype t, const expr *x);
 /* To f8e8m0: up, down or to the nearest power of two; out of range NaN without `saturate`. x is an f32. */
@@ -107,7 +108,8 @@ typedef struct kit_allowed {
 void kit_check_allowed(const node *n, nest_list *l, int operand, const kit_allowed *allowed, int64_t count);
 /* The same for elements that must equal `values`. */
 void kit_check_equal(const node *n, nest_list *l, int operand, const int64_t *values, int64_t count);
-/* Element k of a vector operand of integers, as an i64: a literal where the node knows it, else read in a nest, loaded in a raw one.
+/* Element k of a vector operand of integers, as an i64: a literal where the node knows it, else read in a nest, loaded
+ * in a raw one.
  */
 const expr *kit_int_at(const node *n, const nest_list *l, int operand, int64_t k, bool raw);
 
