@@ -93,6 +93,13 @@ size_t dtype_bytes(dtype t, size_t n) {
     return bits == 0 ? 0 : n / per_byte + (n % per_byte != 0);
 }
 
+/* See dtype.h. */
+dtype dtype_storage(dtype t) {
+    if (ROWS[t].bits >= 8 && t != DT_F8E8M0)
+        return t;
+    return ROWS[t].kind == CLASS_S ? DT_I8 : DT_U8;
+}
+
 /* Smallest value of an integer type; 0 for bool. */
 int64_t dtype_min(dtype t) {
     return ROWS[t].kind == CLASS_S ? INT64_MIN >> (64 - ROWS[t].bits) : 0;

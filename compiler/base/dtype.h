@@ -22,6 +22,9 @@ bool dtype_is_int(dtype t);              /* signed or unsigned, not bool */
 bool dtype_is_signed(dtype t);           /* signed integer */
 /* Bytes of n elements, sub-byte types packed; n elements known not to overflow. */
 size_t dtype_bytes(dtype t, size_t n);
+/* The type in which kernels hold an element: that of its value or, for f4e2m1 and f8e8m0, of its code where the loop IR does not
+ * have `t`; else `t`. */
+dtype dtype_storage(dtype t);
 /* Smallest and largest value of an integer type. */
 int64_t dtype_min(dtype t);
 uint64_t dtype_max(dtype t);

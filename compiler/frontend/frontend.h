@@ -5,7 +5,7 @@
 #include "ir/op.h"
 
 /* The opsets of ai.onnx whose models are read. */
-#define ONNX_OPSET_OLDEST 7
+#define ONNX_OPSET_OLDEST 1
 #define ONNX_OPSET_NEWEST 28
 
 /* ---- onnx_import.c ---- */

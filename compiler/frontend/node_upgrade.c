@@ -56,6 +56,8 @@ static status upgrade(node *n) {
                               "opset %d does not have this form of %s; it has been there since opset %d", n->version,
                               n->op, n->row->versions[0]);
     const op_row *row = n->row;
+    if (n->version < 6)
+        node_remove_attr(n, "consumed_inputs"); /* a hint about memory, which many operators had */
     if (needs_rewrite(n))
         TRY(rewrite(n));
     n->version = op_newest(row);

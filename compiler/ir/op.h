@@ -67,7 +67,7 @@ struct op_row {
      * types have been checked. NULL for OP_SCALAR: broadcast shape, output type by type variable. */
     status (*infer)(node *n);
     /* Rewrites a node of an older version (n->version) into this row's form (attributes to inputs etc.); may insert constants and
-     * nodes before it. NULL where all older forms of opset 7 and later are also valid in the newest form. */
+     * nodes before it. NULL where all older forms are also valid in the newest form. */
     status (*upgrade)(node *n);
     /* OP_SCALAR: the element of the output from the elements of the inputs (x[i] NULL where absent), all scalars (lanes 1). */
     const struct expr *(*scalar)(struct builder *b, const node *n, const struct expr *const *x);

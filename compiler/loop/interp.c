@@ -24,8 +24,9 @@ static void check_step(const program *p, const program_step *s) {
     const kernel *k = p->kernels.at[s->kernel];
     for (size_t i = 0; i < k->buffers.n; i++) {
         const program_buffer *b = &p->buffers.at[s->args[i].buffer];
-        TENON_ASSERT(b->elem == k->buffers.at[i].elem);
-        TENON_ASSERT(s->args[i].first >= 0 && s->args[i].first <= b->n - k->buffers.at[i].n);
+        kernel_buffer seen = program_seen(b);
+        TENON_ASSERT(seen.elem == k->buffers.at[i].elem);
+        TENON_ASSERT(s->args[i].first >= 0 && s->args[i].first <= seen.n - k->buffers.at[i].n);
     }
 }
 

@@ -141,7 +141,7 @@ typedef enum place_kind { PLACE_INPUT, PLACE_OUTPUT, PLACE_CONST, PLACE_ARENA, P
 typedef struct program_buffer {
     const char *name;       /* an identifier, unique in the program */
     const char *title;      /* inputs and outputs: the tensor's name in the model; else NULL */
-    dtype elem;
+    dtype elem;             /* of an input or output any type: kernels see those that do not exist here as bytes */
     int64_t n;              /* elements */
     place_kind place;
     int rank;               /* inputs and outputs: the tensor's shape */
@@ -300,6 +300,8 @@ status kernel_traffic(const kernel *k, arena *a, const buffer_traffic **out);
  * The first broken rule is a diagnostic [invalid-program], STATUS_INVALID. */
 status kernel_verify(const kernel *k, diag *d);
 status program_verify(const program *p, diag *d);
+/* How a kernel sees a program's buffer: its element type and how many elements there are. */
+kernel_buffer program_seen(const program_buffer *b);
 
 /* ---- print.c, parse.c: text form; parse(print(p)) prints the same. Constants above 64 elements print as their sha256, and
  * parse back through `resolve` (NULL: refused). ---- */

@@ -83,10 +83,11 @@ static bool parse_const_data(program_parser *p, program_buffer *b) {
 
 static bool parse_buffer(program_parser *p, place_kind place) {
     program_buffer b = {.place = place};
-    if (!parse_name(&p->base, &b.name) || (p->base.current.kind == TOKEN_STRING && !parse_string(&p->base, &b.title)) ||
-        !parse_expect(&p->base, ":") || !parse_elem(&p->base, &b.elem) || !parse_expect(&p->base, "["))
-        return false;
     bool shaped = place == PLACE_INPUT || place == PLACE_OUTPUT;
+    if (!parse_name(&p->base, &b.name) || (p->base.current.kind == TOKEN_STRING && !parse_string(&p->base, &b.title)) ||
+        !parse_expect(&p->base, ":") || !(shaped ? parse_any_elem : parse_elem)(&p->base, &b.elem) ||
+        !parse_expect(&p->base, "["))
+        return false;
     if (!(shaped ? parse_dims(p, &b) : parse_count(&p->base, &b.n)) || !parse_expect(&p->base, "]"))
         return false;
     if (place == PLACE_CONST && !parse_const_data(p, &b))

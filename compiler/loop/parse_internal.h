@@ -64,6 +64,7 @@ bool parse_float(parser *p, dtype t, double *out_value);
 bool parse_string(parser *p, const char **out_text);
 bool parse_type(parser *p, ltype *out_type);
 bool parse_elem(parser *p, dtype *out_elem);
+bool parse_any_elem(parser *p, dtype *out_elem); /* also of the types that kernels do not have */
 /* A non-negative number of elements, below 2^48. */
 bool parse_count(parser *p, int64_t *out_n);
 

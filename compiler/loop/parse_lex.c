@@ -240,6 +240,18 @@ bool parse_type(parser *p, ltype *out_type) {
     return type_from(name, out_type) || parse_fail(p, "there is no type '%.40s'", name);
 }
 
+bool parse_any_elem(parser *p, dtype *out_elem) {
+    char name[16];
+    size_t n = p->current.n < sizeof name ? p->current.n : 0;
+    memcpy(name, p->current.text, n);
+    name[n] = 0;
+    *out_elem = dtype_parse(name);
+    if (*out_elem == DT_NONE)
+        return parse_elem(p, out_elem);
+    parse_next(p);
+    return true;
+}
+
 bool parse_elem(parser *p, dtype *out_elem) {
     ltype t;
     if (!parse_type(p, &t))

@@ -30,6 +30,13 @@ static int64_t buffer_bytes(const program_buffer *b) {
     return b->n * (dtype_bits(b->elem) / 8);
 }
 
+/* How a kernel sees a program's buffer: its element type and how many there are. */
+kernel_buffer program_seen(const program_buffer *b) {
+    bool as_bytes = !verify_storable(b->elem);
+    return (kernel_buffer){.elem = as_bytes ? DT_U8 : b->elem,
+                           .n = as_bytes ? (int64_t)dtype_bytes(b->elem, (size_t)b->n) : b->n};
+}
+
 static place_kind expected_place(const program *p, size_t i) {
     size_t inputs = (size_t)p->n_inputs, outputs = (size_t)p->n_outputs;
     return i < inputs ? PLACE_INPUT : i < inputs + outputs ? PLACE_OUTPUT : PLACE_COUNT;
@@ -39,7 +46,8 @@ static void check_buffer(verifier *v, const program *p, size_t i) {
     const program_buffer *b = &p->buffers.at[i];
     place_kind expected = expected_place(p, i);
     bool of_model = b->place == PLACE_INPUT || b->place == PLACE_OUTPUT;
-    if (!verify_storable(b->elem) || b->n < 0 || b->n > INT64_MAX / 8)
+    bool has_type = of_model ? b->elem > DT_NONE && b->elem < DT_COUNT : verify_storable(b->elem);
+    if (!has_type || b->n < 0 || b->n > INT64_MAX / 8)
         verify_fail(v, "buffer '%s' has no proper type or size", b->name);
     else if (of_model ? b->place != expected : expected != PLACE_COUNT)
         verify_fail(v, "buffer '%s' is not where inputs, then outputs, then the rest belong", b->name);
@@ -122,9 +130,10 @@ static void check_arg(verifier *v, const program *p, const program_step *s, size
     }
     const program_buffer *b = &p->buffers.at[a->buffer];
     bool writes = (kb->access & ACCESS_WRITE) != 0;
-    if (b->elem != kb->elem)
+    kernel_buffer seen = program_seen(b);
+    if (seen.elem != kb->elem)
         verify_fail(v, "a call of '%s' gives '%s' of another element type for '%s'", k->name, b->name, kb->name);
-    else if (a->first < 0 || a->first > b->n || kb->n > b->n - a->first)
+    else if (a->first < 0 || a->first > seen.n || kb->n > seen.n - a->first)
         verify_fail(v, "a call of '%s' gives '%s', which is too short for '%s'", k->name, b->name, kb->name);
     else if (writes && (b->place == PLACE_INPUT || b->place == PLACE_CONST))
         verify_fail(v, "a call of '%s' writes '%s', which is constant", k->name, b->name);
@@ -138,7 +147,7 @@ typedef struct extent {
 
 static extent extent_of(const program *p, const step_arg *a, int64_t n) {
     const program_buffer *b = &p->buffers.at[a->buffer];
-    int64_t each = dtype_bits(b->elem) / 8;
+    int64_t each = dtype_bits(program_seen(b).elem) / 8;
     bool shared = b->place == PLACE_ARENA;
     int64_t from = (shared ? b->offset : 0) + a->first * each;
     return (extent){shared ? -1 : a->buffer, from, from + n * each};

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "lower/group.h"
+#include "lower/packed.h"
 
 /* A node lowered into the group's builder. */
 typedef struct lowered {
@@ -42,7 +43,7 @@ static status add_operand(arena *a, nest_list *l, const value *v) {
         int64_t *dims = ARENA_NEW_N(a, int64_t, v->type.rank + 1);
         TRY_ALLOC(dims);
         type_shape(&v->type, dims);
-        o = (nest_operand){true, v->type.elem, v->type.rank, dims};
+        o = (nest_operand){true, dtype_storage(v->type.elem), v->type.rank, dims};
     }
     return VEC_PUSH(a, l->operands, o);
 }
@@ -74,11 +75,18 @@ static int add_group_operand(composer *c, const value *v, int temporary, schedul
     return (int)c->out->operands.n - 1;
 }
 
+static const void *constant_data(composer *c, const value *v) {
+    const void *data = NULL;
+    if (v->constant != NULL && packed_constant(v->constant, c->memory, &data) != STATUS_OK)
+        c->result = STATUS_RESOURCE;
+    return data;
+}
+
 static int operand_of_value(composer *c, const value *v, const nest_operand *o) {
     for (size_t i = 0; i < c->out->values.n; i++)
         if (c->out->values.at[i] == v)
             return (int)i;
-    const void *data = v->constant != NULL ? v->constant->data : NULL;
+    const void *data = constant_data(c, v);
     return add_group_operand(c, v, -1, (schedule_operand){o->elem, o->rank, o->dims, data, layout_of(c->x, v)});
 }
 
@@ -234,7 +242,7 @@ static status raw_operands(composer *c, const lowered *from) {
             (void)add_group_operand(c, NULL, -1, (schedule_operand){DT_U8, 0, NULL, nothing, NULL});
         else if (k < (size_t)from->l->n_inputs) {
             const value *v = node_input(from->n, (int)k);
-            (void)add_group_operand(c, v, -1, (schedule_operand){o->elem, o->rank, o->dims, v->constant != NULL ? v->constant->data : NULL, NULL});
+            (void)add_group_operand(c, v, -1, (schedule_operand){o->elem, o->rank, o->dims, constant_data(c, v), NULL});
         } else
             (void)group_operand(c, from, (int)k);
     }

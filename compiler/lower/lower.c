@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "lower/group.h"
+#include "lower/packed.h"
 
 typedef struct lowering {
     const graph *g;
@@ -46,12 +47,14 @@ static status value_shape(lowering *w, const value *v, const int64_t **out_dims,
 }
 
 static status add_value_buffer(lowering *w, const value *v, const char *title, place_kind place, int *out) {
-    program_buffer b = {.title = title, .elem = v->type.elem, .place = place, .rank = v->type.rank};
+    bool of_model = place == PLACE_INPUT || place == PLACE_OUTPUT;
+    dtype elem = of_model ? v->type.elem : dtype_storage(v->type.elem);
+    program_buffer b = {.title = title, .elem = elem, .place = place, .rank = v->type.rank};
     TRY(value_shape(w, v, &b.dims, &b.n));
     if (place == PLACE_ARENA && layout_of(&w->groups, v) != NULL)
         b.n = layout_of(&w->groups, v)->n;
     if (place == PLACE_CONST)
-        b.data = v->constant->data;
+        TRY(packed_constant(v->constant, w->memory, &b.data));
     return add_buffer(w, b, out);
 }
 
@@ -178,7 +181,7 @@ static status add_border(lowering *w, const value *v, const work *of) {
     composed c = {0};
     schedule s = {.memory = w->memory};
     schedule_options options = {.target = w->o->target};
-    schedule_operand o = {.elem = v->type.elem, .rank = v->type.rank, .layout = layout};
+    schedule_operand o = {.elem = dtype_storage(v->type.elem), .rank = v->type.rank, .layout = layout};
     int64_t count;
     TRY(value_shape(w, v, &o.dims, &count));
     TRY(VEC_PUSH(w->memory, c.operands, o));
@@ -209,33 +212,16 @@ static status lower_group(lowering *w, const node_info *root) {
     return STATUS_OK;
 }
 
-/* ---- outputs that nothing computes: a constant, an input, or the same value twice ---- */
+/* ---- inputs, and outputs that nothing computes: a constant, an input, the same value twice, packed elements ---- */
 
-static status copy_output(lowering *w, const value *v, int to) {
-    composed c = {.b = builder_new(w->memory, w->o->target)};
+/* A step that fills buffer `to` from buffer `from`, which are operands 1 and 0 of the nest. */
+static status add_copy(lowering *w, nest *n, const schedule_operand operands[2], int from, int to) {
     schedule s = {.memory = w->memory};
     schedule_options options = {.target = w->o->target, .naive = w->o->naive};
-    const int64_t *dims = NULL;
-    int64_t count = 0;
-    int from = -1;
-    const expr *axes[NEST_MAX_AXES];
-    TRY_ALLOC(c.b);
-    TRY(value_shape(w, v, &dims, &count));
-    TRY(value_buffer(w, v, &from));
-    nest_list l = {.b = c.b};
-    nest_operand o = {true, v->type.elem, v->type.rank, dims};
-    TRY(VEC_PUSH(w->memory, l.operands, o));
-    TRY(VEC_PUSH(w->memory, l.operands, o));
-    l.n_inputs = l.n_outputs = 1;
-    nest *n = nest_add(&l, "copy");
-    nest_outer_all(n, o.rank, dims, axes);
-    nest_store(n, 1, axes, o.rank, nest_read(&l, 0, axes));
-    schedule_operand operands[2] = {{o.elem, o.rank, dims, NULL, NULL}, {o.elem, o.rank, dims, NULL, NULL}};
-    TRY(builder_status(c.b));
     TRY(schedule_nest(n, operands, 2, &options, &s));
     if (s.calls.at[0].k->body.first == NULL)
         return STATUS_OK; /* a tensor without elements */
-    program_step step = {.note = "output", .node = -1};
+    program_step step = {.note = to < w->p->n_inputs + w->p->n_outputs ? "output" : "input", .node = -1};
     step_arg *args = ARENA_NEW_N(w->memory, step_arg, 2);
     TRY_ALLOC(args);
     const schedule_call *call = &s.calls.at[0];
@@ -246,21 +232,80 @@ static status copy_output(lowering *w, const value *v, int to) {
     return add_step(w, step, &(step_nodes){0});
 }
 
+static bool is_packed(const value *v) {
+    return dtype_bits(v->type.elem) < 8;
+}
+
+static status copy_packed(lowering *w, const value *v, bool to_packed, int from, int to) {
+    builder *b = builder_new(w->memory, w->o->target);
+    packed_move move;
+    TRY_ALLOC(b);
+    TRY(packed_copy(v->type.elem, type_count(&v->type), to_packed, b, &move));
+    return add_copy(w, move.nest, move.operands, from, to);
+}
+
+static status copy_output(lowering *w, const value *v, int to) {
+    const int64_t *dims = NULL;
+    int64_t count = 0;
+    int from = -1;
+    const expr *axes[NEST_MAX_AXES];
+    TRY(value_buffer(w, v, &from));
+    if (is_packed(v))
+        return copy_packed(w, v, true, from, to);
+    nest_list l = {.b = builder_new(w->memory, w->o->target)};
+    TRY_ALLOC(l.b);
+    TRY(value_shape(w, v, &dims, &count));
+    nest_operand o = {true, dtype_storage(v->type.elem), v->type.rank, dims};
+    TRY(VEC_PUSH(w->memory, l.operands, o));
+    TRY(VEC_PUSH(w->memory, l.operands, o));
+    l.n_inputs = l.n_outputs = 1;
+    nest *n = nest_add(&l, "copy");
+    nest_outer_all(n, o.rank, dims, axes);
+    nest_store(n, 1, axes, o.rank, nest_read(&l, 0, axes));
+    schedule_operand operands[2] = {{o.elem, o.rank, dims, NULL, NULL}, {o.elem, o.rank, dims, NULL, NULL}};
+    TRY(builder_status(l.b));
+    return add_copy(w, n, operands, from, to);
+}
+
+static status add_input(lowering *w, const value *v) {
+    int b = 0;
+    TRY(add_value_buffer(w, v, v->name, PLACE_INPUT, &b));
+    w->p->n_inputs++;
+    return map_set_key(&w->buffers, MAP_KEY(v), as_pointer(b));
+}
+
+/* Who computes the value stores it in the output, unless that is packed. */
+static status add_output(lowering *w, const value *v, const char *name) {
+    int b = 0;
+    TRY(add_value_buffer(w, v, name, PLACE_OUTPUT, &b));
+    w->p->n_outputs++;
+    if (v->def == NULL || v->constant != NULL || is_packed(v) || map_get_key(&w->buffers, MAP_KEY(v)) != NULL)
+        return STATUS_OK;
+    return map_set_key(&w->buffers, MAP_KEY(v), as_pointer(b));
+}
+
+/* Once all inputs and outputs have their buffers: what is read of a packed input is an unpacked copy. */
+static status unpack_input(lowering *w, const value *v) {
+    int from = as_number(map_get_key(&w->buffers, MAP_KEY(v))), to = 0;
+    if (!is_packed(v))
+        return STATUS_OK;
+    TRY(add_value_buffer(w, v, NULL, PLACE_ARENA, &to));
+    TRY(copy_packed(w, v, false, from, to));
+    return map_set_key(&w->buffers, MAP_KEY(v), as_pointer(to));
+}
+
 static status add_interface(lowering *w) {
     const graph *g = w->g;
-    int b = 0;
-    for (size_t i = 0; i < g->inputs.n; i++) {
-        TRY(add_value_buffer(w, g->inputs.at[i], g->inputs.at[i]->name, PLACE_INPUT, &b));
-        TRY(map_set_key(&w->buffers, MAP_KEY(g->inputs.at[i]), as_pointer(b)));
-    }
-    for (size_t i = 0; i < g->outputs.n; i++) {
-        const value *v = g->outputs.at[i]->v;
-        TRY(add_value_buffer(w, v, g->output_names.at[i], PLACE_OUTPUT, &b));
-        if (v->def != NULL && v->constant == NULL && map_get_key(&w->buffers, MAP_KEY(v)) == NULL)
-            TRY(map_set_key(&w->buffers, MAP_KEY(v), as_pointer(b)));
-    }
-    w->p->n_inputs = (int)g->inputs.n;
-    w->p->n_outputs = (int)g->outputs.n;
+    for (size_t i = 0; i < g->inputs.n; i++)
+        TRY(add_input(w, g->inputs.at[i]));
+    for (size_t i = 0; i < g->outputs.n; i++)
+        TRY(add_output(w, g->outputs.at[i]->v, g->output_names.at[i]));
+    return STATUS_OK;
+}
+
+static status unpack_inputs(lowering *w) {
+    for (size_t i = 0; i < w->g->inputs.n; i++)
+        TRY(unpack_input(w, w->g->inputs.at[i]));
     return STATUS_OK;
 }
 
@@ -327,6 +372,7 @@ status lower_graph(const graph *g, const lower_options *o, arena *a, program **o
     TRY(group_nodes(g, o, a, &w.groups));
     TRY(choose_layouts(&w.groups));
     TRY(choose_borders(&w.groups));
+    TRY(unpack_inputs(&w));
     for (int i = 0; i < w.groups.n; i++)
         if (!w.groups.nodes[i].inlined && w.groups.nodes[i].core_of < 0)
             TRY(lower_group(&w, &w.groups.nodes[i]));
@@ -339,21 +385,24 @@ status lower_graph(const graph *g, const lower_options *o, arena *a, program **o
 /* ---- one node alone ---- */
 
 static status node_interface(lowering *w, const node *n) {
-    int b = 0;
     for (int i = 0; i < n->n_inputs; i++) {
         const value *v = node_input(n, i);
-        if (v == NULL || v->constant != NULL || map_get_key(&w->buffers, MAP_KEY(v)) != NULL)
-            continue;
-        TRY(add_value_buffer(w, v, v->name, PLACE_INPUT, &b));
-        TRY(map_set_key(&w->buffers, MAP_KEY(v), as_pointer(b)));
-        w->p->n_inputs++;
+        if (v != NULL && v->constant == NULL && map_get_key(&w->buffers, MAP_KEY(v)) == NULL)
+            TRY(add_input(w, v));
     }
-    for (int i = 0; i < n->n_outputs; i++) {
+    for (int i = 0; i < n->n_outputs; i++)
+        if (n->outputs[i] != NULL)
+            TRY(add_output(w, n->outputs[i], n->outputs[i]->name));
+    return STATUS_OK;
+}
+
+static status pack_node_outputs(lowering *w, const node *n) {
+    for (int i = 0, to = w->p->n_inputs; i < n->n_outputs; i++) {
         if (n->outputs[i] == NULL)
             continue;
-        TRY(add_value_buffer(w, n->outputs[i], n->outputs[i]->name, PLACE_OUTPUT, &b));
-        TRY(map_set_key(&w->buffers, MAP_KEY(n->outputs[i]), as_pointer(b)));
-        w->p->n_outputs++;
+        if (is_packed(n->outputs[i]))
+            TRY(copy_output(w, n->outputs[i], to));
+        to++;
     }
     return STATUS_OK;
 }
@@ -366,6 +415,7 @@ status lower_node(const node *n, const target *t, arena *a, program **out) {
     TRY(node_interface(&w, n));
     TRY(group_node(n, &o, a, &w.groups));
     TRY(lower_group(&w, &w.groups.nodes[0]));
+    TRY(pack_node_outputs(&w, n));
     TRY(plan_memory(w.p));
     *out = w.p;
     return STATUS_OK;

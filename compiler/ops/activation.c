@@ -70,6 +70,15 @@ static status prelu_infer(node *n) {
                           op_input_rank(n, 1), x->rank);
     return kit_infer_same(n);
 }
+
+/* Before opset 7 a slope of more than one element was one per channel. */
+static status prelu_upgrade(node *n) {
+    const value *slope = node_input(n, 1);
+    bool per_channel =
+        n->version < 7 && slope != NULL && slope->type.rank == 1 && !dim_equal(slope->type.dims[0], DIM(1));
+    return per_channel && op_input_rank(n, 0) > 1 ? kit_align_operand(n, 1) : STATUS_OK;
+}
+
 OP_ROW(PRelu) = {
     .name = "PRelu",
     .domain = "",
@@ -78,6 +87,7 @@ OP_ROW(PRelu) = {
     .inputs = PARAMS({"X", TYPES_WIDE, 'T', 0}, {"slope", TYPES_WIDE, 'T', 0}),
     .outputs = PARAMS({"Y", TYPES_WIDE, 'T', 0}),
     .infer = prelu_infer,
+    .upgrade = prelu_upgrade,
     .scalar = prelu_scalar,
 };
 

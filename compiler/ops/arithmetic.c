@@ -23,6 +23,7 @@ static const op_param number_c[] = {{"C", TYPES_NUMBER, 'T', 0}, {NULL, 0, 0, 0}
      .kind = OP_SCALAR,                                                                                                \
      .inputs = number_ab,                                                                                              \
      .outputs = number_c,                                                                                              \
+     .upgrade = kit_upgrade_broadcast,                                                                                 \
      .scalar = FN}
 
 BINARY(add, build_add)
@@ -96,10 +97,18 @@ OP_ROW(Pow) = {
     .kind = OP_SCALAR,
     .inputs = PARAMS({"X", TYPES_FLOAT | TYPES_INDEX, 'T', 0}, {"Y", TYPES_NUMBER, 'U', 0}),
     .outputs = PARAMS({"Z", TYPES_FLOAT | TYPES_INDEX, 'T', 0}),
+    .upgrade = kit_upgrade_broadcast,
     .scalar = pow_scalar,
 };
 
 /* ---- Mod ---- */
+
+/* r, a zero of it with the sign of `like`. */
+static const expr *sign_zero(builder *b, const expr *r, const expr *like) {
+    const expr *negative = build_lt(b, like, kit_const(b, like, 0));
+    const expr *zero = build_select(b, negative, kit_const(b, r, -0.0), kit_const(b, r, 0));
+    return build_select(b, build_eq(b, r, kit_const(b, r, 0)), zero, r);
+}
 
 /* x - trunc(x / y) * y in f64, exact for f32 quotients below 2^29: the quotient is rounded once, so the remainder may
  * have to be put back into range. */
@@ -112,6 +121,7 @@ static const expr *float_mod(builder *b, const expr *x, const expr *y) {
     r = build_select(b, build_le(b, size, build_unary(b, EXPR_ABS, r)), build_sub(b, r, step), r);
     const expr *wrong_sign = build_select(b, negative, build_lt(b, zero, r), build_lt(b, r, zero));
     r = build_select(b, wrong_sign, build_add(b, r, step), r);
+    r = build_select(b, build_eq(b, r, zero), build_mul(b, x, zero), r); /* the sign of x */
     /* A finite x modulo infinity is x; x + x*0 makes the NaN of an infinite one. */
     return build_select(b, build_eq(b, size, kit_highest(b, DT_F64)), build_add(b, x, build_mul(b, x, zero)), r);
 }
@@ -122,7 +132,8 @@ static const expr *floor_mod(builder *b, const expr *x, const expr *y) {
         return r;
     const expr *zero = kit_const(b, x, 0);
     const expr *differ = build_ne(b, build_lt(b, r, zero), build_lt(b, y, zero));
-    return build_select(b, build_and(b, build_ne(b, r, zero), differ), build_add(b, r, y), r);
+    const expr *floored = build_select(b, build_and(b, build_ne(b, r, zero), differ), build_add(b, r, y), r);
+    return dtype_is_float(x->type.elem) ? sign_zero(b, floored, y) : floored;
 }
 
 static const expr *mod_scalar(builder *b, const node *n, const expr *const *x) {

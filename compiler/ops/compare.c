@@ -38,6 +38,7 @@ OP_ROW(Equal) = {
     .inputs = any_ab,
     .outputs = bool_c,
     .note = "no strings",
+    .upgrade = kit_upgrade_broadcast,
     .scalar = equal_scalar,
 };
 OP_ROW(Less) = {
@@ -47,6 +48,7 @@ OP_ROW(Less) = {
     .kind = OP_SCALAR,
     .inputs = number_ab,
     .outputs = bool_c,
+    .upgrade = kit_upgrade_broadcast,
     .scalar = less_scalar,
 };
 OP_ROW(Greater) = {
@@ -56,6 +58,7 @@ OP_ROW(Greater) = {
     .kind = OP_SCALAR,
     .inputs = number_ab,
     .outputs = bool_c,
+    .upgrade = kit_upgrade_broadcast,
     .scalar = greater_scalar,
 };
 OP_ROW(LessOrEqual) = {
@@ -102,6 +105,7 @@ OP_ROW(And) = {.name = "And",
                .kind = OP_SCALAR,
                .inputs = bool_ab,
                .outputs = bool_c,
+               .upgrade = kit_upgrade_broadcast,
                .scalar = and_scalar};
 OP_ROW(Or) = {.name = "Or",
               .domain = "",
@@ -109,6 +113,7 @@ OP_ROW(Or) = {.name = "Or",
               .kind = OP_SCALAR,
               .inputs = bool_ab,
               .outputs = bool_c,
+              .upgrade = kit_upgrade_broadcast,
               .scalar = or_scalar};
 OP_ROW(Xor) = {.name = "Xor",
                .domain = "",
@@ -116,6 +121,7 @@ OP_ROW(Xor) = {.name = "Xor",
                .kind = OP_SCALAR,
                .inputs = bool_ab,
                .outputs = bool_c,
+               .upgrade = kit_upgrade_broadcast,
                .scalar = xor_scalar};
 OP_ROW(Not) = {
     .name = "Not",

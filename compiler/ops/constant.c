@@ -81,7 +81,7 @@ static status constant_of_shape_infer(node *n) {
     if (a != NULL && a->t->count != 1)
         return op_invalid(n, "wrong-attribute", "'value' must have one element, it has %lld", (long long)a->t->count);
     dtype elem = a == NULL ? DT_F32 : a->t->elem;
-    if ((TYPES_MOVE & TYPE_BIT(elem)) == 0)
+    if ((TYPES_STORED & TYPE_BIT(elem)) == 0)
         return op_unsupported(n, "unsupported-type", "'value' has element type %s", dtype_name(elem));
     int64_t rank;
     const int64_t *shape = op_known_ints(n, 0, &rank);
@@ -117,9 +117,8 @@ OP_ROW(ConstantOfShape) = {
     .versions = VERSIONS(9, 20, 21, 23, 24, 25),
     .kind = OP_LOWER,
     .inputs = PARAMS({"input", TYPE_BIT(DT_I64), 0, 0}),
-    .outputs = PARAMS({"output", TYPES_MOVE, 'U', 0}),
+    .outputs = PARAMS({"output", TYPES_STORED, 'U', 0}),
     .attrs = ATTRS({"value", .kind = ATTR_TENSOR}),
-    .note = "no 2- and 4-bit elements",
     .infer = constant_of_shape_infer,
     .lower = constant_of_shape_lower,
 };
@@ -157,10 +156,40 @@ static status range_infer(node *n) {
     return op_set_output(n, 0, elem, 1, dims);
 }
 
+/* Where the numbers are data, they must give as many elements as the model declares. */
+static void range_check(const node *n, nest_list *l) {
+    builder *b = l->b;
+    const expr *x[3], *count;
+    if (kit_constant(n, 0) != NULL && kit_constant(n, 1) != NULL && kit_constant(n, 2) != NULL)
+        return;
+    nest *m = nest_add(l, "check_count");
+    nest_raw_begin(l, m);
+    for (int k = 0; k < 3; k++)
+        x[k] = kit_wide(b, build_load(b, k, LTYPE(kit_operand(l, k)->elem, 1), build_index(b, 0), NULL));
+    bool is_float = dtype_is_float(x[0]->type.elem);
+    for (int k = 0; k < 3; k++)
+        x[k] = build_cast(b, is_float ? DT_F64 : DT_I64, x[k]);
+    const expr *zero = kit_const(b, x[0], 0), *one = kit_const(b, x[0], 1), *distance = build_sub(b, x[1], x[0]);
+    build_check(b, build_ne(b, x[2], zero), KIT_E_VALUE);
+    if (is_float) {
+        count = build_unary(b, EXPR_CEIL, build_div(b, distance, x[2]));
+    } else {
+        const expr *up = build_lt(b, zero, x[2]);
+        distance = build_select(b, up, build_sub(b, distance, one), build_add(b, distance, one));
+        count = build_select(b, build_eq(b, build_lt(b, x[0], x[1]), up),
+                             build_add(b, build_div(b, distance, x[2]), one), zero);
+        count = build_select(b, build_eq(b, x[0], x[1]), zero, count);
+    }
+    count = build_max(b, zero, count);
+    build_check(b, build_eq(b, count, kit_const(b, count, (double)kit_operand(l, nest_output(l, 0))->dims[0])),
+                KIT_E_VALUE);
+    nest_raw_end(l, m);
+}
+
 static status range_lower(const node *n, nest_list *l) {
-    (void)n;
     const expr *i[1];
     builder *b = l->b;
+    range_check(n, l);
     nest *m = kit_over(l, "range", nest_output(l, 0), i);
     const expr *start = kit_read_broadcast(l, 0, i, 0), *delta = kit_read_broadcast(l, 2, i, 0);
     kit_store(l, m, nest_output(l, 0), i,
@@ -174,8 +203,7 @@ OP_ROW(Range) = {
     .domain = "",
     .versions = VERSIONS(11, 27),
     .kind = OP_LOWER,
-    .inputs = PARAMS({"start", TYPES_RANGE, 'T', PARAM_KNOWN}, {"limit", TYPES_RANGE, 'T', PARAM_KNOWN},
-                     {"delta", TYPES_RANGE, 'T', PARAM_KNOWN}),
+    .inputs = PARAMS({"start", TYPES_RANGE, 'T', 0}, {"limit", TYPES_RANGE, 'T', 0}, {"delta", TYPES_RANGE, 'T', 0}),
     .outputs = PARAMS({"output", TYPES_RANGE, 'T', 0}),
     .attrs = ATTRS({"stash_type", ATTR_INT, .i = 1}),
     .infer = range_infer,

@@ -205,6 +205,7 @@ static status one_hot_lower(const node *n, nest_list *l) {
     const nest_operand *x = kit_operand(l, 0);
     int y = nest_output(l, 0), axis = one_hot_axis(n, x->rank);
     int64_t depth = kit_operand(l, y)->dims[axis];
+    kit_check_equal(n, l, 1, &depth, 1);
     nest *m = kit_over(l, "one_hot", y, i);
     memcpy(f, i, (size_t)axis * sizeof *i);
     memcpy(f + axis, i + axis + 1, (size_t)(x->rank - axis) * sizeof *i);
@@ -221,7 +222,7 @@ OP_ROW(OneHot) = {
     .domain = "",
     .versions = VERSIONS(9, 11, 28),
     .kind = OP_LOWER,
-    .inputs = PARAMS({"indices", TYPES_ONE_HOT, 'I', 0}, {"depth", TYPES_ONE_HOT, 'D', PARAM_KNOWN},
+    .inputs = PARAMS({"indices", TYPES_ONE_HOT, 'I', 0}, {"depth", TYPES_ONE_HOT, 'D', 0},
                      {"values", TYPES_MOVE, 'T', 0}),
     .outputs = move_output,
     .attrs = ATTRS({"axis", ATTR_INT, .i = -1}),

@@ -6,8 +6,10 @@
 #include "ir/op.h"
 #include "loop/nest.h"
 
-/* What can be moved from place to place: everything but the types narrower than a byte. */
+/* What can be moved from place to place: everything but the types narrower than a byte; and what some operators move,
+ * too. */
 #define TYPES_MOVE (TYPES_NUMBER | TYPES_BOOL | TYPES_FLOAT8)
+#define TYPES_STORED (TYPES_MOVE | TYPES_NARROW)
 /* What the newer dense operators (MatMul, Gemm, Reduce*) take. */
 #define TYPES_WIDE (TYPES_FLOAT | TYPE_BIT(DT_I32) | TYPE_BIT(DT_I64) | TYPE_BIT(DT_U32) | TYPE_BIT(DT_U64))
 
@@ -35,6 +37,13 @@ const expr *kit_wide(builder *b, const expr *x);
 const expr *kit_narrow(builder *b, dtype t, const expr *x);
 /* CAST between any two element types, by way of f32 where a narrow float takes part. */
 const expr *kit_cast(builder *b, dtype t, const expr *x);
+/* Operands hold elements of types that the loop IR does not have as dtype_storage says. The number that such an element
+ * x of type t stands for (an i8, u8 or f32), and the element nearest to a number: integers wrap, floats saturate. x
+ * itself for every other type. */
+const expr *kit_decode(builder *b, dtype t, const expr *x);
+const expr *kit_encode(builder *b, dtype t, const expr *x);
+/* To f8e8m0: up, down or to the nearest power of two; out of range NaN without `saturate`. x is an f32. */
+const expr *kit_power_of_two(builder *b, const expr *x, const char *round_mode, bool saturate);
 /* fn in the computed type, result in x's type. */
 const expr *kit_unary(builder *b, const expr *x, const expr *(*fn)(builder *b, const expr *x));
 const expr *kit_binary(builder *b, const expr *x, const expr *y,
@@ -43,7 +52,7 @@ const expr *kit_binary(builder *b, const expr *x, const expr *y,
 const expr *kit_const(builder *b, const expr *x, double number);
 /* The float attribute as a constant of x's type. */
 const expr *kit_attr(builder *b, const node *n, const char *name, const expr *x);
-/* Element i of a tensor as a constant of the tensor's type. */
+/* Element i of a tensor as a constant, as operands hold it. */
 const expr *kit_element(builder *b, const tensor *t, int64_t i);
 /* x*x; 1/x; x where it is NaN and MIN or MAX of the two else. */
 const expr *kit_square(builder *b, const expr *x);
@@ -99,6 +108,10 @@ typedef struct kit_allowed {
 void kit_check_allowed(const node *n, nest_list *l, int operand, const kit_allowed *allowed, int64_t count);
 /* The same for elements that must equal `values`. */
 void kit_check_equal(const node *n, nest_list *l, int operand, const int64_t *values, int64_t count);
+/* Element k of a vector operand of integers, as an i64: a literal where the node knows it, else read in a nest, loaded
+ * in a raw one.
+ */
+const expr *kit_int_at(const node *n, const nest_list *l, int operand, int64_t k, bool raw);
 
 /* ---- kit_infer.c ---- */
 /* Output k has the type of the input / the input's shape and another element type. */
@@ -134,6 +147,12 @@ value *kit_new_scalar(graph *g, dtype t, double x);
 status kit_ints_to_input(node *n, const char *name, int index);
 /* A float attribute becomes input `index`, a scalar of the element type of input 0. */
 status kit_float_to_input(node *n, const char *name, int index);
+/* Before opset 7 the second operand could stand at any dimension of the first: trailing ones put it there. */
+status kit_align_operand(node *n, int64_t axis);
+/* What says so in arithmetic and comparisons: `broadcast` and `axis`. */
+status kit_upgrade_broadcast(node *n);
+/* A norm's p, a float in opset 1, as an integer. */
+status kit_upgrade_p(node *n);
 
 /* ---- kit_chain.c: expansions ---- */
 /* New nodes before one node. Each function gives a value, or NULL once something has failed: ask kit_chain_status at

@@ -156,7 +156,7 @@ void kit_check_allowed(const node *n, nest_list *l, int operand, const kit_allow
     if (given != count)
         build_check(b, build_int(b, DT_BOOL, 0), KIT_E_VALUE);
     for (int64_t k = 0; k < count && k < given; k++) {
-        const expr *x = build_cast(b, DT_I64, build_load(b, operand, LTYPE(o->elem, 1), build_index(b, k), NULL));
+        const expr *x = kit_cast(b, DT_I64, build_load(b, operand, LTYPE(o->elem, 1), build_index(b, k), NULL));
         const expr *valid = build_int(b, DT_BOOL, 0);
         for (int v = 0; v < allowed[k].n; v++)
             valid = build_binary(b, EXPR_OR, valid, build_eq(b, x, build_index(b, allowed[k].values[v])));
@@ -171,4 +171,15 @@ void kit_check_equal(const node *n, nest_list *l, int operand, const int64_t *va
     for (int64_t k = 0; k < count; k++)
         allowed[k] = (kit_allowed){1, {values[k]}};
     kit_check_allowed(n, l, operand, allowed, count);
+}
+
+const expr *kit_int_at(const node *n, const nest_list *l, int operand, int64_t k, bool raw) {
+    builder *b = l->b;
+    const nest_operand *o = kit_operand(l, operand);
+    const tensor *known = kit_constant(n, operand);
+    const expr *at = build_index(b, k);
+    if (known != NULL)
+        return build_index(b, tensor_int(known, k));
+    return build_cast(
+        b, DT_I64, raw ? build_load(b, operand, LTYPE(o->elem, 1), at, NULL) : nest_read_broadcast(l, operand, &at, 1));
 }

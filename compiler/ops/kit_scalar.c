@@ -56,8 +56,11 @@ const expr *kit_attr(builder *b, const node *n, const char *name, const expr *x)
 }
 
 const expr *kit_element(builder *b, const tensor *t, int64_t i) {
+    dtype stored = dtype_storage(t->elem);
+    if (stored != t->elem && dtype_is_float(t->elem))
+        return build_int(b, stored, dtype_small_float_make(t->elem, (float)tensor_double(t, i), true));
     if (t->elem == DT_BOOL || dtype_is_int(t->elem))
-        return build_int(b, t->elem, tensor_int(t, i));
+        return build_int(b, stored, tensor_int(t, i));
     return build_float(b, t->elem, tensor_double(t, i));
 }
 

@@ -237,6 +237,12 @@ static status gemm_lower(const node *n, nest_list *l) {
     return builder_status(b);
 }
 
+/* Before opset 7 broadcasting had to be asked for. */
+static status gemm_upgrade(node *n) {
+    node_remove_attr(n, "broadcast");
+    return STATUS_OK;
+}
+
 OP_ROW(Gemm) = {
     .name = "Gemm",
     .domain = "",
@@ -247,5 +253,6 @@ OP_ROW(Gemm) = {
     .attrs = ATTRS({"alpha", ATTR_FLOAT, .f = 1}, {"beta", ATTR_FLOAT, .f = 1}, {"transA", ATTR_INT, .i = 0},
                    {"transB", ATTR_INT, .i = 0}),
     .infer = gemm_infer,
+    .upgrade = gemm_upgrade,
     .lower = gemm_lower,
 };

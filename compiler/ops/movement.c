@@ -54,10 +54,10 @@ OP_ROW(Transpose) = {
     .domain = "",
     .versions = VERSIONS(1, 13, 21, 23, 24, 25),
     .kind = OP_LOWER,
-    .inputs = PARAMS({"data", TYPES_MOVE, 'T', 0}),
-    .outputs = PARAMS({"transposed", TYPES_MOVE, 'T', 0}),
+    .inputs = PARAMS({"data", TYPES_STORED, 'T', 0}),
+    .outputs = PARAMS({"transposed", TYPES_STORED, 'T', 0}),
     .attrs = ATTRS({"perm", .kind = ATTR_INTS}),
-    .note = MOVE_NOTE,
+    .note = "no strings, no complex numbers",
     .infer = transpose_infer,
     .lower = transpose_lower,
 };
@@ -165,6 +165,25 @@ static status tile_lower(const node *n, nest_list *l) {
     return store_moved(l, m, i, f);
 }
 
+/* In opset 1 `tiles` said how often along the one `axis`. */
+static status tile_upgrade(node *n) {
+    if (n->version >= 6)
+        return STATUS_OK;
+    const tensor *tiles = kit_constant(n, 1), *axis = kit_constant(n, 2);
+    int64_t repeats[TENSOR_MAX_RANK];
+    int rank = op_input_rank(n, 0), at;
+    if (rank < 0 || tiles == NULL || axis == NULL || tiles->count != 1 || axis->count != 1)
+        return op_unsupported(n, "not-constant",
+                              "the input's number of dimensions, 'tiles' and 'axis' must be known before opset 6");
+    TRY(op_axis(n, (int64_t)tensor_double(axis, 0), rank, &at));
+    for (int k = 0; k < rank; k++)
+        repeats[k] = k == at ? (int64_t)tensor_double(tiles, 0) : 1;
+    value *v = kit_new_ints(n->graph, repeats, rank);
+    TRY_ALLOC(v);
+    TRY(node_set_input(n, 1, v));
+    return node_set_input(n, 2, NULL);
+}
+
 OP_ROW(Tile) = {
     .name = "Tile",
     .domain = "",
@@ -174,6 +193,7 @@ OP_ROW(Tile) = {
     .outputs = move_output,
     .note = MOVE_NOTE,
     .infer = tile_infer,
+    .upgrade = tile_upgrade,
     .lower = tile_lower,
 };
 
@@ -220,6 +240,12 @@ static status concat_lower(const node *n, nest_list *l) {
     return builder_status(l->b);
 }
 
+/* Before opset 4 the axis had a default. */
+static status concat_upgrade(node *n) {
+    return node_attr(n, "axis") != NULL ? STATUS_OK
+                                        : node_set_attr(n, &(attr){.name = "axis", .kind = ATTR_INT, .i = 1});
+}
+
 OP_ROW(Concat) = {
     .name = "Concat",
     .domain = "",
@@ -230,6 +256,7 @@ OP_ROW(Concat) = {
     .attrs = ATTRS({"axis", ATTR_INT, .required = true}),
     .note = MOVE_NOTE,
     .infer = concat_infer,
+    .upgrade = concat_upgrade,
     .lower = concat_lower,
 };
 

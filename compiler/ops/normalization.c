@@ -428,7 +428,12 @@ static status batch_norm_upgrade(node *n) {
             n, "unsupported-attribute",
             "spatial = 0 (statistics for each element) is not supported; normalize a flattened input");
     node_remove_attr(n, "spatial");
-    return STATUS_OK;
+    if (n->version >= 7)
+        return STATUS_OK;
+    const attr *test = node_attr(n, "is_test"); /* before opset 7; its default was 0 */
+    attr training = {.name = "training_mode", .kind = ATTR_INT, .i = test == NULL || test->i == 0};
+    node_remove_attr(n, "is_test");
+    return node_set_attr(n, &training);
 }
 
 /* Statistics of the batch in place of the running ones, which are updated into outputs 1 and 2. All are f32 or f64. */

@@ -216,6 +216,7 @@ OP_ROW(LpPool) = {
     .outputs = kit_float_Y,
     .attrs = ATTRS(POOL_ATTRS, {"p", ATTR_INT, .i = 2}),
     .infer = lp_pool_infer,
+    .upgrade = kit_upgrade_p,
     .lower = lp_pool_lower,
 };
 
@@ -303,5 +304,6 @@ OP_ROW(GlobalLpPool) = {
     .outputs = kit_float_Y,
     .attrs = ATTRS({"p", ATTR_INT, .i = 2}),
     .infer = global_infer,
+    .upgrade = kit_upgrade_p,
     .lower = global_lp_pool_lower,
 };

@@ -3,13 +3,12 @@
 
 #define TYPES_REAL (TYPE_BIT(DT_F32) | TYPE_BIT(DT_F16) | TYPE_BIT(DT_BF16))
 #define TYPES_FLOAT8_SIGNED (TYPES_FLOAT8 & ~TYPE_BIT(DT_F8E8M0))
-#define TYPES_QUANTIZED (TYPES_BYTE | TYPE_BIT(DT_I16) | TYPE_BIT(DT_U16) | TYPES_FLOAT8_SIGNED)
-#define QUANTIZED_NOTE "no 2- and 4-bit elements"
+#define TYPES_QUANTIZED (TYPES_BYTE | TYPE_BIT(DT_I16) | TYPE_BIT(DT_U16) | TYPES_FLOAT8_SIGNED | TYPES_NARROW)
 
 const expr *quantize_round(builder *b, const expr *x, const expr *zero, dtype t) {
     const expr *lo = kit_const(b, x, (double)dtype_min(t)), *hi = kit_const(b, x, (double)dtype_max(t));
     const expr *y = build_add(b, build_unary(b, EXPR_RINT, x), zero);
-    return build_cast(b, t, build_min(b, build_max(b, y, lo), hi));
+    return build_cast(b, dtype_storage(t), build_min(b, build_max(b, y, lo), hi));
 }
 
 const expr *quantize_parameter(const node *n, const nest_list *l, int operand) {
@@ -50,8 +49,8 @@ static status check_granularity(node *n) {
     return STATUS_OK;
 }
 
-/* The parameter of the element at i; `rank` is that of the tensor. */
-static const expr *parameter_at(const node *n, const nest_list *l, int operand, const expr *const *i, int rank) {
+/* The parameter of the element at i, as stored; `rank` is that of the tensor. */
+static const expr *stored_parameter(const node *n, const nest_list *l, int operand, const expr *const *i, int rank) {
     const nest_operand *p = kit_operand(l, operand);
     int64_t count = 1, size = op_int(n, "block_size");
     const expr *index[TENSOR_MAX_RANK];
@@ -66,6 +65,11 @@ static const expr *parameter_at(const node *n, const nest_list *l, int operand, 
         index[k] = i[k];
     index[axis] = build_div(l->b, i[axis], build_index(l->b, size));
     return nest_read(l, operand, index);
+}
+
+/* The number that the parameter is. */
+static const expr *parameter_at(const node *n, const nest_list *l, int operand, const expr *const *i, int rank) {
+    return kit_decode(l->b, op_input_type(n, operand)->elem, stored_parameter(n, l, operand, i, rank));
 }
 
 static bool has_input(const nest_list *l, int k) {
@@ -96,14 +100,14 @@ static status quantize_lower(const node *n, nest_list *l) {
     const expr *i[TENSOR_MAX_RANK];
     builder *b = l->b;
     int out = nest_output(l, 0), rank = kit_operand(l, out)->rank;
-    dtype t = kit_operand(l, out)->elem;
+    dtype t = node_output(n, 0)->type.elem;
     nest *m = kit_over(l, "quantize", out, i);
     const expr *x = kit_cast(b, DT_F32, nest_read(l, 0, i)),
                *scale = kit_cast(b, DT_F32, parameter_at(n, l, 1, i, rank)), *y;
     const expr *zero = has_input(l, 2) ? kit_cast(b, DT_F32, parameter_at(n, l, 2, i, rank)) : kit_const(b, x, 0);
     const expr *ratio = build_div(b, x, scale);
     if (dtype_is_float(t))
-        y = kit_cast(b, t, build_add(b, ratio, zero));
+        y = kit_encode(b, t, build_add(b, ratio, zero));
     else
         y = quantize_round(b, ratio, zero, t);
     nest_store(m, out, i, rank, y);
@@ -121,7 +125,6 @@ OP_ROW(QuantizeLinear) = {
     .outputs = PARAMS({"y", TYPES_QUANTIZED, 'Q', 0}),
     .attrs = ATTRS({"axis", ATTR_INT, .i = 1}, {"block_size", ATTR_INT, .i = 0}, {"output_dtype", ATTR_INT, .i = 0},
                    {"precision", ATTR_INT, .i = 0}, {"saturate", ATTR_INT, .i = 1}),
-    .note = QUANTIZED_NOTE,
     .infer = quantize_infer,
     .lower = quantize_lower,
 };
@@ -141,9 +144,9 @@ static status dequantize_lower(const node *n, nest_list *l) {
     const expr *i[TENSOR_MAX_RANK];
     builder *b = l->b;
     int out = nest_output(l, 0), rank = kit_operand(l, out)->rank;
-    bool is_float = dtype_is_float(kit_operand(l, 0)->elem);
+    dtype from = op_input_type(n, 0)->elem;
     nest *m = kit_over(l, "dequantize", out, i);
-    const expr *x = kit_cast(b, is_float ? DT_F32 : DT_I32, nest_read(l, 0, i)),
+    const expr *x = kit_cast(b, dtype_is_float(from) ? DT_F32 : DT_I32, kit_decode(b, from, nest_read(l, 0, i))),
                *scale = kit_cast(b, DT_F32, parameter_at(n, l, 1, i, rank));
     if (has_input(l, 2))
         x = build_sub(b, x, kit_cast(b, x->type.elem, parameter_at(n, l, 2, i, rank)));
@@ -161,7 +164,6 @@ OP_ROW(DequantizeLinear) = {
                      {"x_zero_point", TYPES_DEQUANTIZED, 'Q', PARAM_OPTIONAL}),
     .outputs = PARAMS({"y", TYPES_REAL, 'T', 0}),
     .attrs = ATTRS({"axis", ATTR_INT, .i = 1}, {"block_size", ATTR_INT, .i = 0}, {"output_dtype", ATTR_INT, .i = 0}),
-    .note = QUANTIZED_NOTE,
     .infer = dequantize_infer,
     .lower = dequantize_lower,
 };

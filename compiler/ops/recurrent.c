@@ -376,6 +376,12 @@ static status lstm_infer(node *n) {
     return recurrent_infer(n, 4, 3);
 }
 
+/* Whether Y is wanted is said by its name since opset 7. */
+static status recurrent_upgrade(node *n) {
+    node_remove_attr(n, "output_sequence");
+    return STATUS_OK;
+}
+
 #define RECURRENT_INPUTS                                                                                               \
     {"X", TYPES_FLOAT, 'T', 0}, {"W", TYPES_FLOAT, 'T', 0}, {"R", TYPES_FLOAT, 'T', 0},                                \
         {"B", TYPES_FLOAT, 'T', PARAM_OPTIONAL}, {"sequence_lens", TYPE_BIT(DT_I32), 0, PARAM_OPTIONAL}, {             \
@@ -399,6 +405,7 @@ OP_ROW(RNN) = {
     .outputs = PARAMS(RECURRENT_OUTPUTS),
     .attrs = ATTRS(RECURRENT_ATTRS),
     .infer = rnn_infer,
+    .upgrade = recurrent_upgrade,
     .expand = rnn_expand,
 };
 OP_ROW(GRU) = {
@@ -410,6 +417,7 @@ OP_ROW(GRU) = {
     .outputs = PARAMS(RECURRENT_OUTPUTS),
     .attrs = ATTRS(RECURRENT_ATTRS, {"linear_before_reset", ATTR_INT, .i = 0}),
     .infer = gru_infer,
+    .upgrade = recurrent_upgrade,
     .expand = gru_expand,
 };
 OP_ROW(LSTM) = {
@@ -422,5 +430,6 @@ OP_ROW(LSTM) = {
     .outputs = PARAMS(RECURRENT_OUTPUTS, {"Y_c", TYPES_FLOAT, 'T', PARAM_OPTIONAL}),
     .attrs = ATTRS(RECURRENT_ATTRS, {"input_forget", ATTR_INT, .i = 0}),
     .infer = lstm_infer,
+    .upgrade = recurrent_upgrade,
     .expand = lstm_expand,
 };

@@ -9,8 +9,8 @@ static void move_elements(nest_list *l) {
     nest_store(m, nest_output(l, 0), i, y->rank, nest_read(l, 0, f));
 }
 
-#define SHAPED(NAME) PARAMS({NAME, TYPES_MOVE, 'T', 0})
-#define MOVE_NOTE "no strings, no complex numbers, no 2- and 4-bit elements"
+#define SHAPED(NAME) PARAMS({NAME, TYPES_STORED, 'T', 0})
+#define MOVE_NOTE "no strings, no complex numbers"
 
 /* ---- Reshape ---- */
 
@@ -100,16 +100,22 @@ static status reshape_lower(const node *n, nest_list *l) {
     return builder_status(l->b);
 }
 
+/* Before opset 5 the shape was an attribute. */
+static status reshape_upgrade(node *n) {
+    return kit_ints_to_input(n, "shape", 1);
+}
+
 OP_ROW(Reshape) = {
     .name = "Reshape",
     .domain = "",
     .versions = VERSIONS(1, 5, 13, 14, 19, 21, 23, 24, 25),
     .kind = OP_LOWER,
-    .inputs = PARAMS({"data", TYPES_MOVE, 'T', 0}, {"shape", TYPE_BIT(DT_I64), 0, 0}),
+    .inputs = PARAMS({"data", TYPES_STORED, 'T', 0}, {"shape", TYPE_BIT(DT_I64), 0, 0}),
     .outputs = SHAPED("reshaped"),
     .attrs = ATTRS({"allowzero", ATTR_INT, .i = 0}),
     .note = MOVE_NOTE,
     .infer = reshape_infer,
+    .upgrade = reshape_upgrade,
     .lower = reshape_lower,
 };
 
@@ -208,7 +214,7 @@ OP_ROW(Squeeze) = {
     .domain = "",
     .versions = VERSIONS(1, 11, 13, 21, 23, 24, 25),
     .kind = OP_LOWER,
-    .inputs = PARAMS({"data", TYPES_MOVE, 'T', 0}, {"axes", TYPE_BIT(DT_I64), 0, PARAM_OPTIONAL}),
+    .inputs = PARAMS({"data", TYPES_STORED, 'T', 0}, {"axes", TYPE_BIT(DT_I64), 0, PARAM_OPTIONAL}),
     .outputs = SHAPED("squeezed"),
     .note = MOVE_NOTE,
     .infer = squeeze_infer,
@@ -239,7 +245,7 @@ OP_ROW(Unsqueeze) = {
     .domain = "",
     .versions = VERSIONS(1, 11, 13, 21, 23, 24, 25),
     .kind = OP_LOWER,
-    .inputs = PARAMS({"data", TYPES_MOVE, 'T', 0}, {"axes", TYPE_BIT(DT_I64), 0, 0}),
+    .inputs = PARAMS({"data", TYPES_STORED, 'T', 0}, {"axes", TYPE_BIT(DT_I64), 0, 0}),
     .outputs = SHAPED("expanded"),
     .note = MOVE_NOTE,
     .infer = unsqueeze_infer,
@@ -282,8 +288,13 @@ static status dropout_infer(node *n) {
     return node_output(n, 1) == NULL ? STATUS_OK : kit_output_shaped(n, 1, 0, DT_BOOL);
 }
 
-/* Before opset 12 the ratio was an attribute and inference was all there was. */
+/* Before opset 12 the ratio was an attribute and inference was all there was, from opset 7 on; before it had to be
+ * asked for. */
 static status dropout_upgrade(node *n) {
+    const attr *test = node_attr(n, "is_test");
+    if (n->version < 7 && (test == NULL || test->i == 0))
+        return op_unsupported(n, "unsupported-attribute", "is_test = 0 (training) is not supported; set is_test to 1");
+    node_remove_attr(n, "is_test");
     node_remove_attr(n, "ratio");
     return STATUS_OK;
 }

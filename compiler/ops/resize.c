@@ -405,15 +405,24 @@ static status upsample_infer(node *n) {
     return op_set_output(n, 0, x->elem, x->rank, dims);
 }
 
-/* In opset 7 the scales were an attribute. */
+/* Before opset 9 the scales were attributes: `scales`, and two of their own in opset 1. */
 static status upsample_upgrade(node *n) {
-    const attr *a = node_attr(n, "scales");
-    if (a == NULL)
+    const attr *a = node_attr(n, "scales"), *height = node_attr(n, "height_scale"),
+               *width = node_attr(n, "width_scale");
+    double image[4] = {1, 1, 0, 0};
+    if (a == NULL && (height == NULL || width == NULL))
         return STATUS_OK;
-    value *v = axis_constant(n->graph, DT_F32, a->n, 0, a->floats, 1);
+    if (a == NULL) {
+        image[2] = height->f;
+        image[3] = width->f;
+    }
+    value *v = a == NULL ? axis_constant(n->graph, DT_F32, 4, 0, image, 1)
+                         : axis_constant(n->graph, DT_F32, a->n, 0, a->floats, 1);
     TRY_ALLOC(v);
     TRY(node_set_input(n, 1, v));
     node_remove_attr(n, "scales");
+    node_remove_attr(n, "height_scale");
+    node_remove_attr(n, "width_scale");
     return STATUS_OK;
 }
 

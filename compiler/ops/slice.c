@@ -123,15 +123,91 @@ static status slice_upgrade(node *n) {
     return STATUS_OK;
 }
 
+/* ---- Slice and Pad whose bounds are data: the model declares the shape, a check sees that the bounds give it ---- */
+
+/* Is dimension d the axis that entry k of the bounds is for? Operand `axes` may be absent. */
+static const expr *is_axis(const node *n, const nest_list *l, int axes, int64_t k, int d, int rank, bool raw) {
+    builder *b = l->b;
+    if (node_input(n, axes) == NULL)
+        return build_int(b, DT_BOOL, k == d);
+    const expr *axis = kit_int_at(n, l, axes, k, raw);
+    return build_binary(b, EXPR_OR, build_eq(b, axis, build_index(b, d)), build_eq(b, axis, build_index(b, d - rank)));
+}
+
+static const expr *clamped(builder *b, const expr *bound, int64_t extent, const expr *lo, const expr *hi) {
+    const expr *far = build_index(b, slice_far), *near = build_index(b, -slice_far);
+    bound = build_max(b, near, build_min(b, far, bound));
+    bound = build_select(b, build_lt(b, bound, build_index(b, 0)), build_add(b, bound, build_index(b, extent)), bound);
+    return build_max(b, lo, build_min(b, bound, hi));
+}
+
+typedef struct slice_bounds {
+    const expr *first, *step, *count;
+} slice_bounds;
+
+/* What entry k says for a dimension of this extent: the numbers of slice_range. */
+static slice_bounds slice_entry(const node *n, const nest_list *l, int64_t k, int64_t extent, bool raw) {
+    builder *b = l->b;
+    const expr *zero = build_index(b, 0), *one = build_index(b, 1), *size = build_index(b, extent),
+               *last = build_index(b, extent - 1), *far = build_index(b, slice_far);
+    const expr *start = kit_int_at(n, l, 1, k, raw), *end = kit_int_at(n, l, 2, k, raw);
+    const expr *step = node_input(n, 4) == NULL ? one : kit_int_at(n, l, 4, k, raw), *up = build_lt(b, zero, step);
+    step = build_max(b, build_index(b, -slice_far), build_min(b, far, step));
+    const expr *lo = build_select(b, up, zero, build_index(b, -1)), *hi = build_select(b, up, size, last);
+    const expr *first = build_min(b, clamped(b, start, extent, zero, hi), hi);
+    const expr *distance = build_sub(b, clamped(b, end, extent, lo, hi), first);
+    const expr *stride = build_unary(b, EXPR_ABS, step);
+    distance = build_select(b, up, distance, build_sub(b, zero, distance));
+    const expr *count = build_div(b, build_sub(b, build_add(b, distance, stride), one), stride);
+    return (slice_bounds){first, step, build_max(b, zero, count)};
+}
+
+static slice_bounds slice_bounds_of(const node *n, const nest_list *l, int d, bool raw) {
+    const nest_operand *x = kit_operand(l, 0), *starts = kit_operand(l, 1);
+    builder *b = l->b;
+    slice_bounds all = {build_index(b, 0), build_index(b, 1), build_index(b, x->dims[d])};
+    for (int64_t k = 0; k < starts->dims[0]; k++) {
+        const expr *here = is_axis(n, l, 3, k, d, x->rank, raw);
+        slice_bounds entry = slice_entry(n, l, k, x->dims[d], raw);
+        all.first = build_select(b, here, entry.first, all.first);
+        all.step = build_select(b, here, entry.step, all.step);
+        all.count = build_select(b, here, entry.count, all.count);
+    }
+    return all;
+}
+
+static status slice_lower_data(const node *n, nest_list *l) {
+    const expr *i[TENSOR_MAX_RANK], *f[TENSOR_MAX_RANK];
+    builder *b = l->b;
+    int y = nest_output(l, 0), rank = kit_operand(l, 0)->rank;
+    if (node_input(n, 3) != NULL)
+        kit_check_index(n, l, 3, -rank, rank, NULL);
+    nest *m = nest_add(l, "check_bounds");
+    nest_raw_begin(l, m);
+    for (int d = 0; d < rank; d++) {
+        slice_bounds at = slice_bounds_of(n, l, d, true);
+        build_check(b, build_ne(b, at.step, build_index(b, 0)), KIT_E_VALUE);
+        build_check(b, build_eq(b, at.count, build_index(b, kit_operand(l, y)->dims[d])), KIT_E_VALUE);
+    }
+    nest_raw_end(l, m);
+    m = kit_over(l, "slice", y, i);
+    for (int d = 0; d < rank; d++) {
+        slice_bounds at = slice_bounds_of(n, l, d, false);
+        f[d] = build_add(b, build_mul(b, i[d], at.step), at.first);
+    }
+    nest_store(m, y, i, rank, nest_read(l, 0, f));
+    return builder_status(b);
+}
+
 static status slice_lower(const node *n, nest_list *l) {
     const expr *i[TENSOR_MAX_RANK], *f[TENSOR_MAX_RANK];
     const nest_operand *x = kit_operand(l, 0);
     int y = nest_output(l, 0);
     slice_spec s;
+    if (!slice_read(n, x->rank, &s))
+        return slice_lower_data(n, l);
     nest *m = kit_over(l, "slice", y, i);
     memcpy(f, i, (size_t)x->rank * sizeof *i);
-    if (!slice_read(n, x->rank, &s))
-        return STATUS_INVALID;
     for (int64_t k = 0; k < s.n; k++) {
         int axis = s.axes[k];
         dim first, count;
@@ -147,9 +223,8 @@ OP_ROW(Slice) = {
     .domain = "",
     .versions = VERSIONS(1, 10, 11, 13),
     .kind = OP_LOWER,
-    .inputs = PARAMS({"data", TYPES_MOVE, 'T', 0}, {"starts", TYPES_INDEX, 'I', PARAM_KNOWN},
-                     {"ends", TYPES_INDEX, 'I', PARAM_KNOWN}, {"axes", TYPES_INDEX, 'I', PARAM_OPTIONAL | PARAM_KNOWN},
-                     {"steps", TYPES_INDEX, 'I', PARAM_OPTIONAL | PARAM_KNOWN}),
+    .inputs = PARAMS({"data", TYPES_MOVE, 'T', 0}, {"starts", TYPES_INDEX, 'I', 0}, {"ends", TYPES_INDEX, 'I', 0},
+                     {"axes", TYPES_INDEX, 'I', PARAM_OPTIONAL}, {"steps", TYPES_INDEX, 'I', PARAM_OPTIONAL}),
     .outputs = PARAMS({"output", TYPES_MOVE, 'T', 0}),
     .note = MOVE_NOTE,
     .infer = slice_infer,
@@ -220,8 +295,9 @@ static status pad_infer(node *n) {
     return op_set_output(n, 0, x->elem, x->rank, dims);
 }
 
-/* Before opset 11 pads and value were attributes. */
+/* Before opset 11 pads (paddings in opset 1) and value were attributes. */
 static status pad_upgrade(node *n) {
+    TRY(kit_ints_to_input(n, "paddings", 1));
     TRY(kit_ints_to_input(n, "pads", 1));
     return kit_float_to_input(n, "value", 2);
 }
@@ -251,22 +327,72 @@ static const expr *pad_value(const node *n, const nest_list *l) {
     return nest_read_broadcast(l, 2, (const expr *[]){build_index(b, 0)}, 1);
 }
 
+/* The pads of each dimension, and whether they may be above 0; those that are data are checked to give the declared
+ * shape. */
+typedef struct pad_bounds {
+    const expr *begin[TENSOR_MAX_RANK];
+    bool before[TENSOR_MAX_RANK], behind[TENSOR_MAX_RANK];
+} pad_bounds;
+
+/* The pad before (part 0) or behind (1) dimension d. */
+static const expr *pad_at(const node *n, const nest_list *l, int d, int part, bool raw) {
+    builder *b = l->b;
+    const nest_operand *pads = kit_operand(l, 1);
+    int64_t entries = pads->dims[0] / 2;
+    const expr *pad = build_index(b, 0);
+    for (int64_t k = 0; k < entries; k++)
+        pad = build_select(b, is_axis(n, l, 3, k, d, kit_operand(l, 0)->rank, raw),
+                           kit_int_at(n, l, 1, part * entries + k, raw), pad);
+    return pad;
+}
+
+static void pad_from_data(const node *n, nest_list *l, pad_bounds *out) {
+    builder *b = l->b;
+    const nest_operand *x = kit_operand(l, 0), *y = kit_operand(l, nest_output(l, 0));
+    if (node_input(n, 3) != NULL)
+        kit_check_index(n, l, 3, -x->rank, x->rank, NULL);
+    nest *m = nest_add(l, "check_pads");
+    nest_raw_begin(l, m);
+    for (int d = 0; d < x->rank; d++) {
+        const expr *sum = build_add(b, pad_at(n, l, d, 0, true), pad_at(n, l, d, 1, true));
+        build_check(b, build_eq(b, sum, build_index(b, y->dims[d] - x->dims[d])), KIT_E_VALUE);
+        out->begin[d] = pad_at(n, l, d, 0, false);
+        out->before[d] = out->behind[d] = true;
+    }
+    nest_raw_end(l, m);
+}
+
+static status pad_bounds_of(const node *n, nest_list *l, pad_bounds *out) {
+    int64_t begin[TENSOR_MAX_RANK], end[TENSOR_MAX_RANK];
+    int rank = kit_operand(l, 0)->rank;
+    status outcome;
+    if (!pad_read(n, rank, begin, end, &outcome)) {
+        TRY(outcome);
+        pad_from_data(n, l, out);
+        return STATUS_OK;
+    }
+    for (int d = 0; d < rank; d++) {
+        out->begin[d] = build_index(l->b, begin[d]);
+        out->before[d] = begin[d] > 0;
+        out->behind[d] = end[d] > 0;
+    }
+    return STATUS_OK;
+}
+
 static status pad_lower(const node *n, nest_list *l) {
     const expr *i[TENSOR_MAX_RANK], *f[TENSOR_MAX_RANK], *mask = NULL;
     builder *b = l->b;
     const nest_operand *x = kit_operand(l, 0);
-    int64_t begin[TENSOR_MAX_RANK], end[TENSOR_MAX_RANK];
+    pad_bounds at;
     int y = nest_output(l, 0);
     pad_mode mode = pad_mode_of(n);
-    status outcome;
-    if (!pad_read(n, x->rank, begin, end, &outcome))
-        return STATUS_INVALID;
+    TRY(pad_bounds_of(n, l, &at));
     nest *m = kit_over(l, "pad", y, i);
     for (int k = 0; k < x->rank; k++) {
-        f[k] = build_sub(b, i[k], build_index(b, begin[k]));
+        f[k] = build_sub(b, i[k], at.begin[k]);
         if (mode == PAD_CONSTANT)
-            mask = kit_inside(b, mask, f[k], 0, x->dims[k], begin[k] > 0, end[k] > 0);
-        else if (begin[k] > 0 || end[k] > 0)
+            mask = kit_inside(b, mask, f[k], 0, x->dims[k], at.before[k], at.behind[k]);
+        else if (at.before[k] || at.behind[k])
             f[k] = pad_source(b, mode, f[k], x->dims[k]);
     }
     const expr *v =
@@ -280,9 +406,8 @@ OP_ROW(Pad) = {
     .domain = "",
     .versions = VERSIONS(1, 2, 11, 13, 18, 19, 21, 23, 24, 25),
     .kind = OP_LOWER,
-    .inputs = PARAMS({"data", TYPES_MOVE, 'T', 0}, {"pads", TYPE_BIT(DT_I64), 0, PARAM_KNOWN},
-                     {"constant_value", TYPES_MOVE, 'T', PARAM_OPTIONAL},
-                     {"axes", TYPES_INDEX, 'I', PARAM_OPTIONAL | PARAM_KNOWN}),
+    .inputs = PARAMS({"data", TYPES_MOVE, 'T', 0}, {"pads", TYPE_BIT(DT_I64), 0, 0},
+                     {"constant_value", TYPES_MOVE, 'T', PARAM_OPTIONAL}, {"axes", TYPES_INDEX, 'I', PARAM_OPTIONAL}),
     .outputs = PARAMS({"output", TYPES_MOVE, 'T', 0}),
     .attrs = ATTRS({"mode", ATTR_STRING, .s = "constant"}),
     .note = MOVE_NOTE,

@@ -41,9 +41,10 @@ class Cases:
         self.random = np.random.default_rng(seed)
         self.list = []
 
-    def add(self, op, inputs, opset=17, outputs=1, reference=False, domain="", **attributes):
-        """inputs: arrays, Const, or None where absent. outputs: a number, or a list with False for an absent one."""
-        self.list.append((op, inputs, opset, outputs, reference, domain, attributes))
+    def add(self, op, inputs, opset=17, outputs=1, reference=False, domain="", declared=False, want=None, **attributes):
+        """inputs: arrays, Const, or None where absent. outputs: a number, or a list with False for an absent one. declared: the model
+        says the outputs' shapes. want: the outputs, where neither onnxruntime nor the reference has this form."""
+        self.list.append((op, inputs, opset, outputs, reference, domain, declared, want, attributes))
 
     def real(self, *shape, dtype=F32, low=-3.0, high=3.0):
         return self.random.uniform(low, high, shape).astype(dtype)
@@ -679,11 +680,137 @@ def attentions(c):
             c.add("RotaryEmbedding", [heads(3, 4, size), c.real(10, half), c.real(10, half), c.whole(2, 4, low=0, high=9)], opset=23, reference=True,
                   interleaved=interleaved, rotary_embedding_dim=turned)
         c.add("RotaryEmbedding", [c.real(2, 4, 24), c.real(2, 4, 4), c.real(2, 4, 4)], opset=23, reference=True, interleaved=interleaved, num_heads=3)
+    def linear(rule, tokens, heads=(2, 2), state=False, gates=None, shared=False, scale=0.0):
+        q_heads, kv_heads = heads
+        inputs = [c.real(2, tokens, 4 * q_heads), c.real(2, tokens, 4 * kv_heads), c.real(2, tokens, 3 * kv_heads)]
+        inputs.append(c.real(2, kv_heads, 4, 3) if state else None)
+        inputs.append(c.real(2, tokens, gates or kv_heads * 4, low=-1, high=0) if "gated" in rule else None)
+        inputs.append(c.real(2, tokens, 1 if shared else kv_heads, low=0, high=1) if "delta" in rule else None)
+        c.add("LinearAttention", inputs, opset=27, outputs=2, reference=True, update_rule=rule, q_num_heads=q_heads, kv_num_heads=kv_heads, scale=scale)
+    for rule in ("linear", "gated", "delta", "gated_delta"):
+        linear(rule, 5)
+        linear(rule, 1, state=True, scale=0.3)
+    linear("gated_delta", 4, heads=(6, 2), state=True, gates=2)
+    linear("gated_delta", 3, heads=(4, 1), shared=True)
+    for activation in ("none", "silu"):
+        for bias in (None, c.real(3)):
+            for past in (None, c.real(2, 3, 3)):
+                c.add("CausalConvWithState", [c.real(2, 3, 7), c.real(3, 1, 4), bias, past], opset=27, outputs=2, reference=True, activation=activation)
+    c.add("CausalConvWithState", [c.real(2, 3, 2), c.real(3, 1, 5)], opset=27, outputs=2, reference=True)
+    c.add("CausalConvWithState", [c.real(2, 3, 4), c.real(3, 1, 1)], opset=27, outputs=2, reference=True)
     c.add("SwiGLU", [c.real(3, 4), c.real(3, 4)], opset=28, reference=True, alpha=1.5)
 
 
+def bounds_from_data(c):
+    """What decides the shape is data; the model declares what comes of it."""
+    whole = lambda *x: np.array(x, np.int64)
+    x = c.real(5, 6, 7)
+    for starts, ends, axes, steps in (((1, 2), (4, 99), (0, 1), (1, 2)), ((-2, -1), (-99, 0), (-1, 0), (-2, -1)), ((0,), (3,), (-2,), None),
+                                      ((2, 0, -3), (-1, 99, 99), None, None), ((3,), (1,), (1,), (1,)), ((99,), (-99,), (2,), (-3,))):
+        c.add("Slice", [x, whole(*starts), whole(*ends), None if axes is None else whole(*axes), None if steps is None else whole(*steps)], declared=True)
+    c.add("Slice", [x, whole(1), whole(3), ints(2)], declared=True)
+    c.add("Slice", [x, ints(-3), np.array([6], np.int64), whole(1), ints(2)], declared=True)
+    for mode in ("constant", "reflect", "edge", "wrap"):
+        c.add("Pad", [c.real(3, 4), whole(1, 2, 0, 3)], declared=True, opset=19, mode=mode)
+        c.add("Pad", [c.real(3, 4), whole(2, 1), None, whole(-1)], declared=True, opset=19, mode=mode)
+    c.add("Pad", [c.real(3, 4), whole(1, -1, 0, 2), np.array(7, F32)], declared=True)
+    for depth in (np.array(5, np.int64), np.array([5], F32)):
+        c.add("OneHot", [c.whole(2, 3, low=-7, high=7), depth, np.array([2, 9], np.int32)], declared=True, axis=0)
+    for dtype in (np.int16, np.int32, np.int64, F32, F64):
+        for start, limit, delta in ((1, 10, 3), (5, -6, -4), (3, 3, 1), (4, 1, 2)):
+            c.add("Range", [np.array(n, dtype) for n in (start, limit, delta)], declared=True)
+
+
+def old_forms(c):
+    """Operators of opset 6 and before, in numpy's words."""
+    x, y = c.real(2, 3, 4, 5), c.real(3, 4, low=0.5)
+    spread = y[:, :, None]
+    for op, fn in (("Add", np.add), ("Sub", np.subtract), ("Mul", np.multiply), ("Div", np.divide)):
+        c.add(op, [x, y], opset=6, want=[fn(x, spread)], broadcast=1, axis=1)
+        c.add(op, [x, y], opset=1, want=[fn(x, spread)], broadcast=1, axis=-3, consumed_inputs=[0, 0])
+        c.add(op, [x, y[0, :3]], opset=6, want=[fn(x, y[0, :3, None, None])], broadcast=1, axis=1)
+        c.add(op, [x, x[0, 0]], opset=6, want=[fn(x, x[0, 0])], broadcast=1)
+        c.add(op, [x, x + 9], opset=6, want=[fn(x, x + 9)])
+    c.add("Pow", [np.abs(x), y], opset=1, want=[np.power(np.abs(x), spread)], broadcast=1, axis=1)
+    bits, few = c.any(np.bool_, 2, 3, 4), c.any(np.bool_, 3)
+    for op, fn in (("And", np.logical_and), ("Or", np.logical_or), ("Xor", np.logical_xor)):
+        c.add(op, [bits, few], opset=6, want=[fn(bits, few[:, None])], broadcast=1, axis=1)
+    for op, fn in (("Less", np.less), ("Greater", np.greater)):
+        c.add(op, [x, y], opset=6, want=[fn(x, spread)], broadcast=1, axis=1)
+    whole = c.whole(2, 3, dtype=np.int32, low=0, high=2)
+    c.add("Equal", [whole, whole[:, 0]], opset=6, want=[whole == whole[:, :1]], broadcast=1, axis=0)
+    slope = c.real(3, low=0, high=1)
+    c.add("PRelu", [x, slope], opset=6, want=[np.where(x < 0, slope[:, None, None] * x, x)])
+    c.add("PRelu", [x, slope[:1]], opset=1, want=[np.where(x < 0, slope[0] * x, x)], consumed_inputs=[0, 0])
+    a, b = c.real(4, 3), c.real(3, 5)
+    c.add("Gemm", [a, b, b[0]], opset=6, want=[a @ b + b[0]], broadcast=1)
+    parts = [c.real(3, low=0.5) for _ in range(4)]
+    normal = [p[:, None, None] for p in parts]
+    for opset in (1, 6):
+        c.add("BatchNormalization", [x, *parts], opset=opset, want=[(x - normal[2]) / np.sqrt(normal[3] + F32(1e-5)) * normal[0] + normal[1]],
+              is_test=1, spatial=1)
+    c.add("Dropout", [x], opset=6, want=[x], is_test=1, ratio=0.3)
+    c.add("Reshape", [x], opset=1, want=[x.reshape(6, 20)], shape=[6, -1])
+    c.add("Pad", [a], opset=1, want=[np.pad(a, ((1, 0), (2, 3)), constant_values=F32(0.5))], paddings=[1, 2, 0, 3], value=0.5)
+    c.add("Tile", [a, Const(np.array(2, F32)), Const(np.array(1, F32))], opset=1, want=[np.tile(a, (1, 2))])
+    c.add("Concat", [a, a], opset=1, want=[np.concatenate([a, a], 1)])
+    c.add("Upsample", [x], opset=1, want=[x.repeat(2, 2).repeat(3, 3)], height_scale=2.0, width_scale=3.0, mode="nearest")
+    c.add("Cast", [x], opset=1, want=[x.astype(np.int32)], to="INT32")
+    c.add("Cast", [whole], opset=1, want=[whole.astype(F32)], to="FLOAT")
+    c.add("GlobalLpPool", [x], opset=1, want=[np.sqrt((x * x).sum((2, 3), keepdims=True))], p=2.0)
+    c.add("Clip", [x], opset=1, want=[np.clip(x, F32(-1), F32(0.5))], min=-1.0, max=0.5)
+
+
+def narrow(c):
+    """Elements of 4 and 2 bits, f4e2m1 and f8e8m0."""
+    reals = np.concatenate([c.real(30, low=-9, high=9), np.array([0.25, 0.75, 1.25, -1.75, 2.5, 3.5, -5, 7, 0, -0.0, 1e6], F32)])
+    for name in ("int4", "uint4", "int2", "uint2"):
+        small = getattr(ml_dtypes, name)
+        low, high = int(ml_dtypes.iinfo(small).min), int(ml_dtypes.iinfo(small).max)
+        whole = c.whole(3, 7, dtype=np.int32, low=low, high=high)
+        number = helper.np_dtype_to_tensor_dtype(np.dtype(small))
+        for dtype in (F32, F16, F64, np.int8, np.int32, np.uint8):
+            c.add("Cast", [whole.astype(small)], opset=28, want=[whole.astype(dtype)], to=helper.np_dtype_to_tensor_dtype(np.dtype(dtype)))
+            wide = c.whole(5, 3, dtype=np.int32, low=0 if dtype == np.uint8 else -20, high=20)
+            wrapped = ((wide - low) % (high - low + 1) + low).astype(small)
+            c.add("Cast", [wide.astype(dtype)], opset=28, want=[wrapped], to=number)
+        c.add("CastLike", [whole.astype(F32), np.zeros(1, small)], opset=25, want=[whole.astype(small)])
+        c.add("Reshape", [whole.astype(small), ints(7, 3)], opset=25, want=[whole.reshape(7, 3).astype(small)])
+        c.add("Transpose", [whole.astype(small)], opset=25, want=[whole.T.copy().astype(small)], perm=[1, 0])
+        c.add("Identity", [whole.astype(small)], opset=25, want=[whole.astype(small)])
+        c.add("Unsqueeze", [whole.astype(small), ints(0)], opset=25, want=[whole[None].astype(small)])
+        zero = np.array([low + 1, 0, high], np.int32)
+        scale = np.array([0.5, 1.5, 2], F32)
+        x = c.real(3, 7, low=-12, high=12)
+        y = np.clip(np.rint(x / scale[:, None]) + zero[:, None], low, high)
+        for const in (lambda v: v, Const):
+            c.add("QuantizeLinear", [x, const(scale), const(zero.astype(small))], opset=25, want=[y.astype(np.int32).astype(small)], axis=0)
+            c.add("DequantizeLinear", [whole.astype(small), const(scale), const(zero.astype(small))], opset=25,
+                  want=[((whole - zero[:, None]) * scale[:, None]).astype(F32)], axis=0)
+        c.add("DequantizeLinear", [Const(whole.astype(small)), scale[:1]], opset=25, want=[(whole * scale[0]).astype(F32)])
+    e2m1, e8m0 = ml_dtypes.float4_e2m1fn, ml_dtypes.float8_e8m0fnu
+    exact = reals.astype(e2m1)
+    c.add("Cast", [reals], opset=28, want=[exact], to=TensorProto.FLOAT4E2M1)
+    c.add("Cast", [reals.astype(F16)], opset=28, want=[reals.astype(F16).astype(e2m1)], to=TensorProto.FLOAT4E2M1)
+    for dtype in (F32, F16, F64, np.int32):
+        c.add("Cast", [exact], opset=28, want=[exact.astype(F32).astype(dtype)], to=helper.np_dtype_to_tensor_dtype(np.dtype(dtype)))
+    c.add("QuantizeLinear", [reals, np.array(1.5, F32), np.zeros((), e2m1)], opset=25, want=[(reals / F32(1.5)).astype(e2m1)])
+    c.add("DequantizeLinear", [exact, np.array(1.5, F32)], opset=25, want=[exact.astype(F32) * F32(1.5)])
+    powers = np.array([1, 1.4, 1.5, 1.6, 2, 0.3, 1e-38, 5e-39, 9e-39, 3e38, 700], F32)
+    exponents = {"down": np.floor(np.log2(powers.astype(F64))), "up": np.ceil(np.log2(powers.astype(F64)))}
+    middle = 1.5 * 2.0 ** exponents["down"]
+    exponents["nearest"] = np.where(powers >= middle, exponents["down"] + 1, exponents["down"])
+    for mode, exponent in exponents.items():
+        code = np.clip(exponent + 127, 0, 254).astype(np.uint8).view(e8m0)
+        c.add("Cast", [powers], opset=28, want=[code], to=TensorProto.FLOAT8E8M0, round_mode=mode)
+        c.add("Cast", [code], opset=28, want=[code.astype(F32)], to=TensorProto.FLOAT)
+    c.add("DequantizeLinear", [c.whole(2, 8, dtype=np.int8), np.array([[1, 2], [0.5, 4]], F32).astype(e8m0)], opset=28, reference=True, axis=1, block_size=4,
+          output_dtype=TensorProto.FLOAT)
+
+
 FAMILIES = (elementwise, unary, activations, comparisons, casts, constants, shapes, movement, slices, gathers, matrices, convolutions, pools, normalizations,
-            reductions, losses, quantization, resizing, selection, recurrent, sampling, attentions)
+            reductions, losses, quantization, resizing, selection, recurrent, sampling, attentions,
+            bounds_from_data, old_forms, narrow)
 
 
 # ---- models and their expected outputs ----
@@ -692,7 +819,7 @@ def element_type(array):
     return helper.np_dtype_to_tensor_dtype(array.dtype)
 
 
-def build_model(op, inputs, opset, n_outputs, domain, attributes, output_types):
+def build_model(op, inputs, opset, n_outputs, domain, attributes, output_types, shapes=None):
     names, graph_inputs, initializers = [], [], []
     for k, x in enumerate(inputs):
         name = "" if x is None else f"x{k}"
@@ -704,7 +831,7 @@ def build_model(op, inputs, opset, n_outputs, domain, attributes, output_types):
     outputs = [f"y{k}" for k in range(n_outputs)]
     node = helper.make_node(op, names, outputs, name=op.lower(), domain=domain, **attributes)
     types = output_types or [TensorProto.UNDEFINED] * n_outputs
-    infos = [helper.make_tensor_value_info(y, t, None) for y, t in zip(outputs, types)]
+    infos = [helper.make_tensor_value_info(y, t, s) for y, t, s in zip(outputs, types, shapes or [None] * n_outputs)]
     graph = helper.make_graph([node], op, graph_inputs, infos, initializers)
     opsets = [helper.make_opsetid("", opset)] + ([helper.make_opsetid(domain, 1)] if domain else [])
     return helper.make_model(graph, opset_imports=opsets, ir_version=8 if opset < 19 else 10)
@@ -725,17 +852,26 @@ def declared_types(model, first):
 
 
 def expected(case):
-    op, inputs, opset, outputs, reference, domain, attributes = case
+    op, inputs, opset, outputs, reference, domain, declared, want, attributes = case
     feeds = {f"x{k}": x for k, x in enumerate(inputs) if x is not None and not isinstance(x, Const)}
+    if want is not None:
+        types = [element_type(y) for y in want]
+        shapes = [y.shape for y in want] if declared else None
+        return build_model(op, inputs, opset, outputs, domain, attributes, types, shapes), feeds, want, types
     draft = build_model(op, inputs, opset, outputs, domain, attributes, None)
     types = declared_types(draft, inputs[0].array if isinstance(inputs[0], Const) else inputs[0])
     model = build_model(op, inputs, opset, outputs, domain, attributes, types)
+    results = None
     if not reference and opset <= NEWEST_OF_ORT:
         try:
-            return model, feeds, run_onnxruntime(model, feeds), types
+            results = run_onnxruntime(model, feeds)
         except Exception:
             pass
-    return model, feeds, ReferenceEvaluator(model).run(None, feeds), types
+    if results is None:
+        results = ReferenceEvaluator(model).run(None, feeds)
+    if declared:
+        model = build_model(op, inputs, opset, outputs, domain, attributes, types, [np.shape(y) for y in results])
+    return model, feeds, results, types
 
 
 def write_tensor(path, array, name, elem):
@@ -781,7 +917,7 @@ def main():
             write_case(os.path.join(options.out, op, f"{counts[op]:03d}"), case)
         except Exception as problem:
             failed += 1
-            print(f"no expected output for {op} {counts[op]} (opset {case[2]}, {case[6]}): {str(problem).splitlines()[0][:150]}", file=sys.stderr)
+            print(f"no expected output for {op} {counts[op]} (opset {case[2]}, {case[-1]}): {str(problem).splitlines()[0][:150]}", file=sys.stderr)
     written = sum(n for op, n in counts.items() if not only or op in only) - failed
     print(f"{written} cases of {len(counts)} operators written to {options.out}, {failed} without expected outputs")
     return 0 if failed == 0 else 1

@@ -215,7 +215,6 @@ def bad_models():
          node("F", ["c"], ["d"], domain="f"), node("Add", ["d", "w"], ["y"]), node("Special", ["x"], ["z"], domain="com.example")],
         functions=[function("f", "F", ["a"], ["r"], [node("Missing", ["a"], ["r"], name="inside")])], domains=["f", "com.example"])
     yield "new_opset", model(relu, opset=29)
-    yield "old_opset", model(relu, opset=6)
     yield "no_opset", model(relu, opset=None)
     yield "zero_opset", changed(model(relu), lambda m: m.opset_import.add(domain="f", version=0))
     yield "new_ir", model(relu, ir=15)

@@ -225,7 +225,8 @@ static void loop_text_reports_mistakes(void **state) {
     expect_error(P "} more", "more text after the program");
     expect_error(P "inputs x: f32[1]\n}", "line 2: expected input, output");
     expect_error(P "input x: f33[1]\n}", "there is no type 'f33'");
-    expect_error(P "input x: u4[1]\n}", "there is no type 'u4'");
+    expect_error(P "input x: q4[1]\n}", "there is no type 'q4'");
+    expect_error(P "const w: u4[1] = 0\n}", "there is no type 'u4'");
     expect_error(P "input x: f32x4[1]\n}", "lanes do not belong here");
     expect_error(P "input x: f32[-1]\n}", "a size must be between");
     expect_error(P "input x: f32[99999999999999999999]\n}", "is no value of i64");

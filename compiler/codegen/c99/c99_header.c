@@ -83,7 +83,7 @@ static void write_example_buffers(c99 *c, strbuf *out) {
     for (int i = 0; i < c->p->n_inputs + c->p->n_outputs; i++) {
         const program_buffer *b = &c->p->buffers.at[i];
         strbuf_printf(out, "static %s %s_%d[%lld]; /* ", c99_storage_type(b->elem), i < c->p->n_inputs ? "input" : "output",
-                      i < c->p->n_inputs ? i : i - c->p->n_inputs, (long long)(b->n == 0 ? 1 : b->n));
+                      i < c->p->n_inputs ? i : i - c->p->n_inputs, (long long)dtype_bytes(b->elem, b->n == 0 ? 1 : (size_t)b->n));
         c99_comment(out, c99_title(b));
         strbuf_add(out, " */\n");
     }

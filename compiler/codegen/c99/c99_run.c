@@ -136,7 +136,7 @@ static void write_info(c99 *c, strbuf *out, bool output, int i) {
                   b->rank == 0 ? "1" : "", kind, i, dtype_to_onnx(b->elem));
     c99_string(out, c99_title(b));
     strbuf_printf(out, ", tn_%s_%d_dims, %llu, %d, %d,\n};\n", kind, i, (unsigned long long)dtype_bytes(b->elem, (size_t)b->n),
-                  b->rank, dtype_bits(b->elem) / 8);
+                  b->rank, (int)dtype_bytes(b->elem, 1));
 }
 
 static void write_infos(c99 *c, strbuf *out, bool output) {

@@ -24,6 +24,8 @@ dtype c99_int_type(int bits, bool is_signed) {
 }
 
 dtype c99_stored(dtype t) {
+    if (dtype_bits(t) < 8)
+        return DT_U8; /* packed */
     if (t == DT_F32 || t == DT_F64 || dtype_is_int(t))
         return t;
     return c99_int_type(dtype_bits(t), false);

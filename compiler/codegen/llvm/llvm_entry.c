@@ -195,7 +195,7 @@ static status info_of(entry_builder *n, const program_buffer *b, LLVMValueRef *o
         dims,
         i64_of(n, dtype_bytes(b->elem, (size_t)b->n)),
         i32_of(n, (uint64_t)b->rank),
-        i32_of(n, (uint64_t)dtype_bits(b->elem) / 8),
+        i32_of(n, dtype_bytes(b->elem, 1)),
     };
     *out = constant(n, LLVMConstNamedStruct(n->info, fields, sizeof fields / sizeof *fields));
     return STATUS_OK;
