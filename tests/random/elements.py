@@ -1,6 +1,6 @@
 """Element by element, moving, reducing, normalising. The functions are as in contractions.py."""
 import numpy as np
-from onnx import helper
+from onnx import helper, numpy_helper
 
 from net import F16, F32, SPECIAL, TAME
 
@@ -311,6 +311,37 @@ def spelled_layer_norm(net, x):
     return y
 
 
+def instance_norm(net, x):
+    """ONNX Runtime has it for float alone, and inexact: so its model has the operators that the specification says it with."""
+    inputs, epsilon = [x, net.weight(x.shape[1:2]), net.weight(x.shape[1:2])], net.pick(1e-5, 1e-3, 0.1)
+    y = net.add("InstanceNormalization", inputs, reference=False, epsilon=epsilon)
+    axes = list(range(2, x.rank))
+
+    def say(op, names, name, **attributes):
+        net.reference_nodes.append(helper.make_node(op, names, [name], **attributes))
+        return name
+
+    def constant(array, name):
+        return say("Constant", [], name, value=numpy_helper.from_array(np.asarray(array), name))
+
+    def mean(name, of):
+        if net.opset < 18:
+            return say("ReduceMean", [of], name, axes=axes)
+        return say("ReduceMean", [of, constant(np.array(axes, np.int64), name + "_axes")], name)
+
+    def along(v, name):
+        return say("Reshape", [v.name, constant(np.array([-1] + [1] * len(axes), np.int64), name + "_shape")], name)
+
+    n = y.name
+    centred = say("Sub", [x.name, mean(n + "_mean", x.name)], n + "_centred")
+    variance = mean(n + "_variance", say("Mul", [centred, centred], n + "_squared"))
+    least = as_constant(net, epsilon).name
+    scale = say("Sqrt", [say("Add", [variance, least], n + "_above")], n + "_scale")
+    unit = say("Div", [centred, scale], n + "_unit")
+    say("Add", [say("Mul", [unit, along(inputs[1], n + "_factor")], n + "_scaled"), along(inputs[2], n + "_bias")], n)
+    return y
+
+
 def channel_norm(net, x=None):
     """InstanceNormalization, GroupNormalization, LRN, MeanVarianceNormalization, LpNormalization."""
     given = x is not None
@@ -326,7 +357,7 @@ def channel_norm(net, x=None):
     channels = x.shape[1]
     net.sums(int(np.prod(x.shape[2:])))
     if op == "InstanceNormalization":
-        return net.add(op, [x, net.weight((channels,)), net.weight((channels,))], epsilon=net.pick(None, 1e-3, 0.1))
+        return instance_norm(net, x)
     if op == "GroupNormalization":
         if net.opset < 21:  # that of 18 is deprecated
             return None
