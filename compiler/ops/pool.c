@@ -136,7 +136,8 @@ static const expr *places_inside(builder *b, const pooling *p, int d, int64_t lo
     return build_sub(b, end, first);
 }
 
-/* The divisor: places inside the input, or inside the padded input. */
+/* The divisor: places inside the input, or inside the padded input; 1 where there are none (dilated windows can miss
+ * them all). */
 static const expr *average_count(const node *n, builder *b, const pooling *p, dtype t) {
     bool pads_count = op_int(n, "count_include_pad") != 0;
     int64_t whole = 1;
@@ -151,7 +152,7 @@ static const expr *average_count(const node *n, builder *b, const pooling *p, dt
     }
     if (varying == NULL)
         return build_const(b, t, (double)whole);
-    return build_cast(b, t, build_mul(b, varying, build_index(b, whole)));
+    return build_cast(b, t, build_max(b, build_mul(b, varying, build_index(b, whole)), build_index(b, 1)));
 }
 
 static status average_pool_lower(const node *n, nest_list *l) {

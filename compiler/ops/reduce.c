@@ -213,7 +213,7 @@ static status lower_scattered(nest_list *l, const char *name, element_fn before,
     s.x = kit_operand(l, 0);
     const expr *x = open_elements(l, &s, &at);
     x = before == NULL ? x : before(b, x);
-    build_store(b, totals, at, combine(b, op, build_load(b, totals, LTYPE(t, 1), at, NULL), x), NULL);
+    build_store(b, totals, at, combine(b, op, x, build_load(b, totals, LTYPE(t, 1), at, NULL)), NULL);
     close_elements(l, &s);
     const expr *k = build_for(b, "k", build_index(b, s.results), LOOP_SERIAL),
                *total = build_load(b, totals, LTYPE(t, 1), k, NULL);
@@ -282,7 +282,7 @@ static status lower_scattered_log_sum_exp(nest_list *l) {
     int most = open_totals(l, &s, REDUCE_MAX, t), totals = open_totals(l, &s, REDUCE_SUM, t);
     s.x = kit_operand(l, 0);
     const expr *x = open_elements(l, &s, &at);
-    build_store(b, most, at, build_max(b, build_load(b, most, LTYPE(t, 1), at, NULL), x), NULL);
+    build_store(b, most, at, build_max(b, x, build_load(b, most, LTYPE(t, 1), at, NULL)), NULL);
     close_elements(l, &s);
     x = open_elements(l, &s, &at);
     x = build_exp(b, build_sub(b, x, finite_or_zero(b, build_load(b, most, LTYPE(t, 1), at, NULL))));

@@ -112,6 +112,8 @@ int plan_all_axes(const plan *p, nest_axis *out) {
     return n;
 }
 
+/* MIN and MAX give their second operand where either is NaN: in this order a NaN changes nothing, whatever the order of
+ * the values. */
 const expr *plan_combine(builder *b, reduce_op op, const expr *acc, const expr *value) {
     switch (op) {
     case REDUCE_SUM:
@@ -121,9 +123,9 @@ const expr *plan_combine(builder *b, reduce_op op, const expr *acc, const expr *
     case REDUCE_PROD:
         return build_mul(b, acc, value);
     case REDUCE_MIN:
-        return build_min(b, acc, value);
+        return build_min(b, value, acc);
     case REDUCE_MAX:
-        return build_max(b, acc, value);
+        return build_max(b, value, acc);
     }
     return value;
 }
@@ -143,7 +145,8 @@ const expr *plan_neutral(builder *b, reduce_op op, ltype t) {
                      : build_int(b, t.elem, t.elem == DT_BOOL ? 1 : (int64_t)dtype_max(t.elem));
         break;
     case REDUCE_MAX:
-        x = is_float ? build_float(b, t.elem, -__builtin_inf()) : build_int(b, t.elem, t.elem == DT_BOOL ? 0 : dtype_min(t.elem));
+        x = is_float ? build_float(b, t.elem, -__builtin_inf())
+                     : build_int(b, t.elem, t.elem == DT_BOOL ? 0 : dtype_min(t.elem));
         break;
     }
     return build_broadcast(b, x, t.lanes);
@@ -157,9 +160,14 @@ status plan_finish(plan *p) {
     TRY_ALLOC(args);
     for (size_t s = 0; s < n; s++) {
         const schedule_buffer *from = plan_slot_buffer(p, (int)s);
-        char *name = arena_printf(p->memory, "%c%zu", p->written.at[s] ? 'y' : from->kind == SCHEDULE_CONST ? 'w' : 'x', s);
+        char *name = arena_printf(p->memory, "%c%zu",
+                                  p->written.at[s]               ? 'y'
+                                  : from->kind == SCHEDULE_CONST ? 'w'
+                                                                 : 'x',
+                                  s);
         TRY_ALLOC(name);
-        buffers[s] = (kernel_buffer){name, from->elem, from->n, p->written.at[s] ? (p->raw ? ACCESS_READ_WRITE : ACCESS_WRITE) : ACCESS_READ};
+        buffers[s] = (kernel_buffer){name, from->elem, from->n,
+                                     p->written.at[s] ? (p->raw ? ACCESS_READ_WRITE : ACCESS_WRITE) : ACCESS_READ};
         args[s] = p->slots.at[s];
     }
     TRY(builder_status(p->b));

@@ -205,10 +205,11 @@ bool c99_vector_op(c99 *c, expr_kind kind, dtype elem, int count, int n, const c
     return true;
 }
 
-/* By rows of vector_row's templates with $0 the mask, $1 and $2 what it chooses. */
+/* By rows of vector_row's templates with $0 the mask, $1 and $2 what it chooses. Smaller integers go without a mask
+ * register on AVX-512: of that, a zero and widened bytes gcc 12 makes an instruction that it then cannot split. */
 static const vector_row select_rows[] = {
     CALL(SELECT, FLOATS, AVX512, REGISTER, "$P_mask_blend_$e($P_movepi$b_mask(@0), $2, $1)"),
-    CALL(SELECT, INTS, AVX512, REGISTER, "($T)$P_mask_blend_epi$b($P_movepi$b_mask(@0), @2, @1)"),
+    CALL(SELECT, INTS, AVX512, ZMM, "($T)$P_mask_blend_epi$b($P_movepi$b_mask(@0), @2, @1)"),
     CALL(SELECT, FLOATS, ON(AVX2), REGISTER, "$P_blendv_$e($2, $1, ($R)$0)"),
     CALL(SELECT, INTS, ON(AVX2), REGISTER, "($T)$P_blendv_epi8(@2, @1, @0)"),
     CALL(SELECT, ALL, NEON, XMM, "($T)vbslq_$t(($B)$0, @1, @2)"),
