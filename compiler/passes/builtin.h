@@ -4,6 +4,7 @@
 
 #include "passes/host.h"
 
+status pass_fold_batch_norm(graph *g); /* batch_norm.c */
 status pass_expand(graph *g);
 status pass_fold(graph *g);
 status pass_algebra(graph *g); /* algebra.c */

@@ -17,7 +17,18 @@
 
 #define AFTER(...) ((const char *const[]){__VA_ARGS__, NULL})
 
-CLEAN_UP(expand, "expand", NULL, "operators that are defined by others are rewritten into them", NULL)
+CLEAN_UP(
+    fold_batch_norm, "fold-batch-norm", NULL,
+    "BatchNormalization and scaling by channel become part of the weights beside them",
+    "BatchNormalization in its form for inference, and Mul, Div, Add and Sub with a number for each channel, behind "
+    "a Conv,\n"
+    "ConvTranspose, Gemm or MatMul with constant weights that nobody else reads: the node gets new weights and a "
+    "bias. BatchNormalization\n"
+    "before a Conv, Gemm or MatMul, too, where no border of zeros is in the way. Computed in double and rounded "
+    "once; weights that\n"
+    "other nodes share stay as they are for those.")
+CLEAN_UP(expand, "expand", AFTER("fold-batch-norm"), "operators that are defined by others are rewritten into them",
+         NULL)
 CLEAN_UP(fold, "fold", AFTER("expand"), "nodes whose inputs are constants (or whose shapes say all) are computed", NULL)
 CLEAN_UP(algebra, "algebra", AFTER("fold"),
          "operands that change nothing, known choices and needless broadcasts are removed",
@@ -40,9 +51,9 @@ CLEAN_UP(cse, "cse", AFTER("fuse"), "nodes that compute the same from the same a
 CLEAN_UP(dead_code, "dead-code", AFTER("cse"),
          "nodes whose results nobody uses, and constants that nobody uses, are removed", NULL)
 
-const tenon_pass *const builtin_passes[] = {&input_pass,   &expand_pass,       &fold_pass,
-                                            &algebra_pass, &canonicalise_pass, &fuse_pass,
-                                            &cse_pass,     &dead_code_pass,    NULL};
+const tenon_pass *const builtin_passes[] = {
+    &input_pass, &fold_batch_norm_pass, &expand_pass, &fold_pass, &algebra_pass, &canonicalise_pass, &fuse_pass,
+    &cse_pass,   &dead_code_pass,       NULL};
 
 /* ---- the clean-up ---- */
 
