@@ -10,10 +10,6 @@
 
 enum { MOST_DEEP = 32 };
 
-static bool is_op(const node *n, const char *op) {
-    return n != NULL && n->domain[0] == '\0' && strcmp(n->op, op) == 0;
-}
-
 /* ---- splats ---- */
 
 static bool splat(const value *v, int deep, double *out);

@@ -6,10 +6,6 @@
 
 enum { MOST_NODES = 8, SCALE = 1, MEAN = 3, VARIANCE = 4 };
 
-static bool is_op(const node *n, const char *op) {
-    return n->domain[0] == '\0' && strcmp(n->op, op) == 0;
-}
-
 /* ---- x * scale + shift by channel ---- */
 
 typedef struct affine {

@@ -2,7 +2,14 @@
 #ifndef TENON_PASSES_BUILTIN_H
 #define TENON_PASSES_BUILTIN_H
 
+#include <string.h>
+
 #include "passes/host.h"
+
+/* Is the node this operator of ONNX's own domain? NULL is none. */
+static inline bool is_op(const node *n, const char *op) {
+    return n != NULL && n->domain[0] == '\0' && strcmp(n->op, op) == 0;
+}
 
 status pass_fold_batch_norm(graph *g); /* batch_norm.c */
 status pass_expand(graph *g);
@@ -10,6 +17,7 @@ status pass_fold(graph *g);
 status pass_algebra(graph *g); /* algebra.c */
 status pass_fuse(graph *g);    /* fuse.c */
 status pass_canonicalise(graph *g);
+status pass_layout(graph *g); /* transposes.c */
 status pass_cse(graph *g);
 status pass_dead_code(graph *g);
 

@@ -47,13 +47,22 @@ CLEAN_UP(fuse, "fuse", AFTER("canonicalise"),
          "by Tanh in the orders that exporters write, Softmax as a quotient of exponentials, with or without the "
          "largest subtracted. Only where\n"
          "nobody else uses what lies between.")
-CLEAN_UP(cse, "cse", AFTER("fuse"), "nodes that compute the same from the same are merged", NULL)
+CLEAN_UP(
+    layout, "layout", AFTER("fuse"), "transposes that follow each other or meet across other nodes disappear",
+    "A Transpose of a Transpose becomes one or none. Element-wise nodes, Concat, Pad, Softmax, reductions and "
+    "quantisation by one scale\n"
+    "between transposes work on what is not transposed where that leaves fewer transposes and moves no more bytes: "
+    "so models from\n"
+    "TensorFlow lose those around each convolution. A Transpose that moves but dimensions of 1 beside a Reshape, "
+    "and a Reshape of a\n"
+    "Reshape, become one Reshape. Which layout values have in memory is chosen later, by lowering.")
+CLEAN_UP(cse, "cse", AFTER("layout"), "nodes that compute the same from the same are merged", NULL)
 CLEAN_UP(dead_code, "dead-code", AFTER("cse"),
          "nodes whose results nobody uses, and constants that nobody uses, are removed", NULL)
 
-const tenon_pass *const builtin_passes[] = {
-    &input_pass, &fold_batch_norm_pass, &expand_pass, &fold_pass, &algebra_pass, &canonicalise_pass, &fuse_pass,
-    &cse_pass,   &dead_code_pass,       NULL};
+const tenon_pass *const builtin_passes[] = {&input_pass,   &fold_batch_norm_pass, &expand_pass, &fold_pass,
+                                            &algebra_pass, &canonicalise_pass,    &fuse_pass,   &layout_pass,
+                                            &cse_pass,     &dead_code_pass,       NULL};
 
 /* ---- the clean-up ---- */
 
