@@ -12,10 +12,15 @@ static inline bool is_op(const node *n, const char *op) {
 }
 
 status pass_fold_batch_norm(graph *g); /* batch_norm.c */
+/* Rewrites operators that are defined by others, but for those that fuse-attention forms; those, too. */
 status pass_expand(graph *g);
+status pass_expand_all(graph *g);
 status pass_fold(graph *g);
-status pass_algebra(graph *g); /* algebra.c */
-status pass_fuse(graph *g);    /* fuse.c */
+status pass_algebra(graph *g);        /* algebra.c */
+status pass_fuse(graph *g);           /* fuse.c */
+status pass_fuse_attention(graph *g); /* fuse_attention.c */
+/* A node of operator op in place of root, whose output's name it takes over. In fuse.c. */
+status fuse_replace(graph *g, node *root, const char *op, value *const *inputs, int n, const attr *attrs, int n_attrs);
 status pass_canonicalise(graph *g);
 status pass_layout(graph *g); /* transposes.c */
 status pass_cse(graph *g);

@@ -28,7 +28,8 @@ CLEAN_UP(
     "once; weights that\n"
     "other nodes share stay as they are for those.")
 CLEAN_UP(expand, "expand", AFTER("fold-batch-norm"), "operators that are defined by others are rewritten into them",
-         NULL)
+         "Attention stays whole in the clean-up, so that passes and other runtimes see it, and is rewritten when the "
+         "model is lowered.")
 CLEAN_UP(fold, "fold", AFTER("expand"), "nodes whose inputs are constants (or whose shapes say all) are computed", NULL)
 CLEAN_UP(algebra, "algebra", AFTER("fold"),
          "operands that change nothing, known choices and needless broadcasts are removed",
@@ -47,8 +48,15 @@ CLEAN_UP(fuse, "fuse", AFTER("canonicalise"),
          "by Tanh in the orders that exporters write, Softmax as a quotient of exponentials, with or without the "
          "largest subtracted. Only where\n"
          "nobody else uses what lies between.")
+CLEAN_UP(fuse_attention, "fuse-attention", AFTER("fuse"),
+         "products, mask and Softmax of an attention become one operator",
+         "MatMul of queries and transposed keys, scaled before or behind by a constant, a mask that is added or chosen "
+         "by Where, Softmax, and\n"
+         "MatMul with the values become ONNX's Attention (opset 23), where all have four dimensions. A mask gets a row "
+         "for each query and a\n"
+         "number for each key, as ONNX Runtime needs it. The code of a model is the same with it and without.")
 CLEAN_UP(
-    layout, "layout", AFTER("fuse"), "transposes that follow each other or meet across other nodes disappear",
+    layout, "layout", AFTER("fuse-attention"), "transposes that follow each other or meet across other nodes disappear",
     "A Transpose of a Transpose becomes one or none. Element-wise nodes, Concat, Pad, Softmax, reductions and "
     "quantisation by one scale\n"
     "between transposes work on what is not transposed where that leaves fewer transposes and moves no more bytes: "
@@ -60,9 +68,9 @@ CLEAN_UP(cse, "cse", AFTER("layout"), "nodes that compute the same from the same
 CLEAN_UP(dead_code, "dead-code", AFTER("cse"),
          "nodes whose results nobody uses, and constants that nobody uses, are removed", NULL)
 
-const tenon_pass *const builtin_passes[] = {&input_pass,   &fold_batch_norm_pass, &expand_pass, &fold_pass,
-                                            &algebra_pass, &canonicalise_pass,    &fuse_pass,   &layout_pass,
-                                            &cse_pass,     &dead_code_pass,       NULL};
+const tenon_pass *const builtin_passes[] = {
+    &input_pass, &fold_batch_norm_pass, &expand_pass, &fold_pass, &algebra_pass,   &canonicalise_pass,
+    &fuse_pass,  &fuse_attention_pass,  &layout_pass, &cse_pass,  &dead_code_pass, NULL};
 
 /* ---- the clean-up ---- */
 
@@ -142,4 +150,37 @@ status passes_clean_up(const pass_registry *r, graph **g, const pass_options *o)
         }
     } while (has_changed(*g, before, nodes) && ++rounds < MAX_ROUNDS);
     return STATUS_OK;
+}
+
+/* ---- before lowering ---- */
+
+static bool has_unexpanded(const graph *g) {
+    for (const node *n = g->first; n != NULL; n = n->next)
+        if (n->row != NULL && n->row->kind == OP_EXPAND && op_is_ready(n))
+            return true;
+    return false;
+}
+
+/* o's skip with one name more. */
+static status skip_too(const pass_options *o, const char *name, arena *a, pass_options *out) {
+    size_t n = 0;
+    while (o->skip != NULL && o->skip[n] != NULL)
+        n++;
+    const char **skip = ARENA_NEW_N(a, const char *, n + 2);
+    TRY_ALLOC(skip);
+    for (size_t i = 0; i < n; i++)
+        skip[i] = o->skip[i];
+    skip[n] = name;
+    *out = *o;
+    out->skip = skip;
+    return STATUS_OK;
+}
+
+status passes_before_lowering(const pass_registry *r, graph **g, const pass_options *o) {
+    pass_options rest;
+    if (!has_unexpanded(*g) || is_skipped(o, "expand"))
+        return STATUS_OK;
+    TRY(pass_expand_all(*g));
+    TRY(skip_too(o, "fuse-attention", (*g)->memory, &rest));
+    return passes_clean_up(r, g, &rest);
 }
