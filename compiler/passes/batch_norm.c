@@ -294,6 +294,7 @@ static status fold_behind(contraction *c) {
     const char *name = last->name;
     value *y = node_input(c->nodes[0], 0);
     y = y->constant == NULL ? y : node_input(c->nodes[0], 1); /* with the bias that has been appended */
+    y->def->name = y->def != c->n ? last->def->name : c->n->name;
     TRY(graph_replace_all_uses(c->g, last, y));
     while (c->n_nodes > 0)
         TRY(graph_erase_node(c->g, c->nodes[--c->n_nodes]));

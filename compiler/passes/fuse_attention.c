@@ -62,8 +62,6 @@ static bool read_product(attention *a, value *scores) {
     a->turn_k = p;
     a->turn_k.of[QUERIES] = p.of[SIZE];
     a->turn_k.of[SIZE] = p.of[QUERIES];
-    if (!permutation_is_identity(&a->turn_k) && !is_private(turned))
-        return false;
     a->k = without_scale(node_input(turned->def, 0), &scale);
     a->scale = scale;
     return true;
