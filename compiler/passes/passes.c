@@ -178,7 +178,7 @@ static status skip_too(const pass_options *o, const char *name, arena *a, pass_o
 
 status passes_before_lowering(const pass_registry *r, graph **g, const pass_options *o) {
     pass_options rest;
-    if (!has_unexpanded(*g) || is_skipped(o, "expand"))
+    if (!has_unexpanded(*g))
         return STATUS_OK;
     TRY(pass_expand_all(*g));
     TRY(skip_too(o, "fuse-attention", (*g)->memory, &rest));

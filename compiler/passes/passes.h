@@ -167,4 +167,10 @@ status passes_clean_up(const pass_registry *r, graph **g, const pass_options *o)
  * once more. */
 status passes_before_lowering(const pass_registry *r, graph **g, const pass_options *o);
 
+/* ---- node_macs.c ---- */
+typedef struct target target; /* loop/target.h */
+/* Multiply-accumulates of the operator itself: of its naive program, or of what it is expanded to. Its inputs' shapes
+ * must be known. */
+status passes_node_macs(const pass_registry *r, const node *n, const target *t, int64_t *out);
+
 #endif
