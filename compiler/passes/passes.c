@@ -39,7 +39,7 @@ CLEAN_UP(algebra, "algebra", AFTER("fold"),
          "(1-mask)*-3.4e38 is 0 everywhere. x+0 is\n"
          "taken for x although it would turn -0 into 0. An Expand, or a Gather that always picks the same row, is left "
          "out where an\n"
-         "element-wise operator broadcasts anyway.")
+         "element-wise operator broadcasts anyway, and a mask of Attention that lets all through.")
 CLEAN_UP(canonicalise, "canonicalise", AFTER("algebra"), "nodes that hand their input on unchanged are removed", NULL)
 CLEAN_UP(fuse, "fuse", AFTER("canonicalise"),
          "LayerNormalization, Gelu and Softmax that were taken apart become one operator again",
