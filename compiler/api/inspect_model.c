@@ -160,9 +160,12 @@ static status inspect(tenon_graph *t, tenon_report *r) {
     const target *machine = model_target(t, "host");
     if (machine == NULL)
         return STATUS_USAGE;
-    TRY(model_build(t, NULL, 0, machine, NULL, PIPELINE_PASSES, &w));
-    graph *whole = graph_copy(w.g);
-    status s = whole == NULL ? STATUS_RESOURCE : pipeline_run(&w, PIPELINE_LOWER, PIPELINE_VERIFY);
+    TRY(model_build(t, NULL, 0, machine, NULL, PIPELINE_EDIT, &w));
+    w.may_be_unbound = false;
+    status s = pipeline_run(&w, PIPELINE_BIND, PIPELINE_PASSES);
+    graph *whole = s == STATUS_OK ? graph_copy(w.g) : NULL;
+    if (s == STATUS_OK)
+        s = whole == NULL ? STATUS_RESOURCE : pipeline_run(&w, PIPELINE_LOWER, PIPELINE_VERIFY);
     inspection x = {.t = t, .w = &w, .g = whole, .memory = r->memory, .counted = map_in(r->memory)};
     if (s == STATUS_OK)
         s = w.stopped ? report_stopped(r) : inspect_all(&x, &r->forms);

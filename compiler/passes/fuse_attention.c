@@ -12,6 +12,7 @@ typedef struct attention {
     graph *g;
     node *root;         /* probabilities times values */
     value *q, *k, *v;   /* k as it stands before its Transpose */
+    const node *turned; /* that Transpose */
     permutation turn_k; /* what brings k into the order of q */
     value *added;       /* a mask that is added; NULL: none */
     node *chosen;       /* Where between scores and a number that masks out; NULL: none */
@@ -59,6 +60,7 @@ static bool read_product(attention *a, value *scores) {
     permutation p;
     if (!permutation_read(turned->def, &p) || p.rank != RANK)
         return false;
+    a->turned = turned->def;
     a->turn_k = p;
     a->turn_k.of[QUERIES] = p.of[SIZE];
     a->turn_k.of[SIZE] = p.of[QUERIES];
@@ -125,7 +127,11 @@ static bool read_attention(graph *g, node *n, attention *out) {
 
 static value *made(const attention *a, const char *op, value *const *inputs, int n, const attr *attrs, int n_attrs) {
     node *m = graph_build(a->g, a->root, op, inputs, n, attrs, n_attrs, 1);
-    return m != NULL ? m->outputs[0] : NULL;
+    if (m == NULL)
+        return NULL;
+    m->source = a->root->source;
+    m->name = a->root->name;
+    return m->outputs[0];
 }
 
 static value *number(const attention *a, double x) {
@@ -185,13 +191,23 @@ static value *whole_mask(const attention *a, value *mask) {
 
 /* ---- the operator ---- */
 
+/* The keys in the order of the queries; a Transpose that this takes stands for the one there was. */
+static value *ordered_keys(const attention *a) {
+    if (permutation_is_identity(&a->turn_k))
+        return a->k;
+    value *k = permutation_apply(a->g, a->root, a->k, &a->turn_k);
+    if (k != NULL) {
+        k->def->source = a->turned->source;
+        k->def->name = a->turned->name;
+    }
+    return k;
+}
+
 static status fuse(const attention *a) {
     size_t errors = diag_errors(a->g->diags);
     const attr scale = {.name = "scale", .kind = ATTR_FLOAT, .f = (double)(float)a->scale};
     bool masked = a->added != NULL || a->chosen != NULL;
-    value *inputs[] = {a->q, a->k, a->v, a->chosen != NULL ? added_choice(a) : a->added};
-    if (!permutation_is_identity(&a->turn_k))
-        inputs[1] = permutation_apply(a->g, a->root, a->k, &a->turn_k);
+    value *inputs[] = {a->q, ordered_keys(a), a->v, a->chosen != NULL ? added_choice(a) : a->added};
     if (inputs[3] != NULL)
         inputs[3] = whole_mask(a, inputs[3]);
     if (inputs[1] == NULL || (masked && inputs[3] == NULL))

@@ -10,6 +10,7 @@ static void inherit(node *first, const node *n) {
         if (m->source >= 0)
             continue;
         m->source = n->source;
+        m->part_of = n->part_of != NULL ? n->part_of : n->row->name;
         m->name = n->name;
     }
 }

@@ -299,6 +299,8 @@ static status restore(const region *r, node *n) {
         }
         if (old == NULL) {
             TRY_ALLOC(old = permutation_apply(r->g, n->next, y, &r->p));
+            old->def->source = n->source;
+            old->def->name = n->name;
             TRY(graph_set_name(r->g, old, name));
         }
         TRY(u->user != NULL ? node_set_input(u->user, u->index, old) : graph_set_output(r->g, u->index, old));
