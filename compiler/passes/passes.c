@@ -30,7 +30,10 @@ CLEAN_UP(
 CLEAN_UP(expand, "expand", AFTER("fold-batch-norm"), "operators that are defined by others are rewritten into them",
          "Attention stays whole in the clean-up, so that passes and other runtimes see it, and is rewritten when the "
          "model is lowered.")
-CLEAN_UP(fold, "fold", AFTER("expand"), "nodes whose inputs are constants (or whose shapes say all) are computed", NULL)
+CLEAN_UP(fold, "fold", AFTER("expand"), "nodes whose inputs are constants (or whose shapes say all) are computed",
+         "Each such node is lowered alone and interpreted, so that folding gives the bits that running gives. What "
+         "would become much larger\n"
+         "than what it is made of (above 64 KiB, four times its inputs) is left to run time.")
 CLEAN_UP(algebra, "algebra", AFTER("fold"),
          "operands that change nothing, known choices and needless broadcasts are removed",
          "x+0, x-0, x*1, x/1, x^1, and true, or false; Where with one condition for all elements. A value counts as "
@@ -40,7 +43,10 @@ CLEAN_UP(algebra, "algebra", AFTER("fold"),
          "taken for x although it would turn -0 into 0. An Expand, or a Gather that always picks the same row, is left "
          "out where an\n"
          "element-wise operator broadcasts anyway, and a mask of Attention that lets all through.")
-CLEAN_UP(canonicalise, "canonicalise", AFTER("algebra"), "nodes that hand their input on unchanged are removed", NULL)
+CLEAN_UP(canonicalise, "canonicalise", AFTER("algebra"), "nodes that hand their input on unchanged are removed",
+         "Whatever the operator, where it comes to reading each element at its own place: Identity, Dropout, a Cast to "
+         "the same type, a Reshape\n"
+         "or Transpose that changes nothing, a Slice of all.")
 CLEAN_UP(fuse, "fuse", AFTER("canonicalise"),
          "LayerNormalization, Gelu and Softmax that were taken apart become one operator again",
          "LayerNormalization over the last axis (mean, difference, its square's mean, epsilon, square root, quotient, "
@@ -64,9 +70,12 @@ CLEAN_UP(
     "TensorFlow lose those around each convolution. A Transpose that moves but dimensions of 1 beside a Reshape, "
     "and a Reshape of a\n"
     "Reshape, become one Reshape. Which layout values have in memory is chosen later, by lowering.")
-CLEAN_UP(cse, "cse", AFTER("layout"), "nodes that compute the same from the same are merged", NULL)
+CLEAN_UP(cse, "cse", AFTER("layout"), "nodes that compute the same from the same are merged",
+         "The same operator with the same inputs and attributes. Nodes without inputs (random numbers) and with "
+         "tensors in attributes stay.")
 CLEAN_UP(dead_code, "dead-code", AFTER("cse"),
-         "nodes whose results nobody uses, and constants that nobody uses, are removed", NULL)
+         "nodes whose results nobody uses, and constants that nobody uses, are removed",
+         "Inputs and outputs of the model stay; the pass dead_inputs takes them away.")
 
 const tenon_pass *const builtin_passes[] = {
     &input_pass, &fold_batch_norm_pass, &expand_pass, &fold_pass, &algebra_pass,   &canonicalise_pass,
