@@ -17,23 +17,22 @@
 
 #define AFTER(...) ((const char *const[]){__VA_ARGS__, NULL})
 
-CLEAN_UP(
-    fold_batch_norm, "fold-batch-norm", NULL,
-    "BatchNormalization and scaling by channel become part of the weights beside them",
-    "BatchNormalization in its form for inference, and Mul, Div, Add and Sub with a number for each channel, behind "
-    "a Conv,\n"
-    "ConvTranspose, Gemm or MatMul with constant weights that nobody else reads: the node gets new weights and a "
-    "bias. BatchNormalization\n"
-    "before a Conv, Gemm or MatMul, too, where no border of zeros is in the way. Computed in double and rounded "
-    "once; weights that\n"
-    "other nodes share stay as they are for those.")
+CLEAN_UP(fold_batch_norm, "fold-batch-norm", NULL,
+         "BatchNormalization and scaling by channel become part of the weights beside them",
+         "BatchNormalization in its form for inference, and Mul, Div, Add and Sub with a number for each channel, "
+         "behind a Conv, ConvTranspose,\n"
+         "Gemm or MatMul with constant weights, where nobody else reads what lies between: the node gets new weights "
+         "and a bias.\n"
+         "BatchNormalization before a Conv, Gemm or MatMul, too, where no border of zeros is in the way. Computed in "
+         "double and rounded once;\n"
+         "other nodes that share the weights keep the old ones.")
 CLEAN_UP(expand, "expand", AFTER("fold-batch-norm"), "operators that are defined by others are rewritten into them",
          "Attention stays whole in the clean-up, so that passes and other runtimes see it, and is rewritten when the "
          "model is lowered.")
 CLEAN_UP(fold, "fold", AFTER("expand"), "nodes whose inputs are constants (or whose shapes say all) are computed",
          "Each such node is lowered alone and interpreted, so that folding gives the bits that running gives. What "
          "would become much larger\n"
-         "than what it is made of (above 64 KiB, four times its inputs) is left to run time.")
+         "than what it is made of (above 64 KiB and four times its inputs) is left to run time.")
 CLEAN_UP(algebra, "algebra", AFTER("fold"),
          "operands that change nothing, known choices and needless broadcasts are removed",
          "x+0, x-0, x*1, x/1, x^1, and true, or false; Where with one condition for all elements. A value counts as "
@@ -58,9 +57,11 @@ CLEAN_UP(fuse_attention, "fuse-attention", AFTER("fuse"),
          "products, mask and Softmax of an attention become one operator",
          "MatMul of queries and transposed keys, scaled before or behind by a constant, a mask that is added or chosen "
          "by Where, Softmax, and\n"
-         "MatMul with the values become ONNX's Attention (opset 23), where all have four dimensions. A mask gets a row "
-         "for each query and a\n"
-         "number for each key, as ONNX Runtime needs it. The code of a model is the same with it and without.")
+         "MatMul with the values become ONNX's Attention (opset 23), where all have four dimensions and are f32. A "
+         "mask gets a row for each\n"
+         "query and a number for each key, as ONNX Runtime needs it. Lowering takes the operator apart again. A query "
+         "whose mask is -inf for\n"
+         "every key gets zeros, where Softmax alone would give NaN.")
 CLEAN_UP(
     layout, "layout", AFTER("fuse-attention"), "transposes that follow each other or meet across other nodes disappear",
     "A Transpose of a Transpose becomes one or none. Element-wise nodes, Concat, Pad, Softmax, reductions and "
