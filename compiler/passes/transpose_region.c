@@ -145,6 +145,16 @@ static bool absorbs(const node *n, const permutation *p) {
     return true;
 }
 
+status transpose_absorb(graph *g, node *reduce) {
+    permutation p;
+    node *before = node_input(reduce, 0) != NULL ? node_input(reduce, 0)->def : NULL;
+    if (before == NULL || !permutation_read(before, &p) || !absorbs(reduce, &p))
+        return STATUS_OK;
+    TRY(turn_axes(reduce, &p));
+    TRY(node_set_input(reduce, 0, node_input(before, 0)));
+    return erase_unused(g, before);
+}
+
 /* ---- the region ---- */
 
 static bool is_inside(const region *r, const node *n) {

@@ -174,8 +174,7 @@ static status merge_into_reshape(graph *g, node *n) {
 static status merge_all(graph *g) {
     for (node *n = g->first, *next; n != NULL; n = next) {
         next = n->next;
-        if (is_op(n, "Transpose"))
-            TRY(merge_transposes(g, n));
+        TRY(is_op(n, "Transpose") ? merge_transposes(g, n) : transpose_absorb(g, n));
     }
     return STATUS_OK;
 }

@@ -27,6 +27,8 @@ status erase_unused(graph *g, node *n);
 /* ---- transpose_region.c ---- */
 /* Element-wise nodes and others that compute the same in any layout, around the Transpose: where fewer transposes are
  * left when they work on what is not transposed, that is done. */
+/* A Reduce of a Transpose reads what that reads, where its result has the same order of dimensions. */
+status transpose_absorb(graph *g, node *reduce);
 status transpose_flip(graph *g, const node *transpose, arena *scratch, bool *out_done);
 
 #endif
