@@ -77,7 +77,7 @@ status erase_unused(graph *g, node *n) {
 
 /* ---- one behind another ---- */
 
-/* y takes the place of n's output, and its name where it is a new value. */
+/* y takes the place of n's output; what n read goes with it where nobody else reads that. */
 static status replace(graph *g, node *n, value *y) {
     node *before = node_input(n, 0)->def;
     TRY(graph_replace_all_uses(g, n->outputs[0], y));

@@ -1,7 +1,8 @@
 /* rooms: passes lower loop ops */
-/* Graph passes on text files: tests/passes/NAME.graph holds a line `# passes: NAME...` (or `all`), a graph, a line `---`, and the
- * graph expected after them. TENON_UPDATE_GOLDEN=1 rewrites what is expected. Both are interpreted on the same inputs, where those are
- * floats, and have to give the same. Also: lowering, and each file, with every allocation failing in turn. */
+/* Graph passes on text files: tests/passes/NAME.graph holds a line `# passes: NAME...` (or `all`), a graph, a line
+ * `---`, and the graph expected after them. TENON_UPDATE_GOLDEN=1 rewrites what is expected. Both are interpreted on
+ * the same inputs, where those are floats, and have to give the same. Also: lowering, and each file, with every
+ * allocation failing in turn. */
 #include <dirent.h>
 #include <math.h>
 #include <setjmp.h>
@@ -83,7 +84,8 @@ static void *fed(arena *a, const program_buffer *b) {
 
 /* Lowers a copy with no more passes than that takes, and interprets it. */
 static void evaluate(const graph *from, evaluation *x) {
-    static const char *const skip[] = {"fold-batch-norm", "algebra", "canonicalise", "fuse", "fuse-attention", "layout", "cse", NULL};
+    static const char *const skip[] = {"fold-batch-norm", "algebra", "canonicalise", "fuse",
+                                       "fuse-attention",  "layout",  "cse",          NULL};
     const pass_options minimal = {.skip = skip};
     const lower_options options = {.target = target_numeric(), .name = "numbers"};
     const void *inputs[8];
@@ -101,7 +103,8 @@ static void evaluate(const graph *from, evaluation *x) {
     for (int i = 0; i < x->p->n_outputs; i++)
         x->outputs[i] = arena_alloc(x->a, (size_t)x->p->buffers.at[x->p->n_inputs + i].n * 8 + 64);
     char *scratch = arena_alloc(x->a, (size_t)x->p->arena_bytes + 64);
-    assert_int_equal(interp_run(m, inputs, x->outputs, (void *)(((uintptr_t)scratch + 63) & ~(uintptr_t)63), &code), STATUS_OK);
+    assert_int_equal(interp_run(m, inputs, x->outputs, (void *)(((uintptr_t)scratch + 63) & ~(uintptr_t)63), &code),
+                     STATUS_OK);
     assert_int_equal(code, 0);
 }
 
@@ -131,7 +134,8 @@ static void compare_numbers(const char *path, const graph *before, const graph *
             if (isfinite(dtype_get_double(b->elem, x.outputs[i], (size_t)k)))
                 most = fmax(most, fabs(dtype_get_double(b->elem, x.outputs[i], (size_t)k)));
         for (int64_t k = 0; k < b->n; k++) {
-            double u = dtype_get_double(b->elem, x.outputs[i], (size_t)k), v = dtype_get_double(b->elem, y.outputs[i], (size_t)k);
+            double u = dtype_get_double(b->elem, x.outputs[i], (size_t)k),
+                   v = dtype_get_double(b->elem, y.outputs[i], (size_t)k);
             if (u != v && !(fabs(u - v) <= 1e-5 * most) && !(isnan(u) && isnan(v)))
                 fail_msg("%s: output %d has %g at element %lld, which was %g", path, i, v, (long long)k, u);
         }
@@ -250,11 +254,11 @@ static void skipping_an_unknown_pass_is_refused(void **state) {
 
 /* ---- lowering when memory runs out ---- */
 
-static const char model[] =
-    "graph \"main\"(%x: f32[1,3,8,8], %ids: i64[4]) {\n  opset \"\" 28\n"
-    "  const %w: f32[2,3,1,1] = [1, 2, 3, 4, 5, 6]\n  const %t: f32[3,2] = [1, 2, 3, 4, 5, 6]\n"
-    "  %c: f32[1,2,8,8] = Conv-22(%x, %w)\n  %r: f32[1,2,8,8] = Relu-14(%c)\n  %s: f32[1,2,8,8] = Softmax-13(%r) {axis=-1}\n"
-    "  %g: f32[4,2] = Gather-13(%t, %ids)\n  return %s as \"s\", %g as \"g\"\n}\n";
+static const char model[] = "graph \"main\"(%x: f32[1,3,8,8], %ids: i64[4]) {\n  opset \"\" 28\n"
+                            "  const %w: f32[2,3,1,1] = [1, 2, 3, 4, 5, 6]\n  const %t: f32[3,2] = [1, 2, 3, 4, 5, 6]\n"
+                            "  %c: f32[1,2,8,8] = Conv-22(%x, %w)\n  %r: f32[1,2,8,8] = Relu-14(%c)\n  %s: "
+                            "f32[1,2,8,8] = Softmax-13(%r) {axis=-1}\n"
+                            "  %g: f32[4,2] = Gather-13(%t, %ids)\n  return %s as \"s\", %g as \"g\"\n}\n";
 
 static status lower_model(const allocator *from, void *ctx) {
     (void)ctx;

@@ -1,5 +1,6 @@
 /* rooms: plugin passes ops */
-/* What plugins edit graphs with: patterns and what they bind, edits that keep types right, refusals and their words, extraction. */
+/* What plugins edit graphs with: patterns and what they bind, edits that keep types right, refusals and their words,
+ * extraction. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -39,7 +40,8 @@ static int no_run(const tenon_plugin_host *host, void *state, tenon_graph *g) {
     (void)host, (void)state, (void)g;
     return TENON_OK;
 }
-static const tenon_pass pass = {.struct_size = sizeof pass, .name = "probe", .help = "", .stage = "edit", .run = no_run};
+static const tenon_pass pass = {
+    .struct_size = sizeof pass, .name = "probe", .help = "", .stage = "edit", .run = no_run};
 
 typedef struct work {
     arena *a;
@@ -51,8 +53,12 @@ typedef struct work {
 } work;
 
 static void begin(work *w) {
-    *w = (work){.a = arena_new(&allocator_system), .d = diag_new(&allocator_system), .entry = {.pass = &pass, .plugin = "probe", .file = "probe.so"}};
-    assert_int_equal(graph_parse(TEXT, sizeof TEXT - 1, "t.onnx", &allocator_system, w->d, &ops_table, NULL, NULL, &w->g), STATUS_OK);
+    *w = (work){.a = arena_new(&allocator_system),
+                .d = diag_new(&allocator_system),
+                .entry = {.pass = &pass, .plugin = "probe", .file = "probe.so"}};
+    assert_int_equal(
+        graph_parse(TEXT, sizeof TEXT - 1, "t.onnx", &allocator_system, w->d, &ops_table, NULL, NULL, &w->g),
+        STATUS_OK);
     assert_int_equal(graph_verify(w->g), STATUS_OK);
     pass_registry *r = pass_registry_new(w->a);
     assert_non_null(r);
@@ -270,7 +276,8 @@ static void insert_before_changes_one_input(void **state) {
     assert_string_equal(type_of(&w, "j"), "f32[2,3]");
     assert_whole(&w);
     assert_null(plugin_graph.insert_before(w.host, GRAPH(w.g), node_of(&w, "a"), 7, "Neg", NULL));
-    assert_refused(&w, "no-such-input", "pass 'probe' of plugin 'probe' (probe.so) inserts before input 7 of node 'a', which has none");
+    assert_refused(&w, "no-such-input",
+                   "pass 'probe' of plugin 'probe' (probe.so) inserts before input 7 of node 'a', which has none");
     assert_null(plugin_graph.insert_before(w.host, GRAPH(w.g), node_of(&w, "g"), 1, "Neg", NULL)); /* absent */
     assert_refused(&w, "no-such-input", "input 1 of node 'g'");
     end(&w);
@@ -286,8 +293,10 @@ static void move_before_keeps_definitions_before_uses(void **state) {
     assert_null(plugin_graph.next(node_of(&w, "d")));
     assert_int_equal(plugin_graph.move_before(w.host, GRAPH(w.g), node_of(&w, "d"), node_of(&w, "e")), TENON_OK);
     assert_whole(&w);
-    assert_int_equal(plugin_graph.move_before(w.host, GRAPH(w.g), node_of(&w, "b"), node_of(&w, "a")), TENON_PASS_INVALID);
-    assert_refused(&w, "use-before-definition", "node 'b' (Sigmoid) cannot be moved: it would come before its input's definition 'a' (Relu)");
+    assert_int_equal(plugin_graph.move_before(w.host, GRAPH(w.g), node_of(&w, "b"), node_of(&w, "a")),
+                     TENON_PASS_INVALID);
+    assert_refused(&w, "use-before-definition",
+                   "node 'b' (Sigmoid) cannot be moved: it would come before its input's definition 'a' (Relu)");
     assert_int_equal(plugin_graph.move_before(w.host, GRAPH(w.g), node_of(&w, "b"), NULL), TENON_PASS_INVALID);
     assert_refused(&w, "use-before-definition", "it would come after its user 'c' (Mul)");
     end(&w);
@@ -352,7 +361,8 @@ static void replace_all_uses_brings_types_up_to_date(void **state) {
     assert_int_equal(plugin_graph.replace_all_uses(w.host, GRAPH(w.g), value_of(&w, "i"), value_of(&w, "h")), TENON_OK);
     assert_string_equal(type_of(&w, "j"), "f32[2,3]");
     assert_whole(&w);
-    assert_int_equal(plugin_graph.replace_all_uses(w.host, GRAPH(w.g), value_of(&w, "a"), value_of(&w, "e")), TENON_PASS_INVALID);
+    assert_int_equal(plugin_graph.replace_all_uses(w.host, GRAPH(w.g), value_of(&w, "a"), value_of(&w, "e")),
+                     TENON_PASS_INVALID);
     assert_refused(&w, "use-before-definition", "'e' cannot replace 'a'");
     end(&w);
 }
@@ -364,7 +374,8 @@ static void removing_names_the_users(void **state) {
     work w;
     begin(&w);
     assert_int_equal(plugin_graph.erase(w.host, GRAPH(w.g), node_of(&w, "a")), TENON_PASS_INVALID);
-    assert_refused(&w, "value-has-users", "its output 'a' is still used by 2 nodes: 'b' (Sigmoid) input 0, 'c' (Mul) input 1");
+    assert_refused(&w, "value-has-users",
+                   "its output 'a' is still used by 2 nodes: 'b' (Sigmoid) input 0, 'c' (Mul) input 1");
     assert_int_equal(plugin_graph.remove_value(w.host, GRAPH(w.g), value_of(&w, "six")), TENON_PASS_INVALID);
     assert_refused(&w, "value-has-users", "'six' cannot be removed: it is still used by 1 node: 'g' (Clip) input 2");
     assert_int_equal(plugin_graph.remove_output(w.host, GRAPH(w.g), 3), TENON_PASS_INVALID);
