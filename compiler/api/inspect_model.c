@@ -8,8 +8,8 @@
 typedef struct inspection {
     const tenon_graph *t;
     const pipeline *w;
+    const graph *g; /* before lowering, where operators are whole */
     arena *memory;  /* the report's */
-    arena *scratch; /* of one node */
     map counted;    /* constants whose elements are counted */
     inspect_result r;
 } inspection;
@@ -21,7 +21,7 @@ static status print_type(arena *a, const value *v, const char **out) {
 }
 
 static status list_tensors(inspection *x) {
-    const graph *g = x->w->g;
+    const graph *g = x->g;
     inspect_tensor *inputs = ARENA_NEW_N(x->memory, inspect_tensor, g->inputs.n + 1);
     inspect_tensor *outputs = ARENA_NEW_N(x->memory, inspect_tensor, g->outputs.n + 1);
     if (inputs == NULL || outputs == NULL)
@@ -57,18 +57,6 @@ static int64_t own_params(inspection *x, const node *n) {
 
 /* ---- nodes ---- */
 
-/* What the operator itself multiplies and adds: of its naive program. */
-static status count_macs(inspection *x, const node *n, int64_t *out) {
-    program *p = NULL;
-    arena_mark mark = arena_get_mark(x->scratch);
-    status s = lower_node(n, x->w->machine, x->scratch, &p);
-    *out = 0;
-    for (size_t i = 0; s == STATUS_OK && i < p->steps.n; i++)
-        *out += p->steps.at[i].macs;
-    arena_reset(x->scratch, mark);
-    return s;
-}
-
 static int64_t output_bytes(const node *n) {
     int64_t bytes = 0;
     for (int i = 0; i < n->n_outputs; i++)
@@ -98,7 +86,7 @@ static int64_t arena_of_node(const program *p, const node *n) {
 }
 
 static status list_nodes(inspection *x) {
-    const graph *g = x->w->g;
+    const graph *g = x->g;
     inspect_node *nodes = ARENA_NEW_N(x->memory, inspect_node, g->n_nodes + 1);
     TRY_ALLOC(nodes);
     x->r.nodes = nodes;
@@ -113,7 +101,7 @@ static status list_nodes(inspection *x) {
                              .arena = arena_of_node(x->w->p, n)};
         if (n->n_outputs > 0 && n->outputs[0] != NULL)
             TRY(print_type(x->memory, n->outputs[0], &to->output));
-        TRY(count_macs(x, n, &to->macs));
+        TRY(passes_node_macs(x->w->plan->registry, n, x->w->machine, &to->macs));
         x->r.macs += to->macs;
     }
     return STATUS_OK;
@@ -149,7 +137,7 @@ static status inspect_all(inspection *x, report *out) {
     const program *p = x->w->p;
     program_facts facts;
     x->r.head = report_head_of(x->t, x->w->machine);
-    x->r.graph = x->w->g->name;
+    x->r.graph = x->g->name;
     x->r.file_nodes = x->t->file_nodes;
     x->r.params = x->t->params;
     x->r.param_bytes = x->t->param_bytes;
@@ -172,11 +160,16 @@ static status inspect(tenon_graph *t, tenon_report *r) {
     const target *machine = model_target(t, "host");
     if (machine == NULL)
         return STATUS_USAGE;
-    TRY(model_build(t, NULL, 0, machine, NULL, PIPELINE_VERIFY, &w));
-    inspection x = {
-        .t = t, .w = &w, .memory = r->memory, .scratch = arena_new(&t->c->memory), .counted = map_in(r->memory)};
-    status s = x.scratch == NULL ? STATUS_RESOURCE : w.stopped ? report_stopped(r) : inspect_all(&x, &r->forms);
-    arena_free(x.scratch);
+    TRY(model_build(t, NULL, 0, machine, NULL, PIPELINE_EDIT, &w));
+    w.may_be_unbound = false;
+    status s = pipeline_run(&w, PIPELINE_BIND, PIPELINE_PASSES);
+    graph *whole = s == STATUS_OK ? graph_copy(w.g) : NULL;
+    if (s == STATUS_OK)
+        s = whole == NULL ? STATUS_RESOURCE : pipeline_run(&w, PIPELINE_LOWER, PIPELINE_VERIFY);
+    inspection x = {.t = t, .w = &w, .g = whole, .memory = r->memory, .counted = map_in(r->memory)};
+    if (s == STATUS_OK)
+        s = w.stopped ? report_stopped(r) : inspect_all(&x, &r->forms);
+    graph_free(whole);
     model_build_free(&w);
     return s;
 }

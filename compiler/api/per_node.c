@@ -73,8 +73,13 @@ static status touched_bytes(const gathering *x, int64_t *out) {
 
 /* ---- rows ---- */
 
+/* What an operator was expanded to counts as that operator. */
 static bench_part part_of(const node *n) {
-    return (bench_part){n->source, n->op, n->name != NULL ? n->name : ""};
+    return (bench_part){n->source, n->part_of != NULL ? n->part_of : n->op, n->name != NULL ? n->name : ""};
+}
+
+static bool is_same(const bench_part *x, const bench_part *y) {
+    return x->index == y->index && strcmp(x->op, y->op) == 0 && strcmp(x->name, y->name) == 0;
 }
 
 static status print_type(strbuf *s, const char *separator, const value *v) {
@@ -97,13 +102,35 @@ static status print_shapes(arena *a, const node *n, const char **out) {
     return strbuf_finish(&s, out);
 }
 
-static status fill_row(gathering *x, const step_nodes *from, bench_node *row) {
-    bench_part *fused = ARENA_NEW_N(x->memory, bench_part, from->n + 1);
+/* The step's nodes into the row, each once. */
+static status add_parts(gathering *x, const step_nodes *from, bench_node *row) {
+    bench_part *fused = ARENA_NEW_N(x->memory, bench_part, row->n_fused + from->n + 1);
     TRY_ALLOC(fused);
-    *row = (bench_node){.lead = part_of(from->lead), .fused = fused};
-    for (size_t i = 0; i < from->n; i++)
-        if (from->nodes[i] != from->lead)
-            fused[row->n_fused++] = part_of(from->nodes[i]);
+    for (size_t i = 0; i < row->n_fused; i++)
+        fused[i] = row->fused[i];
+    row->fused = fused;
+    for (size_t i = 0; i < from->n; i++) {
+        bench_part part = part_of(from->nodes[i]);
+        bool known = from->nodes[i] == from->lead || (from->nodes[i]->part_of != NULL && is_same(&part, &row->lead));
+        for (size_t k = 0; k < row->n_fused && from->nodes[i]->part_of != NULL; k++)
+            known |= is_same(&part, &fused[k]);
+        if (!known)
+            fused[row->n_fused++] = part;
+    }
+    return STATUS_OK;
+}
+
+/* The row of another part of what the node was expanded from; NULL: none yet. */
+static bench_node *row_of_whole(const gathering *x, const node *lead) {
+    const bench_part part = part_of(lead);
+    for (size_t i = 0; i < x->n_rows && lead->part_of != NULL && lead->source >= 0; i++)
+        if (is_same(&x->rows[i].lead, &part))
+            return &x->rows[i];
+    return NULL;
+}
+
+static status fill_row(gathering *x, const step_nodes *from, bench_node *row) {
+    *row = (bench_node){.lead = part_of(from->lead)};
     return print_shapes(x->memory, from->lead, &row->shapes);
 }
 
@@ -113,9 +140,14 @@ static status row_of(gathering *x, size_t step, bench_node **out) {
     *out = from->lead != NULL ? map_get_key(&x->by_lead, MAP_KEY(from->lead)) : NULL;
     if (*out != NULL)
         return STATUS_OK;
-    *out = &x->rows[x->n_rows++];
+    *out = from->lead != NULL ? row_of_whole(x, from->lead) : NULL;
+    if (*out == NULL) {
+        *out = &x->rows[x->n_rows++];
+        if (from->lead != NULL)
+            TRY(fill_row(x, from, *out));
+    }
     if (from->lead != NULL) {
-        TRY(fill_row(x, from, *out));
+        TRY(add_parts(x, from, *out));
         return map_set_key(&x->by_lead, MAP_KEY(from->lead), *out);
     }
     const program_step *s = &x->p->steps.at[step];

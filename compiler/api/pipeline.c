@@ -42,10 +42,14 @@ static status prove(void *ctx, const pass_entry *e, graph *before, graph *after)
     return prove_pass(ctx, e, before, after);
 }
 
-static status clean_up(pipeline *w) {
+static pass_options options_of(pipeline *w) {
     bool verify = w->o->verify_passes;
-    pass_options o = {
+    return (pass_options){
         .skip = w->plan->skip.at, .verify = verify, .after = after_pass, .prove = verify ? prove : NULL, .ctx = w};
+}
+
+static status clean_up(pipeline *w) {
+    const pass_options o = options_of(w);
     return passes_clean_up(w->plan->registry, &w->g, &o);
 }
 
@@ -103,6 +107,8 @@ static status bind(pipeline *w) {
 }
 
 static status lower(pipeline *w) {
+    const pass_options passes = options_of(w);
+    TRY(passes_before_lowering(w->plan->registry, &w->g, &passes));
     lower_options o = {.target = w->machine,
                        .naive = strcmp(w->o->schedule, "naive") == 0,
                        .name = w->name,

@@ -55,7 +55,8 @@ static status make_lowerable(const proof *p, graph **g) {
             skip[n++] = pass_name(r->clean_up.at[i]);
     }
     pass_options o = {.skip = skip};
-    return passes_clean_up(r, g, &o);
+    TRY(passes_clean_up(r, g, &o));
+    return passes_before_lowering(r, g, &o);
 }
 
 static status new_outputs(const proof *p, evaluation *x) {

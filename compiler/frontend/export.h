@@ -9,6 +9,7 @@ typedef struct exporter {
     const graph *g;
     arena *a;  /* of the messages */
     map names; /* value -> its name in the file, where that is not its own */
+    map nodes; /* names of nodes in the file -> themselves */
 } exporter;
 
 /* Text of the model as protobuf-c holds it, which never writes to it. */

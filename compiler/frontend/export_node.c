@@ -106,14 +106,24 @@ static status export_notes(exporter *x, const node *n, Onnx__NodeProto *p) {
 
 /* ---- the node ---- */
 
+/* What an operator was expanded to shares its name; a file must not. */
+static status unique_name(exporter *x, const node *n, const char **out) {
+    *out = n->name;
+    for (int i = 1; map_get(&x->nodes, *out) != NULL; i++)
+        TRY_ALLOC(*out = arena_printf(x->a, "%s_%d", n->name, i));
+    return n->name[0] != '\0' ? map_set(&x->nodes, *out, (void *)(uintptr_t)*out) : STATUS_OK;
+}
+
 status export_node(exporter *x, const node *n, Onnx__NodeProto **out) {
     Onnx__NodeProto *p = ARENA_NEW(x->a, Onnx__NodeProto);
+    const char *name;
     TRY_ALLOC(p);
+    TRY(unique_name(x, n, &name));
     if (strcmp(n->op, "Upsample") == 0 && n->domain[0] == '\0')
         return op_unsupported(n, "unsupported-operator", "opset %d no longer has this operator; -p expand rewrites it",
                               EXPORT_OPSET);
     onnx__node_proto__init(p);
-    p->name = export_text(n->name);
+    p->name = export_text(name);
     p->op_type = export_text(n->op);
     p->domain = export_text(n->domain);
     TRY_ALLOC(p->input = ARENA_NEW_N(x->a, char *, n->n_inputs + 1));

@@ -189,7 +189,7 @@ static status export_metadata(exporter *x, Onnx__ModelProto *m) {
 }
 
 status onnx_export(const graph *g, arena *a, const void **out, size_t *out_n) {
-    exporter x = {.g = g, .a = a, .names = map_in(a)};
+    exporter x = {.g = g, .a = a, .names = map_in(a), .nodes = map_in(a)};
     Onnx__ModelProto m = ONNX__MODEL_PROTO__INIT;
     TRY(export_opsets(&x, &m));
     TRY(export_metadata(&x, &m));

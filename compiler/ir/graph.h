@@ -119,8 +119,9 @@ struct node {
     attr *attrs;
     int n_attrs;
     node *prev, *next;
-    int64_t source; /* index in file order, -1 made by a pass */
-    map *notes;     /* annotations: name -> const char *; NULL where none */
+    int64_t source;      /* index in file order, -1 made by a pass */
+    const char *part_of; /* the operator that it was expanded from; NULL: none */
+    map *notes;          /* annotations: name -> const char *; NULL where none */
     uint32_t id;
     bool erased;
     uint64_t order; /* increases along the list: see node_is_before */

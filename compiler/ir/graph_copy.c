@@ -87,6 +87,7 @@ static status copy_node(copier *c, const node *from) {
     node *n = graph_add_node(g, NULL, from->domain, from->op, from->version, from->name, NULL, 0, NULL, 0);
     TRY_ALLOC(n);
     n->source = from->source;
+    n->part_of = from->part_of;
     if (from->n_inputs > 0)
         TRY(node_set_input(n, from->n_inputs - 1, NULL));
     for (int i = 0; i < from->n_inputs; i++) {

@@ -189,10 +189,21 @@ static value *full_mask(attention *a, value *mask) {
     return made == NULL ? NULL : made->outputs[0];
 }
 
+/* The mask as it was before an Expand made more rows of it: adding it does that, too. */
+static value *narrow(value *mask) {
+    while (mask != NULL && mask->def != NULL && mask->constant == NULL && strcmp(mask->def->op, "Expand") == 0) {
+        const tensor_type *t = &node_input(mask->def, 0)->type;
+        if (t->rank < 1 || !dim_equal(t->dims[t->rank - 1], mask->type.dims[mask->type.rank - 1]))
+            break;
+        mask = node_input(mask->def, 0);
+    }
+    return mask;
+}
+
 /* What is added to the scores: 0, the mask's value, or -inf. NULL: nothing is. */
 static value *additive_bias(attention *a) {
     kit_chain *c = &a->c;
-    value *allowed = allowed_keys(a), *mask = node_input(a->n, ATT_MASK), *kept = kit_chain_scalar(c, a->t, 0);
+    value *allowed = allowed_keys(a), *mask = narrow(node_input(a->n, ATT_MASK)), *kept = kit_chain_scalar(c, a->t, 0);
     if (mask != NULL) {
         mask = full_mask(a, mask);
         if (mask != NULL && mask->type.elem == DT_BOOL)
@@ -245,15 +256,15 @@ static status attention_expand(graph *g, node *n) {
     dtype elem = node_input(n, ATT_Q)->type.elem, v_elem = node_input(n, ATT_V)->type.elem;
     bool flat = op_input_rank(n, ATT_Q) == 3;
     double scale = op_has(n, "scale") ? op_float(n, "scale") : 1 / sqrt((double)a.size), cap = op_float(n, "softcap");
-    value *q = kit_chain_binary(c, "Mul", split_heads(&a, ATT_Q, a.heads, a.size), kit_chain_scalar(c, a.t, scale));
-    value *k = split_heads(&a, ATT_K, a.kv_heads, a.size), *v = split_heads(&a, ATT_V, a.kv_heads, a.v_size),
-          *stages[4];
+    value *q = split_heads(&a, ATT_Q, a.heads, a.size), *k = split_heads(&a, ATT_K, a.kv_heads, a.size),
+          *v = split_heads(&a, ATT_V, a.kv_heads, a.v_size), *stages[4];
     if (node_input(n, ATT_PAST_K) != NULL) {
         k = concat(c, kit_chain_cast(c, node_input(n, ATT_PAST_K), a.t), k, 2);
         v = concat(c, kit_chain_cast(c, node_input(n, ATT_PAST_V), a.t), v, 2);
     }
     value *turned = kit_chain_transpose(c, k, (const int64_t[]){0, 1, 3, 2}, 4);
-    stages[0] = ungrouped(&a, kit_chain_binary(c, "MatMul", grouped(&a, q, a.size), shared(&a, turned)), a.keys);
+    value *product = ungrouped(&a, kit_chain_binary(c, "MatMul", grouped(&a, q, a.size), shared(&a, turned)), a.keys);
+    stages[0] = kit_chain_binary(c, "Mul", product, kit_chain_scalar(c, a.t, scale));
     stages[1] = stages[0];
     if (cap > 0) {
         value *limit = kit_chain_scalar(c, a.t, cap);

@@ -10,10 +10,6 @@
 
 enum { MOST_DEEP = 32 };
 
-static bool is_op(const node *n, const char *op) {
-    return n != NULL && n->domain[0] == '\0' && strcmp(n->op, op) == 0;
-}
-
 /* ---- splats ---- */
 
 static bool splat(const value *v, int deep, double *out);
@@ -214,9 +210,20 @@ static status skip_broadcasts(graph *g, node *n) {
     return STATUS_OK;
 }
 
+/* A mask that lets all through is none. */
+static status drop_mask(node *n) {
+    enum { MASK = 3 };
+    double x;
+    const value *mask = is_op(n, "Attention") ? node_input(n, MASK) : NULL;
+    if (mask == NULL || !splat(mask, 0, &x) || x != (mask->type.elem == DT_BOOL))
+        return STATUS_OK;
+    return node_set_input(n, MASK, NULL);
+}
+
 static status simplify(graph *g, node *n) {
     if (n->domain[0] != '\0' || n->n_outputs != 1 || n->outputs[0] == NULL || n->outputs[0]->constant != NULL)
         return STATUS_OK;
+    TRY(drop_mask(n));
     value *v = same_as(n);
     if (v == NULL)
         return skip_broadcasts(g, n);

@@ -2,13 +2,27 @@
 #ifndef TENON_PASSES_BUILTIN_H
 #define TENON_PASSES_BUILTIN_H
 
+#include <string.h>
+
 #include "passes/host.h"
 
+/* Is the node this operator of ONNX's own domain? NULL is none. */
+static inline bool is_op(const node *n, const char *op) {
+    return n != NULL && n->domain[0] == '\0' && strcmp(n->op, op) == 0;
+}
+
+status pass_fold_batch_norm(graph *g); /* batch_norm.c */
+/* Rewrites operators that are defined by others, but for those that fuse-attention forms; those, too. */
 status pass_expand(graph *g);
+status pass_expand_all(graph *g);
 status pass_fold(graph *g);
-status pass_algebra(graph *g); /* algebra.c */
-status pass_fuse(graph *g);    /* fuse.c */
+status pass_algebra(graph *g);        /* algebra.c */
+status pass_fuse(graph *g);           /* fuse.c */
+status pass_fuse_attention(graph *g); /* fuse_attention.c */
+/* A node of operator op in place of root, whose output's name it takes over. In fuse.c. */
+status fuse_replace(graph *g, node *root, const char *op, value *const *inputs, int n, const attr *attrs, int n_attrs);
 status pass_canonicalise(graph *g);
+status pass_layout(graph *g); /* transposes.c */
 status pass_cse(graph *g);
 status pass_dead_code(graph *g);
 

@@ -11,19 +11,22 @@ typedef struct fusing {
     const match *m;
 } fusing;
 
-/* The new node's output takes the root's place and its name. */
-static status replace(const fusing *f, const char *op, value *const *inputs, int n, const attr *attrs, int n_attrs) {
-    size_t errors = diag_errors(f->g->diags);
-    node *made = graph_build(f->g, f->root, op, inputs, n, attrs, n_attrs, 1);
+status fuse_replace(graph *g, node *root, const char *op, value *const *inputs, int n, const attr *attrs, int n_attrs) {
+    size_t errors = diag_errors(g->diags);
+    node *made = graph_build(g, root, op, inputs, n, attrs, n_attrs, 1);
     if (made == NULL)
-        return diag_errors(f->g->diags) > errors ? STATUS_INVALID : STATUS_RESOURCE;
-    value *old = f->root->outputs[0];
+        return diag_errors(g->diags) > errors ? STATUS_INVALID : STATUS_RESOURCE;
+    value *old = root->outputs[0];
     const char *name = old->name;
-    made->source = f->root->source;
-    made->name = f->root->name;
-    TRY(graph_replace_all_uses(f->g, old, made->outputs[0]));
-    TRY(graph_erase_node(f->g, f->root));
-    return graph_set_name(f->g, made->outputs[0], name);
+    made->source = root->source;
+    made->name = root->name;
+    TRY(graph_replace_all_uses(g, old, made->outputs[0]));
+    TRY(graph_erase_node(g, root));
+    return graph_set_name(g, made->outputs[0], name);
+}
+
+static status replace(const fusing *f, const char *op, value *const *inputs, int n, const attr *attrs, int n_attrs) {
+    return fuse_replace(f->g, f->root, op, inputs, n, attrs, n_attrs);
 }
 
 static bool is_form(const value *v, const char *pattern, match *out) {

@@ -86,10 +86,6 @@ static status find_input(change *c) {
 
 /* ---- what the model makes of it ---- */
 
-static bool is_op(const node *n, const char *op) {
-    return strcmp(n->op, op) == 0 && n->domain[0] == '\0';
-}
-
 static bool is_nchw_transpose(const node *n) {
     int64_t rank;
     const int64_t *perm = op_ints(n, "perm", &rank);

@@ -17,8 +17,22 @@
 
 #define AFTER(...) ((const char *const[]){__VA_ARGS__, NULL})
 
-CLEAN_UP(expand, "expand", NULL, "operators that are defined by others are rewritten into them", NULL)
-CLEAN_UP(fold, "fold", AFTER("expand"), "nodes whose inputs are constants (or whose shapes say all) are computed", NULL)
+CLEAN_UP(fold_batch_norm, "fold-batch-norm", NULL,
+         "BatchNormalization and scaling by channel become part of the weights beside them",
+         "BatchNormalization in its form for inference, and Mul, Div, Add and Sub with a number for each channel, "
+         "behind a Conv, ConvTranspose,\n"
+         "Gemm or MatMul with constant weights, where nobody else reads what lies between: the node gets new weights "
+         "and a bias.\n"
+         "BatchNormalization before a Conv, Gemm or MatMul, too, where no border of zeros is in the way. Computed in "
+         "double and rounded once;\n"
+         "other nodes that share the weights keep the old ones.")
+CLEAN_UP(expand, "expand", AFTER("fold-batch-norm"), "operators that are defined by others are rewritten into them",
+         "Attention stays whole in the clean-up, so that passes and other runtimes see it, and is rewritten when the "
+         "model is lowered.")
+CLEAN_UP(fold, "fold", AFTER("expand"), "nodes whose inputs are constants (or whose shapes say all) are computed",
+         "Each such node is lowered alone and interpreted, so that folding gives the bits that running gives. What "
+         "would become much larger\n"
+         "than what it is made of (above 64 KiB and four times its inputs) is left to run time.")
 CLEAN_UP(algebra, "algebra", AFTER("fold"),
          "operands that change nothing, known choices and needless broadcasts are removed",
          "x+0, x-0, x*1, x/1, x^1, and true, or false; Where with one condition for all elements. A value counts as "
@@ -27,8 +41,11 @@ CLEAN_UP(algebra, "algebra", AFTER("fold"),
          "(1-mask)*-3.4e38 is 0 everywhere. x+0 is\n"
          "taken for x although it would turn -0 into 0. An Expand, or a Gather that always picks the same row, is left "
          "out where an\n"
-         "element-wise operator broadcasts anyway.")
-CLEAN_UP(canonicalise, "canonicalise", AFTER("algebra"), "nodes that hand their input on unchanged are removed", NULL)
+         "element-wise operator broadcasts anyway, and a mask of Attention that lets all through.")
+CLEAN_UP(canonicalise, "canonicalise", AFTER("algebra"), "nodes that hand their input on unchanged are removed",
+         "Whatever the operator, where it comes to reading each element at its own place: Identity, Dropout, a Cast to "
+         "the same type, a Reshape\n"
+         "or Transpose that changes nothing, a Slice of all.")
 CLEAN_UP(fuse, "fuse", AFTER("canonicalise"),
          "LayerNormalization, Gelu and Softmax that were taken apart become one operator again",
          "LayerNormalization over the last axis (mean, difference, its square's mean, epsilon, square root, quotient, "
@@ -36,13 +53,34 @@ CLEAN_UP(fuse, "fuse", AFTER("canonicalise"),
          "by Tanh in the orders that exporters write, Softmax as a quotient of exponentials, with or without the "
          "largest subtracted. Only where\n"
          "nobody else uses what lies between.")
-CLEAN_UP(cse, "cse", AFTER("fuse"), "nodes that compute the same from the same are merged", NULL)
+CLEAN_UP(fuse_attention, "fuse-attention", AFTER("fuse"),
+         "products, mask and Softmax of an attention become one operator",
+         "MatMul of queries and transposed keys, scaled before or behind by a constant, a mask that is added or chosen "
+         "by Where, Softmax, and\n"
+         "MatMul with the values become ONNX's Attention (opset 23), where all have four dimensions and are f32. A "
+         "mask gets a row for each\n"
+         "query and a number for each key, as ONNX Runtime needs it. Lowering takes the operator apart again. A query "
+         "whose mask is -inf for\n"
+         "every key gets zeros, where Softmax alone would give NaN.")
+CLEAN_UP(
+    layout, "layout", AFTER("fuse-attention"), "transposes that follow each other or meet across other nodes disappear",
+    "A Transpose of a Transpose becomes one or none. Element-wise nodes, Concat, Pad, Softmax, reductions and "
+    "quantisation by one scale\n"
+    "between transposes work on what is not transposed where that leaves fewer transposes and moves no more bytes: "
+    "so models from\n"
+    "TensorFlow lose those around each convolution. A Transpose that moves but dimensions of 1 beside a Reshape, "
+    "and a Reshape of a\n"
+    "Reshape, become one Reshape. Which layout values have in memory is chosen later, by lowering.")
+CLEAN_UP(cse, "cse", AFTER("layout"), "nodes that compute the same from the same are merged",
+         "The same operator with the same inputs and attributes. Nodes without inputs (random numbers) and with "
+         "tensors in attributes stay.")
 CLEAN_UP(dead_code, "dead-code", AFTER("cse"),
-         "nodes whose results nobody uses, and constants that nobody uses, are removed", NULL)
+         "nodes whose results nobody uses, and constants that nobody uses, are removed",
+         "Inputs and outputs of the model stay; the pass dead_inputs takes them away.")
 
-const tenon_pass *const builtin_passes[] = {&input_pass,   &expand_pass,       &fold_pass,
-                                            &algebra_pass, &canonicalise_pass, &fuse_pass,
-                                            &cse_pass,     &dead_code_pass,    NULL};
+const tenon_pass *const builtin_passes[] = {
+    &input_pass, &fold_batch_norm_pass, &expand_pass, &fold_pass, &algebra_pass,   &canonicalise_pass,
+    &fuse_pass,  &fuse_attention_pass,  &layout_pass, &cse_pass,  &dead_code_pass, NULL};
 
 /* ---- the clean-up ---- */
 
@@ -122,4 +160,37 @@ status passes_clean_up(const pass_registry *r, graph **g, const pass_options *o)
         }
     } while (has_changed(*g, before, nodes) && ++rounds < MAX_ROUNDS);
     return STATUS_OK;
+}
+
+/* ---- before lowering ---- */
+
+static bool has_unexpanded(const graph *g) {
+    for (const node *n = g->first; n != NULL; n = n->next)
+        if (n->row != NULL && n->row->kind == OP_EXPAND && op_is_ready(n))
+            return true;
+    return false;
+}
+
+/* o's skip with one name more. */
+static status skip_too(const pass_options *o, const char *name, arena *a, pass_options *out) {
+    size_t n = 0;
+    while (o->skip != NULL && o->skip[n] != NULL)
+        n++;
+    const char **skip = ARENA_NEW_N(a, const char *, n + 2);
+    TRY_ALLOC(skip);
+    for (size_t i = 0; i < n; i++)
+        skip[i] = o->skip[i];
+    skip[n] = name;
+    *out = *o;
+    out->skip = skip;
+    return STATUS_OK;
+}
+
+status passes_before_lowering(const pass_registry *r, graph **g, const pass_options *o) {
+    pass_options rest;
+    if (!has_unexpanded(*g))
+        return STATUS_OK;
+    TRY(pass_expand_all(*g));
+    TRY(skip_too(o, "fuse-attention", (*g)->memory, &rest));
+    return passes_clean_up(r, g, &rest);
 }

@@ -163,5 +163,14 @@ typedef struct pass_options {
 /* Runs the clean-up: the registry's passes of that stage in order, until nothing changes. An unknown name in skip is
  * [unknown-pass], STATUS_USAGE, with the nearest name. */
 status passes_clean_up(const pass_registry *r, graph **g, const pass_options *o);
+/* What lowering needs beyond that: the operators that the clean-up leaves whole are expanded, and the clean-up runs
+ * once more. */
+status passes_before_lowering(const pass_registry *r, graph **g, const pass_options *o);
+
+/* ---- node_macs.c ---- */
+typedef struct target target; /* loop/target.h */
+/* Multiply-accumulates of the operator itself: of its naive program, or of what it is expanded to. Its inputs' shapes
+ * must be known. */
+status passes_node_macs(const pass_registry *r, const node *n, const target *t, int64_t *out);
 
 #endif

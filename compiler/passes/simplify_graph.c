@@ -10,6 +10,7 @@ static void inherit(node *first, const node *n) {
         if (m->source >= 0)
             continue;
         m->source = n->source;
+        m->part_of = n->part_of != NULL ? n->part_of : n->row->name;
         m->name = n->name;
     }
 }
@@ -54,10 +55,10 @@ static status expand_node(graph *g, node *n, arena *scratch) {
     return name_outputs(g, outputs, n_outputs, first_new);
 }
 
-static status expand_all(graph *g, arena *scratch) {
+static status expand_nodes(graph *g, bool all, arena *scratch) {
     for (node *n = g->first, *next; n != NULL; n = next) {
         next = n->next;
-        if (n->row == NULL || n->row->kind != OP_EXPAND || !op_is_ready(n))
+        if (n->row == NULL || n->row->kind != OP_EXPAND || !op_is_ready(n) || (!all && is_op(n, "Attention")))
             continue; /* what folding has to tell first may be known in the next round */
         node *before = n->prev;
         TRY(expand_node(g, n, scratch));
@@ -66,12 +67,20 @@ static status expand_all(graph *g, arena *scratch) {
     return STATUS_OK;
 }
 
-status pass_expand(graph *g) {
+static status expand(graph *g, bool all) {
     arena *scratch = arena_new(arena_allocator(g->memory));
     TRY_ALLOC(scratch);
-    status s = expand_all(g, scratch);
+    status s = expand_nodes(g, all, scratch);
     arena_free(scratch);
     return s;
+}
+
+status pass_expand(graph *g) {
+    return expand(g, false);
+}
+
+status pass_expand_all(graph *g) {
+    return expand(g, true);
 }
 
 status pass_canonicalise(graph *g) {

@@ -16,7 +16,7 @@ CNN = os.path.join(MODELS, "mnist-cnn", "model.onnx")
 BERT = os.path.join(MODELS, "bert-tiny-imdb", "static_1x128.onnx")
 RESNET = os.path.join(MODELS, "mlperf-tiny", "resnet8", "model.onnx")
 QUICK = ("--time", "0.05")
-FORMED = ("LayerNormalization", "Gelu", "Softmax")  # by the pass fuse, at the place and by the name of the pattern's last node
+FORMED = ("LayerNormalization", "Gelu", "Softmax", "Attention")  # by the passes that fuse, at the place and by the name of the pattern's last node
 NODE = ("index", "op", "name", "fused", "shapes", "calls", "us", "share", "macs", "gflops", "peak_share", "bytes", "gbs", "bandwidth_share")
 
 

@@ -169,11 +169,11 @@ def test_first(checks):
         checks.check(f"{name} edited: about 40 dB (1 %, less a bias)", 35 < sqnr < 60, str(sqnr))
     done = tenon("diff", RESNET, scaled(RESNET, "conv5_weight", 1.01, "one"), "--data", PICTURES, "--limit", 2)
     checks.check("text: the first that departs", "\nfirst     Conv 'Conv_4' (node 10, value 'conv_out_4'): " in done.out, done.out[-600:])
-    # A node that tenon rewrites into others keeps its name and its value's.
+    # The Conv that a BatchNormalization is folded into computes the value of that name.
     report = diff(checks, "a BatchNormalization edited", 1, RESNET_BN, scaled(RESNET_BN, "batch_normalization_3.weight", 1.01, "bn"),
                   "--data", PICTURES, "--map", "input=input_1", "--limit", 2)
     first = report["first"] or {}
-    checks.equal("a BatchNormalization edited: the first that departs", first.get("name"), "batch_normalization_3")
+    checks.equal("a BatchNormalization edited: the first that departs", first.get("name"), "conv2d_3")
     value = row_of(report, "batch_normalization_3_out")
     checks.check("a BatchNormalization edited: its value", value.get("departs") is True, str(value)[:200])
     report = diff(checks, "a QuantizeLinear edited", 1, RESNET_INT8, scaled(RESNET_INT8, "model/activation_3/Relu", 1.05, "step"),
@@ -293,7 +293,7 @@ def test_matching(checks):
     reviews = os.path.join(BERT, "test_5000.npz")
     report = diff(checks, "bert with and without labels", 0, os.path.join(BERT, "dynamic.onnx"), os.path.join(BERT, "labels.onnx"),
                   "--data", reviews, "--limit", 2, "--map", "labels=label")
-    checks.check("bert with and without labels: the same bits", len(report["nodes"]) > 70 and all(r["same_bits"] for r in report["nodes"]))
+    checks.check("bert with and without labels: the same bits", len(report["nodes"]) > 60 and all(r["same_bits"] for r in report["nodes"]))
     checks.check("bert with and without labels: labels", "labels" in [v["value"] for v in report["b"].get("unmatched", [])])
     zeros = os.path.join(FOLDER, "zeros.npy")
     np.save(zeros, np.zeros(1, np.int64))
