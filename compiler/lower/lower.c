@@ -370,3 +370,25 @@ status lower_node(const node *n, const target *t, arena *a, program **out) {
     *out = w.p;
     return STATUS_OK;
 }
+
+static bool is_lowerable(const node *n) {
+    for (int i = 0; i < n->n_outputs; i++)
+        if (n->outputs[i] != NULL && !type_shape(&n->outputs[i]->type, NULL))
+            return false;
+    return n->row != NULL && n->row->kind != OP_EXPAND && op_is_ready(n);
+}
+
+int64_t lower_macs(const node *n, const arena *a) {
+    if (!is_lowerable(n))
+        return -1;
+    program *p = NULL;
+    arena *scratch = arena_new(arena_allocator(a));
+    int64_t sum = -1;
+    if (scratch != NULL && lower_node(n, target_numeric(), scratch, &p) == STATUS_OK) {
+        sum = 0;
+        for (size_t i = 0; i < p->steps.n; i++)
+            sum += p->steps.at[i].macs;
+    }
+    arena_free(scratch);
+    return sum;
+}

@@ -1,0 +1,150 @@
+/* Scopes: the tree that nodes' names make. */
+#include "report/picture.h"
+
+#include <string.h>
+
+/* Names are the file's: a scope inside of so many others is none. */
+enum { MOST_DEEP = 24 };
+
+/* ---- names ---- */
+
+/* What separates the parts of this name. */
+static char separator_of(const char *path) {
+    return strchr(path, '/') != NULL ? '/' : '.';
+}
+
+/* Where the part that begins at `from` ends, if more follows: "" and a number alone do not name a node. Else 0. */
+static size_t part_end(const char *path, size_t from) {
+    char separator = separator_of(path);
+    const char *end = strchr(path + from, separator);
+    if (end == NULL || end[1] == '\0')
+        return 0;
+    bool number = separator == '.' && strspn(end + 1, "0123456789") == strlen(end + 1);
+    return number ? 0 : (size_t)(end - path);
+}
+
+static size_t skip_separators(const char *path, size_t from) {
+    char separator = separator_of(path);
+    while (path[from] == separator && path[from + 1] != '\0')
+        from++;
+    return from;
+}
+
+const char *scope_rest(const scope *s, const picture_box *b) {
+    return b->path + skip_separators(b->path, s->end);
+}
+
+/* ---- the tree ---- */
+
+typedef struct building {
+    const picture *p;
+    arena *memory;
+    scopes *s;
+} building;
+
+static bool has_name(const scope *s, const char *name, size_t n) {
+    return s->name_end - s->begin == n && memcmp(s->path + s->begin, name, n) == 0;
+}
+
+/* The scope of this name in `above`, the newest first: nodes come scope by scope. */
+static scope *find_inside(const scope *above, const char *name, size_t n) {
+    for (size_t i = above->items.n; i-- > 0;)
+        if (above->items.at[i].inside != NULL && has_name(above->items.at[i].inside, name, n))
+            return above->items.at[i].inside;
+    return NULL;
+}
+
+static status enter(building *b, scope *above, const char *path, size_t begin, size_t end, scope **out) {
+    *out = find_inside(above, path + begin, end - begin);
+    if (*out != NULL)
+        return STATUS_OK;
+    scope *s = ARENA_NEW(b->memory, scope);
+    TRY_ALLOC(s);
+    *s = (scope){.above = above, .begin = begin, .name_end = end, .end = end + 1, .path = path, .id = b->s->n++};
+    scope_item item = {s, 0};
+    *out = s;
+    return VEC_PUSH(b->memory, above->items, item);
+}
+
+static status add_box(building *b, size_t i) {
+    const picture_box *box = &b->p->boxes.at[i];
+    scope *s = b->s->root;
+    size_t at = skip_separators(box->path, 0);
+    for (int deep = 0; box->kind == PICTURE_NODE && deep < MOST_DEEP; deep++) {
+        size_t end = part_end(box->path, at);
+        if (end == 0)
+            break;
+        TRY(enter(b, s, box->path, at, end, &s));
+        at = skip_separators(box->path, end + 1);
+    }
+    scope_item item = {NULL, i};
+    return VEC_PUSH(b->memory, s->items, item);
+}
+
+/* ---- what is known of each ---- */
+
+static void sum_up(const picture *p, scope *s) {
+    for (size_t i = 0; i < s->items.n; i++) {
+        scope *inside = s->items.at[i].inside;
+        const picture_box *b = &p->boxes.at[s->items.at[i].box];
+        if (inside != NULL)
+            sum_up(p, inside);
+        s->n_nodes += inside != NULL ? inside->n_nodes : b->kind == PICTURE_NODE;
+        s->touched = s->touched || (inside != NULL ? inside->touched : b->state != PICTURE_SAME);
+    }
+}
+
+/* A scope that holds every node says nothing of any: the tree begins inside of it. Inputs and outputs come along. */
+static status unwrap(building *b) {
+    for (;;) {
+        scope *root = b->s->root, *only = NULL;
+        for (size_t i = 0; i < root->items.n; i++)
+            if (root->items.at[i].inside != NULL && root->items.at[i].inside->n_nodes == root->n_nodes)
+                only = root->items.at[i].inside;
+        if (only == NULL)
+            return STATUS_OK;
+        scope *fresh = ARENA_NEW(b->memory, scope);
+        TRY_ALLOC(fresh);
+        *fresh = *only;
+        fresh->above = NULL;
+        fresh->items.at = NULL;
+        fresh->items.n = fresh->items.cap = 0;
+        for (size_t i = 0; i < root->items.n; i++) {
+            if (root->items.at[i].inside == NULL)
+                TRY(VEC_PUSH(b->memory, fresh->items, root->items.at[i]));
+            for (size_t k = 0; root->items.at[i].inside == only && k < only->items.n; k++) {
+                if (only->items.at[k].inside != NULL)
+                    only->items.at[k].inside->above = fresh;
+                TRY(VEC_PUSH(b->memory, fresh->items, only->items.at[k]));
+            }
+        }
+        fresh->touched = root->touched;
+        b->s->root = fresh;
+    }
+}
+
+static void close(building *b, scope *s, int64_t depth, const scope *closed) {
+    s->depth = s->above != NULL ? s->above->depth + 1 : 0;
+    s->closed = closed == NULL && s->depth >= depth && s->n_nodes > 1 && (b->p->other == NULL || !s->touched);
+    closed = s->closed ? s : closed;
+    for (size_t i = 0; i < s->items.n; i++) {
+        const scope_item *item = &s->items.at[i];
+        if (item->inside != NULL)
+            close(b, item->inside, depth, closed);
+        else if (b->p->boxes.at[item->box].kind == PICTURE_NODE)
+            b->s->shown[item->box] = closed;
+    }
+}
+
+status scopes_find(const picture *p, int64_t depth, arena *a, scopes *out) {
+    building b = {p, a, out};
+    *out = (scopes){.root = ARENA_NEW(a, scope), .shown = ARENA_NEW_N(a, const scope *, p->boxes.n + 1), .n = 1};
+    if (out->root == NULL || out->shown == NULL)
+        return STATUS_RESOURCE;
+    for (size_t i = 0; i < p->boxes.n; i++)
+        TRY(add_box(&b, i));
+    sum_up(p, out->root);
+    TRY(unwrap(&b));
+    close(&b, out->root, depth, NULL);
+    return STATUS_OK;
+}
