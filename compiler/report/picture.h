@@ -91,13 +91,14 @@ const char *scope_rest(const scope *s, const picture_box *b);
 typedef struct picture_color {
     const char *what; /* for the legend */
     const char *fill, *line, *text;
+    const char *soft; /* of text beside the main thing */
 } picture_color;
 enum { PICTURE_COLORS = 16 };
 /* Which color the box has: an index below PICTURE_COLORS. In a picture of two models it is the state's. */
 size_t picture_color_of(const picture *p, const picture_box *b);
 const picture_color *picture_color_at(size_t i);
-/* Of an edge. */
-const picture_color *picture_color_of_state(picture_state s);
+/* The same of a state. */
+size_t picture_color_number(picture_state s);
 
 /* ---- picture_text.c ---- */
 /* Text in DOT's HTML-like labels; what is no character becomes '?'. */

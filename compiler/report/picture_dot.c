@@ -33,7 +33,12 @@ static void write_box(writing *w, size_t i, const scope *in) {
 static void write_closed(writing *w, const scope *s, const scope *in) {
     strbuf_printf(&w->s, "s%zu [id=s%zu, label=<", s->id, s->id);
     picture_scope_label(&w->s, w->p, s, in, w->memory);
-    strbuf_add(&w->s, ">, fillcolor=\"#ffffff\", color=\"#8c959f\", penwidth=1.2, peripheries=2, tooltip=");
+    const picture_color *same = picture_color_at(picture_color_number(PICTURE_SAME));
+    if (w->p->other != NULL)
+        strbuf_printf(&w->s, ">, fillcolor=\"%s\", color=\"%s\", fontcolor=\"%s\"", same->fill, same->line, same->text);
+    else
+        strbuf_add(&w->s, ">, fillcolor=\"#ffffff\", color=\"#8c959f\"");
+    strbuf_add(&w->s, ", peripheries=2, tooltip=");
     picture_quoted(&w->s, s->above != NULL ? picture_scope_name(s, w->found.root, w->memory) : w->p->title);
     strbuf_add(&w->s, "];\n");
     w->view.boxes++;
@@ -124,13 +129,13 @@ static void write_thing(writing *w, size_t thing) {
 }
 
 static void write_types(writing *w, const bundle *b) {
-    strbuf_add(&w->s, "label=<");
+    strbuf_add(&w->s, "label=<&#160;");
     for (size_t i = 0; i < b->values.n && i < MOST_TYPES; i++) {
-        strbuf_add(&w->s, i > 0 ? "<BR/>" : "");
+        strbuf_add(&w->s, i > 0 ? "<BR/>&#160;" : "");
         picture_html(&w->s, b->values.at[i]->type);
     }
     if (b->values.n > MOST_TYPES)
-        strbuf_printf(&w->s, "<BR/>and %zu more", b->values.n - MOST_TYPES);
+        strbuf_printf(&w->s, "<BR/>&#160;and %zu more", b->values.n - MOST_TYPES);
     strbuf_add(&w->s, ">");
 }
 
@@ -146,7 +151,7 @@ static status write_bundle(writing *w, const bundle *b, size_t number) {
     strbuf_printf(&w->s, " [id=e%zu, ", number);
     write_types(w, b);
     if (w->p->other != NULL) {
-        const picture_color *c = picture_color_of_state(b->state);
+        const picture_color *c = picture_color_at(picture_color_number(b->state));
         bool same = b->state == PICTURE_SAME;
         strbuf_printf(&w->s, ", color=\"%s\", fontcolor=\"%s\"", c->line, c->text);
         strbuf_add(&w->s, same ? "" : ", penwidth=1.8");

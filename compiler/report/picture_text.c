@@ -4,7 +4,8 @@
 
 #include "report/picture.h"
 
-enum { LONGEST_NAME = 40, MOST_OPERATORS = 5, BAR_WIDTH = 150, CHIPS_A_ROW = 4 };
+enum { LONGEST_NAME = 40, MOST_OPERATORS = 5, BAR_WIDTH = 150, CHIPS_A_ROW = 5 };
+#define TABLE "<TABLE BORDER=\"0\" CELLBORDER=\"0\" CELLSPACING=\"0\" CELLPADDING=\"1\">"
 
 /* ---- characters ---- */
 
@@ -58,9 +59,9 @@ void picture_quoted(strbuf *s, const char *text) {
 /* ---- boxes ---- */
 
 static void small_n(strbuf *s, const char *text, size_t n, const char *color) {
-    strbuf_printf(s, "<BR/><FONT POINT-SIZE=\"8\" COLOR=\"%s\">", color);
+    strbuf_printf(s, "<TR><TD><FONT POINT-SIZE=\"8\" COLOR=\"%s\">", color);
     html_n(s, text, n);
-    strbuf_add(s, "</FONT>");
+    strbuf_add(s, "</FONT></TD></TR>");
 }
 
 static void small(strbuf *s, const char *text, const char *color) {
@@ -87,28 +88,29 @@ static const char *number_after(const char *name, const char *op) {
 static void node_title(strbuf *s, const picture_box *b, const scope *in, const picture_color *c, arena *a) {
     const char *rest = scope_rest(in, b), *slash = strrchr(rest, '/');
     const char *leaf = slash != NULL ? slash + 1 : rest, *number = number_after(leaf, b->op);
-    strbuf_add(s, "<B>");
     picture_html(s, report_name(a, b->op, LONGEST_NAME));
     strbuf_add(s, "</B>");
     if (number != NULL && *number != '\0')
-        strbuf_printf(s, "<FONT POINT-SIZE=\"8\" COLOR=\"%s\">%s</FONT>", c->line, number);
+        strbuf_printf(s, "<FONT POINT-SIZE=\"8\" COLOR=\"%s\">%s</FONT>", c->soft, number);
+    strbuf_add(s, "</TD></TR>");
     size_t n = number != NULL ? (size_t)(leaf - rest) : strlen(rest);
     const char *where = arena_strndup(a, rest, n - (n > 0 && number != NULL));
     if (where != NULL && *where != '\0' && b->name[0] != '\0')
-        small(s, report_name(a, where, LONGEST_NAME), c->line);
+        small(s, report_name(a, where, LONGEST_NAME), c->soft);
 }
 
 void picture_box_label(strbuf *s, const picture *p, const picture_box *b, const scope *in, arena *a) {
     const picture_color *c = picture_color_at(picture_color_of(p, b));
+    strbuf_add(s, TABLE "<TR><TD><B>");
     if (b->kind == PICTURE_NODE) {
         node_title(s, b, in, c, a);
     } else {
-        strbuf_add(s, "<B>");
         picture_html(s, report_name(a, b->name, LONGEST_NAME));
-        strbuf_add(s, "</B>");
+        strbuf_add(s, "</B></TD></TR>");
     }
     lines(s, b->lines, c->text);
-    lines(s, b->change, c->line);
+    lines(s, b->change, c->text);
+    strbuf_add(s, "</TABLE>");
 }
 
 /* ---- closed scopes ---- */
@@ -165,24 +167,40 @@ static int more_first(const void *x, const void *y) {
     return a->n != b->n ? (a->n < b->n ? 1 : -1) : strcmp(a->op, b->op);
 }
 
+static int64_t bar_width(const sums *t, size_t color) {
+    int64_t width = t->colors[color] * BAR_WIDTH / t->nodes;
+    return width > 0 || t->colors[color] == 0 ? width : 1;
+}
+
 /* A bar with the colors of what is inside, as wide as there are nodes of each. */
 static void color_bar(strbuf *s, const sums *t) {
-    strbuf_add(s, "<TABLE BORDER=\"0\" CELLBORDER=\"0\" CELLSPACING=\"0\" CELLPADDING=\"0\"><TR>");
+    int64_t all = 0;
+    for (size_t i = 0; i < PICTURE_COLORS; i++)
+        all += bar_width(t, i);
+    strbuf_printf(s, "<TABLE BORDER=\"0\" CELLBORDER=\"0\" CELLSPACING=\"0\" CELLPADDING=\"0\" FIXEDSIZE=\"TRUE\" "
+                     "WIDTH=\"%lld\" HEIGHT=\"6\"><TR>", (long long)all);
     for (size_t i = 0; i < PICTURE_COLORS; i++) {
-        int64_t width = t->colors[i] * BAR_WIDTH / t->nodes;
         if (t->colors[i] > 0)
             strbuf_printf(s, "<TD BGCOLOR=\"%s\" WIDTH=\"%lld\" HEIGHT=\"6\" FIXEDSIZE=\"TRUE\"></TD>",
-                          picture_color_at(i)->line, (long long)(width > 0 ? width : 1));
+                          picture_color_at(i)->line, (long long)bar_width(t, i));
     }
     strbuf_add(s, "</TR></TABLE>");
+}
+
+/* "198 k" */
+static const char *amount(int64_t n, arena *a) {
+    const char *text = report_amount(a, (double)n, "");
+    size_t bytes = strlen(text);
+    const char *kept = arena_strndup(a, text, bytes - (bytes > 0 && text[bytes - 1] == ' '));
+    return kept != NULL ? kept : "";
 }
 
 static void amounts(strbuf *s, const sums *t, arena *a) {
     strbuf_printf(s, "%lld node%s", (long long)t->nodes, t->nodes == 1 ? "" : "s");
     if (t->params > 0)
-        strbuf_printf(s, " · %sparameters", report_amount(a, (double)t->params, ""));
+        strbuf_printf(s, " · %s parameters", amount(t->params, a));
     if (t->macs > 0)
-        strbuf_printf(s, " · %s", report_amount(a, (double)t->macs, "MACs"));
+        strbuf_printf(s, " · %s MACs", amount(t->macs, a));
 }
 
 static void operators(strbuf *s, sums *t, arena *a) {
@@ -201,33 +219,36 @@ void picture_scope_label(strbuf *s, const picture *p, const scope *closed, const
     sums t = {0};
     s->failed = s->failed || count_scope(&t, p, closed, a) != STATUS_OK;
     const char *name = closed->above != NULL ? picture_scope_name(closed, in, a) : p->title;
-    strbuf_add(s, "<TABLE BORDER=\"0\" CELLBORDER=\"0\" CELLSPACING=\"1\" CELLPADDING=\"1\"><TR><TD><B>");
+    strbuf_add(s, TABLE "<TR><TD><B>");
     picture_html(s, name);
-    strbuf_add(s, "</B></TD></TR><TR><TD>");
-    if (p->other == NULL && t.nodes > 0)
+    strbuf_add(s, "</B></TD></TR>");
+    if (p->other == NULL && t.nodes > 0) {
+        strbuf_add(s, "<TR><TD>");
         color_bar(s, &t);
-    strbuf_add(s, "</TD></TR><TR><TD><FONT POINT-SIZE=\"9\">");
+        strbuf_add(s, "</TD></TR>");
+    }
+    strbuf_add(s, "<TR><TD><FONT POINT-SIZE=\"9\">");
     amounts(s, &t, a);
-    strbuf_add(s, "</FONT></TD></TR><TR><TD><FONT POINT-SIZE=\"8\" COLOR=\"#6b7280\">");
+    strbuf_add(s, "</FONT></TD></TR><TR><TD><FONT POINT-SIZE=\"8\">");
     operators(s, &t, a);
     strbuf_add(s, "</FONT></TD></TR></TABLE>");
 }
 
 /* ---- the head ---- */
 
-static void chips(strbuf *s, const bool used[PICTURE_COLORS]) {
+/* A colored square and a word for each color. */
+static void legend(strbuf *s, const bool used[PICTURE_COLORS]) {
     int n = 0;
-    strbuf_add(s, "<TABLE BORDER=\"0\" CELLBORDER=\"1\" CELLSPACING=\"3\" CELLPADDING=\"3\"><TR>");
+    strbuf_add(s, "<FONT POINT-SIZE=\"9\">");
     for (size_t i = 0; i < PICTURE_COLORS; i++) {
-        const picture_color *c = picture_color_at(i);
         if (!used[i])
             continue;
-        strbuf_add(s, n > 0 && n % CHIPS_A_ROW == 0 ? "</TR><TR>" : "");
-        strbuf_printf(s, "<TD BGCOLOR=\"%s\" COLOR=\"%s\"><FONT POINT-SIZE=\"9\" COLOR=\"%s\">%s</FONT></TD>", c->fill,
-                      c->line, c->text, c->what);
+        strbuf_add(s, n > 0 && n % CHIPS_A_ROW == 0 ? "</FONT></TD></TR><TR><TD ALIGN=\"LEFT\"><FONT POINT-SIZE=\"9\">" : "");
+        strbuf_printf(s, "<FONT COLOR=\"%s\">■</FONT> %s&#160;&#160;&#160;", picture_color_at(i)->line,
+                      picture_color_at(i)->what);
         n++;
     }
-    strbuf_add(s, "</TR></TABLE>");
+    strbuf_add(s, "</FONT>");
 }
 
 static void count_states(strbuf *s, const picture *p) {
@@ -245,6 +266,8 @@ void picture_head(strbuf *s, const picture *p, arena *a) {
         used[picture_color_of(p, &p->boxes.at[i])] = true;
         s->failed = s->failed || count_box(&t, p, &p->boxes.at[i], a) != STATUS_OK;
     }
+    for (size_t i = 0; i < p->edges.n && p->other != NULL; i++)
+        used[picture_color_number(p->edges.at[i].state)] = true;
     strbuf_add(s, "<TABLE BORDER=\"0\" CELLBORDER=\"0\" CELLSPACING=\"0\" CELLPADDING=\"2\">"
                   "<TR><TD ALIGN=\"LEFT\"><FONT POINT-SIZE=\"16\"><B>");
     if (p->other != NULL) {
@@ -259,6 +282,6 @@ void picture_head(strbuf *s, const picture *p, arena *a) {
         amounts(s, &t, a);
     strbuf_add(s, "</FONT></TD></TR><TR><TD ALIGN=\"LEFT\">");
     if (p->boxes.n > 0)
-        chips(s, used);
+        legend(s, used);
     strbuf_add(s, "</TD></TR></TABLE>");
 }
