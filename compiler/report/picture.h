@@ -72,6 +72,7 @@ struct scope {
     int64_t depth; /* 0: the root */
     size_t n_nodes;
     bool touched; /* has a box that is not PICTURE_SAME */
+    bool is_run;  /* no scope of the names: nodes far from any change */
     bool closed;  /* is drawn as one box */
     VEC(scope_item) items;
 };
@@ -82,7 +83,8 @@ typedef struct scopes {
     size_t n;            /* of ids */
 } scopes;
 
-/* Closes scopes of two nodes and more at `depth`; in a picture of two models only where nothing has changed. */
+/* Closes scopes of two nodes and more at `depth`. In a picture of two models only where nothing has changed; and with depth -1, which is 1
+ * then, nodes that stand next to no change are put together. depth -1 of one model: nothing is closed. */
 status scopes_find(const picture *p, int64_t depth, arena *a, scopes *out);
 /* The part of a box's path inside of the scope. */
 const char *scope_rest(const scope *s, const picture_box *b);
@@ -113,8 +115,8 @@ void picture_head(strbuf *s, const picture *p, arena *a);
 const char *picture_scope_name(const scope *s, const scope *in, arena *a);
 
 /* ---- picture_dot.c ---- */
-/* The picture in DOT. Ids: n12 is box 12, s3 a scope. The same picture gives the same bytes. depth -1: as much as is good for it, that is
- * all, or of two models 1. */
+/* The picture in DOT. Ids: n12 is box 12, s3 a scope. The same picture gives the same bytes. depth: see
+ * scopes_find. */
 status picture_dot(const picture *p, int64_t depth, arena *a, const char **out, picture_view *out_view);
 
 /* ---- picture_svg.c ---- */

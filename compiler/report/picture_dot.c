@@ -3,8 +3,7 @@
 
 #include "report/picture.h"
 
-enum { MOST_TYPES = 2 };
-#define ALL_DEPTHS INT64_MAX
+enum { MOST_TYPES = 2, LONGEST_NAME = 40, MOST_NODES = 40 };
 
 typedef struct writing {
     const picture *p;
@@ -30,6 +29,19 @@ static void write_box(writing *w, size_t i, const scope *in) {
     w->view.boxes++;
 }
 
+/* As many as a tooltip has room for. */
+static void list_nodes(const writing *w, const scope *s, strbuf *tip, int *left) {
+    for (size_t i = 0; i < s->items.n && *left >= 0; i++) {
+        const picture_box *b = &w->p->boxes.at[s->items.at[i].box];
+        if (s->items.at[i].inside != NULL)
+            list_nodes(w, s->items.at[i].inside, tip, left);
+        else if (b->kind == PICTURE_NODE && (*left)-- > 0)
+            strbuf_printf(tip, "\n%s %s", b->op, b->name);
+        else if (b->kind == PICTURE_NODE)
+            strbuf_add(tip, "\n...");
+    }
+}
+
 static void write_closed(writing *w, const scope *s, const scope *in) {
     strbuf_printf(&w->s, "s%zu [id=s%zu, label=<", s->id, s->id);
     picture_scope_label(&w->s, w->p, s, in, w->memory);
@@ -39,7 +51,12 @@ static void write_closed(writing *w, const scope *s, const scope *in) {
     else
         strbuf_add(&w->s, ">, fillcolor=\"#ffffff\", color=\"#8c959f\"");
     strbuf_add(&w->s, ", peripheries=2, tooltip=");
-    picture_quoted(&w->s, s->above != NULL ? picture_scope_name(s, w->found.root, w->memory) : w->p->title);
+    strbuf tip = strbuf_in(w->memory);
+    int left = MOST_NODES;
+    strbuf_add(&tip, s->above != NULL ? picture_scope_name(s, w->found.root, w->memory) : w->p->title);
+    list_nodes(w, s, &tip, &left);
+    w->s.failed = w->s.failed || tip.failed;
+    picture_quoted(&w->s, tip.failed ? "" : tip.text);
     strbuf_add(&w->s, "];\n");
     w->view.boxes++;
     w->view.closed++;
@@ -51,7 +68,7 @@ static void write_cluster(writing *w, const scope *s, const scope *in, int level
     static const char *const fills[] = {"#f6f8fb", "#edf1f6"};
     strbuf_printf(&w->s, "subgraph cluster_s%zu { id=s%zu; style=\"filled,rounded\"; color=\"#d5dbe3\"; fillcolor=\"%s\"; label=<<B>",
                   s->id, s->id, fills[level % 2]);
-    picture_html(&w->s, picture_scope_name(s, in, w->memory));
+    picture_html(&w->s, report_name(w->memory, picture_scope_name(s, in, w->memory), LONGEST_NAME));
     strbuf_add(&w->s, "</B>>; tooltip=");
     picture_quoted(&w->s, picture_scope_name(s, w->found.root, w->memory));
     strbuf_add(&w->s, ";\n");
@@ -59,12 +76,12 @@ static void write_cluster(writing *w, const scope *s, const scope *in, int level
     strbuf_add(&w->s, "}\n");
 }
 
-/* A scope of one node is no more than a part of its name; one that holds nothing but another is drawn as that. */
+/* A scope that holds nothing but another is drawn as that. */
 static void write_scope(writing *w, const scope *s, const scope *in, int level) {
-    bool transparent = s->n_nodes == 1 || (s->items.n == 1 && s->items.at[0].inside != NULL);
+    bool transparent = s->items.n == 1 && s->items.at[0].inside != NULL;
     if (s->closed)
         write_closed(w, s, in);
-    else if (transparent || s->above == NULL)
+    else if (transparent)
         write_items(w, s, in, level);
     else
         write_cluster(w, s, in, level);
@@ -190,7 +207,7 @@ static void write_begin(writing *w) {
 
 status picture_dot(const picture *p, int64_t depth, arena *a, const char **out, picture_view *out_view) {
     writing w = {.p = p, .s = strbuf_in(a), .memory = a};
-    TRY(scopes_find(p, depth >= 0 ? depth : p->other != NULL ? 1 : ALL_DEPTHS, a, &w.found));
+    TRY(scopes_find(p, depth, a, &w.found));
     write_begin(&w);
     if (w.found.root->closed) {
         write_closed(&w, w.found.root, w.found.root);

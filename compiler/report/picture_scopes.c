@@ -5,6 +5,8 @@
 
 /* Names are the file's: a scope inside of so many others is none. */
 enum { MOST_DEEP = 24 };
+/* So many nodes and more are put together. */
+enum { LEAST_RUN = 3 };
 
 /* ---- names ---- */
 
@@ -94,6 +96,17 @@ static void sum_up(const picture *p, scope *s) {
     }
 }
 
+/* A scope of one node is no more than a part of its name. */
+static void dissolve(scope *s) {
+    for (size_t i = 0; i < s->items.n; i++) {
+        scope_item *item = &s->items.at[i];
+        while (item->inside != NULL && item->inside->n_nodes == 1)
+            *item = item->inside->items.at[0];
+        if (item->inside != NULL)
+            dissolve(item->inside);
+    }
+}
+
 /* A scope that holds every node says nothing of any: the tree begins inside of it. Inputs and outputs come along. */
 static status unwrap(building *b) {
     for (;;) {
@@ -123,9 +136,67 @@ static status unwrap(building *b) {
     }
 }
 
+/* ---- what is far from any change ---- */
+
+static status find_near(building *b, bool **out) {
+    const picture *p = b->p;
+    bool *near = ARENA_NEW_N(b->memory, bool, p->boxes.n + 1);
+    TRY_ALLOC(*out = near);
+    for (size_t i = 0; i < p->boxes.n; i++)
+        near[i] = p->boxes.at[i].state != PICTURE_SAME || p->boxes.at[i].kind != PICTURE_NODE;
+    for (size_t i = 0; i < p->edges.n; i++) {
+        const picture_edge *e = &p->edges.at[i];
+        bool changed = p->boxes.at[e->from].state != PICTURE_SAME || p->boxes.at[e->to].state != PICTURE_SAME;
+        near[e->from] = near[e->from] || changed;
+        near[e->to] = near[e->to] || changed;
+    }
+    return STATUS_OK;
+}
+
+static bool is_far(const scope *s, size_t i, const bool *near) {
+    return i < s->items.n && s->items.at[i].inside == NULL && !near[s->items.at[i].box];
+}
+
+static status join(building *b, const scope *s, size_t from, size_t to, scope **out) {
+    scope *run = ARENA_NEW(b->memory, scope);
+    TRY_ALLOC(*out = run);
+    *run = (scope){.above = s, .is_run = true, .id = b->s->n++, .n_nodes = to - from};
+    for (; from < to; from++)
+        TRY(VEC_PUSH(b->memory, run->items, s->items.at[from]));
+    return STATUS_OK;
+}
+
+/* Nodes that follow each other in the order of the graph: no way leads out of such a run and back. */
+static status join_runs(building *b, scope *s, const bool *near) {
+    size_t kept = 0, end;
+    for (size_t i = 0; i < s->items.n; i = end) {
+        for (end = i; is_far(s, end, near);)
+            end++;
+        scope_item item = s->items.at[i];
+        if (end - i >= LEAST_RUN)
+            TRY(join(b, s, i, end, &item.inside));
+        else
+            end = i + 1;
+        if (item.inside != NULL && !item.inside->is_run && item.inside->touched)
+            TRY(join_runs(b, item.inside, near));
+        s->items.at[kept++] = item;
+    }
+    s->items.n = kept;
+    return STATUS_OK;
+}
+
+static status join_far(building *b) {
+    bool *near;
+    TRY(find_near(b, &near));
+    return join_runs(b, b->s->root, near);
+}
+
+/* ---- what is closed ---- */
+
 static void close(building *b, scope *s, int64_t depth, const scope *closed) {
     s->depth = s->above != NULL ? s->above->depth + 1 : 0;
-    s->closed = closed == NULL && s->depth >= depth && s->n_nodes > 1 && (b->p->other == NULL || !s->touched);
+    bool may = s->n_nodes > 1 && (b->p->other == NULL || !s->touched);
+    s->closed = closed == NULL && (s->is_run || (may && s->depth >= depth));
     closed = s->closed ? s : closed;
     for (size_t i = 0; i < s->items.n; i++) {
         const scope_item *item = &s->items.at[i];
@@ -145,6 +216,9 @@ status scopes_find(const picture *p, int64_t depth, arena *a, scopes *out) {
         TRY(add_box(&b, i));
     sum_up(p, out->root);
     TRY(unwrap(&b));
-    close(&b, out->root, depth, NULL);
+    dissolve(out->root);
+    if (depth < 0 && p->other != NULL)
+        TRY(join_far(&b));
+    close(&b, out->root, depth >= 0 ? depth : p->other != NULL ? 1 : INT64_MAX, NULL);
     return STATUS_OK;
 }

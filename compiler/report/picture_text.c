@@ -4,7 +4,7 @@
 
 #include "report/picture.h"
 
-enum { LONGEST_NAME = 40, MOST_OPERATORS = 5, BAR_WIDTH = 150, CHIPS_A_ROW = 5 };
+enum { LONGEST_NAME = 40, LONGEST_TITLE = 100, MOST_OPERATORS = 5, BAR_WIDTH = 150, CHIPS_A_ROW = 5 };
 #define TABLE "<TABLE BORDER=\"0\" CELLBORDER=\"0\" CELLSPACING=\"0\" CELLPADDING=\"1\">"
 
 /* ---- characters ---- */
@@ -58,20 +58,22 @@ void picture_quoted(strbuf *s, const char *text) {
 
 /* ---- boxes ---- */
 
-static void small_n(strbuf *s, const char *text, size_t n, const char *color) {
+static void small_n(strbuf *s, const char *text, size_t n, const char *color, bool bold) {
     strbuf_printf(s, "<TR><TD><FONT POINT-SIZE=\"8\" COLOR=\"%s\">", color);
+    strbuf_add(s, bold ? "<B>" : "");
     html_n(s, text, n);
+    strbuf_add(s, bold ? "</B>" : "");
     strbuf_add(s, "</FONT></TD></TR>");
 }
 
 static void small(strbuf *s, const char *text, const char *color) {
-    small_n(s, text, strlen(text), color);
+    small_n(s, text, strlen(text), color, false);
 }
 
-static void lines(strbuf *s, const char *text, const char *color) {
+static void lines(strbuf *s, const char *text, const char *color, bool bold) {
     for (size_t n; *text != '\0'; text += n + (text[n] == '\n')) {
         n = strcspn(text, "\n");
-        small_n(s, text, n, color);
+        small_n(s, text, n, color, bold);
     }
 }
 
@@ -108,19 +110,21 @@ void picture_box_label(strbuf *s, const picture *p, const picture_box *b, const 
         picture_html(s, report_name(a, b->name, LONGEST_NAME));
         strbuf_add(s, "</B></TD></TR>");
     }
-    lines(s, b->lines, c->text);
-    lines(s, b->change, c->text);
+    lines(s, b->lines, c->text, false);
+    lines(s, b->change, c->text, true);
     strbuf_add(s, "</TABLE>");
 }
 
 /* ---- closed scopes ---- */
 
 const char *picture_scope_name(const scope *s, const scope *in, arena *a) {
+    if (s->is_run)
+        return "as before";
     size_t from = in->path != NULL ? in->end : 0;
     while (s->path[from] == '/')
         from++;
     const char *name = arena_strndup(a, s->path + from, s->name_end - from);
-    return name != NULL ? report_name(a, name, LONGEST_NAME) : "";
+    return name != NULL ? name : "";
 }
 
 typedef struct tally {
@@ -220,7 +224,7 @@ void picture_scope_label(strbuf *s, const picture *p, const scope *closed, const
     s->failed = s->failed || count_scope(&t, p, closed, a) != STATUS_OK;
     const char *name = closed->above != NULL ? picture_scope_name(closed, in, a) : p->title;
     strbuf_add(s, TABLE "<TR><TD><B>");
-    picture_html(s, name);
+    picture_html(s, report_name(a, name, LONGEST_NAME));
     strbuf_add(s, "</B></TD></TR>");
     if (p->other == NULL && t.nodes > 0) {
         strbuf_add(s, "<TR><TD>");
@@ -271,10 +275,10 @@ void picture_head(strbuf *s, const picture *p, arena *a) {
     strbuf_add(s, "<TABLE BORDER=\"0\" CELLBORDER=\"0\" CELLSPACING=\"0\" CELLPADDING=\"2\">"
                   "<TR><TD ALIGN=\"LEFT\"><FONT POINT-SIZE=\"16\"><B>");
     if (p->other != NULL) {
-        picture_html(s, p->other);
+        picture_html(s, report_name(a, p->other, LONGEST_TITLE));
         strbuf_add(s, " → ");
     }
-    picture_html(s, p->title);
+    picture_html(s, report_name(a, p->title, LONGEST_TITLE));
     strbuf_add(s, "</B></FONT></TD></TR><TR><TD ALIGN=\"LEFT\"><FONT POINT-SIZE=\"10\" COLOR=\"#57606a\">");
     if (p->other != NULL)
         count_states(s, p);
