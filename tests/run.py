@@ -25,6 +25,7 @@ STEPS = [
     ("per-node", "bench/test_per_node.py", "bench by node: names, sums, traces; JIT code in perf's map and in gdb", 600),
     ("models", "models/test_models.py", "the shipped models on every back end: the same bits, the reference's values, accuracy", 1500),
     ("diff", "diff/test_diff.py", "tenon diff: figures against ONNX Runtime and numpy, the first node that departs, matching", 600),
+    ("draw", "draw/test_draw.py", "tenon draw: golden DOT, the shipped models, scopes, what dead_inputs takes away, odd names", 300),
     ("inspect", "models/test_inspect.py", "what inspect says of the shipped models, computed again", 300),
     ("onnx-out", "onnx_out/test_onnx_out.py", "--emit onnx: the checker, reading it back, ONNX Runtime", 600),
     ("codegen", "codegen/test_generated_c.py", "generated C: the same bits from every compiler and level, warnings, symbols, sanitizers", 1500),

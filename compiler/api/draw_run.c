@@ -88,7 +88,7 @@ static status render(drawing_run *x, const char *dot, const void **out, size_t *
     int done = x->module->draw(dot, x->format, &data, &n, said, sizeof said);
     if (!done) {
         diag_error(diags, STATUS_RESOURCE, "drawing", place, "Graphviz cannot draw it: %s", one_line(said));
-        diag_note(diags, "-o FILE.dot writes what Graphviz was given");
+        diag_note(diags, "are its plugins there (Debian: libgvc6)? -o FILE.dot writes what it was given");
         return STATUS_RESOURCE;
     }
     if (said[0] != '\0')

@@ -49,7 +49,7 @@ void picture_quoted(strbuf *s, const char *text) {
         if (*text == '\n')
             strbuf_add(s, "\\n");
         else if (*text == '\\')
-            strbuf_add(s, "&#92;"); /* libgvc takes two of them apart more than once */
+            strbuf_add(s, "\\\\\\\\"); /* libgvc takes escapes out twice */
         else
             add_character(s, text, n);
     }
