@@ -101,7 +101,8 @@ static status check_drawing(tenon_context *c, arena *a, doctor_item *item) {
     return STATUS_OK;
 }
 
-static const check checks[] = {check_vectors, check_llvm, check_drawing, check_compiler, check_archiver, check_temporary};
+static const check checks[] = {check_vectors,  check_llvm,     check_drawing,
+                               check_compiler, check_archiver, check_temporary};
 enum { N_CHECKS = sizeof checks / sizeof *checks };
 
 /* What is missing is no error here: the checks report to a collector of their own. */

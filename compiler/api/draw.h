@@ -5,8 +5,15 @@
 #include "api/handles.h"
 #include "report/picture.h"
 
+/* Texts made in an arena: one that cannot be made is "", and `failed` stays set. */
+typedef struct words {
+    arena *memory;
+    bool failed;
+} words;
+
 typedef struct drawing {
     arena *memory;
+    words words;   /* in the same */
     graph *g;      /* what is drawn */
     graph *before; /* what it is compared with; NULL */
     map other;     /* nodes and inputs of one graph -> those of the other that stand for the same */
@@ -22,20 +29,22 @@ status draw_picture(drawing *d);
 
 /* ---- draw_words.c ---- */
 /* What stands in the box of a node, and in its tooltip (without what has changed). */
-status draw_node_lines(const node *n, arena *a, const char **out);
-status draw_node_tip(const picture_box *b, const node *n, arena *a, strbuf *tip);
+status draw_node_lines(const node *n, words *w, const char **out);
+status draw_node_tip(const picture_box *b, const node *n, words *w, strbuf *tip);
 /* "W", "inputs 2": the operator's name of its input. */
-const char *draw_input_name(const node *n, int index, arena *a);
+const char *draw_input_name(const node *n, int index, words *w);
 /* A value in few words: the operator that makes it, an input's name, a constant's contents or type. */
-const char *draw_value_words(const value *v, arena *a);
-const char *draw_type(const tensor_type *t, arena *a);
+const char *draw_value_words(const value *v, words *w);
+const char *draw_type(const tensor_type *t, words *w);
+/* A name, cut. */
+const char *draw_name(const char *name, size_t longest, words *w);
 
 /* ---- draw_changes.c ---- */
 /* Which nodes and inputs of d->before and d->g stand for the same: d->other. */
 status draw_match(drawing *d);
-/* What is different between the node x of d->before and its like in d->g: lines for the box and for the tooltip; nothing where they are
- * the same. */
-status draw_node_changes(const drawing *d, const node *x, const node *y, strbuf *words, strbuf *tip);
+/* What is different between the node x of d->before and its like in d->g: lines for the box and for the tooltip;
+ * nothing where they are the same. */
+status draw_node_changes(drawing *d, const node *x, const node *y, strbuf *lines, strbuf *tip);
 /* Constants that are used in one of the graphs only, or with other contents: d->constants. */
 status draw_constants(drawing *d);
 

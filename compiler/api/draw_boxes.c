@@ -44,7 +44,7 @@ static const char *path_of(const node *n) {
 
 /* x: its like before, NULL. */
 static status add_node(drawing *d, const node *n, const node *x) {
-    strbuf tip = strbuf_in(d->memory), words = strbuf_in(d->memory);
+    strbuf tip = strbuf_in(d->memory), changes = strbuf_in(d->memory);
     picture_box b = {.kind = PICTURE_NODE,
                      .state = x == NULL ? state_alone(d, n->graph) : PICTURE_SAME,
                      .name = n->name,
@@ -55,11 +55,11 @@ static status add_node(drawing *d, const node *n, const node *x) {
                      .index = n->source,
                      .params = own_params(d, n),
                      .macs = lower_macs(n, d->memory)};
-    TRY(draw_node_lines(n, d->memory, &b.lines));
-    TRY(draw_node_tip(&b, n, d->memory, &tip));
+    TRY(draw_node_lines(n, &d->words, &b.lines));
+    TRY(draw_node_tip(&b, n, &d->words, &tip));
     if (x != NULL)
-        TRY(draw_node_changes(d, x, n, &words, &tip));
-    TRY(strbuf_finish(&words, &b.change));
+        TRY(draw_node_changes(d, x, n, &changes, &tip));
+    TRY(strbuf_finish(&changes, &b.change));
     TRY(strbuf_finish(&tip, &b.tip));
     if (*b.change != '\0')
         b.state = PICTURE_CHANGED;
@@ -69,7 +69,7 @@ static status add_node(drawing *d, const node *n, const node *x) {
 /* An input or output: what has changed of it can be its type. */
 static status add_end(drawing *d, picture_kind kind, const char *name, picture_state state, const value *v,
                       const value *x, const void *of, const void *other) {
-    const char *type = draw_type(&v->type, d->memory), *before = x != NULL ? draw_type(&x->type, d->memory) : type;
+    const char *type = draw_type(&v->type, &d->words), *before = x != NULL ? draw_type(&x->type, &d->words) : type;
     bool changed = strcmp(type, before) != 0;
     picture_box b = {.kind = kind,
                      .state = changed ? PICTURE_CHANGED : state,
@@ -162,7 +162,7 @@ static status add_edge(joining *j, const value *v, const void *reader) {
                       .to = box_of(d, reader),
                       .output = v->def_index,
                       .state = state_alone(d, j->g),
-                      .type = draw_type(&v->type, d->memory),
+                      .type = draw_type(&v->type, &d->words),
                       .name = v->name};
     uint64_t key = ((uint64_t)e.from * d->p.boxes.n + e.to) << 16 | (uint64_t)(e.output & 0xffff);
     uintptr_t at = (uintptr_t)map_get_key(&j->known, key);
@@ -204,7 +204,8 @@ static status fill(drawing *d) {
         TRY(add_edges(&j, d->before));
         TRY(draw_constants(d));
     }
-    return add_edges(&j, d->g);
+    TRY(add_edges(&j, d->g));
+    return d->words.failed ? STATUS_RESOURCE : STATUS_OK;
 }
 
 /* A node that cannot be lowered has no number of multiply-accumulates; its picture needs no message. */
@@ -212,6 +213,7 @@ status draw_picture(drawing *d) {
     diag *quiet = diag_new(arena_allocator(d->memory));
     TRY_ALLOC(quiet);
     diag *theirs = d->g->diags;
+    d->words.memory = d->memory;
     d->boxes = map_in(d->memory);
     d->other = map_in(d->memory);
     d->counted = map_in(d->memory);

@@ -5,6 +5,8 @@
 #include "api/draw.h"
 #include "ir/graph_text.h"
 
+enum { LONGEST_WORD = 32 };
+
 /* ---- what stands for the same ---- */
 
 static bool is_new(const drawing *d, const void *x, const void *y) {
@@ -57,43 +59,46 @@ static bool same_value(const drawing *d, const value *x, const value *y) {
 /* ---- nodes ---- */
 
 typedef struct changes {
-    const drawing *d;
+    drawing *d;
+    words *w;
     const node *x, *y;
-    strbuf *words, *tip;
+    strbuf *lines, *tip;
 } changes;
 
 static void say(changes *c, const char *what, const char *before, const char *after) {
     const char *between = what[0] != '\0' ? ": " : "";
-    strbuf_printf(c->words, "%s%s%s → %s\n", what, between, before, after);
+    strbuf_printf(c->lines, "%s%s%s → %s\n", what, between, before, after);
 }
 
 static void compare_input(changes *c, int i) {
     const value *x = node_input(c->x, i), *y = node_input(c->y, i);
-    arena *a = c->d->memory;
     if (same_value(c->d, x, y))
         return;
-    const char *name = draw_input_name(i < c->y->n_inputs ? c->y : c->x, i, a);
-    const char *before = draw_value_words(x, a), *after = draw_value_words(y, a);
+    const char *name = draw_input_name(i < c->y->n_inputs ? c->y : c->x, i, c->w);
+    const char *before = draw_value_words(x, c->w), *after = draw_value_words(y, c->w);
     if (strcmp(before, after) != 0)
         say(c, name, before, after);
     else
-        strbuf_printf(c->words, x != NULL && x->constant != NULL ? "%s: other contents\n" : "%s: another %s\n", name, after);
+        strbuf_printf(c->lines, x != NULL && x->constant != NULL ? "%s: other contents\n" : "%s: another %s\n", name,
+                      after);
     strbuf_printf(c->tip, "\nchanged: %s was %s", name, x != NULL ? x->name : "absent");
 }
 
-static const char *attribute(const node *n, const char *name, arena *a) {
+static const char *attribute(const node *n, const char *name, words *w) {
     const attr *found = node_attr(n, name);
-    strbuf s = strbuf_in(a);
+    strbuf s = strbuf_in(w->memory);
     const char *text;
     if (found != NULL)
         attr_print(found, &s);
     else
         strbuf_printf(&s, "no %s", name);
-    return strbuf_finish(&s, &text) == STATUS_OK ? text : "";
+    bool made = strbuf_finish(&s, &text) == STATUS_OK;
+    w->failed = w->failed || !made;
+    return made ? text : "";
 }
 
 static void compare_attribute(changes *c, const char *name) {
-    const char *before = attribute(c->x, name, c->d->memory), *after = attribute(c->y, name, c->d->memory);
+    const char *before = attribute(c->x, name, c->w), *after = attribute(c->y, name, c->w);
     if (strcmp(before, after) == 0)
         return;
     say(c, "", before, after);
@@ -102,8 +107,8 @@ static void compare_attribute(changes *c, const char *name) {
 
 static void compare_output(changes *c, int i) {
     const value *x = node_output(c->x, i), *y = node_output(c->y, i);
-    const char *before = x != NULL ? draw_type(&x->type, c->d->memory) : "absent";
-    const char *after = y != NULL ? draw_type(&y->type, c->d->memory) : "absent";
+    const char *before = x != NULL ? draw_type(&x->type, c->w) : "absent";
+    const char *after = y != NULL ? draw_type(&y->type, c->w) : "absent";
     if (strcmp(before, after) == 0)
         return;
     say(c, "gives", before, after);
@@ -122,7 +127,7 @@ static void compare_notes(changes *c, const map *names) {
             continue; /* seen among y's */
         if (strcmp(before, note_of(c->y, name)) == 0)
             continue;
-        strbuf_printf(c->words, "note %s\n", report_name(c->d->memory, name, 32));
+        strbuf_printf(c->lines, "note %s\n", draw_name(name, LONGEST_WORD, c->w));
         strbuf_printf(c->tip, "\nchanged: note %s was %s", name, *before != '\0' ? before : "absent");
     }
 }
@@ -131,10 +136,10 @@ static int larger(int x, int y) {
     return x > y ? x : y;
 }
 
-status draw_node_changes(const drawing *d, const node *x, const node *y, strbuf *words, strbuf *tip) {
-    changes c = {d, x, y, words, tip};
+status draw_node_changes(drawing *d, const node *x, const node *y, strbuf *lines, strbuf *tip) {
+    changes c = {d, &d->words, x, y, lines, tip};
     if (strcmp(x->op, y->op) != 0 || strcmp(x->domain, y->domain) != 0) {
-        strbuf_printf(words, "was %s\n", report_name(d->memory, x->op, 32));
+        strbuf_printf(lines, "was %s\n", draw_name(x->op, LONGEST_WORD, c.w));
         strbuf_printf(tip, "\nchanged: was %s%s%s", x->domain, x->domain[0] != '\0' ? "::" : "", x->op);
     }
     for (int i = 0; i < larger(x->n_inputs, y->n_inputs); i++)
@@ -148,7 +153,7 @@ status draw_node_changes(const drawing *d, const node *x, const node *y, strbuf 
         compare_output(&c, i);
     compare_notes(&c, y->notes);
     compare_notes(&c, x->notes);
-    return words->failed || tip->failed ? STATUS_RESOURCE : STATUS_OK;
+    return lines->failed || tip->failed ? STATUS_RESOURCE : STATUS_OK;
 }
 
 /* ---- constants ---- */
@@ -159,7 +164,7 @@ static const value *used_constant(const graph *g, const char *name) {
 }
 
 static status add_constant(drawing *d, const value *v, picture_state state) {
-    draw_constant one = {state, v->name, draw_type(&v->type, d->memory)};
+    draw_constant one = {state, v->name, draw_type(&v->type, &d->words)};
     return VEC_PUSH(d->memory, d->constants, one);
 }
 

@@ -6,27 +6,37 @@
 
 enum { MOST_LINES = 6, LONGEST_LINE = 44, LONGEST_TIP = 240, MOST_INTEGERS = 8, LONGEST_WORD = 28 };
 
-static const char *or_empty(const char *text) {
+static const char *kept(words *w, const char *text) {
+    w->failed = w->failed || text == NULL;
     return text != NULL ? text : "";
 }
 
-/* Whole lines of ASCII, cut. */
-static const char *cut(const char *text, size_t longest, arena *a) {
-    return strlen(text) <= longest ? text : or_empty(arena_printf(a, "%.*s...", (int)longest - 3, text));
-}
-
-const char *draw_type(const tensor_type *t, arena *a) {
-    strbuf s = strbuf_in(a);
+static const char *finished(words *w, strbuf *s) {
     const char *text;
-    type_print(t, &s);
-    return strbuf_finish(&s, &text) == STATUS_OK ? text : "";
+    return kept(w, strbuf_finish(s, &text) == STATUS_OK ? text : NULL);
 }
 
-const char *draw_input_name(const node *n, int index, arena *a) {
+/* Whole lines of ASCII, cut. */
+static const char *cut(const char *text, size_t longest, words *w) {
+    return strlen(text) <= longest ? text : kept(w, arena_printf(w->memory, "%.*s...", (int)longest - 3, text));
+}
+
+const char *draw_type(const tensor_type *t, words *w) {
+    strbuf s = strbuf_in(w->memory);
+    type_print(t, &s);
+    return finished(w, &s);
+}
+
+const char *draw_name(const char *name, size_t longest, words *w) {
+    const char *text = report_name(w->memory, name, longest);
+    return kept(w, *text != '\0' || *name == '\0' ? text : NULL);
+}
+
+const char *draw_input_name(const node *n, int index, words *w) {
     const op_param *p = n->row != NULL ? op_input_param(n, index) : NULL;
     if (p == NULL)
-        return or_empty(arena_printf(a, "input %d", index));
-    return (p->flags & PARAM_VARIADIC) != 0 ? or_empty(arena_printf(a, "%s %d", p->name, index)) : p->name;
+        return kept(w, arena_printf(w->memory, "input %d", index));
+    return (p->flags & PARAM_VARIADIC) != 0 ? kept(w, arena_printf(w->memory, "%s %d", p->name, index)) : p->name;
 }
 
 /* Contents of one number, or of a few integers: a shape, axes. */
@@ -34,23 +44,22 @@ static bool is_short(const tensor *t) {
     return t->count == 1 || (t->count <= MOST_INTEGERS && dtype_is_int(t->elem) && t->rank == 1);
 }
 
-static const char *contents(const tensor *t, arena *a) {
-    strbuf s = strbuf_in(a);
-    const char *text;
+static const char *contents(const tensor *t, words *w) {
+    strbuf s = strbuf_in(w->memory);
     if (t->count == 1)
         element_print(t->elem, t->data, 0, &s);
     else
         tensor_print_data(t, &s);
-    return strbuf_finish(&s, &text) == STATUS_OK ? text : "";
+    return finished(w, &s);
 }
 
-const char *draw_value_words(const value *v, arena *a) {
+const char *draw_value_words(const value *v, words *w) {
     if (v == NULL)
         return "nothing";
     if (v->constant != NULL)
-        return is_short(v->constant) ? contents(v->constant, a)
-                                     : or_empty(arena_printf(a, "constant %s", draw_type(&v->type, a)));
-    return v->def != NULL ? v->def->op : report_name(a, v->name, LONGEST_WORD);
+        return is_short(v->constant) ? contents(v->constant, w)
+                                     : kept(w, arena_printf(w->memory, "constant %s", draw_type(&v->type, w)));
+    return v->def != NULL ? v->def->op : draw_name(v->name, LONGEST_WORD, w);
 }
 
 /* ---- attributes ---- */
@@ -75,37 +84,36 @@ static bool is_plain(const node *n, const attr *x) {
     return false;
 }
 
-static const char *attribute(const attr *x, arena *a) {
-    strbuf s = strbuf_in(a);
-    const char *text;
+static const char *attribute(const attr *x, words *w) {
+    strbuf s = strbuf_in(w->memory);
     attr_print(x, &s);
-    return strbuf_finish(&s, &text) == STATUS_OK ? text : "";
+    return finished(w, &s);
 }
 
 /* ---- a node's box ---- */
 
-static int add_line(strbuf *s, int n, const char *text, arena *a) {
+static int add_line(strbuf *s, int n, const char *text, words *w) {
     if (n < MOST_LINES)
-        strbuf_printf(s, "%s\n", cut(text, LONGEST_LINE, a));
+        strbuf_printf(s, "%s\n", cut(text, LONGEST_LINE, w));
     return n + 1;
 }
 
-static const char *constant_line(const node *n, int index, arena *a) {
+static const char *constant_line(const node *n, int index, words *w) {
     const value *v = node_input(n, index);
-    const char *name = draw_input_name(n, index, a);
-    return or_empty(is_short(v->constant) ? arena_printf(a, "%s = %s", name, contents(v->constant, a))
-                                          : arena_printf(a, "%s %s", name, draw_type(&v->type, a)));
+    const char *name = draw_input_name(n, index, w);
+    return kept(w, is_short(v->constant) ? arena_printf(w->memory, "%s = %s", name, contents(v->constant, w))
+                                         : arena_printf(w->memory, "%s %s", name, draw_type(&v->type, w)));
 }
 
-status draw_node_lines(const node *n, arena *a, const char **out) {
-    strbuf s = strbuf_in(a);
+status draw_node_lines(const node *n, words *w, const char **out) {
+    strbuf s = strbuf_in(w->memory);
     int lines = 0;
     for (int i = 0; i < n->n_inputs; i++)
         if (value_is_constant(node_input(n, i)))
-            lines = add_line(&s, lines, constant_line(n, i, a), a);
+            lines = add_line(&s, lines, constant_line(n, i, w), w);
     for (int i = 0; i < n->n_attrs; i++)
         if (!is_plain(n, &n->attrs[i]))
-            lines = add_line(&s, lines, attribute(&n->attrs[i], a), a);
+            lines = add_line(&s, lines, attribute(&n->attrs[i], w), w);
     if (lines > MOST_LINES)
         strbuf_printf(&s, "and %d more\n", lines - MOST_LINES);
     return strbuf_finish(&s, out);
@@ -113,25 +121,25 @@ status draw_node_lines(const node *n, arena *a, const char **out) {
 
 /* ---- its tooltip ---- */
 
-static void tip_value(strbuf *s, const char *what, const value *v, arena *a) {
+static void tip_value(strbuf *s, const char *what, const value *v, words *w) {
     if (v == NULL)
         return;
-    strbuf_printf(s, "\n%s: %s %s", what, draw_type(&v->type, a), v->name);
+    strbuf_printf(s, "\n%s: %s %s", what, draw_type(&v->type, w), v->name);
     if (v->constant != NULL && is_short(v->constant))
-        strbuf_printf(s, " = %s", contents(v->constant, a));
+        strbuf_printf(s, " = %s", contents(v->constant, w));
 }
 
-status draw_node_tip(const picture_box *b, const node *n, arena *a, strbuf *tip) {
+status draw_node_tip(const picture_box *b, const node *n, words *w, strbuf *tip) {
     strbuf_printf(tip, "%s%s%s%s%s-%d", n->name, n->name[0] != '\0' ? "\n" : "", n->domain,
                   n->domain[0] != '\0' ? "::" : "", n->op, n->version);
     if (n->source >= 0)
         strbuf_printf(tip, ", node %lld of the file", (long long)n->source);
     for (int i = 0; i < n->n_inputs; i++)
-        tip_value(tip, draw_input_name(n, i, a), node_input(n, i), a);
+        tip_value(tip, draw_input_name(n, i, w), node_input(n, i), w);
     for (int i = 0; i < n->n_outputs; i++)
-        tip_value(tip, "gives", n->outputs[i], a);
+        tip_value(tip, "gives", n->outputs[i], w);
     for (int i = 0; i < n->n_attrs; i++)
-        strbuf_printf(tip, "\n%s", cut(attribute(&n->attrs[i], a), LONGEST_TIP, a));
+        strbuf_printf(tip, "\n%s", cut(attribute(&n->attrs[i], w), LONGEST_TIP, w));
     if (b->params > 0)
         strbuf_printf(tip, "\nparameters: %lld", (long long)b->params);
     if (b->macs > 0)

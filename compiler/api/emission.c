@@ -180,7 +180,7 @@ static const form_row forms[] = {
     {"lib", "host", PIPELINE_VERIFY, true, emit_archive},  {"shared", "host", PIPELINE_VERIFY, true, emit_shared},
     {"llvm", "host", PIPELINE_VERIFY, true, emit_llvm},    {"asm", "host", PIPELINE_VERIFY, true, emit_assembly},
     {"loops", "host", PIPELINE_VERIFY, false, emit_loops}, {"graph", "host", PIPELINE_PASSES, false, emit_graph},
-    {"onnx", "host", PIPELINE_BIND, false, emit_onnx},    {"dot", "host", PIPELINE_PASSES, false, emit_dot},
+    {"onnx", "host", PIPELINE_BIND, false, emit_onnx},     {"dot", "host", PIPELINE_PASSES, false, emit_dot},
 };
 
 /* ---- the origin ---- */

@@ -35,13 +35,12 @@ static const char *const none[] = {NULL};
 static const choices schedules = {(const char *const[]){"best", "naive", NULL}, none};
 static const choices backends = {engine_names, none};
 static const choices emissions = {
-    (const char *const[]){"c", "obj", "lib", "shared", "llvm", "asm", "loops", "graph", "onnx", "dot", NULL},
-    none};
+    (const char *const[]){"c", "obj", "lib", "shared", "llvm", "asm", "loops", "graph", "onnx", "dot", NULL}, none};
 static const choices weight_forms = {(const char *const[]){"inline", "c", "obj", "bin", NULL}, none};
 static const choices metrics = {(const char *const[]){"accuracy", "mse", NULL}, (const char *const[]){"sqnr", NULL}};
 
-#define ALL (TENON_COMPILE | TENON_RUN | TENON_CHECK | TENON_BENCH | TENON_EVAL | TENON_INSPECT | TENON_DIFF | \
-             TENON_DRAW)
+#define ALL                                                                                                            \
+    (TENON_COMPILE | TENON_RUN | TENON_CHECK | TENON_BENCH | TENON_EVAL | TENON_INSPECT | TENON_DIFF | TENON_DRAW)
 #define RUNNING (TENON_RUN | TENON_CHECK | TENON_BENCH | TENON_EVAL | TENON_DIFF)
 #define FED (TENON_EVAL | TENON_DIFF)
 #define FIELD(name) offsetof(struct tenon_options, name)
@@ -86,7 +85,8 @@ static const option_row rows[] = {
      KIND_REAL,
      FIELD(threshold),
      NULL},
-    {{"depth", "N", "scopes inside of N others are one box each (default: all are open; with --diff 1, where nothing changed)",
+    {{"depth", "N",
+      "scopes inside of N others are one box each (default: all are open; with --diff 1, where nothing changed)",
       TENON_DRAW},
      KIND_COUNT,
      FIELD(depth),

@@ -23,9 +23,11 @@ const command command_draw = {
         "scopes that the nodes' names have in common (/bert/encoder/layer.0). Colors say what an operator does. In SVG "
         "and DOT, a\n"
         "tooltip says all there is to say of a box. --depth N makes each scope inside of N others one box.\n\n"
-        "--diff OTHER draws the way from OTHER to MODEL: what has gone is red, what has come green, what reads, says or "
+        "--diff OTHER draws the way from OTHER to MODEL: what has gone is red, what has come green, what reads, says "
+        "or "
         "makes something\n"
-        "else amber. OTHER is taken as its file has it, without -p; so MODEL -p PASS --diff MODEL shows what PASS does. "
+        "else amber. OTHER is taken as its file has it, without -p; so MODEL -p PASS --diff MODEL shows what PASS "
+        "does. "
         "A scope without\n"
         "any change is one box, unless --depth N opens it. Nodes belong together as for tenon diff: by name, else by "
         "place.",

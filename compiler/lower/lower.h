@@ -30,8 +30,8 @@ status lower_graph(const graph *g, const lower_options *o, arena *a, program **o
  * missing), its outputs the program's outputs. */
 status lower_node(const node *n, const target *t, arena *a, program **out);
 
-/* Multiply-accumulates of the operator itself, of its naive program; -1 where the node cannot be lowered or its shapes are not known. Memory
- * comes from where a's comes from, and is given back. */
+/* Multiply-accumulates of the operator itself, of its naive program; -1 where the node cannot be lowered or its shapes are
+ * not known. Memory comes from where a's comes from, and is given back. */
 int64_t lower_macs(const node *n, const arena *a);
 
 /* Does the node only hand on input *out_input: one map that reads every element at its own index? Decided from what the node lowers

@@ -41,7 +41,6 @@ typedef struct picture_edge {
     const char *name; /* of the value */
 } picture_edge;
 
-
 typedef struct picture {
     const char *title;
     const char *other; /* what it is compared with; NULL: a picture of one model */
@@ -83,8 +82,9 @@ typedef struct scopes {
     size_t n;            /* of ids */
 } scopes;
 
-/* Closes scopes of two nodes and more at `depth`. In a picture of two models only where nothing has changed; and with depth -1, which is 1
- * then, nodes that stand next to no change are put together. depth -1 of one model: nothing is closed. */
+/* Closes scopes of two nodes and more at `depth`. In a picture of two models only where nothing has changed; and with
+ * depth -1, which is 1 then, nodes that stand next to no change are put together. depth -1 of one model: nothing is
+ * closed. */
 status scopes_find(const picture *p, int64_t depth, arena *a, scopes *out);
 /* The part of a box's path inside of the scope. */
 const char *scope_rest(const scope *s, const picture_box *b);
@@ -105,13 +105,15 @@ size_t picture_color_number(picture_state s);
 /* ---- picture_text.c ---- */
 /* Text in DOT's HTML-like labels; what is no character becomes '?'. */
 void picture_html(strbuf *s, const char *text);
+/* A name, of which at most the last characters are shown. */
+void picture_name(strbuf *s, const char *name, size_t longest, arena *a);
 /* A quoted string of DOT, in which newlines stay; for tooltips. */
 void picture_quoted(strbuf *s, const char *text);
 /* The labels of a box and of a closed scope, drawn inside of `in`; and the head of the picture. */
 void picture_box_label(strbuf *s, const picture *p, const picture_box *b, const scope *in, arena *a);
 void picture_scope_label(strbuf *s, const picture *p, const scope *closed, const scope *in, arena *a);
 void picture_head(strbuf *s, const picture *p, arena *a);
-/* A scope's name, as seen from the one that it is drawn in. */
+/* A scope's name, as seen from the one that it is drawn in; "" where memory is out. */
 const char *picture_scope_name(const scope *s, const scope *in, arena *a);
 
 /* ---- picture_dot.c ---- */

@@ -3,7 +3,20 @@
 
 #include "report/picture.h"
 
-enum { ENDS, CONTRACTION, NORMALISATION, ACTIVATION, ELEMENTWISE, REDUCTION, MOVEMENT, GATHER, CONVERSION, MADE, OTHER, STATES };
+enum {
+    ENDS,
+    CONTRACTION,
+    NORMALISATION,
+    ACTIVATION,
+    ELEMENTWISE,
+    REDUCTION,
+    MOVEMENT,
+    GATHER,
+    CONVERSION,
+    MADE,
+    OTHER,
+    STATES
+};
 
 static const picture_color colors[PICTURE_COLORS] = {
     [ENDS] = {"input, output", "#374151", "#1f2937", "#ffffff", "#d1d5db"},
@@ -29,11 +42,26 @@ static const struct {
     const char *family;
     size_t color;
 } families[] = {
-    {"activation", ACTIVATION}, {"attention", CONTRACTION}, {"cast", CONVERSION},         {"constant", MADE},
-    {"cumulative", REDUCTION},  {"gather", GATHER},         {"loss", REDUCTION},          {"movement", MOVEMENT},
-    {"pool", REDUCTION},        {"quantize", CONVERSION},   {"normalization", NORMALISATION}, {"recurrent", CONTRACTION},
-    {"reduce", REDUCTION},      {"reshape", MOVEMENT},      {"resize", MOVEMENT},         {"sample", MOVEMENT},
-    {"scatter", GATHER},        {"signal_window", MADE},    {"slice", MOVEMENT},          {"softmax", NORMALISATION},
+    {"activation", ACTIVATION},
+    {"attention", CONTRACTION},
+    {"cast", CONVERSION},
+    {"constant", MADE},
+    {"cumulative", REDUCTION},
+    {"gather", GATHER},
+    {"loss", REDUCTION},
+    {"movement", MOVEMENT},
+    {"pool", REDUCTION},
+    {"quantize", CONVERSION},
+    {"normalization", NORMALISATION},
+    {"recurrent", CONTRACTION},
+    {"reduce", REDUCTION},
+    {"reshape", MOVEMENT},
+    {"resize", MOVEMENT},
+    {"sample", MOVEMENT},
+    {"scatter", GATHER},
+    {"signal_window", MADE},
+    {"slice", MOVEMENT},
+    {"softmax", NORMALISATION},
 };
 
 static size_t color_of_operator(const picture_box *b) {

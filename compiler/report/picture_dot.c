@@ -29,6 +29,12 @@ static void write_box(writing *w, size_t i, const scope *in) {
     w->view.boxes++;
 }
 
+static const char *scope_name(writing *w, const scope *s, const scope *in) {
+    const char *name = picture_scope_name(s, in, w->memory);
+    w->s.failed = w->s.failed || *name == '\0';
+    return name;
+}
+
 /* As many as a tooltip has room for. */
 static void list_nodes(const writing *w, const scope *s, strbuf *tip, int *left) {
     for (size_t i = 0; i < s->items.n && *left >= 0; i++) {
@@ -53,7 +59,7 @@ static void write_closed(writing *w, const scope *s, const scope *in) {
     strbuf_add(&w->s, ", peripheries=2, tooltip=");
     strbuf tip = strbuf_in(w->memory);
     int left = MOST_NODES;
-    strbuf_add(&tip, s->above != NULL ? picture_scope_name(s, w->found.root, w->memory) : w->p->title);
+    strbuf_add(&tip, s->above != NULL ? scope_name(w, s, w->found.root) : w->p->title);
     list_nodes(w, s, &tip, &left);
     w->s.failed = w->s.failed || tip.failed;
     picture_quoted(&w->s, tip.failed ? "" : tip.text);
@@ -66,11 +72,13 @@ static void write_items(writing *w, const scope *s, const scope *in, int level);
 
 static void write_cluster(writing *w, const scope *s, const scope *in, int level) {
     static const char *const fills[] = {"#f6f8fb", "#edf1f6"};
-    strbuf_printf(&w->s, "subgraph cluster_s%zu { id=s%zu; style=\"filled,rounded\"; color=\"#d5dbe3\"; fillcolor=\"%s\"; label=<<B>",
-                  s->id, s->id, fills[level % 2]);
-    picture_html(&w->s, report_name(w->memory, picture_scope_name(s, in, w->memory), LONGEST_NAME));
+    strbuf_printf(
+        &w->s,
+        "subgraph cluster_s%zu { id=s%zu; style=\"filled,rounded\"; color=\"#d5dbe3\"; fillcolor=\"%s\"; label=<<B>",
+        s->id, s->id, fills[level % 2]);
+    picture_name(&w->s, scope_name(w, s, in), LONGEST_NAME, w->memory);
     strbuf_add(&w->s, "</B>>; tooltip=");
-    picture_quoted(&w->s, picture_scope_name(s, w->found.root, w->memory));
+    picture_quoted(&w->s, scope_name(w, s, w->found.root));
     strbuf_add(&w->s, ";\n");
     write_items(w, s, s, level + 1);
     strbuf_add(&w->s, "}\n");

@@ -1,5 +1,5 @@
-/* SVG as libgvc writes it, made fit for browsers: a tooltip is the <title> of what it belongs to, in place of DOT's names, and nothing
- * is a link. */
+/* SVG as libgvc writes it, made fit for browsers: a tooltip is the <title> of what it belongs to, in place of DOT's
+ * names, and nothing is a link. */
 #include <string.h>
 
 #include "report/picture.h"

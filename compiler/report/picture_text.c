@@ -42,6 +42,17 @@ void picture_html(strbuf *s, const char *text) {
     html_n(s, text, strlen(text));
 }
 
+/* report_name, whose failure is the text's. */
+static const char *cut(strbuf *s, const char *name, size_t longest, arena *a) {
+    const char *text = report_name(a, name, longest);
+    s->failed = s->failed || (*text == '\0' && *name != '\0');
+    return text;
+}
+
+void picture_name(strbuf *s, const char *name, size_t longest, arena *a) {
+    picture_html(s, cut(s, name, longest, a));
+}
+
 void picture_quoted(strbuf *s, const char *text) {
     strbuf_char(s, '"');
     for (size_t n; *text != '\0'; text += n > 0 ? n : 1) {
@@ -66,7 +77,8 @@ static void small_n(strbuf *s, const char *text, size_t n, const char *color, bo
     strbuf_add(s, "</FONT></TD></TR>");
 }
 
-static void small(strbuf *s, const char *text, const char *color) {
+static void small(strbuf *s, const char *name, const char *color, arena *a) {
+    const char *text = cut(s, name, LONGEST_NAME, a);
     small_n(s, text, strlen(text), color, false);
 }
 
@@ -90,15 +102,16 @@ static const char *number_after(const char *name, const char *op) {
 static void node_title(strbuf *s, const picture_box *b, const scope *in, const picture_color *c, arena *a) {
     const char *rest = scope_rest(in, b), *slash = strrchr(rest, '/');
     const char *leaf = slash != NULL ? slash + 1 : rest, *number = number_after(leaf, b->op);
-    picture_html(s, report_name(a, b->op, LONGEST_NAME));
+    picture_name(s, b->op, LONGEST_NAME, a);
     strbuf_add(s, "</B>");
     if (number != NULL && *number != '\0')
         strbuf_printf(s, "<FONT POINT-SIZE=\"8\" COLOR=\"%s\">%s</FONT>", c->soft, number);
     strbuf_add(s, "</TD></TR>");
     size_t n = number != NULL ? (size_t)(leaf - rest) : strlen(rest);
     const char *where = arena_strndup(a, rest, n - (n > 0 && number != NULL));
+    s->failed = s->failed || where == NULL;
     if (where != NULL && *where != '\0' && b->name[0] != '\0')
-        small(s, report_name(a, where, LONGEST_NAME), c->soft);
+        small(s, where, c->soft, a);
 }
 
 void picture_box_label(strbuf *s, const picture *p, const picture_box *b, const scope *in, arena *a) {
@@ -107,7 +120,7 @@ void picture_box_label(strbuf *s, const picture *p, const picture_box *b, const 
     if (b->kind == PICTURE_NODE) {
         node_title(s, b, in, c, a);
     } else {
-        picture_html(s, report_name(a, b->name, LONGEST_NAME));
+        picture_name(s, b->name, LONGEST_NAME, a);
         strbuf_add(s, "</B></TD></TR>");
     }
     lines(s, b->lines, c->text, false);
@@ -160,8 +173,7 @@ static status count_box(sums *t, const picture *p, const picture_box *b, arena *
 static status count_scope(sums *t, const picture *p, const scope *s, arena *a) {
     for (size_t i = 0; i < s->items.n; i++) {
         const scope_item *item = &s->items.at[i];
-        TRY(item->inside != NULL ? count_scope(t, p, item->inside, a)
-                                 : count_box(t, p, &p->boxes.at[item->box], a));
+        TRY(item->inside != NULL ? count_scope(t, p, item->inside, a) : count_box(t, p, &p->boxes.at[item->box], a));
     }
     return STATUS_OK;
 }
@@ -181,8 +193,10 @@ static void color_bar(strbuf *s, const sums *t) {
     int64_t all = 0;
     for (size_t i = 0; i < PICTURE_COLORS; i++)
         all += bar_width(t, i);
-    strbuf_printf(s, "<TABLE BORDER=\"0\" CELLBORDER=\"0\" CELLSPACING=\"0\" CELLPADDING=\"0\" FIXEDSIZE=\"TRUE\" "
-                     "WIDTH=\"%lld\" HEIGHT=\"6\"><TR>", (long long)all);
+    strbuf_printf(s,
+                  "<TABLE BORDER=\"0\" CELLBORDER=\"0\" CELLSPACING=\"0\" CELLPADDING=\"0\" FIXEDSIZE=\"TRUE\" "
+                  "WIDTH=\"%lld\" HEIGHT=\"6\"><TR>",
+                  (long long)all);
     for (size_t i = 0; i < PICTURE_COLORS; i++) {
         if (t->colors[i] > 0)
             strbuf_printf(s, "<TD BGCOLOR=\"%s\" WIDTH=\"%lld\" HEIGHT=\"6\" FIXEDSIZE=\"TRUE\"></TD>",
@@ -192,26 +206,27 @@ static void color_bar(strbuf *s, const sums *t) {
 }
 
 /* "198 k" */
-static const char *amount(int64_t n, arena *a) {
+static const char *amount(strbuf *s, int64_t n, arena *a) {
     const char *text = report_amount(a, (double)n, "");
     size_t bytes = strlen(text);
     const char *kept = arena_strndup(a, text, bytes - (bytes > 0 && text[bytes - 1] == ' '));
+    s->failed = s->failed || bytes == 0 || kept == NULL;
     return kept != NULL ? kept : "";
 }
 
 static void amounts(strbuf *s, const sums *t, arena *a) {
     strbuf_printf(s, "%lld node%s", (long long)t->nodes, t->nodes == 1 ? "" : "s");
     if (t->params > 0)
-        strbuf_printf(s, " · %s parameters", amount(t->params, a));
+        strbuf_printf(s, " · %s parameters", amount(s, t->params, a));
     if (t->macs > 0)
-        strbuf_printf(s, " · %s MACs", amount(t->macs, a));
+        strbuf_printf(s, " · %s MACs", amount(s, t->macs, a));
 }
 
 static void operators(strbuf *s, sums *t, arena *a) {
     qsort(t->operators.at, t->operators.n, sizeof *t->operators.at, more_first);
     for (size_t i = 0; i < t->operators.n && i < MOST_OPERATORS; i++) {
         strbuf_add(s, i > 0 ? " · " : "");
-        picture_html(s, report_name(a, t->operators.at[i].op, LONGEST_NAME));
+        picture_name(s, t->operators.at[i].op, LONGEST_NAME, a);
         if (t->operators.at[i].n > 1)
             strbuf_printf(s, " %lld", (long long)t->operators.at[i].n);
     }
@@ -223,8 +238,9 @@ void picture_scope_label(strbuf *s, const picture *p, const scope *closed, const
     sums t = {0};
     s->failed = s->failed || count_scope(&t, p, closed, a) != STATUS_OK;
     const char *name = closed->above != NULL ? picture_scope_name(closed, in, a) : p->title;
+    s->failed = s->failed || *name == '\0';
     strbuf_add(s, TABLE "<TR><TD><B>");
-    picture_html(s, report_name(a, name, LONGEST_NAME));
+    picture_name(s, name, LONGEST_NAME, a);
     strbuf_add(s, "</B></TD></TR>");
     if (p->other == NULL && t.nodes > 0) {
         strbuf_add(s, "<TR><TD>");
@@ -247,7 +263,8 @@ static void legend(strbuf *s, const bool used[PICTURE_COLORS]) {
     for (size_t i = 0; i < PICTURE_COLORS; i++) {
         if (!used[i])
             continue;
-        strbuf_add(s, n > 0 && n % CHIPS_A_ROW == 0 ? "</FONT></TD></TR><TR><TD ALIGN=\"LEFT\"><FONT POINT-SIZE=\"9\">" : "");
+        strbuf_add(s, n > 0 && n % CHIPS_A_ROW == 0 ? "</FONT></TD></TR><TR><TD ALIGN=\"LEFT\"><FONT POINT-SIZE=\"9\">"
+                                                    : "");
         strbuf_printf(s, "<FONT COLOR=\"%s\">■</FONT> %s&#160;&#160;&#160;", picture_color_at(i)->line,
                       picture_color_at(i)->what);
         n++;
@@ -275,10 +292,10 @@ void picture_head(strbuf *s, const picture *p, arena *a) {
     strbuf_add(s, "<TABLE BORDER=\"0\" CELLBORDER=\"0\" CELLSPACING=\"0\" CELLPADDING=\"2\">"
                   "<TR><TD ALIGN=\"LEFT\"><FONT POINT-SIZE=\"16\"><B>");
     if (p->other != NULL) {
-        picture_html(s, report_name(a, p->other, LONGEST_TITLE));
+        picture_name(s, p->other, LONGEST_TITLE, a);
         strbuf_add(s, " → ");
     }
-    picture_html(s, report_name(a, p->title, LONGEST_TITLE));
+    picture_name(s, p->title, LONGEST_TITLE, a);
     strbuf_add(s, "</B></FONT></TD></TR><TR><TD ALIGN=\"LEFT\"><FONT POINT-SIZE=\"10\" COLOR=\"#57606a\">");
     if (p->other != NULL)
         count_states(s, p);

@@ -43,7 +43,8 @@ static int draw_in_turn(const char *dot, const char *format, char **out_data, si
     return done;
 }
 
-static int draw(const char *dot, const char *format, char **out_data, size_t *out_bytes, char *said, size_t said_bytes) {
+static int draw(const char *dot, const char *format, char **out_data, size_t *out_bytes, char *said,
+                size_t said_bytes) {
     *out_data = NULL;
     *out_bytes = 0;
     *said = '\0';
