@@ -36,7 +36,7 @@ STEPS = [
     ("ops", "ops/test_ops.py", "single-operator models on every back end", 1500),
     ("adding", "ops/test_adding.py", "docs/adding-an-operator.md does what it says", 1200),
     ("install", "install/test_install.py", "installed copy: find_package, pkg-config, docs/plugins.md, a plugin in gdb", 300),
-    ("no-llvm", "builds/test_no_llvm.py", "a build without LLVM emits and runs C", 1500),
+    ("no-llvm", "builds/test_no_llvm.py", "a build without LLVM and libgvc emits and runs C, and draws DOT", 1500),
     ("asan", "builds/test_asan.py", "unit tests under address and undefined-behaviour sanitizers", 1500),
     ("clang", "builds/test_clang.py", "clang, warnings as errors", 1500),
 ]

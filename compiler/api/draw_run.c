@@ -79,27 +79,38 @@ static const char *one_line(char *said) {
     return *said != '\0' ? said : "it does not say why";
 }
 
+static int is_stopped(void *ctx) {
+    const tenon_context *c = ctx;
+    return c->host.stop != NULL && c->host.stop(c->host.data) != 0;
+}
+
+static status complain(drawing_run *x, drawer_result done, char *said) {
+    diag *diags = x->t->c->diags;
+    if (done == DRAWER_STOPPED)
+        return diag_error(diags, STATUS_RESOURCE, "stopped", DIAG_NOWHERE, "stopped before the end");
+    diag_error(diags, STATUS_RESOURCE, "drawing", (diag_place){.file = x->file, .node = -1},
+               "Graphviz cannot draw it: %s", one_line(said));
+    diag_note(diags, "are its plugins there (Debian: libgvc6)? -o FILE.dot writes what it was given");
+    return STATUS_RESOURCE;
+}
+
 /* What Graphviz has drawn, in the report's memory. */
 static status render(drawing_run *x, const char *dot, const void **out, size_t *out_n) {
-    diag *diags = x->t->c->diags;
-    char said[SAID_BYTES], *data;
-    size_t n;
-    diag_place place = {.file = x->file, .node = -1};
-    int done = x->module->draw(dot, x->format, &data, &n, said, sizeof said);
-    if (!done) {
-        diag_error(diags, STATUS_RESOURCE, "drawing", place, "Graphviz cannot draw it: %s", one_line(said));
-        diag_note(diags, "are its plugins there (Debian: libgvc6)? -o FILE.dot writes what it was given");
-        return STATUS_RESOURCE;
-    }
+    char said[SAID_BYTES] = "";
+    drawn made = {.said = said, .said_bytes = sizeof said};
+    drawer_host host = {is_stopped, x->t->c};
+    drawer_result done = x->module->draw(dot, x->format, &host, &made);
+    if (done != DRAWER_DONE)
+        return complain(x, done, said);
     if (said[0] != '\0')
-        diag_warn(diags, "drawing", place, "%s", one_line(said));
+        diag_warn(x->t->c->diags, "drawing", (diag_place){.file = x->file, .node = -1}, "%s", one_line(said));
     status s = STATUS_OK;
+    *out_n = made.bytes;
     if (strcmp(x->format, "svg") == 0)
-        s = picture_svg(data, n, x->memory, (const char **)out, &n);
-    else if ((*out = arena_copy(x->memory, data, n)) == NULL)
+        s = picture_svg(made.data, made.bytes, x->memory, (const char **)out, out_n);
+    else if ((*out = arena_copy(x->memory, made.data, made.bytes)) == NULL)
         s = STATUS_RESOURCE;
-    *out_n = n;
-    x->module->release(data);
+    x->module->release(made.data);
     return s;
 }
 

@@ -86,7 +86,8 @@ static const option_row rows[] = {
      FIELD(threshold),
      NULL},
     {{"depth", "N",
-      "scopes inside of N others are one box each (default: all are open; with --diff 1, where nothing changed)",
+      "scopes inside of N others are one box each (default: as many as are drawn in seconds; with --diff 1, where "
+      "nothing changed)",
       TENON_DRAW},
      KIND_COUNT,
      FIELD(depth),

@@ -82,9 +82,9 @@ typedef struct scopes {
     size_t n;            /* of ids */
 } scopes;
 
-/* Closes scopes of two nodes and more at `depth`. In a picture of two models only where nothing has changed; and with
- * depth -1, which is 1 then, nodes that stand next to no change are put together. depth -1 of one model: nothing is
- * closed. */
+/* Closes scopes of two nodes and more at `depth`; in a picture of two models only where nothing has changed. depth -1
+ * of one model: no more than it takes to draw it in seconds. Of two: 1, and nodes that stand
+ * next to no change are put together. */
 status scopes_find(const picture *p, int64_t depth, arena *a, scopes *out);
 /* The part of a box's path inside of the scope. */
 const char *scope_rest(const scope *s, const picture_box *b);

@@ -7,6 +7,8 @@
 enum { MOST_DEEP = 24 };
 /* So many nodes and more are put together. */
 enum { LEAST_RUN = 3 };
+/* Of layout_cost: ten times as much takes Graphviz minutes. */
+enum { MOST_COST = 4000 };
 
 /* ---- names ---- */
 
@@ -207,6 +209,38 @@ static void close(building *b, scope *s, int64_t depth, const scope *closed) {
     }
 }
 
+static size_t shown_at(const building *b, size_t box) {
+    const scope *s = b->s->shown[box];
+    return s != NULL ? b->p->boxes.n + s->id : box;
+}
+
+/* What it costs to lay out what is shown: the way of each edge, and each box. The order of the graph stands for that of
+ * the picture. `places`: one for each box and scope. */
+static size_t layout_cost(const building *b, size_t *places) {
+    const picture *p = b->p;
+    size_t n = 0, cost = 0;
+    memset(places, 0, (p->boxes.n + b->s->n) * sizeof *places);
+    for (size_t i = 0; i < p->boxes.n; i++)
+        if (places[shown_at(b, i)] == 0)
+            places[shown_at(b, i)] = ++n;
+    for (size_t i = 0; i < p->edges.n; i++) {
+        size_t from = places[shown_at(b, p->edges.at[i].from)], to = places[shown_at(b, p->edges.at[i].to)];
+        cost += from < to ? to - from : from - to;
+    }
+    return cost + n;
+}
+
+/* Opens as much as Graphviz lays out in seconds. */
+static status close_some(building *b) {
+    size_t *places = ARENA_NEW_N(b->memory, size_t, b->p->boxes.n + b->s->n);
+    TRY_ALLOC(places);
+    int64_t depth = MOST_DEEP + 1; /* of none */
+    close(b, b->s->root, depth, NULL);
+    while (depth > 1 && layout_cost(b, places) > MOST_COST)
+        close(b, b->s->root, --depth, NULL);
+    return STATUS_OK;
+}
+
 status scopes_find(const picture *p, int64_t depth, arena *a, scopes *out) {
     building b = {p, a, out};
     *out = (scopes){.root = ARENA_NEW(a, scope), .shown = ARENA_NEW_N(a, const scope *, p->boxes.n + 1), .n = 1};
@@ -217,8 +251,10 @@ status scopes_find(const picture *p, int64_t depth, arena *a, scopes *out) {
     sum_up(p, out->root);
     TRY(unwrap(&b));
     dissolve(out->root);
-    if (depth < 0 && p->other != NULL)
+    if (depth < 0 && p->other == NULL)
+        return close_some(&b);
+    if (depth < 0)
         TRY(join_far(&b));
-    close(&b, out->root, depth >= 0 ? depth : p->other != NULL ? 1 : INT64_MAX, NULL);
+    close(&b, out->root, depth >= 0 ? depth : 1, NULL);
     return STATUS_OK;
 }

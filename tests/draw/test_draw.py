@@ -5,6 +5,8 @@ import json
 import os
 import re
 import shutil
+import signal
+import subprocess
 import sys
 import time
 import xml.etree.ElementTree as ElementTree
@@ -14,7 +16,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "tools"))
-from checks import BUILD, MODELS, Checks, run, scratch, tenon  # noqa: E402
+from checks import BUILD, MODELS, TENON, Checks, run, scratch, tenon  # noqa: E402
 from samples import SHIPPED  # noqa: E402
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -199,6 +201,36 @@ def test_depth(checks):
                  any(t.startswith("bert/encoder/layer.0\nMatMul /m/bert/encoder/layer.0/attention") for t, _ in picture.boxes.values()))
 
 
+def ladder(name, rungs):
+    """Scopes of three nodes one after the other, each of which reads what the first node made, too."""
+    nodes = [helper.make_node("Neg", ["x"], ["m"], name="/first")]
+    last = "x"
+    for i in range(rungs):
+        nodes += [helper.make_node("Relu", [last], [f"a{i}"], name=f"/rungs/rung.{i}/Relu"), helper.make_node("Add", [f"a{i}", "m"], [f"b{i}"], name=f"/rungs/rung.{i}/Add"),
+                  helper.make_node("Tanh", [f"b{i}"], [f"c{i}"], name=f"/rungs/rung.{i}/Tanh")]
+        last = f"c{i}"
+    return save(name, nodes, [info("x", F, [2])], [info(last, F, [2])])
+
+
+def test_large(checks):
+    """What would take Graphviz long is closed of itself, and Ctrl-C is heard while it works."""
+    made, _ = draw(checks, "large: 30 rungs", ladder("ladder30.onnx", 30))
+    checks.equal("large: 30 rungs are open", (made["closed_scopes"], made["boxes"]), (0, 93))
+    large = ladder("ladder300.onnx", 300)
+    begin = time.time()
+    made, _ = draw(checks, "large: 300 rungs", large)
+    checks.check("large: 300 rungs, in seconds", made["nodes"] == 901 and made["closed_scopes"] == 1 and time.time() - begin < 20, str(made)[:200])
+    begin = time.time()
+    child = subprocess.Popen([TENON, "draw", large, "--depth", "99", "-o", path("never.svg")], stderr=subprocess.PIPE, text=True)
+    time.sleep(1.5)
+    running = child.poll() is None
+    child.send_signal(signal.SIGINT)
+    said = child.communicate(timeout=60)[1]
+    checks.check("large: Ctrl-C ends it", running and child.returncode == -signal.SIGINT and "error[stopped]" in said and time.time() - begin < 20,
+                 f"{running}, {child.returncode}, {said}")
+    checks.check("large: nothing is left behind", not os.path.exists(path("never.svg")))
+
+
 def test_names_without_slashes(checks):
     def chain(name, names):
         nodes = [helper.make_node("Relu" if i % 2 else "Neg", [f"v{i}"], [f"v{i + 1}"], name=n) for i, n in enumerate(names)]
@@ -359,6 +391,7 @@ if __name__ == "__main__":
     test_shipped(checks)
     test_facts(checks)
     test_depth(checks)
+    test_large(checks)
     test_names_without_slashes(checks)
     test_dead_inputs(checks)
     test_changes(checks)
