@@ -212,6 +212,11 @@ def ladder(name, rungs):
     return save(name, nodes, [info("x", F, [2])], [info(last, F, [2])])
 
 
+def png_height(name):
+    with open(path(name), "rb") as f:
+        return int.from_bytes(f.read(24)[20:24], "big")
+
+
 def test_large(checks):
     """What would take Graphviz long is closed of itself, and Ctrl-C is heard while it works."""
     made, _ = draw(checks, "large: 30 rungs", ladder("ladder30.onnx", 30))
@@ -220,6 +225,10 @@ def test_large(checks):
     begin = time.time()
     made, _ = draw(checks, "large: 300 rungs", large)
     checks.check("large: 300 rungs, in seconds", made["nodes"] == 901 and made["closed_scopes"] == 1 and time.time() - begin < 20, str(made)[:200])
+    nodes = [helper.make_node("Neg", [f"v{i}"], [f"v{i + 1}"], name=f"n{i}") for i in range(900)]
+    done = tenon("draw", save("chain.onnx", nodes, [info("v0", F, [2])], [info("v900", F, [2])]), "-o", path("chain.png"))
+    checks.check("large: a PNG that is too high has fewer dots, and a warning says so", done.status == 0 and done.err.count("\n") == 1
+                 and "chain.png: warning[drawing]: too large for a PNG" in done.err and 30000 < png_height("chain.png") < 32767, done.err)
     begin = time.time()
     child = subprocess.Popen([TENON, "draw", large, "--depth", "99", "-o", path("never.svg")], stderr=subprocess.PIPE, text=True)
     time.sleep(1.5)

@@ -44,10 +44,26 @@ static void tell(int *flag) {
     pthread_mutex_unlock(&job.lock);
 }
 
+/* Cairo draws no PNG with more dots to a side: then there have to be fewer to the inch. */
+static void fit_dots(graph_t *g) {
+    const double most = 32000, dpi = 96, inch = 72, margins = 72;
+    double high = GD_bb(g).UR.y - GD_bb(g).LL.y + margins, wide = GD_bb(g).UR.x - GD_bb(g).LL.x + margins;
+    double longest = high > wide ? high : wide;
+    if (strcmp(job.format, "png") != 0 || longest / inch * dpi <= most)
+        return;
+    GD_drawing(g)->dpi = most / longest * inch;
+    snprintf(job.said, sizeof job.said,
+             "too large for a PNG: drawn with %.0f dots to the inch, not %.0f; --depth N draws less, and SVG and PDF "
+             "have no bounds",
+             GD_drawing(g)->dpi, dpi);
+    job.n_said = strlen(job.said);
+}
+
 static void render(GVC_t *gvc, graph_t *g) {
     unsigned n = 0;
     if (gvLayout(gvc, g, "dot") != 0)
         return;
+    fit_dots(g);
     job.done = gvRenderData(gvc, g, job.format, &job.data, &n) == 0 && job.data != NULL;
     job.bytes = n;
     gvFreeLayout(gvc, g);
