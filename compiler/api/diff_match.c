@@ -17,10 +17,10 @@ static bool is_real(const diff_point *p) {
 }
 
 static bool same_shape(const tensor_type *x, const tensor_type *y) {
-    int64_t dims[TENSOR_MAX_RANK] = {0}, others[TENSOR_MAX_RANK] = {0};
-    if (x->rank < 0 || x->rank != y->rank || !type_shape(x, dims) || !type_shape(y, others))
-        return false;
-    return memcmp(dims, others, sizeof dims) == 0;
+    bool same = x->rank >= 0 && x->rank == y->rank;
+    for (int i = 0; i < x->rank && same; i++)
+        same = dim_equal(x->dims[i], y->dims[i]);
+    return same;
 }
 
 static status say_why_not(matching *m, diff_point *a, diff_point *b) {
@@ -35,7 +35,8 @@ static status say_why_not(matching *m, diff_point *a, diff_point *b) {
 }
 
 static status pair(matching *m, diff_point *a, diff_point *b, const char *by) {
-    if (!same_shape(&a->v->type, &b->v->type) || is_real(a) != is_real(b))
+    bool by_name_alone = m->a->plain && strcmp(a->v->name, b->v->name) == 0;
+    if (!by_name_alone && (!same_shape(&a->v->type, &b->v->type) || is_real(a) != is_real(b)))
         return say_why_not(m, a, b);
     diff_pair made = {.a = a, .b = b, .is_of_b = a->group != 0, .by = by};
     int group = a->group != 0 ? a->group : b->group != 0 ? b->group : ++m->n_groups;

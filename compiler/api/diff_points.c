@@ -43,7 +43,10 @@ static status add_point(diff_points *s, const value *v, const char *array_name) 
     diff_point *p = ARENA_NEW(s->memory, diff_point);
     TRY_ALLOC(p);
     *p = (diff_point){.index = s->at.n, .v = v, .array = array_name};
-    find_quantum(p);
+    if (s->plain)
+        p->real = v;
+    else
+        find_quantum(p);
     TRY(map_set_key(&s->by_value, MAP_KEY(v), p));
     if (p->real != NULL)
         TRY(map_set_key(&s->by_value, MAP_KEY(p->real), p));
@@ -53,14 +56,14 @@ static status add_point(diff_points *s, const value *v, const char *array_name) 
 
 /* The array of an input, by its name. */
 static const char *array_of(const fed_data *fed, const value *v) {
-    for (size_t i = 0; i < fed->n; i++)
+    for (size_t i = 0; fed != NULL && i < fed->n; i++)
         if (strcmp(fed->at[i].v->name, v->name) == 0)
             return fed->at[i].array_name;
     return NULL;
 }
 
 status diff_points_find(graph *g, const fed_data *fed, arena *a, diff_points *out) {
-    *out = (diff_points){.g = g, .memory = a, .by_value = map_in(a), .by_node = map_in(a)};
+    *out = (diff_points){.g = g, .memory = a, .by_value = map_in(a), .by_node = map_in(a), .plain = fed == NULL};
     for (size_t i = 0; i < g->inputs.n; i++)
         TRY(add_point(out, g->inputs.at[i], array_of(fed, g->inputs.at[i])));
     for (const node *n = g->first; n != NULL; n = n->next)

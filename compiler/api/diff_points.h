@@ -24,6 +24,7 @@ typedef struct diff_points {
     VEC(diff_point *) at;
     map by_value; /* value (and its real) -> diff_point */
     map by_node;  /* operator, name and output's number -> diff_point */
+    bool plain;   /* every value is a point, as it stands */
 } diff_points;
 
 typedef struct diff_pair {
@@ -34,7 +35,8 @@ typedef struct diff_pair {
 typedef VEC(diff_pair) diff_pairs;
 
 /* ---- diff_points.c ---- */
-/* The points of g, whose inputs are fed->at's. Everything lives in `a`. */
+/* The points of g, whose inputs are fed->at's; fed NULL: nothing is run, so quantised values stand for no others, and
+ * values of one name belong together whatever their types. Everything lives in `a`. */
 status diff_points_find(graph *g, const fed_data *fed, arena *a, diff_points *out);
 /* The point that value v, of this name, belongs to: a constant becomes one. *out NULL where there is no such value. */
 status diff_points_named(diff_points *s, const char *name, diff_point **out);

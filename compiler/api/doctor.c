@@ -3,11 +3,13 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "api/draw.h"
 #include "api/engine.h"
 #include "api/files.h"
 #include "api/measure.h"
 #include "api/reports.h"
 #include "api/toolchain.h"
+#include "report/drawer.h"
 
 /* A look at one thing: fills item, in `a`. */
 typedef status (*check)(tenon_context *c, arena *a, doctor_item *item);
@@ -86,7 +88,21 @@ static status check_vectors(tenon_context *c, arena *a, doctor_item *item) {
     return STATUS_OK;
 }
 
-static const check checks[] = {check_vectors, check_llvm, check_compiler, check_archiver, check_temporary};
+static status check_drawing(tenon_context *c, arena *a, doctor_item *item) {
+    const drawer *module;
+    char library[64];
+    *item = (doctor_item){.name = "drawing", .help = "install libgvc6; without it draw -o FILE.dot"};
+    item->there = draw_open(c, &module) == STATUS_OK;
+    if (item->there)
+        module->library(library, sizeof library);
+    const char *why = diag_count(c->diags) > 0 ? diag_at(c->diags, 0)->message : "out of memory";
+    item->detail = arena_strdup(a, item->there ? library : why);
+    TRY_ALLOC(item->detail);
+    return STATUS_OK;
+}
+
+static const check checks[] = {check_vectors,  check_llvm,     check_drawing,
+                               check_compiler, check_archiver, check_temporary};
 enum { N_CHECKS = sizeof checks / sizeof *checks };
 
 /* What is missing is no error here: the checks report to a collector of their own. */

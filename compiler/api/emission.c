@@ -1,6 +1,7 @@
 /* tenon compile: what option emit asks for, in memory. One table row for each form. */
 #include <string.h>
 
+#include "api/draw.h"
 #include "api/library.h"
 #include "api/measure.h"
 #include "api/reports.h"
@@ -36,6 +37,12 @@ static status emit_graph(tenon_files *f) {
     graph_print(f->built.g, &s);
     TRY(strbuf_finish(&s, &text));
     return add_text(f, text, s.n);
+}
+
+static status emit_dot(tenon_files *f) {
+    const char *text;
+    TRY(draw_dot(f->t, f->built.g, f->memory, &text));
+    return add_text(f, text, strlen(text));
 }
 
 static status emit_onnx(tenon_files *f) {
@@ -173,7 +180,7 @@ static const form_row forms[] = {
     {"lib", "host", PIPELINE_VERIFY, true, emit_archive},  {"shared", "host", PIPELINE_VERIFY, true, emit_shared},
     {"llvm", "host", PIPELINE_VERIFY, true, emit_llvm},    {"asm", "host", PIPELINE_VERIFY, true, emit_assembly},
     {"loops", "host", PIPELINE_VERIFY, false, emit_loops}, {"graph", "host", PIPELINE_PASSES, false, emit_graph},
-    {"onnx", "host", PIPELINE_BIND, false, emit_onnx},
+    {"onnx", "host", PIPELINE_BIND, false, emit_onnx},     {"dot", "host", PIPELINE_PASSES, false, emit_dot},
 };
 
 /* ---- the origin ---- */

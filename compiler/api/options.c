@@ -35,18 +35,18 @@ static const char *const none[] = {NULL};
 static const choices schedules = {(const char *const[]){"best", "naive", NULL}, none};
 static const choices backends = {engine_names, none};
 static const choices emissions = {
-    (const char *const[]){"c", "obj", "lib", "shared", "llvm", "asm", "loops", "graph", "onnx", NULL},
-    (const char *const[]){"dot", NULL}};
+    (const char *const[]){"c", "obj", "lib", "shared", "llvm", "asm", "loops", "graph", "onnx", "dot", NULL}, none};
 static const choices weight_forms = {(const char *const[]){"inline", "c", "obj", "bin", NULL}, none};
 static const choices metrics = {(const char *const[]){"accuracy", "mse", NULL}, (const char *const[]){"sqnr", NULL}};
 
-#define ALL (TENON_COMPILE | TENON_RUN | TENON_CHECK | TENON_BENCH | TENON_EVAL | TENON_INSPECT | TENON_DIFF)
+#define ALL                                                                                                            \
+    (TENON_COMPILE | TENON_RUN | TENON_CHECK | TENON_BENCH | TENON_EVAL | TENON_INSPECT | TENON_DIFF | TENON_DRAW)
 #define RUNNING (TENON_RUN | TENON_CHECK | TENON_BENCH | TENON_EVAL | TENON_DIFF)
 #define FED (TENON_EVAL | TENON_DIFF)
 #define FIELD(name) offsetof(struct tenon_options, name)
 
 static const option_row rows[] = {
-    {{"emit", "FORM", "what to write: c, obj, lib, shared, llvm, asm, loops, graph or onnx", TENON_COMPILE},
+    {{"emit", "FORM", "what to write: c, obj, lib, shared, llvm, asm, loops, graph, onnx or dot", TENON_COMPILE},
      KIND_CHOICE,
      FIELD(emit),
      &emissions},
@@ -84,6 +84,13 @@ static const option_row rows[] = {
     {{"threshold", "DB", "the SQNR below which a value departs (default 60: the error is a thousandth)", TENON_DIFF},
      KIND_REAL,
      FIELD(threshold),
+     NULL},
+    {{"depth", "N",
+      "scopes inside of N others are one box each (default: as many as are drawn in seconds; with --diff 1, where "
+      "nothing changed)",
+      TENON_DRAW},
+     KIND_COUNT,
+     FIELD(depth),
      NULL},
     {{"backend", "NAME", "jit (default), object, c, interp, or all, which must agree to the bit", RUNNING},
      KIND_CHOICE,
@@ -170,7 +177,8 @@ TENON_API tenon_status tenon_options_new(tenon_context *c, tenon_options **out) 
                          .seconds = 1,
                          .metric = "accuracy",
                          .label = "label",
-                         .threshold = 60};
+                         .threshold = 60,
+                         .depth = -1};
     *out = o;
     return TENON_DONE;
 }

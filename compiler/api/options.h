@@ -41,6 +41,8 @@ struct tenon_options {
     named_list maps, scales;
     /* diff */
     double threshold; /* dB */
+    /* draw */
+    int64_t depth; /* of scopes that are open */
 };
 
 /* The text given for `name`, NULL where there is none. */

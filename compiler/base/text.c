@@ -327,3 +327,21 @@ bool text_glob(const char *glob, const char *text) {
         glob++;
     return *glob == '\0';
 }
+
+size_t text_utf8_length(const char *text) {
+    const unsigned char *p = (const unsigned char *)text;
+    static const unsigned char leads[][2] = {{0x80, 0}, {0xe0, 0xc0}, {0xf0, 0xe0}, {0xf8, 0xf0}}; /* mask, value */
+    static const uint32_t least[] = {0, 0x80, 0x800, 0x10000};
+    for (size_t n = 0; n < 4; n++) {
+        if ((p[0] & leads[n][0]) != leads[n][1])
+            continue;
+        uint32_t c = n == 0 ? p[0] : p[0] & (0x3fu >> n);
+        for (size_t i = 1; i <= n; i++) {
+            if ((p[i] & 0xc0) != 0x80)
+                return 0;
+            c = c << 6 | (p[i] & 0x3f);
+        }
+        return c < least[n] || c > 0x10ffff || (c >= 0xd800 && c < 0xe000) ? 0 : n + 1;
+    }
+    return 0;
+}

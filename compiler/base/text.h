@@ -36,6 +36,8 @@ char *text_identifier(arena *a, const char *name);
 const char *text_nearest(const char *wrong, const char *const *names, size_t n);
 /* Does `text` match the glob (`*`, `?`)? */
 bool text_glob(const char *glob, const char *text);
+/* Bytes of the UTF-8 character that `text` begins with, 0 where it begins with none. */
+size_t text_utf8_length(const char *text);
 /* Lower-case hex sha256 of the bytes into out[65]. */
 void text_sha256(const void *bytes, size_t n, char out[65]);
 

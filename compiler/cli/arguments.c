@@ -26,6 +26,11 @@ static tenon_status set_new(cli *c, const char *value) {
     return TENON_DONE;
 }
 
+static tenon_status set_diff(cli *c, const char *value) {
+    c->against = value;
+    return TENON_DONE;
+}
+
 static tenon_status set_json(cli *c, const char *value) {
     (void)value;
     c->json = true;
@@ -62,13 +67,10 @@ static tenon_status set_color(cli *c, const char *value) {
 }
 
 static const own_option own_options[] = {
-    {"o", "OUT", FLAG_OUTPUT, set_output},
-    {"test", "FILE.so", FLAG_PLUGIN, set_test},
-    {"new", "NAME", FLAG_PLUGIN, set_new},
-    {"json", NULL, FLAG_JSON, set_json},
-    {"print-pipeline", NULL, FLAG_PIPELINE, set_pipeline},
-    {"color", "WHEN", 0, set_color},
-    {"help", NULL, 0, set_help},
+    {"o", "OUT", FLAG_OUTPUT, set_output}, {"test", "FILE.so", FLAG_PLUGIN, set_test},
+    {"new", "NAME", FLAG_PLUGIN, set_new}, {"diff", "OTHER", FLAG_DRAW, set_diff},
+    {"json", NULL, FLAG_JSON, set_json},   {"print-pipeline", NULL, FLAG_PIPELINE, set_pipeline},
+    {"color", "WHEN", 0, set_color},       {"help", NULL, 0, set_help},
     {"version", NULL, 0, set_version},
 };
 enum { N_OWN = sizeof own_options / sizeof *own_options };

@@ -15,8 +15,9 @@ typedef struct cli {
     const command *command; /* NULL until it is known */
     char **words;           /* what is neither an option nor its value */
     int n_words;
-    const char *output; /* -o */
+    const char *output;            /* -o */
     const char *test, *new_plugin; /* passes --test, --new */
+    const char *against;           /* draw --diff */
     bool json, help, version, print_pipeline;
     bool color;
     bool interrupted;   /* SIGINT came */
@@ -25,7 +26,7 @@ typedef struct cli {
 } cli;
 
 /* Flags of the command itself; every other option is one of tenon.h's. */
-enum { FLAG_OUTPUT = 1, FLAG_JSON = 2, FLAG_PIPELINE = 4, FLAG_PLUGIN = 8 };
+enum { FLAG_OUTPUT = 1, FLAG_JSON = 2, FLAG_PIPELINE = 4, FLAG_PLUGIN = 8, FLAG_DRAW = 16 };
 
 struct command {
     const char *name;
@@ -45,7 +46,7 @@ extern const command *const command_table[];
 /* NULL after an error that names the nearest. */
 const command *command_find(cli *c, const char *name);
 extern const command command_compile, command_run, command_check, command_bench, command_eval, command_inspect,
-    command_diff, command_passes, command_ops, command_doctor;
+    command_diff, command_draw, command_passes, command_ops, command_doctor;
 
 /* ---- arguments.c ---- */
 /* Sorts argv[1..] into command, options and words. */

@@ -49,13 +49,14 @@ static tenon_status run(cli *c) {
 const command command_compile = {
     .name = "compile",
     .arguments = "MODEL",
-    .summary = "writes C, objects, libraries, LLVM IR, assembly, loops, the graph or ONNX of a model",
+    .summary = "writes C, objects, libraries, LLVM IR, assembly, loops, the graph, ONNX or DOT of a model",
     .details = "--emit c, obj, lib and shared write PREFIX.c, .o, .a or .so with PREFIX.h, PREFIX_example.c and "
                "tenon/runtime.h\n"
                "into the folder OUT (default: here); lib needs the archiver $AR, shared the C compiler $CC. The other "
                "forms are one\n"
                "text in the file OUT, or on stdout; onnx is the model after the -p passes, with the dimensions that "
-               "are bound.",
+               "are bound;\n"
+               "dot is what tenon draw draws.",
     .examples =
         "  tenon compile mnist.onnx --dim batch=1 -o out && cc -O2 -Iout out/mnist.c out/mnist_example.c -o mnist\n"
         "  tenon compile bert.onnx --shape input_ids=1x128 --target x86-64-v3 --weights bin -o out\n"

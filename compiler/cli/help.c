@@ -23,7 +23,7 @@ static void print_option(const char *name, const char *argument, const char *hel
 
 static void print_options(const command *m, bool common) {
     const unsigned all =
-        TENON_COMPILE | TENON_RUN | TENON_CHECK | TENON_BENCH | TENON_EVAL | TENON_INSPECT | TENON_DIFF;
+        TENON_COMPILE | TENON_RUN | TENON_CHECK | TENON_BENCH | TENON_EVAL | TENON_INSPECT | TENON_DIFF | TENON_DRAW;
     for (size_t i = 0; tenon_option_at(i) != NULL; i++) {
         const tenon_option_info *o = tenon_option_at(i);
         if ((o->commands & m->id) != 0 && (o->commands == all) == common)
@@ -40,6 +40,8 @@ void help_command(const command *m) {
     print_options(m, false);
     if ((m->flags & FLAG_OUTPUT) != 0)
         print_option("o", "OUT", "where to write");
+    if ((m->flags & FLAG_DRAW) != 0)
+        print_option("diff", "OTHER", "what has gone, come and changed since the model OTHER, in one picture");
     if ((m->flags & FLAG_PLUGIN) != 0) {
         print_option("test", "FILE.so", "runs the plugin on the cases *.graph of the folder DIR");
         print_option("new", "NAME", "writes a plugin of this name, ready to be changed, into the folder DIR");

@@ -105,6 +105,10 @@ static void print_attr(const attr *a, int indent, strbuf *out) {
     }
 }
 
+void attr_print(const attr *a, strbuf *out) {
+    print_attr(a, 0, out);
+}
+
 static void print_operator(const node *n, strbuf *out) {
     if (n->domain[0] != '\0') {
         print_quoted(n->domain, out);

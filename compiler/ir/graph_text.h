@@ -22,6 +22,10 @@
 /* May character c stand in a name without quotes? */
 bool text_is_name_part(char c);
 
+/* ---- graph_print.c ---- */
+/* "axis=-1" */
+void attr_print(const attr *a, strbuf *out);
+
 /* ---- tensor_text.c ---- */
 /* Element i, so that it reads back as the same bits. */
 void element_print(dtype elem, const void *data, size_t i, strbuf *out);

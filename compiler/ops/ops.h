@@ -6,5 +6,7 @@
 
 /* Sorted by domain, then name; collected by ops/CMakeLists.txt from the lines that begin with OP_ROW(NAME). */
 extern const op_table ops_table;
+/* The file of this folder that the row stands in, without its ending: "conv". NULL where it is none of these rows. */
+const char *ops_family(const op_row *row);
 
 #endif

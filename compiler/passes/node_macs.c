@@ -1,4 +1,5 @@
 /* Multiply-accumulates of a node alone, also of one that lowering takes apart. */
+#include "loop/target.h"
 #include "lower/lower.h"
 #include "passes/builtin.h"
 
@@ -46,4 +47,16 @@ static status count_parts(const pass_registry *r, const node *n, const target *t
 status passes_node_macs(const pass_registry *r, const node *n, const target *t, int64_t *out) {
     *out = 0;
     return n->row != NULL && n->row->kind == OP_EXPAND ? count_parts(r, n, t, out) : count_lowered(n, t, out);
+}
+
+static bool is_known(const node *n) {
+    for (int i = 0; i < n->n_outputs; i++)
+        if (n->outputs[i] != NULL && !type_shape(&n->outputs[i]->type, NULL))
+            return false;
+    return n->row != NULL && op_is_ready(n);
+}
+
+int64_t passes_known_macs(const pass_registry *r, const node *n) {
+    int64_t sum;
+    return is_known(n) && passes_node_macs(r, n, target_numeric(), &sum) == STATUS_OK ? sum : -1;
 }

@@ -172,5 +172,7 @@ typedef struct target target; /* loop/target.h */
 /* Multiply-accumulates of the operator itself: of its naive program, or of what it is expanded to. Its inputs' shapes
  * must be known. */
 status passes_node_macs(const pass_registry *r, const node *n, const target *t, int64_t *out);
+/* The same; -1 where a shape is not known, or the node cannot be lowered. */
+int64_t passes_known_macs(const pass_registry *r, const node *n);
 
 #endif

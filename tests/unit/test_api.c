@@ -288,7 +288,7 @@ static void api_wrong_options_are_refused(void **state) {
         {"dim", "batch", TENON_USAGE, "expected NAME=VALUE"},
         {"dim", NULL, TENON_USAGE, "--dim needs NAME=N"},
         {"backend", "jitt", TENON_USAGE, "did you mean 'jit'?"},
-        {"emit", "dot", TENON_UNSUPPORTED, "planned"},
+        {"metric", "sqnr", TENON_UNSUPPORTED, "planned"},
         {"target", "x86-64-v9", TENON_USAGE, "did you mean 'x86-64-v3'?"},
         {"rtol", "1e-3x", TENON_USAGE, "expected a number"},
         {"rtol", "-1", TENON_USAGE, "expected a number"},

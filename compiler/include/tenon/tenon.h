@@ -94,6 +94,7 @@ enum {
     TENON_EVAL = 16,
     TENON_INSPECT = 32,
     TENON_DIFF = 64,
+    TENON_DRAW = 128,
     TENON_PASSES = 256
 };
 
@@ -190,6 +191,10 @@ TENON_API tenon_status tenon_eval(tenon_graph *graph, tenon_report **out);
  * of the model file `other`; or, where that is NULL, those of the graph's own file as it was before option p against
  * the graph's. Returns TENON_DIFFER, with a report, where one departs by more than option threshold. */
 TENON_API tenon_status tenon_diff(tenon_graph *graph, const char *other, tenon_report **out);
+/* Draws the graph into `file`, whose name ends with .svg, .png, .pdf or .dot. With the model file `other` (may be NULL)
+ * in one picture what has gone, come and changed since that one, which is taken as its file has it, without option p.
+ */
+TENON_API tenon_status tenon_draw(tenon_graph *graph, const char *other, const char *file, tenon_report **out);
 /* Operators, parameters, multiply-accumulates and memory, by node and in total. */
 TENON_API tenon_status tenon_inspect(tenon_graph *graph, tenon_report **out);
 /* Every operator that tenon knows, or the one called `name`. */
