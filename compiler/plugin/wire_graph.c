@@ -3,6 +3,7 @@
  * A name is 64 hexadecimal digits: 1 for a parcel of the worker's, 0 for what it was sent; and the place there.
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "plugin/wire.h"
@@ -98,40 +99,52 @@ typedef struct resolving {
     const parcel *answer;
     arena *keep; /* what the new graph's constants need */
     VEC(const wire_blob *) used;
+    bool out_of_memory;
 } resolving;
 
-static const void *copy_blob(const parcel *from, uint64_t at, size_t bytes, arena *a) {
+/* Are there so many bytes? Asked before memory for them is. */
+static bool has_blob(const parcel *from, uint64_t at, size_t bytes) {
     uint8_t last;
-    if (from == NULL || bytes > INT64_MAX - at || (bytes > 0 && !parcel_read(from, at + bytes - 1, &last, 1)))
-        return NULL;
+    return from != NULL && bytes <= INT64_MAX - at && (bytes == 0 || parcel_read(from, at + bytes - 1, &last, 1));
+}
+
+static status copy_blob(const parcel *from, uint64_t at, size_t bytes, arena *a, const void **out) {
+    if (!has_blob(from, at, bytes))
+        return STATUS_INVALID;
     void *data = arena_alloc(a, bytes);
-    return data != NULL && parcel_read(from, at, data, bytes) ? data : NULL;
+    TRY_ALLOC(data);
+    *out = data;
+    return parcel_read(from, at, data, bytes) ? STATUS_OK : STATUS_INVALID;
 }
 
 /* A tensor of ours: shared where it outlives its graph. */
-static const void *share(resolving *r, uint64_t at, size_t bytes) {
+static status share(resolving *r, uint64_t at, size_t bytes, const void **out) {
     const wire_blob *b = map_get_key(&r->s->known, place_key(at));
     if (b == NULL || b->t->bytes != bytes)
-        return NULL;
-    if (b->t->release == NULL)
-        return arena_copy(r->keep, b->t->data, bytes);
-    return VEC_PUSH(r->keep, r->used, b) == STATUS_OK ? b->t->data : NULL;
+        return STATUS_INVALID;
+    *out = b->t->release != NULL ? b->t->data : arena_copy(r->keep, b->t->data, bytes);
+    TRY_ALLOC(*out);
+    return b->t->release != NULL ? VEC_PUSH(r->keep, r->used, b) : STATUS_OK;
 }
 
-static const void *find_sent(resolving *r, uint64_t at, size_t bytes) {
+static status find_sent(resolving *r, uint64_t at, size_t bytes, const void **out) {
     const wire_store *s = r->s;
     if (s->mapped == NULL)
-        return share(r, at, bytes);
-    return at <= s->mapped_bytes && bytes <= s->mapped_bytes - at ? s->mapped + at : NULL;
+        return share(r, at, bytes, out);
+    *out = s->mapped + at;
+    return at <= s->mapped_bytes && bytes <= s->mapped_bytes - at ? STATUS_OK : STATUS_INVALID;
 }
 
 static const void *resolve(void *ctx, const char *name, size_t bytes) {
     resolving *r = ctx;
-    unsigned long long at;
+    const void *data = NULL;
     bool sent = name[47] == '0';
-    if (strspn(name, "0") < 47 || sscanf(name + 48, "%16llx", &at) != 1)
+    if (strspn(name, "0") < 47)
         return NULL;
-    return sent ? find_sent(r, at, bytes) : copy_blob(r->answer, at, bytes, r->keep);
+    uint64_t at = strtoull(name + 48, NULL, 16);
+    status s = sent ? find_sent(r, at, bytes, &data) : copy_blob(r->answer, at, bytes, r->keep, &data);
+    r->out_of_memory |= s == STATUS_RESOURCE;
+    return s == STATUS_OK ? data : NULL;
 }
 
 static bool same_shape(const tensor *x, const tensor *y) {
@@ -179,7 +192,7 @@ status wire_graph(wire *w, wire_store *s, const parcel *answer, const char *file
     status parsed = graph_parse(state + n, (size_t)(w->s.end - state) - n, file, from, d, ops, resolve, &r, &g);
     if (parsed != STATUS_OK) {
         arena_free(r.keep);
-        return parsed;
+        return r.out_of_memory ? STATUS_RESOURCE : parsed;
     }
     status done = finish(&r, state, n, g);
     if (done == STATUS_OK)
@@ -201,11 +214,13 @@ status wire_tensor(wire *w, const wire_store *s, const parcel *answer, arena *a,
     if (shape == NULL)
         return STATUS_INVALID;
     const wire_blob *b = sent ? map_get_key(&s->known, place_key(at)) : NULL;
-    const void *data = b == NULL                     ? copy_blob(answer, at, shape->bytes, a)
-                       : b->t->bytes == shape->bytes ? arena_copy(a, b->t->data, shape->bytes)
-                                                     : NULL;
-    if (data == NULL)
+    const void *data = NULL;
+    if (b == NULL)
+        TRY(copy_blob(answer, at, shape->bytes, a, &data));
+    else if (b->t->bytes != shape->bytes)
         return STATUS_INVALID;
+    else
+        TRY_ALLOC(data = arena_copy(a, b->t->data, shape->bytes));
     *out = tensor_new(a, elem, rank, dims, data);
     return *out != NULL ? STATUS_OK : STATUS_RESOURCE;
 }
