@@ -14,7 +14,7 @@ from checks import BUILD, ROOT, Checks, run, scratch  # noqa: E402
 
 COMPILER = os.path.join(ROOT, "compiler")
 # The public headers and who may see them.
-PUBLIC = {"tenon/tenon.h": {"api", "cli"}, "tenon/runtime.h": {"codegen", "api"}, "tenon/plugin.h": {"passes", "plugin", "report"}}
+PUBLIC = {"tenon/tenon.h": {"api", "cli", "worker"}, "tenon/runtime.h": {"codegen", "api"}, "tenon/plugin.h": {"passes", "plugin", "report"}}
 # Which functions only these files may call. The allocator has one door, and nothing but the command ends the process.
 DOORS = {
     "exit": ["cli/main.c"], "_exit": ["cli/main.c"], "quick_exit": [], "longjmp": [], "siglongjmp": [], "__longjmp_chk": [],
