@@ -20,6 +20,7 @@ STEPS = [
     ("cli", "cli/test_cli.py", "commands, options, exit statuses, JSON, determinism", 300),
     ("input", "cli/test_input.py", "-p input: fed raw data, the bits of data that numpy has prepared", 300),
     ("plugins", "plugins/test_plugins.py", "plugins built wrongly on purpose, a refused erase, the example", 300),
+    ("isolate", "plugins/test_isolate.py", "--isolate: crash, hang, memory; the same bytes as without; tenon passes --check", 300),
     ("pipeline", "plugins/test_pipeline.py", "options of passes, pipeline files, --verify-passes", 300),
     ("dead-inputs", "plugins/test_dead_inputs.py", "dead_inputs: what goes and why; bert-tiny against ONNX Runtime", 300),
     ("per-node", "bench/test_per_node.py", "bench by node: names, sums, traces; JIT code in perf's map and in gdb", 600),

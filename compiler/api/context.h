@@ -23,6 +23,8 @@ const char *context_folder(arena *a);
 /* The table of a module, lib/tenon/NAME beside libtenon.so: what its function `query` gives for the version. NULL with
  * the reason in *out_why, in `a`; a reason of NULL is want of memory. */
 const void *context_module(const char *name, const char *query, uint32_t version, arena *a, const char **out_why);
+/* The path of a program of the library's, lib/tenon/NAME beside libtenon.so; NULL when out of memory. */
+const char *context_program(const char *name, arena *a);
 /* Has the host said stop? Then [stopped], STATUS_RESOURCE. */
 status context_check_stop(tenon_context *c);
 void context_progress(tenon_context *c, const char *what, int64_t done, int64_t total);

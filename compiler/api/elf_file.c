@@ -95,23 +95,28 @@ typedef struct symbol_table {
     uint64_t name_bytes;
 } symbol_table;
 
-static bool find_symbols(const mapped_file *file, symbol_table *out) {
+/* A section of a type whose entries name texts, and these. */
+static bool find_table(const mapped_file *file, unsigned type, size_t entry_bytes, symbol_table *out) {
     Elf64_Ehdr head;
     if (!read_head(file, &head))
         return false;
     for (unsigned i = 0; i < head.e_shnum; i++) {
         Elf64_Shdr s = section_at(file, &head, i);
-        if (s.sh_type != SHT_DYNSYM || s.sh_link >= head.e_shnum)
+        if (s.sh_type != type || s.sh_link >= head.e_shnum)
             continue;
         Elf64_Shdr text = section_at(file, &head, s.sh_link);
         if (!is_inside(file, s.sh_offset, s.sh_size) || !is_inside(file, text.sh_offset, text.sh_size) ||
             text.sh_size == 0 || file->bytes[text.sh_offset + text.sh_size - 1] != '\0')
             return false;
-        *out = (symbol_table){file->bytes + s.sh_offset, s.sh_size / sizeof(Elf64_Sym),
+        *out = (symbol_table){file->bytes + s.sh_offset, s.sh_size / entry_bytes,
                               (const char *)file->bytes + text.sh_offset, text.sh_size};
         return true;
     }
     return false;
+}
+
+static bool find_symbols(const mapped_file *file, symbol_table *out) {
+    return find_table(file, SHT_DYNSYM, sizeof(Elf64_Sym), out);
 }
 
 /* The name of symbol i where it is a function that is defined here; else "". */
@@ -142,6 +147,39 @@ void elf_each_model(const mapped_file *file, void (*fn)(void *ctx, const char *t
         if (length >= sizeof suffix && strcmp(name + n, suffix) == 0 && has_function(&t, name, n, "_run") &&
             has_function(&t, name, n, "_run_env"))
             fn(ctx, name, n);
+    }
+}
+
+static void each_symbol(const mapped_file *file, bool defined, elf_name_fn fn, void *ctx) {
+    symbol_table t;
+    if (!find_symbols(file, &t))
+        return;
+    for (uint64_t i = 1; i < t.n; i++) {
+        Elf64_Sym s;
+        memcpy(&s, t.at + i * sizeof s, sizeof s);
+        bool visible = ELF64_ST_BIND(s.st_info) != STB_LOCAL && ELF64_ST_VISIBILITY(s.st_other) != STV_HIDDEN;
+        if (visible && (s.st_shndx != SHN_UNDEF) == defined && s.st_name < t.name_bytes)
+            fn(ctx, t.names + s.st_name);
+    }
+}
+
+void elf_each_export(const mapped_file *file, elf_name_fn fn, void *ctx) {
+    each_symbol(file, true, fn, ctx);
+}
+
+void elf_each_import(const mapped_file *file, elf_name_fn fn, void *ctx) {
+    each_symbol(file, false, fn, ctx);
+}
+
+void elf_each_needed(const mapped_file *file, elf_name_fn fn, void *ctx) {
+    symbol_table t;
+    if (!find_table(file, SHT_DYNAMIC, sizeof(Elf64_Dyn), &t))
+        return;
+    for (uint64_t i = 0; i < t.n; i++) {
+        Elf64_Dyn d;
+        memcpy(&d, t.at + i * sizeof d, sizeof d);
+        if (d.d_tag == DT_NEEDED && d.d_un.d_val < t.name_bytes)
+            fn(ctx, t.names + d.d_un.d_val);
     }
 }
 

@@ -16,7 +16,8 @@ typedef enum option_kind {
     KIND_REAL,
     KIND_PAIRS,
     KIND_WORDS,
-    KIND_ASKED
+    KIND_ASKED,
+    KIND_ISOLATE
 } option_kind;
 
 /* The values of a KIND_CHOICE, and those that are promised but not there yet. NULL-terminated. */
@@ -117,6 +118,11 @@ static const option_row rows[] = {
      KIND_WORDS,
      FIELD(plugins),
      NULL},
+    {{"isolate", "[=LIMITS]", "runs plugins in processes of their own; LIMITS: seconds=60,memory=2048 (MiB)",
+      ALL | TENON_PASSES},
+     KIND_ISOLATE,
+     FIELD(isolate),
+     NULL},
     {{"triple", "TRIPLE", "LLVM's name of a machine, in place of the target's: riscv64-unknown-linux-gnu",
       TENON_COMPILE},
      KIND_TEXT,
@@ -178,7 +184,8 @@ TENON_API tenon_status tenon_options_new(tenon_context *c, tenon_options **out) 
                          .metric = "accuracy",
                          .label = "label",
                          .threshold = 60,
-                         .depth = -1};
+                          .depth = -1,
+                         .isolate = {false, 60, 2048}};
     *out = o;
     return TENON_DONE;
 }
@@ -329,9 +336,40 @@ static status add_asked(const setting *s) {
     return VEC_PUSH(s->o->memory, s->o->asked, one);
 }
 
+/* One of "seconds=60", "memory=2048"; *text moves behind it and its comma. */
+static bool take_limit(const char **text, isolate_limits *out) {
+    static const struct {
+        const char *name;
+        size_t offset;
+    } limits[] = {{"seconds=", offsetof(isolate_limits, seconds)}, {"memory=", offsetof(isolate_limits, memory)}};
+    const int64_t most = 1 << 22; /* a month; 4 TiB */
+    char digits[16];
+    for (size_t i = 0; i < sizeof limits / sizeof *limits; i++) {
+        size_t n = strlen(limits[i].name), length = strcspn(*text, ",");
+        int64_t *to = (int64_t *)(void *)((char *)out + limits[i].offset);
+        if (strncmp(*text, limits[i].name, n) != 0 || length - n >= sizeof digits)
+            continue;
+        memcpy(digits, *text + n, length - n);
+        digits[length - n] = '\0';
+        *text += length + ((*text)[length] == ',');
+        return options_count(digits, to) && *to > 0 && *to <= most;
+    }
+    return false;
+}
+
+static status set_isolate(const setting *s) {
+    isolate_limits *to = s->field;
+    to->wanted = true;
+    for (const char *text = s->value; text != NULL && *text != '\0';)
+        if (!take_limit(&text, to))
+            return refuse(s, "expected seconds=N, memory=N (MiB) or both, divided by a comma", NULL);
+    return STATUS_OK;
+}
+
 static status (*const setters[])(const setting *) = {
-    [KIND_FLAG] = set_flag, [KIND_TEXT] = set_text,  [KIND_CHOICE] = set_choice, [KIND_COUNT] = set_count,
-    [KIND_REAL] = set_real, [KIND_PAIRS] = set_pair, [KIND_WORDS] = add_word,    [KIND_ASKED] = add_asked,
+    [KIND_FLAG] = set_flag,   [KIND_TEXT] = set_text,   [KIND_CHOICE] = set_choice,
+    [KIND_COUNT] = set_count, [KIND_REAL] = set_real,   [KIND_PAIRS] = set_pair,
+    [KIND_WORDS] = add_word,  [KIND_ASKED] = add_asked, [KIND_ISOLATE] = set_isolate,
 };
 
 static status find_row(tenon_options *o, const char *name, const option_row **out) {
@@ -352,7 +390,7 @@ static status find_row(tenon_options *o, const char *name, const option_row **ou
 static status set_option(tenon_options *o, const char *name, const char *text) {
     const option_row *row;
     TRY(find_row(o, name, &row));
-    if (text == NULL && row->info.argument != NULL)
+    if (text == NULL && row->info.argument != NULL && row->info.argument[0] != '[')
         return diag_error(o->c->diags, STATUS_USAGE, "usage", DIAG_NOWHERE, "--%s needs %s", name, row->info.argument);
     setting s = {o, row, text, (char *)o + row->offset};
     TRY(setters[row->kind](&s));

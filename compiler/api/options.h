@@ -11,6 +11,12 @@ typedef struct named_text {
 typedef VEC(named_text) named_list;
 typedef VEC(const char *) word_list; /* NULL after the last */
 
+/* Of option isolate. */
+typedef struct isolate_limits {
+    bool wanted;
+    int64_t seconds, memory; /* MiB */
+} isolate_limits;
+
 struct tenon_options {
     tenon_context *c;
     arena *memory;
@@ -21,6 +27,7 @@ struct tenon_options {
     word_list plugins;
     const char *schedule, *backend, *target; /* target NULL: what the command takes */
     bool verify_passes, verbose, time_passes, perf_map;
+    isolate_limits isolate;
     word_list given; /* names of the options that were set */
     int64_t seed;
     /* compile */

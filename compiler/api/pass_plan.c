@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/isolation.h"
 #include "api/pipeline.h"
 #include "frontend/mapped_file.h"
 #include "plugin/pipeline_file.h"
@@ -170,6 +171,8 @@ status pass_plan_make(const tenon_options *o, bool all, arena *a, pass_plan *out
     *out = (pass_plan){.plugins = plugin_set_new(a, o->c->diags)};
     TRY_ALLOC(out->plugins);
     out->registry = out->plugins->registry;
+    if (o->isolate.wanted)
+        TRY(isolation_new(o, a, &out->plugins->isolation));
     for (size_t i = 0; i < o->skip.n; i++)
         TRY(add_skip(&p, o->skip.at[i]));
     TRY(read_files(&p));

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/isolation.h"
 #include "api/reports.h"
 #include "frontend/mapped_file.h"
 #include "ops/ops.h"
@@ -220,21 +221,26 @@ static status tell(const testing *t, arena *a, report *out) {
     return passed == t->cases.n ? STATUS_OK : STATUS_DIFFER;
 }
 
-static status test_plugin(testing *t, const char *file, const char *folder, arena *a, report *out) {
+static status test_plugin(testing *t, const tenon_options *o, const char *file, const char *folder, arena *a,
+                          report *out) {
     TRY_ALLOC(t->d = diag_new(&t->c->memory));
     TRY_ALLOC(t->a = arena_new(&t->c->memory));
     TRY_ALLOC(t->plugins = plugin_set_new(t->a, t->c->diags));
+    if (o->isolate.wanted)
+        TRY(isolation_new(o, t->a, &t->plugins->isolation));
     TRY(plugin_load(t->plugins, file));
     TRY(find_cases(t, folder));
     TRY(run_cases(t));
     return tell(t, a, out);
 }
 
-TENON_API tenon_status tenon_passes_test(tenon_context *c, const char *file, const char *folder, tenon_report **out) {
+TENON_API tenon_status tenon_passes_test(const tenon_options *o, const char *file, const char *folder,
+                                         tenon_report **out) {
+    tenon_context *c = o->c;
     size_t errors = context_begin(c);
     testing t = {.c = c};
     tenon_report *r = report_new(c);
-    status s = r == NULL ? STATUS_RESOURCE : test_plugin(&t, file, folder, r->memory, &r->forms);
+    status s = r == NULL ? STATUS_RESOURCE : test_plugin(&t, o, file, folder, r->memory, &r->forms);
     arena_free(t.a);
     diag_free(t.d);
     return report_end(c, s, errors, r, out);

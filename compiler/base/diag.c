@@ -179,6 +179,34 @@ void diag_warn(diag *d, const char *id, diag_place where, const char *format, ..
     va_end(args);
 }
 
+/* A place that is printed already: nothing is cut, what does not print is escaped. */
+static status copy_place(arena *a, const char *place, const char **out) {
+    strbuf s = strbuf_in(a);
+    size_t n = strlen(place);
+    for (size_t i = 0; i < n;)
+        i += add_character(&s, place + i, n - i, true);
+    return strbuf_finish(&s, out);
+}
+
+static status copy_item(diag *d, const diag_item *from) {
+    diag_item item = {.severity = from->severity, .code = from->code, .n_notes = from->n_notes};
+    TRY_ALLOC(item.id = arena_strdup(d->memory, from->id));
+    TRY(copy_place(d->memory, from->place, &item.place));
+    TRY_ALLOC(item.message = arena_strdup(d->memory, from->message));
+    TRY_ALLOC(item.notes = ARENA_NEW_N(d->memory, const char *, from->n_notes + 1));
+    for (size_t i = 0; i < from->n_notes; i++)
+        TRY_ALLOC(item.notes[i] = arena_strdup(d->memory, from->notes[i]));
+    TRY(VEC_PUSH(d->memory, d->items, item));
+    d->notes_cap = from->n_notes + 1;
+    d->n_errors += item.severity == DIAG_ERROR;
+    return STATUS_OK;
+}
+
+/* Adds a copy of an item of another collector. */
+void diag_add(diag *d, const diag_item *item) {
+    keep(d, copy_item(d, item));
+}
+
 static status add_note(diag *d, const char *format, va_list args) {
     diag_item *item = &d->items.at[d->items.n - 1];
     strbuf text = strbuf_in(d->memory);

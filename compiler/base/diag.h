@@ -42,6 +42,8 @@ void diag_free(diag *d);
 status diag_error(diag *d, status code, const char *id, diag_place where, const char *format, ...)
     __attribute__((format(printf, 5, 6)));
 void diag_warn(diag *d, const char *id, diag_place where, const char *format, ...) __attribute__((format(printf, 4, 5)));
+/* Adds a copy of an item of another collector, whose texts may be anybody's. */
+void diag_add(diag *d, const diag_item *item);
 /* A note under the last item. */
 void diag_note(diag *d, const char *format, ...) __attribute__((format(printf, 2, 3)));
 size_t diag_count(const diag *d);

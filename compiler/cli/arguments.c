@@ -21,6 +21,11 @@ static tenon_status set_test(cli *c, const char *value) {
     return TENON_DONE;
 }
 
+static tenon_status set_check(cli *c, const char *value) {
+    c->check = value;
+    return TENON_DONE;
+}
+
 static tenon_status set_new(cli *c, const char *value) {
     c->new_plugin = value;
     return TENON_DONE;
@@ -67,10 +72,15 @@ static tenon_status set_color(cli *c, const char *value) {
 }
 
 static const own_option own_options[] = {
-    {"o", "OUT", FLAG_OUTPUT, set_output}, {"test", "FILE.so", FLAG_PLUGIN, set_test},
-    {"new", "NAME", FLAG_PLUGIN, set_new}, {"diff", "OTHER", FLAG_DRAW, set_diff},
-    {"json", NULL, FLAG_JSON, set_json},   {"print-pipeline", NULL, FLAG_PIPELINE, set_pipeline},
-    {"color", "WHEN", 0, set_color},       {"help", NULL, 0, set_help},
+    {"o", "OUT", FLAG_OUTPUT, set_output},
+    {"check", "FILE.so", FLAG_PLUGIN, set_check},
+    {"test", "FILE.so", FLAG_PLUGIN, set_test},
+    {"new", "NAME", FLAG_PLUGIN, set_new},
+    {"diff", "OTHER", FLAG_DRAW, set_diff},
+    {"json", NULL, FLAG_JSON, set_json},
+    {"print-pipeline", NULL, FLAG_PIPELINE, set_pipeline},
+    {"color", "WHEN", 0, set_color},
+    {"help", NULL, 0, set_help},
     {"version", NULL, 0, set_version},
 };
 enum { N_OWN = sizeof own_options / sizeof *own_options };
@@ -134,11 +144,12 @@ static tenon_status set_option(reading *r, const char *name, const char *value) 
         return s;
     const char *argument = f.own != NULL ? f.own->argument : f.info->argument;
     const char *dashes = name[1] == '\0' ? "-" : "--";
+    bool optional = argument != NULL && argument[0] == '[';
     if (argument == NULL && value != NULL)
         return tenon_fail(c->context, TENON_USAGE, "usage", NULL, "%s%s takes no value", dashes, name);
-    if (argument != NULL && value == NULL && r->at < r->argc)
+    if (argument != NULL && !optional && value == NULL && r->at < r->argc)
         value = r->argv[r->at++];
-    if (argument != NULL && (value == NULL || value[0] == '\0'))
+    if (argument != NULL && !(optional && value == NULL) && (value == NULL || value[0] == '\0'))
         return tenon_fail(c->context, TENON_USAGE, "usage", NULL, "%s%s needs %s", dashes, name, argument);
     return f.own != NULL ? f.own->set(c, value) : tenon_options_set(c->options, name, value);
 }

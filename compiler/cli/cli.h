@@ -15,9 +15,9 @@ typedef struct cli {
     const command *command; /* NULL until it is known */
     char **words;           /* what is neither an option nor its value */
     int n_words;
-    const char *output;            /* -o */
-    const char *test, *new_plugin; /* passes --test, --new */
-    const char *against;           /* draw --diff */
+    const char *output;                    /* -o */
+    const char *check, *test, *new_plugin; /* passes --check, --test, --new */
+    const char *against;                   /* draw --diff */
     bool json, help, version, print_pipeline;
     bool color;
     bool interrupted;   /* SIGINT came */

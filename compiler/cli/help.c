@@ -16,7 +16,7 @@ void help_overview(void) {
 static void print_option(const char *name, const char *argument, const char *help) {
     char text[64];
     const char *dashes = name[1] == '\0' ? "-" : "--";
-    snprintf(text, sizeof text, "%s%s%s%s", dashes, name, argument != NULL ? " " : "",
+    snprintf(text, sizeof text, "%s%s%s%s", dashes, name, argument != NULL && argument[0] != '[' ? " " : "",
              argument != NULL ? argument : "");
     printf("  %-26s  %s\n", text, help);
 }
@@ -43,6 +43,7 @@ void help_command(const command *m) {
     if ((m->flags & FLAG_DRAW) != 0)
         print_option("diff", "OTHER", "what has gone, come and changed since the model OTHER, in one picture");
     if ((m->flags & FLAG_PLUGIN) != 0) {
+        print_option("check", "FILE.so", "looks for what is wrong with a plugin");
         print_option("test", "FILE.so", "runs the plugin on the cases *.graph of the folder DIR");
         print_option("new", "NAME", "writes a plugin of this name, ready to be changed, into the folder DIR");
     }

@@ -214,6 +214,12 @@ status graph_verify(graph *g);
  * as shape and sha256, and parse back through `resolve` (returns bytes that live as long as the graph, or NULL). */
 void graph_print(const graph *g, strbuf *out);
 void graph_dump(const graph *g); /* to stderr, for the debugger */
+/* The same with a name of the caller's own, 64 hexadecimal digits, in place of each sha256; by NULL: the sha256. */
+typedef struct graph_naming {
+    status (*name)(void *ctx, const tensor *t, char out[65]);
+    void *ctx;
+} graph_naming;
+void graph_print_named(const graph *g, const graph_naming *by, strbuf *out);
 typedef const void *(*graph_resolver)(void *ctx, const char *sha256, size_t bytes);
 status graph_parse(const char *text, size_t n, const char *file, const allocator *from, diag *d, const op_table *ops,
                    graph_resolver resolve, void *ctx, graph **out);
@@ -222,6 +228,13 @@ status graph_parse(const char *text, size_t n, const char *file, const allocator
  * [graph-syntax] STATUS_INVALID. */
 status graph_parse_attrs(graph *g, const char *text, attr **out, int *out_n);
 status graph_parse_type(graph *g, const char *text, tensor_type *out);
+
+/* ---- graph_state.c ---- what the text form leaves out, and later names go by: the order of all values, the ids and
+ * numbers that have been given. A graph that was parsed and restored is changed further as the one that was printed
+ * would be. */
+void graph_state_print(const graph *g, strbuf *out);
+/* Reads it (untrusted) into the graph that was parsed from the text. STATUS_INVALID without a diagnostic. */
+status graph_state_restore(graph *g, const char *text, size_t n);
 
 /* ---- bind.c ---- */
 /* Replaces symbols by integers everywhere, forgets the types of node outputs, and infers them again (op.h). */

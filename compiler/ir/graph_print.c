@@ -4,7 +4,7 @@
 
 #include "ir/graph_text.h"
 
-static void print_graph(const graph *g, int indent, strbuf *out);
+static void print_graph(const graph *g, int indent, const graph_naming *by, strbuf *out);
 
 static void print_indent(int indent, strbuf *out) {
     for (int i = 0; i < indent; i++)
@@ -64,15 +64,15 @@ static void print_list(const attr *a, strbuf *out) {
     strbuf_char(out, ']');
 }
 
-static void print_tensor(const tensor *t, strbuf *out) {
+static void print_tensor(const tensor *t, const graph_naming *by, strbuf *out) {
     strbuf_printf(out, "tensor %s[", dtype_name(t->elem));
     for (int i = 0; i < t->rank; i++)
         strbuf_printf(out, "%s%lld", i > 0 ? "," : "", (long long)t->dims[i]);
     strbuf_add(out, "] ");
-    tensor_print_data(t, out);
+    tensor_print_data(t, by, out);
 }
 
-static void print_attr(const attr *a, int indent, strbuf *out) {
+static void print_attr(const attr *a, int indent, const graph_naming *by, strbuf *out) {
     if (scan_is_word(a->name))
         strbuf_add(out, a->name);
     else
@@ -97,10 +97,10 @@ static void print_attr(const attr *a, int indent, strbuf *out) {
         print_list(a, out);
         break;
     case ATTR_TENSOR:
-        print_tensor(a->t, out);
+        print_tensor(a->t, by, out);
         break;
     case ATTR_GRAPH:
-        print_graph(a->g, indent + 1, out);
+        print_graph(a->g, indent + 1, by, out);
         break;
     }
 }
@@ -132,7 +132,7 @@ static void print_notes(const map *notes, strbuf *out) {
     }
 }
 
-static void print_node(const node *n, int indent, strbuf *out) {
+static void print_node(const node *n, int indent, const graph_naming *by, strbuf *out) {
     print_indent(indent, out);
     for (int i = 0; i < n->n_outputs; i++) {
         strbuf_add(out, i > 0 ? ", " : "");
@@ -154,7 +154,7 @@ static void print_node(const node *n, int indent, strbuf *out) {
     strbuf_char(out, ')');
     for (int i = 0; i < n->n_attrs; i++) {
         strbuf_add(out, i == 0 ? " {" : ", ");
-        print_attr(&n->attrs[i], indent, out);
+        print_attr(&n->attrs[i], indent, by, out);
     }
     strbuf_add(out, n->n_attrs > 0 ? "}" : "");
     if (n->name[0] != '\0') {
@@ -168,14 +168,14 @@ static void print_node(const node *n, int indent, strbuf *out) {
     strbuf_char(out, '\n');
 }
 
-static void print_inputs(const graph *g, strbuf *out) {
+static void print_inputs(const graph *g, const graph_naming *by, strbuf *out) {
     for (size_t i = 0; i < g->inputs.n; i++) {
         const value *v = g->inputs.at[i];
         strbuf_add(out, i > 0 ? ", " : "");
         print_typed(v, out);
         if (v->constant != NULL) {
             strbuf_add(out, " = ");
-            tensor_print_data(v->constant, out);
+            tensor_print_data(v->constant, by, out);
         }
     }
 }
@@ -203,7 +203,7 @@ static void print_head(const graph *g, int indent, strbuf *out) {
     }
 }
 
-static void print_constants(const graph *g, int indent, strbuf *out) {
+static void print_constants(const graph *g, int indent, const graph_naming *by, strbuf *out) {
     for (const value *v = g->values; v != NULL; v = v->next) {
         if (v->constant == NULL || v->is_input)
             continue;
@@ -211,7 +211,7 @@ static void print_constants(const graph *g, int indent, strbuf *out) {
         strbuf_add(out, "const ");
         print_typed(v, out);
         strbuf_add(out, " = ");
-        tensor_print_data(v->constant, out);
+        tensor_print_data(v->constant, by, out);
         strbuf_char(out, '\n');
     }
 }
@@ -228,16 +228,16 @@ static void print_outputs(const graph *g, int indent, strbuf *out) {
     strbuf_add(out, g->outputs.n > 0 ? "\n" : "");
 }
 
-static void print_graph(const graph *g, int indent, strbuf *out) {
+static void print_graph(const graph *g, int indent, const graph_naming *by, strbuf *out) {
     strbuf_add(out, "graph ");
     print_quoted(g->name, out);
     strbuf_char(out, '(');
-    print_inputs(g, out);
+    print_inputs(g, by, out);
     strbuf_add(out, ") {\n");
     print_head(g, indent + 1, out);
-    print_constants(g, indent + 1, out);
+    print_constants(g, indent + 1, by, out);
     for (const node *n = g->first; n != NULL; n = n->next)
-        print_node(n, indent + 1, out);
+        print_node(n, indent + 1, by, out);
     print_outputs(g, indent + 1, out);
     print_indent(indent, out);
     strbuf_char(out, '}');
@@ -245,7 +245,12 @@ static void print_graph(const graph *g, int indent, strbuf *out) {
 
 /* Prints the graph; graph_parse reads it back. */
 void graph_print(const graph *g, strbuf *out) {
-    print_graph(g, 0, out);
+    graph_print_named(g, NULL, out);
+}
+
+/* Prints the graph, with names of the caller's own for what is not written out. */
+void graph_print_named(const graph *g, const graph_naming *by, strbuf *out) {
+    print_graph(g, 0, by, out);
     strbuf_char(out, '\n');
 }
 

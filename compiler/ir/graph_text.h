@@ -9,9 +9,9 @@
  *     return %x as "logits", %y as "rest"
  *   }
  *
- * `_` is an absent input or output; `#` begins a comment; a value's name stands in quotes where it has other characters than
- * letters, digits and _ . / - (no colon). Types: "f32[*]" of unknown rank, "?[*]" nothing known.
- * Attributes: 1 integer, 1.0 float, "s" string, [1, 2] list, `ints []` empty list, `tensor f32[2] [1, 2]`, `graph ...`.
+ * `_` is an absent input or output; `#` begins a comment; a value's name stands in quotes where it has other characters
+ * than letters, digits and _ . / - (no colon). Types: "f32[*]" of unknown rank, "?[*]" nothing known. Attributes: 1
+ * integer, 1.0 float, "s" string, [1, 2] list, `ints []` empty list, `tensor f32[2] [1, 2]`, `graph ...`.
  */
 #ifndef TENON_IR_GRAPH_TEXT_H
 #define TENON_IR_GRAPH_TEXT_H
@@ -31,8 +31,8 @@ void attr_print(const attr *a, strbuf *out);
 void element_print(dtype elem, const void *data, size_t i, strbuf *out);
 /* Reads what element_print wrote into element i; false where it is not an element of that type. */
 bool element_scan(scan *s, dtype elem, void *data, size_t i);
-/* "[1, 2]", or the hash where there are many elements. */
-void tensor_print_data(const tensor *t, strbuf *out);
+/* "[1, 2]", or the hash (or name, by NULL: the hash) where there are many elements. */
+void tensor_print_data(const tensor *t, const graph_naming *by, strbuf *out);
 /* Reads it: STATUS_INVALID with the reason in *out_why. */
 status tensor_scan_data(scan *s, arena *a, const tensor_type *type, graph_resolver resolve, void *ctx, tensor **out,
                         const char **out_why);

@@ -92,11 +92,20 @@ bool element_scan(scan *s, dtype elem, void *data, size_t i) {
     return isnan(dtype_get_double(elem, data, i));
 }
 
+static void print_name(const tensor *t, const graph_naming *by, strbuf *out) {
+    char name[65];
+    if (by == NULL)
+        tensor_sha256(t, name);
+    else if (by->name(by->ctx, t, name) != STATUS_OK)
+        out->failed = true;
+    if (!out->failed)
+        strbuf_printf(out, "sha256:%s bytes %zu", name, t->bytes);
+}
+
 /* "[1, 2]", or the hash where there are many elements. */
-void tensor_print_data(const tensor *t, strbuf *out) {
+void tensor_print_data(const tensor *t, const graph_naming *by, strbuf *out) {
     if (t->count > INLINE_MAX) {
-        char sha[65];
-        strbuf_printf(out, "sha256:%s bytes %zu", tensor_sha256(t, sha), t->bytes);
+        print_name(t, by, out);
         return;
     }
     strbuf_char(out, '[');

@@ -49,8 +49,11 @@ static status code_status(int code) {
     return code >= STATUS_USAGE && code <= STATUS_RESOURCE ? (status)code : STATUS_INVALID;
 }
 
+/* What the host has said names the pass already. */
 static void say_who(pass_host *h) {
-    if (h->entry->plugin != NULL)
+    if (h->broke_rules)
+        diag_note(h->d, "the graph is as it was before");
+    else if (h->entry->plugin != NULL)
         diag_note(h->d, "said by %s; the graph is as it was before", pass_host_who(h));
 }
 
@@ -68,6 +71,8 @@ static status judge(pass_host *h, int code, size_t errors, size_t first) {
     if (code != TENON_OK && !said && code != TENON_PASS_RESOURCE)
         diag_error(h->d, code_status(code), "pass-failed", DIAG_NOWHERE, "%s failed with code %d and did not say why",
                    pass_host_who(h), code);
+    if (h->report != NULL)
+        h->report->refused = code != TENON_OK && said && !h->broke_rules;
     if (code != TENON_OK || h->broke_rules || said) {
         if (said)
             say_who(h);
@@ -81,7 +86,8 @@ static status judge(pass_host *h, int code, size_t errors, size_t first) {
 
 static status run(pass_host *h) {
     size_t errors = diag_errors(h->d), first = diag_count(h->d);
-    int code = h->entry->pass->run(&h->base, h->entry->state, (tenon_graph *)h->g);
+    const pass_entry *e = h->entry;
+    int code = e->runner != NULL ? e->runner->run(e->runner, h) : e->pass->run(&h->base, e->state, (tenon_graph *)h->g);
     return judge(h, code, errors, first);
 }
 

@@ -14,15 +14,23 @@
 typedef struct tenon_pass tenon_pass;
 typedef struct tenon_option tenon_option;
 typedef struct tenon_plugin_host tenon_plugin_host;
+struct pass_host;
 
 /* ---- registry.c ---- */
+
+/* Runs passes that are not in this process: changes the host's graph as the pass would, and returns what the pass did.
+ */
+typedef struct pass_runner {
+    int (*run)(const struct pass_runner *self, struct pass_host *h);
+} pass_runner;
 
 /* A pass, and where it comes from. */
 typedef struct pass_entry {
     const tenon_pass *pass;
-    const char *plugin; /* its name; NULL: built in */
-    const char *file;   /* NULL: built in */
-    void *state;        /* what the plugin's open made */
+    const char *plugin;        /* its name; NULL: built in */
+    const char *file;          /* NULL: built in */
+    void *state;               /* what the plugin's open made */
+    const pass_runner *runner; /* NULL: its own function, here */
 } pass_entry;
 
 typedef struct pass_registry {
@@ -57,6 +65,7 @@ void pass_suggest(diag *d, const char *wrong, const char *const *names, size_t n
 
 /* Nodes by name, glob, re:REGEX, or op:GLOB; a node is selected by any of them. */
 typedef struct selector_term {
+    const char *text; /* as it was given */
     const char *glob; /* NULL: the regular expression counts */
     bool is_op;
     regex_t *regex;
@@ -133,6 +142,7 @@ typedef struct pass_report {
     const pass_entry *entry;
     arena *memory; /* of the texts */
     VEC(report_event) events;
+    bool refused; /* it has failed, and said itself why */
 } pass_report;
 
 /* An input that a pass made a constant. */

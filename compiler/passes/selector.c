@@ -19,13 +19,13 @@ static status read_regex(arena *a, const char *text, selector_term *out, const c
 }
 
 static status read_term(arena *a, const char *text, selector_term *out, const char **out_why) {
-    *out = (selector_term){.glob = text};
+    *out = (selector_term){.text = text, .glob = text};
     if (strncmp(text, "re:", 3) == 0) {
         out->glob = NULL;
         return read_regex(a, text + 3, out, out_why);
     }
     if (strncmp(text, "op:", 3) == 0)
-        *out = (selector_term){.glob = text + 3, .is_op = true};
+        *out = (selector_term){.text = text, .glob = text + 3, .is_op = true};
     if (*out->glob != '\0')
         return STATUS_OK;
     *out_why = "a selector is a name, a glob, re:REGEX or op:GLOB, and not empty";

@@ -86,7 +86,7 @@ static status call_open(const plugin_set *s, loaded_plugin *l) {
         return STATUS_OK;
     arena *scratch = arena_new(arena_allocator(s->memory));
     TRY_ALLOC(scratch);
-    pass_entry e = {l->plugin->passes[0], l->plugin->name, l->file, NULL};
+    pass_entry e = {.pass = l->plugin->passes[0], .plugin = l->plugin->name, .file = l->file};
     pass_host h;
     pass_host_begin(&h, s->registry, &e, s->d, scratch);
     size_t errors = diag_errors(s->d);
@@ -103,12 +103,18 @@ static status call_open(const plugin_set *s, loaded_plugin *l) {
 
 static status add_passes(plugin_set *s, const loaded_plugin *l) {
     for (const tenon_pass *const *p = l->plugin->passes; *p != NULL; p++) {
-        pass_entry e = {*p, l->plugin->name, l->file, l->state};
+        pass_entry e = {*p, l->plugin->name, l->file, l->state, l->runner};
         pass_request ignored;
         TRY(pass_registry_add(s->registry, &e, s->d));
         TRY(request_begin(s->registry, (*p)->name, l->file, s->memory, s->d, &ignored)); /* are the defaults right? */
     }
     return pass_registry_sort(s->registry, s->d);
+}
+
+static status load_here(const plugin_set *s, loaded_plugin *l) {
+    TRY(open_library(s, l));
+    TRY(arena_on_free(s->memory, unload, l));
+    return query(s, l);
 }
 
 status plugin_load(plugin_set *s, const char *path) {
@@ -117,11 +123,10 @@ status plugin_load(plugin_set *s, const char *path) {
     loaded_plugin *l = ARENA_NEW(s->memory, loaded_plugin);
     TRY_ALLOC(l);
     TRY_ALLOC(l->file = arena_strdup(s->memory, path));
-    TRY(open_library(s, l));
-    TRY(arena_on_free(s->memory, unload, l));
-    TRY(query(s, l));
+    TRY(s->isolation != NULL ? isolated_load(s, l) : load_here(s, l));
     TRY(check_unique(s, l));
-    TRY(call_open(s, l));
+    if (s->isolation == NULL)
+        TRY(call_open(s, l));
     TRY(VEC_PUSH(s->memory, s->all, l));
     return add_passes(s, l);
 }

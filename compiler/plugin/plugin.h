@@ -2,6 +2,7 @@
 #ifndef TENON_PLUGIN_PLUGIN_H
 #define TENON_PLUGIN_PLUGIN_H
 
+#include "base/worker.h"
 #include "passes/passes.h"
 
 typedef struct tenon_plugin tenon_plugin;
@@ -14,12 +15,20 @@ typedef struct loaded_plugin {
     void *library; /* of dlopen; NULL where it came from elsewhere */
     void *state;
     bool is_open;
+    const pass_runner *runner; /* of an isolated plugin; NULL: it is in this process */
 } loaded_plugin;
+
+/* How plugins are kept out of this process. */
+typedef struct plugin_isolation {
+    worker_setup worker;
+    const op_table *ops; /* of the graphs */
+} plugin_isolation;
 
 typedef struct plugin_set {
     arena *memory; /* frees: closes and unloads when it goes */
     pass_registry *registry;
     diag *d;
+    const plugin_isolation *isolation; /* NULL: plugins are loaded into this process. To be set before the first is */
     VEC(loaded_plugin *) all;
 } plugin_set;
 
@@ -32,6 +41,21 @@ plugin_set *plugin_set_new(arena *a, diag *d);
 status plugin_load(plugin_set *s, const char *path);
 /* All *.so in a folder, by name. A folder that is not there holds none. */
 status plugin_load_folder(plugin_set *s, const char *folder);
+
+/* ---- isolated.c ---- */
+/* Has a worker load and open the plugin and tell what it declares; from then on its passes run in workers.
+ * [plugin-crashed], [plugin-late], [plugin-memory], [plugin-answer] STATUS_INVALID; [no-worker] STATUS_RESOURCE; and
+ * what plugin_load says. */
+status isolated_load(plugin_set *s, loaded_plugin *l);
+/* Has a worker ask the plugin for other versions and call it again and again; open and close it, one after the other
+ * and two at once. What goes wrong is said as above. */
+status isolated_try_versions(const plugin_isolation *how, const char *file, arena *a, diag *d);
+status isolated_try_reopening(const plugin_isolation *how, const char *file, arena *a, diag *d);
+
+/* ---- serve.c ---- */
+/* The work of a worker: does `job` of the request and answers. False where there is no such job. */
+bool plugin_serve(const char *job, const parcel *request, parcel *answer, const op_table *ops, const allocator *from,
+                  status *out);
 
 /* ---- check.c ---- */
 /* Is it built as plugin.h asks? Each fault is a diagnostic: [plugin], [plugin-version]. Calls nothing of it. */

@@ -26,6 +26,8 @@ def test_example(checks, prefix, folder):
     command = os.path.join(prefix, "bin", "tenon")
     listed = run([command, "passes", "--plugin", plugin, "example"])
     checks.check("the installed command lists it", listed.status == 0 and listed.out.startswith("example: Dropout and Identity are removed"), listed.last)
+    apart = run([command, "passes", "--plugin", plugin, "example", "--isolate"])
+    checks.check("install: --isolate finds its worker", apart.status == 0 and apart.out == listed.out, apart.last)
     listed = run([command, "passes", "dead_inputs"])
     checks.check("the installed command has its own plugins", listed.status == 0 and prefix in listed.out, listed.last)
 

@@ -14,7 +14,7 @@ from checks import BUILD, ROOT, Checks, run, scratch  # noqa: E402
 
 COMPILER = os.path.join(ROOT, "compiler")
 # The public headers and who may see them.
-PUBLIC = {"tenon/tenon.h": {"api", "cli"}, "tenon/runtime.h": {"codegen", "api"}, "tenon/plugin.h": {"passes", "plugin", "report"}}
+PUBLIC = {"tenon/tenon.h": {"api", "cli", "worker"}, "tenon/runtime.h": {"codegen", "api"}, "tenon/plugin.h": {"passes", "plugin", "report"}}
 # The objects that may have state of their own, and why.
 STATEFUL = {"report/gvc/gvc_module.c": "libgvc has globals: calls take turns, and its messages go where the call whose turn it is wants them"}
 # Which functions only these files may call. The allocator has one door, and nothing but the command ends the process.

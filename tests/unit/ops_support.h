@@ -72,7 +72,7 @@ static inline const char *ops_values(ops_bench *b) {
         if (v->constant == NULL)
             strbuf_add(&text, "not folded");
         else
-            tensor_print_data(v->constant, &text);
+            tensor_print_data(v->constant, NULL, &text);
     }
     return text.text;
 }

@@ -100,7 +100,7 @@ enum {
 
 typedef struct tenon_option_info {
     const char *name;     /* "dim" */
-    const char *argument; /* "NAME=N"; NULL where it takes none */
+    const char *argument; /* "NAME=N"; "[=N]" where it may be left out; NULL where it takes none */
     const char *help;
     unsigned commands; /* TENON_COMPILE | ... */
 } tenon_option_info;
@@ -203,16 +203,25 @@ TENON_API tenon_status tenon_operators(tenon_context *context, const char *name,
 TENON_API tenon_status tenon_pipeline(const tenon_options *options, tenon_report **out);
 /* Every pass, of the plugins that are found with these options too, or the one called `name` with its options. */
 TENON_API tenon_status tenon_passes(const tenon_options *options, const char *name, tenon_report **out);
-/* Runs the plugin in `file` on the cases *.graph of a folder: a line "# pass: NAME[:ITEMS]", a graph in its text form, a line ---, and the
- * graph that it has to become; with a second line "# error: ID" the pass has to fail so. TENON_DIFFER, with a report, where
- * one fails. */
-TENON_API tenon_status tenon_passes_test(tenon_context *context, const char *file, const char *folder,
+/* Runs the plugin in `file` on the cases *.graph of a folder: a line "# pass: NAME[:ITEMS]", a graph in its text form,
+ * a line ---, and the graph that it has to become; with a second line "# error: ID" the pass has to fail so.
+ * TENON_DIFFER, with a report, where one fails. */
+TENON_API tenon_status tenon_passes_test(const tenon_options *options, const char *file, const char *folder,
                                          tenon_report **out);
-/* Writes a plugin called `name`, with its CMakeLists.txt and tests, into the folder (made where missing): plugins/example under another name.
- * TENON_USAGE where the name is none, or a file is there already. */
-TENON_API tenon_status tenon_passes_new(tenon_context *context, const char *name, const char *folder, tenon_report **out);
+/* Writes a plugin called `name`, with its CMakeLists.txt and tests, into the folder (made where missing):
+ * plugins/example under another name. TENON_USAGE where the name is none, or a file is there already. */
+TENON_API tenon_status tenon_passes_new(tenon_context *context, const char *name, const char *folder,
+                                        tenon_report **out);
+/* Looks for what is wrong with the plugin in `file`, in processes of its own: TENON_INVALID, TENON_UNSUPPORTED (its
+ * version) or TENON_RESOURCE (it cannot be loaded), with a report, where something is. */
+TENON_API tenon_status tenon_passes_check(const tenon_options *options, const char *file, tenon_report **out);
 /* What this machine has, what is missing and how to get it. */
 TENON_API tenon_status tenon_doctor(tenon_context *context, tenon_report **out);
+
+/* ---- the program lib/tenon/tenon-worker, in which plugins run with the option isolate ---- */
+
+/* All of its main: does the work that the process was started for, and gives the exit status. For no other program. */
+TENON_API int tenon_worker(int argc, char **argv);
 
 #ifdef __cplusplus
 }

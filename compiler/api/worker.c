@@ -1,0 +1,17 @@
+/* The inside of lib/tenon/tenon-worker. */
+#include "base/worker.h"
+
+#include <stdio.h>
+
+#include "api/context.h"
+#include "ops/ops.h"
+#include "plugin/plugin.h"
+
+TENON_API int tenon_worker(int argc, char **argv) {
+    const char *job = worker_enter(argc, argv);
+    parcel request = parcel_of(WORKER_REQUEST_FD), answer = parcel_of(WORKER_ANSWER_FD);
+    status s = STATUS_USAGE;
+    if (job == NULL || !plugin_serve(job, &request, &answer, &ops_table, &allocator_system, &s))
+        fputs("tenon-worker: started by tenon --isolate, not by hand\n", stderr);
+    return (int)s;
+}
