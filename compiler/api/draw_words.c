@@ -49,7 +49,7 @@ static const char *contents(const tensor *t, words *w) {
     if (t->count == 1)
         element_print(t->elem, t->data, 0, &s);
     else
-        tensor_print_data(t, &s);
+        tensor_print_data(t, NULL, &s);
     return finished(w, &s);
 }
 

@@ -106,7 +106,7 @@ static void print_attr(const attr *a, int indent, const graph_naming *by, strbuf
 }
 
 void attr_print(const attr *a, strbuf *out) {
-    print_attr(a, 0, out);
+    print_attr(a, 0, NULL, out);
 }
 
 static void print_operator(const node *n, strbuf *out) {
