@@ -46,7 +46,7 @@ static void names_collide_with_nothing(void **state) {
     char folder[512];
     make_folder(folder, sizeof folder, 0);
     write_model(&x, WEIGHTS_INLINE, folder);
-    static const char *const commands[] = {"gcc -O1", "clang -O1", "gcc -O0 -std=gnu17"};
+    static const char *const commands[] = {"gcc -O1", "${CLANG:-clang-19} -O1", "gcc -O0 -std=gnu17"};
     for (int i = 0; i < COUNT(commands); i++)
         run_command(folder, "%s " FLAGS " -c m.c -o m.o && %s " FLAGS " -c m_example.c -o example.o", commands[i], commands[i]);
     run_command(folder, "echo '#include \"m.h\"' > use.cpp && g++ -x c++ -std=c++11 -Wall -Wextra -Wpedantic -Werror -I" TENON_SOURCE_DIR
@@ -112,7 +112,7 @@ static void weights_are_the_same_in_every_form(void **state) {
     make_folder(folder, sizeof folder, 1);
     for (int i = 0; i < 3; i++) {
         write_model(&x, WEIGHTS_INLINE, folder);
-        compile_model(folder, "m", i, ((const char *const[]){"gcc -O1 -std=c99", "clang -O0", "gcc -O0 -std=gnu17"})[i]);
+        compile_model(folder, "m", i, ((const char *const[]){"gcc -O1 -std=c99", "${CLANG:-clang-19} -O0", "gcc -O0 -std=gnu17"})[i]);
         compare_weights(&x, load_model(folder, "m", i, &library), NULL);
         dlclose(library);
     }
@@ -231,7 +231,7 @@ static void the_specimen_is_a_model(void **state) {
     make_folder(folder, sizeof folder, 5);
     run_command(folder, "cp " TENON_SOURCE_DIR "/runtime/specimen/specimen.[ch] .");
     compile_model(folder, "specimen", 0, "gcc -O2 -std=c99");
-    compile_model(folder, "specimen", 0, "clang -O2");
+    compile_model(folder, "specimen", 0, "${CLANG:-clang-19} -O2");
     const tenon_model *m = load_model(folder, "specimen", 0, &library);
     const float x[3] = {1, 2, -4};
     float y[2] = {-1, -1};

@@ -13,14 +13,14 @@
 /* Each program is compiled by one of these in turn; by all of them where TENON_C99_ALL is set. */
 static const char *const compilers[] = {
     "gcc -O2",
-    "clang -O2",
+    "${CLANG:-clang-19} -O2",
     "gcc -O0 -std=c99",
     "gcc -O3 -march=native",
-    "clang -O0 -std=c99",
+    "${CLANG:-clang-19} -O0 -std=c99",
     "gcc -O1 -fsanitize=undefined -fsanitize-undefined-trap-on-error",
-    "clang -O3 -march=native -std=c99",
+    "${CLANG:-clang-19} -O3 -march=native -std=c99",
     "gcc -O2 -std=c99 -ffp-contract=fast",
-    "clang -O1 -fsanitize=undefined -fsanitize-trap=undefined",
+    "${CLANG:-clang-19} -O1 -fsanitize=undefined -fsanitize-trap=undefined",
 };
 #define N_COMPILERS ((int)(sizeof compilers / sizeof *compilers))
 #define WARNINGS "-Wall -Wextra -Wpedantic -Wconversion -Werror -fPIC"
