@@ -109,7 +109,7 @@ status draw_node_lines(const node *n, words *w, const char **out) {
     strbuf s = strbuf_in(w->memory);
     int lines = 0;
     for (int i = 0; i < n->n_inputs; i++)
-        if (value_is_constant(node_input(n, i)))
+        if (node_input(n, i) != NULL && node_input(n, i)->constant != NULL)
             lines = add_line(&s, lines, constant_line(n, i, w), w);
     for (int i = 0; i < n->n_attrs; i++)
         if (!is_plain(n, &n->attrs[i]))

@@ -58,8 +58,10 @@ static status upgrade(node *n) {
     const op_row *row = n->row;
     if (n->version < 6)
         node_remove_attr(n, "consumed_inputs"); /* a hint about memory, which many operators had */
-    if (needs_rewrite(n))
+    if (needs_rewrite(n)) {
         TRY(rewrite(n));
+        node_trim_inputs(n);
+    }
     n->version = op_newest(row);
     return STATUS_OK;
 }

@@ -182,6 +182,7 @@ node *graph_add_node(graph *g, node *before, const char *domain, const char *op,
 node *graph_build(graph *g, node *before, const char *op, value *const *inputs, int n_inputs, const attr *attrs,
                   int n_attrs, int n_outputs);
 status node_set_input(node *n, int index, value *v); /* v NULL: absent; an index beyond the end adds inputs */
+void node_trim_inputs(node *n);
 status node_set_attr(node *n, const attr *a); /* copies (graphs too), holds tensors; replaces one of the same name */
 void node_remove_attr(node *n, const char *name);
 status node_note(node *n, const char *name, const char *text);

@@ -110,6 +110,12 @@ status node_set_input(node *n, int index, value *v) {
     return STATUS_OK;
 }
 
+/* Absent inputs at the end are the same as none. */
+void node_trim_inputs(node *n) {
+    while (n->n_inputs > 0 && n->inputs[n->n_inputs - 1].v == NULL)
+        n->n_inputs--;
+}
+
 static status refuse_replace(const value *from, const value *to, const node *user) {
     return diag_error(user->graph->diags, STATUS_INVALID, "use-before-definition", node_place(user),
                       "'%s' cannot replace '%s' in node '%s' (%s) input: it is defined later, by '%s' (%s)", to->name,

@@ -84,7 +84,10 @@ def test_pictures(checks):
     turn = helper.make_node("Transpose", ["x"], ["t"], perm=[0, 3, 1, 2])
     nhwc = Model(checks, "nhwc", [turn, helper.make_node("Conv", ["t", "w"], ["y"])], [("x", F, (1, 7, 5, 3))], weights)
     nhwc.same(f"input:type=uint8,layout=nhwc,{text}", {"x": raw}, {"x": prepared(raw, mean, scale, 3)}, "--backend", "all")
-    nhwc.same(f"input:type=uint8,layout=nchw,{text}", {"x": moved}, {"x": prepared(raw, mean, scale, 3)}, "--backend", "all")
+    # The Transposes meet and go, so it is the program of a model without any, with its order of additions.
+    plain = Model(checks, "plain", [helper.make_node("Conv", ["x", "w"], ["y"])], [("x", F, (1, 3, 7, 5))], weights)
+    got, want = nhwc.run({"x": moved}, "-p", f"input:type=uint8,layout=nchw,{text}", "--backend", "all"), plain.run({"x": prepared(moved, mean, scale, 1)})
+    checks.check("nhwc: -p layout=nchw", got is not None and want is not None and np.array_equal(got, want), f"{got}, want {want}")
     nhwc.same("input:mean=1,2,3", {"x": raw.astype(np.float32)}, {"x": prepared(raw, [1, 2, 3], None, 3)})
 
 
