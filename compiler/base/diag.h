@@ -14,19 +14,19 @@ typedef enum diag_severity { DIAG_ERROR, DIAG_WARNING, DIAG_INFO } diag_severity
 
 /* Where it is. Any field may be NULL / -1; with no file the line begins with "tenon:". */
 typedef struct diag_place {
-    const char *file;    /* file name as the user gave it, no folders added */
-    const char *graph;   /* "main", or the function's name */
-    int64_t node;        /* index in file order, -1 none */
-    const char *name;    /* node's name */
-    const char *op;      /* "Conv-22": type and opset version */
+    const char *file;  /* file name as the user gave it, no folders added */
+    const char *graph; /* "main", or the function's name */
+    int64_t node;      /* index in file order, -1 none */
+    const char *name;  /* node's name */
+    const char *op;    /* "Conv-22": type and opset version */
 } diag_place;
 #define DIAG_NOWHERE ((diag_place){NULL, NULL, -1, NULL, NULL})
 
 typedef struct diag_item {
     diag_severity severity;
     status code;
-    const char *id;      /* kebab-case, e.g. "shape-mismatch" */
-    const char *place;   /* printed form, "" for none */
+    const char *id;    /* kebab-case, e.g. "shape-mismatch" */
+    const char *place; /* printed form, "" for none */
     const char *message;
     const char **notes;
     size_t n_notes;
@@ -41,7 +41,8 @@ void diag_free(diag *d);
  * memory needs no diagnostic: whoever presents the result adds the line. */
 status diag_error(diag *d, status code, const char *id, diag_place where, const char *format, ...)
     __attribute__((format(printf, 5, 6)));
-void diag_warn(diag *d, const char *id, diag_place where, const char *format, ...) __attribute__((format(printf, 4, 5)));
+void diag_warn(diag *d, const char *id, diag_place where, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
 /* Adds a copy of an item of another collector, whose texts may be anybody's. */
 void diag_add(diag *d, const diag_item *item);
 /* A note under the last item. */

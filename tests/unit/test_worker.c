@@ -68,9 +68,11 @@ static void its_group_goes_with_it(void **state) {
     assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
     process p = start("sleep 30 & exit 0", &ends[1], 1, 60);
     process_end end;
+    double begin = process_now();
     close(ends[1]);
     assert_int_equal(process_wait_any(&p, 1, 20000, &end), 0);
     assert_int_equal(read(ends[0], &c, 1), 0);
+    assert_true(process_now() - begin < 20);
     close(ends[0]);
     assert_reaped();
 }
