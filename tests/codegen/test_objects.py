@@ -12,7 +12,7 @@ import numpy as np
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "tools"))
 from checks import MODELS, ROOT, SCRATCH, Checks, cached, run, scratch, tenon  # noqa: E402
-from samples import SHIPPED, hash_of, inputs, shape_options  # noqa: E402
+from samples import SHIPPED, fed, hash_of, inputs, output_types, packed, shape_options  # noqa: E402
 
 LIBRARY = {"memcpy", "memset", "memmove"}
 FORMS = ("inline", "c", "obj", "bin")
@@ -34,16 +34,20 @@ class Case:
         self.raw, feeds = [], []
         for i, (key, array) in enumerate(pairs):
             self.raw.append(os.path.join(self.folder, f"{i}.raw"))
-            array.tofile(self.raw[-1])
-            np.save(os.path.join(self.folder, f"{i}.npy"), array)
+            with open(self.raw[-1], "wb") as f:
+                f.write(packed(array.tobytes(), array.dtype))
+            np.save(os.path.join(self.folder, f"{i}.npy"), fed(array))
             feeds += ["--input", f"{key}={self.folder}/{i}.npy"]
         self.options = ["--target", target, "--name", self.prefix, *shape_options(pairs)]
         ran = tenon("run", model, *feeds, "--target", target, "--backend", "interp", "-o", os.path.join(self.folder, "interp"), timeout=300)
         self.good = checks.check(f"{self.name}: tenon run", ran.status == 0, ran.last)
         self.feeds, self.want = feeds, {}
         if self.good:
+            types = dict(output_types(model))
             for file in sorted(os.listdir(os.path.join(self.folder, "interp"))):
-                self.want[file[:-4]] = hash_of(np.load(os.path.join(self.folder, "interp", file)))
+                array = np.load(os.path.join(self.folder, "interp", file))
+                narrow = packed(array.tobytes(), types.get(file[:-4], array.dtype))
+                self.want[file[:-4]] = hash_of(array if len(narrow) == array.nbytes else np.frombuffer(narrow, np.uint8))
 
     def emit(self, form, weights="inline", folder=None, **more):
         """tenon compile into a folder of its own; the folder."""

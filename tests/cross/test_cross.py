@@ -13,7 +13,7 @@ import onnx
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "tools"))
 from checks import CLANG, ROOT, SCRATCH, Checks, cached, run, scratch, tenon  # noqa: E402
-from samples import SHIPPED, inputs, shape_options  # noqa: E402
+from samples import SHIPPED, fed, inputs, output_types, packed, shape_options  # noqa: E402
 
 MAKER = os.path.join(ROOT, "tests", "ops", "make_cases.py")
 GCC = "aarch64-linux-gnu-gcc"
@@ -33,8 +33,7 @@ class Model:
         self.folder, self.prefix, self.path = folder, prefix, path
         self.pairs = inputs(path, data_set)
         self.shapes = shape_options(self.pairs)
-        self.outputs = [(o.name, onnx.helper.tensor_dtype_to_np_dtype(o.type.tensor_type.elem_type))
-                        for o in onnx.load(path, load_external_data=False).graph.output]
+        self.outputs = output_types(path)
         self.want = []
 
     def file(self, suffix):
@@ -44,16 +43,17 @@ class Model:
         """The first line of what went wrong, or ''."""
         words = []
         for i, (name, array) in enumerate(self.pairs):
-            array.tofile(self.file(f".{i}.in"))
-            plain = array.astype(np.float32) if array.dtype.kind == "V" or array.dtype.name == "bfloat16" else array
-            np.save(self.file(f".{i}.npy"), plain)
+            with open(self.file(f".{i}.in"), "wb") as f:
+                f.write(packed(array.tobytes(), array.dtype))
+            np.save(self.file(f".{i}.npy"), fed(array))
             words += ["--input", f"{name}={self.file(f'.{i}.npy')}"]
         done = tenon("run", self.path, "--backend", "interp", "--target", target, *words, "-o", self.file(".want"), timeout=300)
         if done.status != 0:
             return done.last
         for name, dtype in self.outputs:
             data = np.load(os.path.join(self.file(".want"), name + ".npy")).tobytes()
-            self.want.append(np.frombuffer(data, dtype))
+            narrow = packed(data, dtype)
+            self.want.append(np.frombuffer(narrow, dtype if len(narrow) == len(data) else np.uint8))
         return ""
 
     def compare(self):

@@ -46,6 +46,35 @@ def shape_options(pairs):
     return [word for name, array in pairs if array.ndim for word in ("--shape", f"{name}={'x'.join(map(str, array.shape))}")]
 
 
+# Element types below a byte, by their ml_dtypes names, in bits.
+NARROW = {"int4": 4, "uint4": 4, "float4_e2m1fn": 4, "int2": 2, "uint2": 2}
+
+
+def fed(array):
+    """The array as an .npy file that tenon takes: types that NumPy lacks as ones that it has, with the same numbers."""
+    name = array.dtype.name
+    if name in NARROW and "int" in name:
+        return array.astype(np.int8 if name.startswith("int") else np.uint8)
+    return array.astype(np.float32) if array.dtype.kind == "V" or name == "bfloat16" else array
+
+
+def packed(data, dtype):
+    """The bytes of elements, one or more bytes each, as a compiled model has them: those below a byte lie side by side, the first lowest."""
+    bits = NARROW.get(np.dtype(dtype).name)
+    if bits is None:
+        return data
+    per_byte = 8 // bits
+    elements = np.frombuffer(data, np.uint8) & ((1 << bits) - 1)
+    rows = np.pad(elements, (0, -elements.size % per_byte)).reshape(-1, per_byte)
+    return (rows << np.arange(0, 8, bits, dtype=np.uint8)).astype(np.uint8).sum(axis=1, dtype=np.uint8).tobytes()
+
+
+def output_types(model):
+    """(name, dtype) of each output."""
+    return [(o.name, onnx.helper.tensor_dtype_to_np_dtype(o.type.tensor_type.elem_type))
+            for o in onnx.load(model, load_external_data=False).graph.output]
+
+
 def hash_of(array):
     """FNV-1a over the bytes; every NaN of a float array counts as the same."""
     data = np.frombuffer(np.ascontiguousarray(array).tobytes(), np.uint8).copy()
