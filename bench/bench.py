@@ -31,6 +31,7 @@ JSON = """
 """
 import argparse
 import datetime
+import importlib.util
 import json
 import os
 import platform
@@ -133,15 +134,20 @@ def measure(name, peers, options):
     peak, bandwidth = (m.work / column[m.key] for m in machine)
     entries = []
     for subject, n, (far, agrees) in zip(subjects, calls, agreement):
-        ns = column[subject.key]
-        entries.append({
-            "key": subject.key, "name": subject.name, "latency_us": {**spread(ns / 1000), "min": float(ns.min() / 1000)}, "calls": n,
-            "difference": far, "agrees": agrees, "of_peak": spread(2 * nodes["macs"] / ns / peak), "of_bandwidth": spread(total_bytes(nodes) / ns / bandwidth),
-            "ratios": {p.key: spread(ns / column[p.key]) for p in peers if p.key in column} if subject.key in ("jit", "c") else {}})
+        compared = {p.key: column[p.key] for p in peers if p.key in column} if subject.key in ("jit", "c") else {}
+        entries.append({"key": subject.key, "name": subject.name, "calls": n, "difference": far, "agrees": agrees,
+                        **figures(column[subject.key], nodes["macs"], total_bytes(nodes), peak, bandwidth, compared)})
         subject.close()
     return {"name": name, "what": case.what, "origin": case.origin, "macs": nodes["macs"], "bytes": total_bytes(nodes), "rounds": len(rows),
             "cpu_share": cpu_share, "peak_gflops": spread(peak), "bandwidth_gbs": spread(bandwidth), "bandwidth_bytes": machine[1].work,
             "subjects": entries + refused}
+
+
+def figures(ns, macs, bytes_, peak, bandwidth, compared):
+    """What is said of a subject, from arrays over the rounds: its ns per call, the machine's peak and bandwidth in operations and bytes per ns,
+    and the ns per call of those that it is compared to."""
+    return {"latency_us": {**spread(ns / 1000), "min": float(ns.min() / 1000)}, "of_peak": spread(2 * macs / ns / peak),
+            "of_bandwidth": spread(bytes_ / ns / bandwidth), "ratios": {key: spread(ns / other) for key, other in compared.items()}}
 
 
 def total_bytes(nodes):
@@ -175,6 +181,8 @@ def find_peers(keys):
 
 def run_all(options):
     peers, versions, missing = find_peers(options.peers)
+    if missing and options.update_docs:
+        raise SubjectError("--update-docs wants all peers")
     load, nothing = os.getloadavg()[0], Nothing()
     made = {"schema": 1, "date": datetime.date.today().isoformat(),
             "machine": {"cpu": cpu_name(), "cores": os.cpu_count(), "core": options.core, "system": f"{platform.system()} {platform.machine()}"},
@@ -187,6 +195,15 @@ def run_all(options):
         print(report.model_text(made["models"][-1]), flush=True)
     made["machine"]["load"] = [load, os.getloadavg()[0]]
     return made
+
+
+def check_outputs(options):
+    """What would fail after minutes of measuring fails before."""
+    for path in filter(None, (options.json, options.plot)):
+        if not os.path.isdir(os.path.dirname(os.path.abspath(path))):
+            raise SubjectError(f"{path}: no such folder")
+    if (options.plot or options.update_docs) and not importlib.util.find_spec("matplotlib"):
+        raise SubjectError("plots need matplotlib: pip install it, or run ./dev bench, which does")
 
 
 def write_json(made, path):
@@ -251,6 +268,7 @@ def main():
     if options.profile:
         profile(options.profile, options)
         return 0
+    check_outputs(options)
     made = run_all(options)
     print("\n" + report.markdown_table(made))
     wrong = [f"{s['name']} on {r['name']}" for r in made["models"] for s in r["subjects"] if not s.get("agrees", True)]
@@ -261,8 +279,6 @@ def main():
     if options.plot:
         report.plot(made, options.plot)
     if options.update_docs and not wrong:
-        if made["missing"]:
-            raise SubjectError(f"--update-docs wants {', '.join(made['missing'])}, too")
         write_json(made, os.path.join(report.DOCS, "performance.json"))
         report.plot(made, os.path.join(report.DOCS, "performance.svg"))
         report.update_docs(made)

@@ -1,5 +1,6 @@
-/* Calls a function many times and says how long that took, so that no interpreter stands between the calls; and what the machine can do:
- * kernels that only multiply and add, only read, or do nothing. Compiled by subjects.py, called through ctypes. */
+/* Calls a function many times and says how long that took, so that no interpreter stands between the calls; and what
+ * the machine can do: kernels that only multiply and add, only read, or do nothing. Compiled by subjects.py, called
+ * through ctypes. */
 #include <stdint.h>
 #include <time.h>
 
@@ -40,7 +41,8 @@ int64_t repeat_3(int (*f)(void *, void *, void *), void *const *a, int64_t n) {
 }
 
 /* OrtApi::Run, whose sizes are as wide as pointers and which returns NULL where all is well. */
-int64_t repeat_8(void *(*f)(void *, void *, void *, void *, void *, void *, void *, void *), void *const *a, int64_t n) {
+int64_t repeat_8(void *(*f)(void *, void *, void *, void *, void *, void *, void *, void *), void *const *a,
+                 int64_t n) {
     int64_t begin = now();
     for (int64_t i = 0; i < n; i++)
         if (f(a[0], a[1], a[2], a[3], a[4], a[5], a[6], a[7]) != 0)

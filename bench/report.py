@@ -86,29 +86,32 @@ def update_docs(report):
 
 
 def plot(report, path):
-    """Ratios of compiled C to each peer, with quartiles, on a logarithmic axis."""
+    """Ratios of compiled C to each peer, with quartiles, on a logarithmic axis. Models without multiply-accumulates are left out."""
     import matplotlib
     matplotlib.use("svg")
-    matplotlib.rcParams.update({"svg.hashsalt": "tenon", "font.size": 9})
+    matplotlib.rcParams.update({"svg.hashsalt": "tenon", "svg.fonttype": "none", "font.family": "sans-serif", "font.size": 9})
     from matplotlib import pyplot
-    names = [r["name"] for r in report["models"]]
-    figure, axes = pyplot.subplots(figsize=(7.5, 1.2 + 0.3 * len(names)))
-    for (peer, label), color, shift in zip(PEERS, ("#0b6e99", "#c4581b"), (-0.13, 0.13)):
-        points = [(i + shift, s["ratios"][peer]) for i, r in enumerate(report["models"]) for s in r["subjects"] if peer in s.get("ratios", {}) and s["key"] == "c"]
+    models = [r for r in report["models"] if r["macs"]]
+    ratios = [next((s["ratios"] for s in r["subjects"] if s["key"] == "c" and "why" not in s), {}) for r in models]
+    figure, axes = pyplot.subplots(figsize=(7.5, 1.2 + 0.28 * len(models)))
+    for (peer, label), color, shift in zip(PEERS, ("#0b6e99", "#c4581b"), (-0.14, 0.14)):
+        points = [(i + shift, r[peer]) for i, r in enumerate(ratios) if peer in r]
         if points:
-            middles = [q["median"] for _, q in points]
-            errors = [[max(q["median"] - q["q1"], 0) for _, q in points], [max(q["q3"] - q["median"], 0) for _, q in points]]
-            axes.errorbar(middles, [y for y, _ in points], xerr=errors, fmt="o", markersize=4, color=color, capsize=2, label=f"against {label}")
+            errors = [[q["median"] - q["q1"] for _, q in points], [q["q3"] - q["median"] for _, q in points]]
+            axes.errorbar([q["median"] for _, q in points], [y for y, _ in points], xerr=errors, fmt="o", markersize=4, color=color, capsize=2, label=label)
     axes.axvline(1, color="#444444", linewidth=1)
     axes.set_xscale("log")
-    ticks = (0.1, 0.2, 0.3, 0.5, 0.7, 1, 1.5, 2, 3, 5)
-    axes.set_xticks(ticks, [f"{t:g}" for t in ticks])
+    ends = [q[e] for r in ratios for q in r.values() for e in ("q1", "q3")] + [0.9, 1.1]
+    axes.set_xlim(min(ends) / 1.08, max(ends) * 1.08)
+    ticks = [t for t in (0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1, 1.25, 1.5, 2, 3, 4, 6) if axes.get_xlim()[0] <= t <= axes.get_xlim()[1]]
     axes.minorticks_off()
-    axes.set_yticks(range(len(names)), names)
-    axes.invert_yaxis()
+    axes.set_xticks(ticks, [f"{t:g}" for t in ticks])
+    axes.set_yticks(range(len(models)), [r["name"] for r in models])
+    axes.set_ylim(len(models) - 0.4, -0.6)
     axes.grid(axis="x", color="#dddddd")
-    axes.set_xlabel("tenon's time (compiled C) / the other's: left of 1 is faster")
-    axes.legend(loc="best")
+    axes.set_xlabel("time of tenon's C / time of the other (left of 1: tenon is faster)")
+    if ratios and any(ratios):
+        axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2, frameon=False)
     figure.tight_layout()
     figure.savefig(path, format="svg", metadata={"Date": None})
 
