@@ -10,7 +10,8 @@ import numpy as np
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
-from subjects import BUILD, ROOT, TENON, CompiledC, Jit, OnnxRuntime, write_c  # noqa: E402
+from peers import OnnxRuntime  # noqa: E402
+from subjects import BUILD, ROOT, TENON, CompiledC, Jit, write_c  # noqa: E402
 
 FOLDER = os.path.join(ROOT, "models", "bert-tiny-imdb")
 MODEL, REVIEWS = os.path.join(FOLDER, "dynamic.onnx"), os.path.join(FOLDER, "test_5000.npz")

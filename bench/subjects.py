@@ -1,51 +1,107 @@
-"""What is measured: one model in ONNX Runtime, in tenon's JIT, and as C that tenon wrote, each called in this process."""
+"""What is measured, each through its C interface: a model in tenon's JIT, as C that tenon wrote, and what the machine itself can do.
+
+A subject is a C function with prepared arguments. repeat.c calls it as often as wanted and takes the time, so that no call from
+Python is in any figure. The other runtimes are in peers.py.
+"""
 import ctypes
 import os
 import shutil
 import subprocess
 
 import numpy as np
-import onnx
 
-ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(HERE)
 BUILD = os.environ.get("TENON_BUILD", os.path.join(ROOT, "build"))
 TENON = os.path.join(BUILD, "bin", "tenon")
+CC = os.environ.get("CC", "cc")
 NUMPY_TYPES = {1: np.float32, 2: np.uint8, 3: np.int8, 6: np.int32, 7: np.int64, 9: np.bool_, 11: np.float64}
 
 
-def input_names(model):
-    graph = onnx.load(model, load_external_data=False).graph
-    constants = {t.name for t in graph.initializer}
-    return [i.name for i in graph.input if i.name not in constants]
+class SubjectError(Exception):
+    """A subject that cannot be had, or does not run this model; the text says why."""
 
+
+def compile_shared(source, shared, *flags):
+    done = subprocess.run([CC, "-O2", "-fPIC", "-shared", *flags, source, "-o", shared], capture_output=True, text=True)
+    if done.returncode != 0:
+        raise SubjectError(f"{CC} does not compile {source}: {done.stderr.strip().splitlines()[-1:]}")
+
+
+def repeat_library():
+    """repeat.c, compiled for this machine unless that was done before."""
+    source, shared = os.path.join(HERE, "repeat.c"), os.path.join(BUILD, "bench", "repeat.so")
+    if not os.path.exists(shared) or os.path.getmtime(shared) < os.path.getmtime(source):
+        os.makedirs(os.path.dirname(shared), exist_ok=True)
+        compile_shared(source, shared, "-march=native")
+    library = ctypes.CDLL(shared)
+    for arity in (1, 3, 8):
+        function = getattr(library, f"repeat_{arity}")
+        function.restype, function.argtypes = ctypes.c_int64, [ctypes.c_void_p, ctypes.POINTER(ctypes.c_void_p), ctypes.c_int64]
+    return library
+
+
+def address(function):
+    return ctypes.cast(function, ctypes.c_void_p).value
+
+
+def pointers(addresses):
+    return (ctypes.c_void_p * max(len(addresses), 1))(*addresses)
+
+
+def aligned(size, alignment):
+    """Zeroed bytes at an address that is a multiple of `alignment`."""
+    block = np.zeros(size + alignment, np.uint8)
+    first = -block.ctypes.data % alignment
+    return block[first: first + max(size, 1)]
+
+
+class Subject:
+    """A C function of 1, 3 or 8 arguments as wide as pointers. A subclass calls bind() when it is made."""
+    key = name = ""
+
+    def bind(self, function, arguments):
+        self._repeat = getattr(repeat_library(), f"repeat_{len(arguments)}")
+        self._function, self._arguments = function, pointers(arguments)
+
+    def repeat(self, calls):
+        """Nanoseconds for that many calls."""
+        ns = self._repeat(self._function, self._arguments, calls)
+        if ns < 0:
+            raise SubjectError(f"{self.name}: a run failed with {-1 - ns}")
+        return ns
+
+    def call(self):
+        self.repeat(1)
+
+    def close(self):
+        """Gives back what the subject holds; no call after it."""
+
+
+# ---- tenon ----
 
 def shape_words(feeds):
     return [f"{name}={'x'.join(map(str, array.shape))}" for name, array in feeds.items() if array.ndim]
 
 
-class OnnxRuntime:
-    """One thread, everything bound before the call."""
-    name = "ONNX Runtime"
+class Arrays:
+    """A model's inputs or outputs, and the list of pointers that its run takes."""
 
-    def __init__(self, model, feeds):
-        import onnxruntime
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
-        options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
-        options.log_severity_level = 3
-        self.session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-        self.binding = self.session.io_binding()
-        self.names = [o.name for o in self.session.get_outputs()]
-        for name, array in feeds.items():
-            self.binding.bind_cpu_input(name, array)
-        for name, array in zip(self.names, self.session.run(None, feeds)):
-            self.binding.bind_ortvalue_output(name, onnxruntime.OrtValue.ortvalue_from_numpy(array))
+    def __init__(self, names, arrays):
+        self.names, self.arrays = names, arrays
+        self.list = pointers([a.ctypes.data for a in arrays])
 
-    def call(self):
-        self.session.run_with_iobinding(self.binding)
+    @classmethod
+    def empty(cls, tensors):
+        return cls([t.name.decode() for t in tensors], [np.empty(t.dims[: t.rank], NUMPY_TYPES[t.element_type]) for t in tensors])
 
-    def outputs(self):
-        return dict(zip(self.names, self.binding.copy_outputs_to_cpu()))
+    @classmethod
+    def fed(cls, tensors, feeds):
+        names = [t.name.decode() for t in tensors]
+        return cls(names, [np.ascontiguousarray(feeds[n]) for n in names])
+
+    def copies(self):
+        return {n: a.copy() for n, a in zip(self.names, self.arrays)}
 
 
 class Tensor(ctypes.Structure):
@@ -54,21 +110,9 @@ class Tensor(ctypes.Structure):
                 ("dims", ctypes.POINTER(ctypes.c_int64)), ("bytes", ctypes.c_size_t)]
 
 
-class Pointers:
-    """Arrays and the pointers to them that a model's run takes."""
-
-    def __init__(self, arrays):
-        self.arrays = arrays
-        self.list = (ctypes.c_void_p * max(len(arrays), 1))(*[a.ctypes.data for a in arrays])
-
-
-def empty_output(element_type, dims):
-    return np.empty(dims, NUMPY_TYPES[element_type])
-
-
-class Jit:
-    """tenon's JIT through libtenon."""
-    name = "tenon JIT"
+class Jit(Subject):
+    """tenon's JIT through libtenon: tenon_code_run."""
+    key, name = "jit", "tenon JIT"
 
     def __init__(self, model, feeds, target="host"):
         self.lib = lib = ctypes.CDLL(os.path.join(BUILD, "lib", "libtenon.so"))
@@ -77,36 +121,32 @@ class Jit:
         lib.tenon_code_inputs.restype = lib.tenon_code_outputs.restype = ctypes.c_size_t
         lib.tenon_message.restype = ctypes.c_char_p
         lib.tenon_message.argtypes = [ctypes.c_void_p, ctypes.c_size_t]
+        self.context = None
         self.context = self._made(lib.tenon_context_new, None)
-        options = self._made(lib.tenon_options_new, self.context)
+        self.options = self._made(lib.tenon_options_new, self.context)
         for key, value in [("target", target), *(("shape", w) for w in shape_words(feeds))]:
-            self._good(lib.tenon_options_set(options, key.encode(), value.encode()))
-        graph = self._made(lib.tenon_graph_open, self.context, model.encode(), options)
-        self.code = self._made(lib.tenon_code_new, graph)
-        inputs = [lib.tenon_code_input(self.code, i) for i in range(lib.tenon_code_inputs(self.code))]
-        outputs = [lib.tenon_code_output(self.code, i) for i in range(lib.tenon_code_outputs(self.code))]
-        self.inputs = Pointers([feeds[t.name.decode()] for t in inputs])
-        self.names = [t.name.decode() for t in outputs]
-        self.results = Pointers([empty_output(t.element_type, t.dims[: t.rank]) for t in outputs])
-        self.run = lib.tenon_code_run
+            self._good(lib.tenon_options_set(self.options, key.encode(), value.encode()))
+        self.graph = self._made(lib.tenon_graph_open, self.context, model.encode(), self.options)
+        self.code = self._made(lib.tenon_code_new, self.graph)
+        self.inputs = Arrays.fed([lib.tenon_code_input(self.code, i) for i in range(lib.tenon_code_inputs(self.code))], feeds)
+        self.results = Arrays.empty([lib.tenon_code_output(self.code, i) for i in range(lib.tenon_code_outputs(self.code))])
+        self.bind(address(lib.tenon_code_run), [self.code.value, ctypes.addressof(self.inputs.list), ctypes.addressof(self.results.list)])
 
     def _good(self, status):
         if status != 0:
-            raise RuntimeError(self.lib.tenon_message(self.context, 0).decode())
+            raise SubjectError(self.lib.tenon_message(self.context, 0).decode() if self.context else "libtenon makes no context")
 
     def _made(self, function, *arguments):
         made = ctypes.c_void_p()
-        status = function(*[a if a is None or isinstance(a, (bytes, ctypes.c_void_p)) else ctypes.c_void_p(a) for a in arguments], ctypes.byref(made))
-        if function is self.lib.tenon_context_new and status != 0:
-            raise RuntimeError("no context")
-        self._good(status)
+        self._good(function(*arguments, ctypes.byref(made)))
         return made
 
-    def call(self):
-        self._good(self.run(self.code, self.inputs.list, self.results.list))
-
     def outputs(self):
-        return {n: a.copy() for n, a in zip(self.names, self.results.arrays)}
+        return self.results.copies()
+
+    def close(self):
+        for free, made in (("code", self.code), ("graph", self.graph), ("options", self.options), ("context", self.context)):
+            getattr(self.lib, f"tenon_{free}_free")(made)
 
 
 class TensorInfo(ctypes.Structure):
@@ -121,15 +161,12 @@ class Env(ctypes.Structure):
                 ("weights", ctypes.c_void_p), ("weights_bytes", ctypes.c_uint64), ("parallel_for", ctypes.c_void_p), ("ctx", ctypes.c_void_p)]
 
 
-Run = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_void_p), ctypes.POINTER(ctypes.c_void_p), ctypes.POINTER(Env))
-
-
 class Model(ctypes.Structure):
     """tenon_model of runtime.h"""
     _fields_ = [("struct_size", ctypes.c_uint32), ("abi", ctypes.c_uint32), ("name", ctypes.c_char_p),
                 ("inputs", ctypes.POINTER(ctypes.POINTER(TensorInfo))), ("outputs", ctypes.POINTER(ctypes.POINTER(TensorInfo))),
                 ("arena_bytes", ctypes.c_uint64), ("arena_alignment", ctypes.c_uint64), ("weights_bytes", ctypes.c_uint64),
-                ("weights_alignment", ctypes.c_uint64), ("run", Run)]
+                ("weights_alignment", ctypes.c_uint64), ("run", ctypes.c_void_p)]
 
 
 def infos(list_):
@@ -139,46 +176,74 @@ def infos(list_):
     return found
 
 
-def aligned(size, alignment):
-    block = np.empty(size + alignment, np.uint8)
-    first = -block.ctypes.data % alignment
-    return block[first: first + max(size, 1)]
-
-
-def write_c(model, feeds, folder, prefix="model", target="host", compiler="gcc", level="-O2"):
+def write_c(model, feeds, folder, target="host", weights="inline"):
     """tenon's C of the model, and the shared object that the C compiler made of it. Returns the latter's path."""
     shutil.rmtree(folder, ignore_errors=True)
     shapes = [w for word in shape_words(feeds) for w in ("--shape", word)]
-    subprocess.run([TENON, "compile", model, "--emit", "c", "--name", prefix, "--target", target, *shapes, "-o", folder], check=True)
-    shared = os.path.join(folder, prefix + ".so")
-    subprocess.run([compiler, level, "-fPIC", "-shared", "-I", folder, os.path.join(folder, prefix + ".c"), "-o", shared], check=True)
+    done = subprocess.run([TENON, "compile", model, "--emit", "c", "--name", "model", "--target", target, "--weights", weights, *shapes, "-o", folder],
+                          capture_output=True, text=True)
+    if done.returncode != 0:
+        raise SubjectError(done.stderr.strip().splitlines()[0])
+    shared = os.path.join(folder, "model.so")
+    compile_shared(os.path.join(folder, "model.c"), shared, "-I", folder)
     return shared
 
 
-class CompiledC:
-    """The shared object of write_c, through the uniform struct of runtime.h."""
-    name = "tenon C"
+class CompiledC(Subject):
+    """The shared object of write_c, through the uniform struct of runtime.h; weights that are not in it lie beside it."""
+    key, name = "c", "tenon C"
 
-    def __init__(self, shared, feeds, prefix="model"):
-        self.lib = ctypes.CDLL(shared)
-        query = getattr(self.lib, prefix + "_model")
+    def __init__(self, shared, feeds):
+        query = ctypes.CDLL(shared).model_model
         query.restype, query.argtypes = ctypes.POINTER(Model), [ctypes.c_uint32]
-        self.model = query(1).contents
-        outputs = infos(self.model.outputs)
-        self.inputs = Pointers([feeds[t.name.decode()] for t in infos(self.model.inputs)])
-        self.names = [t.name.decode() for t in outputs]
-        self.results = Pointers([empty_output(t.element_type, t.dims[: t.rank]) for t in outputs])
-        self.arena = aligned(self.model.arena_bytes, max(self.model.arena_alignment, 1))
-        self.env = Env(ctypes.sizeof(Env), 0, self.arena.ctypes.data, self.model.arena_bytes, None, 0, None, None)
-        # A plain function pointer with prepared arguments: the least that a call through ctypes can cost.
-        address = ctypes.cast(self.model.run, ctypes.c_void_p).value
-        self.run = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p)(address)
-        self.arguments = [ctypes.c_void_p(ctypes.addressof(x)) for x in (self.inputs.list, self.results.list, self.env)]
-
-    def call(self):
-        status = self.run(*self.arguments)
-        if status != 0:
-            raise RuntimeError(f"run returned {status}")
+        self.model = model = query(1).contents
+        self.inputs, self.results = Arrays.fed(infos(model.inputs), feeds), Arrays.empty(infos(model.outputs))
+        self.arena = aligned(model.arena_bytes, max(model.arena_alignment, 1))
+        self.weights = aligned(model.weights_bytes, max(model.weights_alignment, 1))
+        if model.weights_bytes:
+            self.weights[:] = np.fromfile(os.path.join(os.path.dirname(shared), "model.weights"), np.uint8)
+        self.env = Env(ctypes.sizeof(Env), 0, self.arena.ctypes.data, model.arena_bytes, self.weights.ctypes.data, model.weights_bytes, None, None)
+        self.bind(model.run, [ctypes.addressof(x) for x in (self.inputs.list, self.results.list, self.env)])
 
     def outputs(self):
-        return {n: a.copy() for n, a in zip(self.names, self.results.arrays)}
+        return self.results.copies()
+
+
+# ---- the machine ----
+
+class Machine(Subject):
+    """A kernel of repeat.c over floats of 0.5. `work` is what a call does: floating-point operations, or bytes read."""
+
+    def __init__(self, kernel, n_floats, steps):
+        library = repeat_library()
+        self.floats = aligned(4 * n_floats, 64).view(np.float32)
+        self.floats[:] = 0.5
+        self.steps, self.out = ctypes.c_int64(steps), aligned(4 * library.machine_step(), 64)
+        self.bind(address(getattr(library, kernel)), [self.floats.ctypes.data, ctypes.addressof(self.steps), self.out.ctypes.data])
+
+
+class Arithmetic(Machine):
+    key, name = "peak", "multiply-adds"
+
+    def __init__(self, steps=1 << 14):
+        step = repeat_library().machine_step()
+        super().__init__("machine_multiply_add", 2 * step, steps)
+        self.work = 2 * step * steps
+
+
+class Reading(Machine):
+    key, name = "bandwidth", "reading"
+
+    def __init__(self, bytes_):
+        step = repeat_library().machine_step()
+        steps = -(-bytes_ // (4 * step))
+        super().__init__("machine_read", step * steps, steps)
+        self.work = 4 * step * steps
+
+
+class Nothing(Machine):
+    """What a call costs by itself."""
+    key, name = "nothing", "an empty function"
+
+    def __init__(self):
+        super().__init__("machine_nothing", 1, 0)
