@@ -359,7 +359,7 @@ static status lower_arg(const node *n, nest_list *l, const char *name, reduce_op
     r.reduced[axis] = true;
     begin_reduction(n, l, name, &r);
     const expr *extreme = nest_reduce(r.m, op, open_stage(l, &r));
-    const expr *held = build_eq(b, open_stage(l, &r), extreme);
+    const expr *x = open_stage(l, &r), *held = build_eq(b, x, extreme);
     const expr *place = build_select(b, held, r.f[axis], build_index(b, last ? -1 : INT64_MAX));
     kit_store(l, r.m, nest_output(l, 0), r.i, nest_reduce(r.m, last ? REDUCE_MAX : REDUCE_MIN, place));
     return builder_status(b);
