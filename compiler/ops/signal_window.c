@@ -1,4 +1,5 @@
-/* HannWindow, HammingWindow, BlackmanWindow: tables of a known size, made when the operator is expanded. */
+/* HannWindow, HammingWindow, BlackmanWindow: tables of a known size, made when the operator is expanded; where the size
+ * is data, and the model declares the shape, they are computed at run time. */
 #include <math.h>
 
 #include "ops/kit.h"
@@ -45,17 +46,36 @@ static status expand_window(graph *g, node *n, double a0, double a1, double a2) 
     return graph_replace_all_uses(g, node_output(n, 0), made);
 }
 
-static status hann_expand(graph *g, node *n) {
-    return expand_window(g, n, 0.5, 0.5, 0);
-}
-static status hamming_expand(graph *g, node *n) {
-    return expand_window(g, n, 25.0 / 46, 1 - 25.0 / 46, 0);
-}
-static status blackman_expand(graph *g, node *n) {
-    return expand_window(g, n, 0.42, 0.5, 0.08);
+static status lower_window(const node *n, nest_list *l, double a0, double a1, double a2) {
+    builder *b = l->b;
+    const expr *i[1];
+    int y = nest_output(l, 0);
+    int64_t count = kit_operand(l, y)->dims[0];
+    double turn = (double)(op_int(n, "periodic") != 0 ? count : count - 1);
+    kit_check_equal(n, l, 0, &count, 1);
+    nest *m = kit_over(l, "window", y, i);
+    const expr *x = build_cast(b, DT_F64, i[0]), *two = kit_const(b, x, 2);
+    x = build_div(b, build_mul(b, kit_const(b, x, 2 * 3.14159265358979323846), x),
+                  kit_const(b, x, turn > 0 ? turn : 1));
+    const expr *once = build_mul(b, kit_const(b, x, a1), build_cos(b, x)),
+               *twice = build_mul(b, kit_const(b, x, a2), build_cos(b, build_mul(b, two, x)));
+    const expr *y_at = build_add(b, build_sub(b, kit_const(b, x, a0), once), twice);
+    nest_store(m, y, i, 1, kit_cast(b, kit_operand(l, y)->elem, y_at));
+    return builder_status(b);
 }
 
-#define WINDOW_ROW(NAME, EXPAND)                                                                                       \
+#define WINDOW(NAME, A0, A1, A2)                                                                                       \
+    static status NAME##_expand(graph *g, node *n) {                                                                   \
+        return expand_window(g, n, A0, A1, A2);                                                                        \
+    }                                                                                                                  \
+    static status NAME##_lower(const node *n, nest_list *l) {                                                          \
+        return lower_window(n, l, A0, A1, A2);                                                                         \
+    }
+WINDOW(hann, 0.5, 0.5, 0)
+WINDOW(hamming, 25.0 / 46, 1 - 25.0 / 46, 0)
+WINDOW(blackman, 0.42, 0.5, 0.08)
+
+#define WINDOW_ROW(NAME, STEM)                                                                                         \
     {.name = NAME,                                                                                                     \
      .domain = "",                                                                                                     \
      .versions = VERSIONS(17),                                                                                         \
@@ -64,7 +84,8 @@ static status blackman_expand(graph *g, node *n) {
      .outputs = PARAMS({"output", TYPES_NUMBER, 'U', 0}),                                                              \
      .attrs = ATTRS({"output_datatype", ATTR_INT, .i = 1}, {"periodic", ATTR_INT, .i = 1}),                            \
      .infer = window_infer,                                                                                            \
-     .expand = EXPAND}
-OP_ROW(HannWindow) = WINDOW_ROW("HannWindow", hann_expand);
-OP_ROW(HammingWindow) = WINDOW_ROW("HammingWindow", hamming_expand);
-OP_ROW(BlackmanWindow) = WINDOW_ROW("BlackmanWindow", blackman_expand);
+     .expand = STEM##_expand,                                                                                          \
+     .lower = STEM##_lower}
+OP_ROW(HannWindow) = WINDOW_ROW("HannWindow", hann);
+OP_ROW(HammingWindow) = WINDOW_ROW("HammingWindow", hamming);
+OP_ROW(BlackmanWindow) = WINDOW_ROW("BlackmanWindow", blackman);
