@@ -73,7 +73,8 @@ struct op_row {
     const struct expr *(*scalar)(struct builder *b, const node *n, const struct expr *const *x);
     /* OP_EXPAND: inserts the replacement before n and replaces n's outputs; the caller erases n. */
     status (*expand)(graph *g, node *n);
-    /* OP_CONTRACT, OP_LOWER: appends nests; operand numbers are input index, then output index. */
+    /* OP_CONTRACT, OP_LOWER: appends nests; operand numbers are input index, then output index. OP_EXPAND: where a PARAM_KNOWN
+     * input is data after all, but the outputs' shapes are declared; NULL where that is refused. */
     status (*lower)(const node *n, struct nest_list *l);
 };
 

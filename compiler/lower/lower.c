@@ -330,17 +330,18 @@ static status check_value(const node *n, const value *v) {
 static status check_node(const node *n) {
     if (n->row == NULL)
         return op_unsupported(n, "unsupported-operator", "the operator has no code yet");
+    bool lowers_unknown = n->row->kind == OP_EXPAND && n->row->lower != NULL && !op_is_ready(n);
     for (int i = 0; i < n->n_outputs; i++)
         TRY(check_value(n, n->outputs[i]));
     for (int i = 0; i < n->n_inputs; i++) {
         const op_param *p = op_input_param(n, i);
         const value *v = node_input(n, i);
         TRY(check_value(n, v));
-        if (v != NULL && v->constant == NULL && p != NULL && (p->flags & PARAM_KNOWN))
+        if (v != NULL && v->constant == NULL && p != NULL && (p->flags & PARAM_KNOWN) && !lowers_unknown)
             return op_unsupported(n, "not-constant", "input '%s' must be known at compile time; give it with --freeze, or bind the dimensions it is made of",
                                   p->name);
     }
-    return n->row->kind != OP_EXPAND ? STATUS_OK : op_unsupported(n, "unsupported-operator", "it was not expanded: leave the pass 'expand' in");
+    return n->row->kind != OP_EXPAND || lowers_unknown ? STATUS_OK : op_unsupported(n, "unsupported-operator", "it was not expanded: leave the pass 'expand' in");
 }
 
 static status check_all(const graph *g) {

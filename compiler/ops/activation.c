@@ -107,10 +107,27 @@ static const expr *selu_scalar(builder *b, const node *n, const expr *const *x) 
     const expr *v = kit_wide(b, x[0]), *y = exponential_unit(b, v, kit_attr(b, n, "alpha", v), NULL);
     return kit_narrow(b, x[0]->type.elem, build_mul(b, kit_attr(b, n, "gamma", v), y));
 }
-OP_ROW(Selu) = ACTIVATION_ROW_ATTRS("Selu", selu_scalar,
-                                    ATTRS({"alpha", ATTR_FLOAT, .f = 1.67326319217681884765625f},
-                                          {"gamma", ATTR_FLOAT, .f = 1.05070102214813232421875f}),
-                                    1, 6, 22);
+/* Opset 1 had shorter defaults. */
+static status selu_upgrade(node *n) {
+    static const attr defaults[] = {{.name = "alpha", .kind = ATTR_FLOAT, .f = 1.67320001125335693359375f},
+                                    {.name = "gamma", .kind = ATTR_FLOAT, .f = 1.05069994926452636718750f}};
+    for (int k = 0; k < 2 && n->version < 6; k++)
+        if (!op_has(n, defaults[k].name))
+            TRY(node_set_attr(n, &defaults[k]));
+    return STATUS_OK;
+}
+OP_ROW(Selu) = {
+    .name = "Selu",
+    .domain = "",
+    .versions = VERSIONS(1, 6, 22),
+    .kind = OP_SCALAR,
+    .inputs = kit_float_X,
+    .outputs = kit_float_Y,
+    .attrs = ATTRS({"alpha", ATTR_FLOAT, .f = 1.67326319217681884765625f},
+                   {"gamma", ATTR_FLOAT, .f = 1.05070102214813232421875f}),
+    .upgrade = selu_upgrade,
+    .scalar = selu_scalar,
+};
 
 static const expr *celu_scalar(builder *b, const node *n, const expr *const *x) {
     const expr *v = kit_wide(b, x[0]), *alpha = kit_attr(b, n, "alpha", v);

@@ -350,18 +350,25 @@ static status arg_infer(node *n) {
     return reduced_shape(n, DT_I64, reduced);
 }
 
-/* The extreme value, then the first or last place that holds it. */
+/* The extreme value, then the first or last place that holds it. A NaN comes before every number: places of numbers
+ * stand `extent` behind, or before, those of NaNs. */
 static status lower_arg(const node *n, nest_list *l, const char *name, reduce_op op) {
     reduction r = {.reduced = {false}};
     builder *b = l->b;
-    bool last = op_int(n, "select_last_index") != 0;
+    bool last = op_int(n, "select_last_index") != 0, is_float = dtype_is_float(kit_operand(l, 0)->elem);
     int axis = kit_axis(op_int(n, "axis"), kit_operand(l, 0)->rank);
     r.reduced[axis] = true;
     begin_reduction(n, l, name, &r);
-    const expr *extreme = nest_reduce(r.m, op, open_stage(l, &r));
-    const expr *held = build_eq(b, open_stage(l, &r), extreme);
-    const expr *place = build_select(b, held, r.f[axis], build_index(b, last ? -1 : INT64_MAX));
-    kit_store(l, r.m, nest_output(l, 0), r.i, nest_reduce(r.m, last ? REDUCE_MAX : REDUCE_MIN, place));
+    const expr *extent = build_index(b, r.x->dims[axis]);
+    const expr *extreme = nest_reduce(r.m, op, open_stage(l, &r)), *x = open_stage(l, &r), *at = r.f[axis];
+    const expr *behind = is_float && !last ? build_add(b, at, extent) : at;
+    const expr *place = build_select(b, build_eq(b, x, extreme), behind, build_index(b, last ? -1 : INT64_MAX));
+    if (is_float)
+        place = build_select(b, build_ne(b, x, x), last ? build_add(b, at, extent) : at, place);
+    place = nest_reduce(r.m, last ? REDUCE_MAX : REDUCE_MIN, place);
+    if (is_float)
+        place = build_select(b, build_le(b, extent, place), build_sub(b, place, extent), place);
+    kit_store(l, r.m, nest_output(l, 0), r.i, place);
     return builder_status(b);
 }
 

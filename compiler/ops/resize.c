@@ -2,40 +2,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "ops/kit.h"
-
-/* Of the tables that an axis is made by. */
-#define MOST_ENTRIES (1 << 21)
-
-enum { INPUT_X, INPUT_ROI, INPUT_SCALES, INPUT_SIZES };
-
-typedef enum resize_mode { MODE_NEAREST, MODE_LINEAR, MODE_CUBIC, N_MODES } resize_mode;
-typedef enum resize_nearest {
-    NEAREST_PREFER_FLOOR,
-    NEAREST_PREFER_CEIL,
-    NEAREST_FLOOR,
-    NEAREST_CEIL,
-    N_NEAREST
-} resize_nearest;
-typedef enum resize_place {
-    PLACE_HALF_PIXEL,
-    PLACE_SYMMETRIC,
-    PLACE_PYTORCH,
-    PLACE_ALIGN,
-    PLACE_ASYMMETRIC,
-    PLACE_CROP,
-    N_PLACES
-} resize_place;
-
-typedef struct resizing {
-    resize_mode mode;
-    resize_nearest nearest;
-    resize_place place;
-    bool antialias, exclude_outside;
-    double cubic_a, extrapolation;
-    double scale[TENSOR_MAX_RANK], from[TENSOR_MAX_RANK], to[TENSOR_MAX_RANK]; /* from, to: the region of interest */
-    int64_t out[TENSOR_MAX_RANK];
-} resizing;
+#include "ops/resize.h"
 
 static int position_in(const char *text, const char *const *names, int n) {
     int k = 0;
@@ -44,7 +11,7 @@ static int position_in(const char *text, const char *const *names, int n) {
     return k;
 }
 
-static status read_attributes(const node *n, resizing *r) {
+status resize_attributes(const node *n, resizing *r) {
     static const char *const modes[] = {"nearest", "linear", "cubic"};
     static const char *const nearest[] = {"round_prefer_floor", "round_prefer_ceil", "floor", "ceil"};
     static const char *const places[] = {"half_pixel",    "half_pixel_symmetric", "pytorch_half_pixel",
@@ -66,8 +33,7 @@ static status read_attributes(const node *n, resizing *r) {
     return STATUS_OK;
 }
 
-/* The input, NULL where it is absent or empty. */
-static value *given(const node *n, int k) {
+value *resize_given(const node *n, int k) {
     value *v = node_input(n, k);
     return v == NULL || (v->type.rank == 1 && dim_equal(v->type.dims[0], DIM(0))) ? NULL : v;
 }
@@ -103,7 +69,7 @@ static status read_sizes(const node *n, const int64_t *in, int rank, resizing *r
     bool seen[TENSOR_MAX_RANK];
     int64_t count = 0;
     const int64_t *list = op_ints(n, "axes", &count);
-    TRY(read_attributes(n, r));
+    TRY(resize_attributes(n, r));
     if (list != NULL)
         TRY(kit_axis_set(n, list, count, rank, seen));
     count = list == NULL ? rank : count;
@@ -114,8 +80,8 @@ static status read_sizes(const node *n, const int64_t *in, int rank, resizing *r
         r->from[k] = 0;
         r->out[k] = in[k];
     }
-    value *scales = given(n, INPUT_SCALES), *sizes = given(n, INPUT_SIZES),
-          *roi = r->place == PLACE_CROP ? given(n, INPUT_ROI) : NULL;
+    value *scales = resize_given(n, INPUT_SCALES), *sizes = resize_given(n, INPUT_SIZES),
+          *roi = r->place == PLACE_CROP ? resize_given(n, INPUT_ROI) : NULL;
     const tensor *t = scales != NULL ? scales->constant : sizes != NULL ? sizes->constant : NULL;
     *out_known = t != NULL && (roi == NULL || roi->constant != NULL);
     if ((scales == NULL) == (sizes == NULL))
@@ -145,7 +111,7 @@ static status read_sizes(const node *n, const int64_t *in, int rank, resizing *r
 
 /* Sizes where some input dimension is a symbol: only what a list of sizes says, or a scale of 1 leaves. */
 static status symbolic_sizes(node *n, const tensor_type *x) {
-    const value *sizes = given(n, INPUT_SIZES), *scales = given(n, INPUT_SCALES);
+    const value *sizes = resize_given(n, INPUT_SIZES), *scales = resize_given(n, INPUT_SCALES);
     const tensor *t = scales != NULL ? scales->constant : sizes != NULL ? sizes->constant : NULL;
     dim dims[TENSOR_MAX_RANK];
     if (t == NULL || t->count != x->rank || op_has(n, "axes") ||
@@ -224,12 +190,11 @@ static double kernel_weight(const resizing *r, double d) {
     return d < 2 ? ((a * d - 5 * a) * d + 8 * a) * d - 4 * a : 0;
 }
 
-/* Neighbours on each side that can weigh anything. */
-static int reach(const resizing *r, int axis) {
+int resize_reach(const resizing *r, double scale) {
     double size = r->mode == MODE_NEAREST ? 0 : r->mode == MODE_LINEAR ? 1 : 2;
-    if (r->antialias && r->scale[axis] < 1)
-        size = ceil(size / r->scale[axis]);
-    return (int)fmin(size, MOST_ENTRIES);
+    if (r->antialias && scale < 1)
+        size = ceil(size / scale);
+    return (int)fmin(size, RESIZE_MOST_ENTRIES);
 }
 
 /* Fills index[out][taps] and weight[out][taps]; taps = 2*reach, or 1. */
@@ -271,7 +236,7 @@ static value *axis_constant(graph *g, dtype t, int64_t n, int n_behind, const do
 }
 
 static int n_taps(const resizing *r, int axis) {
-    return r->mode == MODE_NEAREST ? 1 : 2 * reach(r, axis);
+    return r->mode == MODE_NEAREST ? 1 : 2 * resize_reach(r, r->scale[axis]);
 }
 
 /* Of the tables that say from where, and how much, an axis is made. */
@@ -340,7 +305,7 @@ static status resize_expand(graph *g, node *n) {
             continue;
         if (in[k] == 0 && r.out[k] > 0)
             return op_invalid(n, "bad-value", "axis %d has no elements to resize", k);
-        if (table_entries(&r, k) > MOST_ENTRIES)
+        if (table_entries(&r, k) > RESIZE_MOST_ENTRIES)
             return op_unsupported(n, "too-large", "axis %d: %lld elements, each of up to %d others, are too many", k,
                                   (long long)r.out[k], n_taps(&r, k));
         x = resize_axis(&c, &r, k, x);
@@ -383,6 +348,7 @@ OP_ROW(Resize) = {
     .infer = resize_infer,
     .upgrade = resize_upgrade,
     .expand = resize_expand,
+    .lower = resize_data_lower,
 };
 
 /* ---- Upsample: Resize as it was in opset 10 ---- */
@@ -450,4 +416,5 @@ OP_ROW(Upsample) = {
     .infer = upsample_infer,
     .upgrade = upsample_upgrade,
     .expand = upsample_expand,
+    .lower = upsample_data_lower,
 };

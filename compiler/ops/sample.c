@@ -199,12 +199,33 @@ static status affine_grid_infer(node *n) {
     return op_set_output(n, 0, theta->elem, (int)count, dims);
 }
 
+/* Where `size` is data: it must be the declared N and spatial dimensions, and any number of channels. */
+static void check_size(const node *n, nest_list *l) {
+    builder *b = l->b;
+    const nest_operand *y = kit_operand(l, nest_output(l, 0)), *size = kit_operand(l, 1);
+    if (kit_constant(n, 1) != NULL)
+        return;
+    nest *m = nest_add(l, "check_size");
+    nest_raw_begin(l, m);
+    build_check(b, build_int(b, DT_BOOL, size->rank == 1 && size->dims[0] == y->rank), KIT_E_VALUE);
+    for (int k = 0; k < y->rank && k < size->dims[0]; k++)
+        if (k != 1)
+            build_check(b, build_eq(b, kit_int_at(n, l, 1, k, true), build_index(b, y->dims[k == 0 ? 0 : k - 1])),
+                        KIT_E_VALUE);
+    nest_raw_end(l, m);
+}
+
 static status affine_grid_lower(const node *n, nest_list *l) {
     builder *b = l->b;
     const expr *i[5];
     int y = nest_output(l, 0), rank = kit_operand(l, y)->rank - 2;
     const int64_t *dims = kit_operand(l, y)->dims;
     bool corners = op_int(n, "align_corners") != 0;
+    const nest_operand *theta = kit_operand(l, 0);
+    if (rank < 2 || rank > 3 || theta->rank != 3 || theta->dims[0] != dims[0] || theta->dims[1] != rank ||
+        theta->dims[2] != rank + 1 || dims[rank + 1] != rank)
+        return op_invalid(n, "shape-mismatch", "'theta' must be [N, d, d + 1] and 'grid' [N, ..., d], with d 2 or 3");
+    check_size(n, l);
     nest *m = kit_over(l, "affine_grid", y, i);
     const expr *row = i[rank + 1], *sum = kit_read(l, 0, (const expr *[]){i[0], row, build_index(b, rank)});
     for (int k = 0; k < rank; k++) { /* column k goes with the dimension that is k-th from the end */
@@ -229,7 +250,7 @@ OP_ROW(AffineGrid) = {
     .domain = "",
     .versions = VERSIONS(20),
     .kind = OP_LOWER,
-    .inputs = PARAMS({"theta", TYPES_FLOAT, 'T', 0}, {"size", TYPE_BIT(DT_I64), 0, PARAM_KNOWN}),
+    .inputs = PARAMS({"theta", TYPES_FLOAT, 'T', 0}, {"size", TYPE_BIT(DT_I64), 0, 0}),
     .outputs = PARAMS({"grid", TYPES_FLOAT, 'T', 0}),
     .attrs = ATTRS({"align_corners", ATTR_INT, .i = 0}),
     .infer = affine_grid_infer,

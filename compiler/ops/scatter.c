@@ -1,4 +1,4 @@
-/* Operators that put updates into a copy: ScatterElements, ScatterND. */
+/* Operators that put updates into a copy: ScatterElements, Scatter, ScatterND, TensorScatter. */
 #include <string.h>
 
 #include "ops/kit.h"
@@ -117,6 +117,29 @@ OP_ROW(ScatterElements) = {
     .lower = scatter_elements_lower,
 };
 
+/* ---- Scatter: ScatterElements as it was before opset 11 ---- */
+
+static status scatter_expand(graph *g, node *n) {
+    attr axis = {.name = "axis", .kind = ATTR_INT, .i = op_int(n, "axis")};
+    kit_chain c = KIT_CHAIN(g, n);
+    value *inputs[] = {node_input(n, 0), node_input(n, 1), node_input(n, 2)};
+    node *made = kit_chain_node(&c, "ScatterElements", inputs, 3, &axis, 1, 1);
+    return kit_chain_result(&c, node_output(n, 0), made == NULL ? NULL : made->outputs[0]);
+}
+
+OP_ROW(Scatter) = {
+    .name = "Scatter",
+    .domain = "",
+    .versions = VERSIONS(9, 11),
+    .kind = OP_EXPAND,
+    .inputs = PARAMS({"data", TYPES_MOVE, 'T', 0}, {"indices", TYPES_INDEX, 'I', 0}, {"updates", TYPES_MOVE, 'T', 0}),
+    .outputs = PARAMS({"output", TYPES_MOVE, 'T', 0}),
+    .attrs = ATTRS({"axis", ATTR_INT, .i = 0}),
+    .note = "no strings, no complex numbers",
+    .infer = kit_infer_same,
+    .expand = scatter_expand,
+};
+
 /* ---- ScatterND ---- */
 
 static status scatter_nd_infer(node *n) {
@@ -180,4 +203,73 @@ OP_ROW(ScatterND) = {
     .note = "no strings, no complex numbers",
     .infer = scatter_nd_infer,
     .lower = scatter_nd_lower,
+};
+
+/* ---- TensorScatter ---- */
+
+static status tensor_scatter_infer(node *n) {
+    const tensor_type *x = op_input_type(n, 0), *update = op_input_type(n, 1), *at = op_input_type(n, 2);
+    const char *mode = op_string(n, "mode");
+    int axis;
+    if (strcmp(mode, "linear") != 0 && strcmp(mode, "circular") != 0)
+        return op_invalid(n, "wrong-attribute", "mode is '%s', expected linear or circular", mode);
+    if (x->rank < 0)
+        return kit_infer_same(n);
+    TRY(op_axis(n, op_int(n, "axis"), x->rank, &axis));
+    if (axis == 0)
+        return op_invalid(n, "bad-axis", "axis 0 is the batch: the axis must be another one");
+    if (update->rank >= 0 && update->rank != x->rank)
+        return op_invalid(n, "shape-mismatch", "'past_cache' has %d dimensions, 'update' %d", x->rank, update->rank);
+    for (int k = 0; k < x->rank && update->rank >= 0; k++)
+        if (dim_is_known(x->dims[k]) && dim_is_known(update->dims[k]) &&
+            (k == axis ? update->dims[k].n > x->dims[k].n : update->dims[k].n != x->dims[k].n))
+            return op_invalid(n, "shape-mismatch", "dimension %d of 'update' is %lld, of 'past_cache' %lld", k,
+                              (long long)update->dims[k].n, (long long)x->dims[k].n);
+    if (at != NULL && at->rank >= 0 &&
+        (at->rank != 1 || (dim_is_known(at->dims[0]) && dim_is_known(x->dims[0]) && at->dims[0].n != x->dims[0].n)))
+        return op_invalid(n, "shape-mismatch", "'write_indices' must have one entry for each of the batch");
+    return kit_infer_same(n);
+}
+
+/* Each element of the output is the update's where its place, counted from the index of its batch, is inside the
+ * update. */
+static status tensor_scatter_lower(const node *n, nest_list *l) {
+    builder *b = l->b;
+    const nest_operand *x = kit_operand(l, 0), *update = kit_operand(l, 1);
+    const expr *i[TENSOR_MAX_RANK], *f[TENSOR_MAX_RANK];
+    int axis = kit_axis(op_int(n, "axis"), x->rank), y = nest_output(l, 0);
+    bool circular = strcmp(op_string(n, "mode"), "circular") == 0, given = node_input(n, 2) != NULL;
+    int64_t room = x->dims[axis] - update->dims[axis], most = circular ? x->dims[axis] : room + 1;
+    const tensor *known = kit_constant(n, 2);
+    for (int64_t k = 0; known != NULL && k < known->count; k++)
+        if (tensor_int(known, k) < 0 || tensor_int(known, k) >= most)
+            return op_invalid(n, "bad-index", "write index %lld is outside [0, %lld)", (long long)tensor_int(known, k),
+                              (long long)most);
+    if (given)
+        kit_check_index(n, l, 2, 0, most, NULL);
+    nest *m = kit_over(l, "tensor_scatter", y, i);
+    memcpy(f, i, (size_t)x->rank * sizeof *i);
+    if (given)
+        f[axis] = build_sub(b, i[axis], nest_read(l, 2, i));
+    if (circular)
+        f[axis] = build_select(b, build_lt(b, f[axis], build_index(b, 0)),
+                               build_add(b, f[axis], build_index(b, x->dims[axis])), f[axis]);
+    const expr *inside = kit_inside(b, NULL, f[axis], 0, update->dims[axis], true, true);
+    const expr *element = build_select(b, inside, nest_read_masked(l, 1, f, inside), nest_read(l, 0, i));
+    nest_store(m, y, i, x->rank, element);
+    return builder_status(b);
+}
+
+OP_ROW(TensorScatter) = {
+    .name = "TensorScatter",
+    .domain = "",
+    .versions = VERSIONS(24),
+    .kind = OP_LOWER,
+    .inputs = PARAMS({"past_cache", TYPES_MOVE, 'T', 0}, {"update", TYPES_MOVE, 'T', 0},
+                     {"write_indices", TYPE_BIT(DT_I64), 0, PARAM_OPTIONAL}),
+    .outputs = PARAMS({"present_cache", TYPES_MOVE, 'T', 0}),
+    .attrs = ATTRS({"axis", ATTR_INT, .i = -2}, {"mode", ATTR_STRING, .s = "linear"}),
+    .note = "no strings, no complex numbers",
+    .infer = tensor_scatter_infer,
+    .lower = tensor_scatter_lower,
 };

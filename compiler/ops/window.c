@@ -3,8 +3,7 @@
 
 #include <string.h>
 
-/* A list attribute of `count` entries, each within [lo, INT32_MAX]; `otherwise` where the node has none. */
-static status read_list(const node *n, const char *name, int64_t count, int64_t lo, int64_t otherwise, int64_t *out) {
+status window_list(const node *n, const char *name, int64_t count, int64_t lo, int64_t otherwise, int64_t *out) {
     int64_t given;
     const int64_t *list = op_ints(n, name, &given);
     if (list != NULL && given != count)
@@ -20,7 +19,7 @@ static status read_list(const node *n, const char *name, int64_t count, int64_t 
 
 static status read_kernel(const node *n, const int64_t *sizes, window *w) {
     if (sizes == NULL || op_has(n, "kernel_shape"))
-        TRY(read_list(n, "kernel_shape", w->rank, 1, 0, w->kernel));
+        TRY(window_list(n, "kernel_shape", w->rank, 1, 0, w->kernel));
     for (int k = 0; sizes != NULL && k < w->rank; k++) {
         if (op_has(n, "kernel_shape") && w->kernel[k] != sizes[k])
             return op_invalid(n, "shape-mismatch", "'kernel_shape' says %lld along dimension %d, the weights %lld",
@@ -36,16 +35,16 @@ status window_read(const node *n, int rank, const int64_t *sizes, window *out) {
     const char *text = op_string(n, "auto_pad");
     *out = (window){.rank = rank, .ceil_mode = op_int(n, "ceil_mode") != 0};
     int mode = 0;
-    while (names[mode] != NULL && strcmp(text, names[mode]) != 0)
+    while (text != NULL && names[mode] != NULL && strcmp(text, names[mode]) != 0)
         mode++;
     if (names[mode] == NULL)
         return op_invalid(n, "wrong-attribute", "auto_pad is '%s', expected NOTSET, SAME_UPPER, SAME_LOWER or VALID",
                           text);
     out->auto_pad = (window_auto)mode;
     TRY(read_kernel(n, sizes, out));
-    TRY(read_list(n, "strides", rank, 1, 1, out->stride));
-    TRY(read_list(n, "dilations", rank, 1, 1, out->dilation));
-    TRY(read_list(n, "pads", 2 * rank, 0, 0, pads));
+    TRY(window_list(n, "strides", rank, 1, 1, out->stride));
+    TRY(window_list(n, "dilations", rank, 1, 1, out->dilation));
+    TRY(window_list(n, "pads", 2 * rank, 0, 0, pads));
     for (int k = 0; k < rank && out->auto_pad == WINDOW_EXPLICIT; k++) {
         out->begin[k] = pads[k];
         out->end[k] = pads[rank + k];

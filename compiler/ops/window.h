@@ -14,6 +14,9 @@ typedef struct window {
     int64_t begin[TENSOR_MAX_RANK], end[TENSOR_MAX_RANK]; /* pads; of SAME only once window_resolve has been called */
 } window;
 
+/* A list attribute of `count` entries, each within [lo, INT32_MAX]; `otherwise` where the node has none.
+ * [wrong-attribute]. */
+status window_list(const node *n, const char *name, int64_t count, int64_t lo, int64_t otherwise, int64_t *out);
 /* Reads the attributes kernel_shape, strides, dilations, pads, auto_pad, ceil_mode. kernel_shape may be absent where
  * `sizes` (rank entries) gives it, and must agree with it. [wrong-attribute]. */
 status window_read(const node *n, int rank, const int64_t *sizes, window *out);

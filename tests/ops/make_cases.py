@@ -655,6 +655,7 @@ def sampling(c):
     for corners in (0, 1):
         c.add("AffineGrid", [c.real(2, 2, 3), ints(2, 3, 4, 5)], opset=20, align_corners=corners)
         c.add("AffineGrid", [c.real(1, 3, 4), ints(1, 2, 3, 4, 2)], opset=20, align_corners=corners)
+        c.add("AffineGrid", [c.real(2, 2, 3), np.array([2, 3, 4, 5])], opset=20, declared=True, align_corners=corners)
     for shape in ((4, 9), (6, 6), (5, 7), (2, 3)):
         c.add("CenterCropPad", [c.real(5, 7), ints(*shape)], opset=18)
     c.add("CenterCropPad", [c.real(2, 5, 7), ints(8, 3)], opset=18, axes=[-1, 1])
@@ -721,6 +722,138 @@ def bounds_from_data(c):
             c.add("Range", [np.array(n, dtype) for n in (start, limit, delta)], declared=True)
 
 
+def resized_by_data(c):
+    """Resize and Upsample whose scales, sizes or region are fed."""
+    scales, whole = lambda *x: np.array(x, F32), lambda *x: np.array(x, np.int64)
+    for mode in ("nearest", "linear", "cubic"):
+        for coordinates in ("half_pixel", "asymmetric", "align_corners", "pytorch_half_pixel", "half_pixel_symmetric"):
+            opset = 19 if coordinates == "half_pixel_symmetric" else 13
+            for factors in ((1, 1, 2, 1.7), (1, 1, 0.6, 0.4)):
+                c.add("Resize", [c.real(1, 2, 5, 6), None, scales(*factors)], declared=True, mode=mode, coordinate_transformation_mode=coordinates, opset=opset,
+                      reference=coordinates == "align_corners")  # onnxruntime takes the size for input times scale
+            c.add("Resize", [c.real(1, 2, 5, 6), None, None, whole(1, 2, 7, 4)], declared=True, mode=mode, coordinate_transformation_mode=coordinates,
+                  opset=opset)
+    for nearest in ("floor", "ceil", "round_prefer_floor", "round_prefer_ceil"):
+        c.add("Resize", [c.real(1, 2, 4, 3), None, scales(1, 1, 2, 1.7)], declared=True, nearest_mode=nearest, opset=13)
+    for mode in ("linear", "cubic"):
+        c.add("Resize", [c.real(8, 9), None, scales(0.4, 0.5)], declared=True, mode=mode, antialias=1, opset=18)
+        c.add("Resize", [c.real(8, 9), None, None, whole(3, 12)], declared=True, mode=mode, antialias=1, opset=18)
+    c.add("Resize", [c.real(8, 9), None, scales(0.4, 0.5)], declared=True, mode="cubic", cubic_coeff_a=-0.5, exclude_outside=1, opset=13)
+    c.add("Resize", [c.real(1, 2, 4, 3), None, scales(3, 2)], declared=True, axes=[-1, 2], mode="linear", opset=18)
+    for dtype in (F64, F16, np.int32, np.uint8):
+        c.add("Resize", [c.any(dtype, 4, 5), None, scales(2, 1.5)], declared=True, mode="nearest", opset=13)
+    c.add("Resize", [c.real(4, 5, dtype=F64), None, scales(2, 1.5)], declared=True, mode="linear", opset=13, reference=True)
+    for roi in (scales(0.4, 0.6, 0.6, 0.8), scales(-0.2, 0.1, 1.3, 0.9)):
+        for sizes in ((3, 3), (1, 5)):
+            c.add("Resize", [c.real(4, 4), roi, None, whole(*sizes)], declared=True, mode="linear", coordinate_transformation_mode="tf_crop_and_resize",
+                  extrapolation_value=10.0, opset=13)
+    for policy in ("not_larger", "not_smaller"):
+        c.add("Resize", [c.real(1, 2, 4, 6), None, None, whole(7, 8)], declared=True, axes=[2, 3], keep_aspect_ratio_policy=policy, opset=18, reference=True)
+    for mode in ("nearest", "linear"):
+        c.add("Upsample", [c.real(1, 2, 3, 4), scales(1, 1, 2, 3)], declared=True, opset=9, mode=mode)
+
+
+def signals(c):
+    whole = lambda x: np.array(x, np.int64)
+    for parts in (1, 2):
+        x = c.real(2, 6, 5, parts)
+        for attributes in ({}, {"inverse": 1}) + (({"onesided": 1},) if parts == 1 else ({"inverse": 1, "onesided": 1},)):
+            for axis in (1, -2):
+                for length in (None, 5, 8, 3):
+                    fixed = None if length is None else Const(whole(length))
+                    if attributes.get("inverse") and parts == 1:
+                        continue
+                    c.add("DFT", [x, fixed], opset=19, reference=True, axis=axis, **attributes)
+                    c.add("DFT", [x, fixed, Const(whole(axis))], opset=20, reference=True, **attributes)
+                    c.add("DFT", [x, None if length is None else whole(length), whole(axis)], opset=20, reference=True, declared=True, **attributes)
+    c.add("DFT", [c.real(3, 7, 1)], opset=20, reference=True)
+    c.add("DFT", [c.real(3, 7, 1, dtype=F64)], opset=17, reference=True)
+    for parts in (1, 2):
+        signal, window = c.real(2, 30, parts), c.real(8, low=0, high=1)
+        for onesided in (1, 0) if parts == 1 else (0,):
+            c.add("STFT", [signal, Const(whole(5)), Const(window)], reference=True, onesided=onesided)
+            c.add("STFT", [signal, whole(3), window], reference=True, declared=True, onesided=onesided)
+            c.add("STFT", [signal, whole(3), None, whole(7)], reference=True, declared=True, onesided=onesided)
+            c.add("STFT", [signal, whole(30), window, whole(8)], reference=True, declared=True, onesided=onesided)
+    for op in ("HannWindow", "HammingWindow", "BlackmanWindow"):
+        for periodic in (0, 1):
+            c.add(op, [whole(10)], declared=True, periodic=periodic)
+        c.add(op, [whole(7)], declared=True, reference=True, periodic=0, output_datatype=TensorProto.DOUBLE)
+    for numbers in ((8, 16, 8192, 0, 4096), (5, 65, 16000, 20, 7600), (20, 16, 8000, 100, 3000)):
+        inputs = [np.array(x, np.int64) for x in numbers[:3]] + [np.array(x, F32) for x in numbers[3:]]
+        c.add("MelWeightMatrix", inputs, reference=True, declared=True)
+        c.add("MelWeightMatrix", [Const(x) for x in inputs], reference=True, output_datatype=TensorProto.DOUBLE)
+
+
+def pieces(c):
+    """What puts together, scatters and samples between elements."""
+    whole = lambda *x: np.array(x, np.int64)
+    for image, block, columns, attributes in (((5, 5), (1, 5), 5, {}), ((5, 6), (2, 3), 16, {}), ((7, 7), (2, 2), 9, {"strides": [2, 3], "pads": [0, 1, 1, 2]}),
+                                              ((6, 6), (2, 2), 20, {"dilations": [1, 2], "pads": [0, 0, 0, 0]}), ((3, 4, 5), (1, 2, 3), 27, {}),
+                                              ((9,), (3,), 7, {})):
+        x = c.real(2, 3 * int(np.prod(block)), columns)
+        c.add("Col2Im", [x, ints(*image), ints(*block)], opset=18, reference=len(image) == 1, **attributes)
+        c.add("Col2Im", [x, whole(*image), whole(*block)], opset=18, declared=True, reference=len(image) == 1, **attributes)
+    places = np.array([[[[0, 3], [9, 11]]], [[[16, 18], [25, 31]]]], np.int64)
+    c.add("MaxUnpool", [c.real(2, 1, 2, 2), places], kernel_shape=[2, 2], strides=[2, 2], opset=11)
+    c.add("MaxUnpool", [c.real(2, 1, 2, 2), places, whole(2, 1, 5, 6)], declared=True, reference=True, kernel_shape=[2, 2], strides=[2, 2], opset=11)
+    c.add("MaxUnpool", [c.real(2, 1, 2, 2), places, ints(2, 1, 4, 5)], reference=True, kernel_shape=[3, 3], strides=[2, 2], pads=[0, 1, 1, 0], opset=9)
+    c.add("MaxUnpool", [c.real(1, 2, 3), whole(0, 2, 4, 6, 7, 11).reshape(1, 2, 3)], reference=True, kernel_shape=[2], strides=[2])
+    for dtype in (F32, F64, F16):
+        c.add("Det", [c.real(4, 4, dtype=dtype)], reference=dtype == F16, opset=22 if dtype == F16 else 11, want=None)
+    c.add("Det", [c.real(2, 3, 3, 3)], opset=11)
+    c.add("Det", [np.array([[0, 2, 1], [3, 0, 1], [1, 1, 0]], F32)], opset=11)
+    c.add("Det", [np.array([[1, 2], [2, 4]], F32)], opset=11)
+    c.add("Det", [np.ones((2, 0, 0), F32)], opset=11, reference=True)
+    data = c.real(3, 5)
+    c.add("Scatter", [data, np.argsort(c.real(3, 5), 0)[:2], c.real(2, 5)], opset=10, axis=0)
+    c.add("Scatter", [data, np.argsort(c.real(3, 5), 1)[:, :3], c.real(3, 3)], opset=9, axis=-1)
+    for mode in ("linear", "circular"):
+        for index in (None, whole(1, 0)) + ((whole(4, 3),) if mode == "circular" else ()):
+            c.add("TensorScatter", [c.real(2, 3, 5, 4), c.real(2, 3, 2, 4), index], opset=24, reference=True, mode=mode)
+        c.add("TensorScatter", [c.real(2, 5, 4), c.real(2, 3, 4), Const(whole(2, 0))], opset=24, reference=True, mode=mode, axis=1)
+        c.add("TensorScatter", [c.whole(2, 5, dtype=np.int8), c.whole(2, 5, dtype=np.int8)], opset=24, reference=True, mode=mode, axis=-1)
+    rois = np.array([[0, 0, 5, 4], [1.5, 2, 7, 9.5], [-3, -2, 4, 3], [2, 3, 2.2, 3.1]], F32)
+    for mode in ("avg", "max"):
+        for place in ("half_pixel", "output_half_pixel"):
+            for ratio in (0, 2):
+                c.add("RoiAlign", [c.real(2, 3, 8, 9), rois, whole(1, 0, 1, 0)], opset=16, reference=True, mode=mode, coordinate_transformation_mode=place,
+                      sampling_ratio=ratio, output_height=3, output_width=2, spatial_scale=0.75)
+    c.add("RoiAlign", [c.real(2, 3, 8, 9), rois, whole(1, 0, 1, 0)], opset=10, output_height=2, output_width=2)
+    deform = dict(opset=19, reference=True)
+    offset = lambda groups, *shape: c.real(shape[0], groups * 2 * 6, *shape[1:], low=-1.5, high=1.5)
+    c.add("DeformConv", [c.real(2, 4, 6, 7), c.real(3, 4, 2, 3), offset(1, 2, 5, 5)], **deform)
+    c.add("DeformConv", [c.real(2, 4, 6, 7), c.real(6, 2, 2, 3), offset(2, 2, 5, 5), c.real(6)], group=2, offset_group=2, **deform)
+    c.add("DeformConv", [c.real(1, 4, 6, 7), c.real(3, 4, 2, 3), offset(4, 1, 4, 2), None, c.real(1, 24, 4, 2)], offset_group=4, strides=[2, 3],
+          pads=[1, 0, 2, 1], dilations=[2, 2], kernel_shape=[2, 3], **deform)
+
+
+def grams(c):
+    pool = dict(ngram_counts=[0, 4, 10], ngram_indexes=[0, 1, 2, 3, 4, 5, 6], pool_int64s=[2, 3, 5, 4, 5, 6, 7, 8, 6, 7], min_gram_length=1, max_gram_length=2)
+    weights = [0.5, 1.5, 2.0, 0.25, 3.0, 1.0, 0.75]
+    for mode in ("TF", "IDF", "TFIDF"):
+        for skip in (0, 1, 5):
+            for dtype in (np.int32, np.int64):
+                c.add("TfIdfVectorizer", [c.whole(12, dtype=dtype, low=2, high=8)], reference=mode == "TF", mode=mode, max_skip_count=skip, **pool)
+                c.add("TfIdfVectorizer", [c.whole(3, 9, dtype=dtype, low=2, high=8)], reference=True, mode=mode, max_skip_count=skip, weights=weights, **pool)
+    pool.update(min_gram_length=2, ngram_indexes=[6, 5, 4, 3, 2, 8, 0])
+    c.add("TfIdfVectorizer", [c.whole(3, 9, low=2, high=8)], reference=True, mode="TF", max_skip_count=2, **pool)
+    c.add("TfIdfVectorizer", [c.whole(3, 1, low=2, high=8)], reference=True, mode="TF", max_skip_count=2, **pool)
+    pool = dict(ngram_counts=[0, 0, 0], ngram_indexes=[1, 0], pool_int64s=[1, 2, 1, 2, 2, 1], min_gram_length=3, max_gram_length=3)
+    c.add("TfIdfVectorizer", [c.whole(40, low=1, high=2)], reference=True, mode="TF", max_skip_count=1, **pool)
+
+
+def not_numbers(c):
+    """ArgMax and ArgMin of rows with NaNs: the first of them, as numpy says."""
+    x = c.real(6, 9)
+    x[0], x[1, 4], x[2, [2, 7]], x[3, 8], x[4, [0, 5]], x[5] = np.nan, np.nan, np.nan, np.inf, [np.inf, np.nan], -np.inf
+    for dtype in (F32, F64, F16):
+        for op in ("ArgMax", "ArgMin"):
+            for last in (0, 1):
+                c.add(op, [x.astype(dtype)], reference=True, axis=1, keepdims=0, select_last_index=last)
+                c.add(op, [x.T.astype(dtype)], reference=True, axis=0, select_last_index=last)
+
+
 def old_forms(c):
     """Operators of opset 6 and before, in numpy's words."""
     x, y = c.real(2, 3, 4, 5), c.real(3, 4, low=0.5)
@@ -758,6 +891,8 @@ def old_forms(c):
     c.add("Cast", [x], opset=1, want=[x.astype(np.int32)], to="INT32")
     c.add("Cast", [whole], opset=1, want=[whole.astype(F32)], to="FLOAT")
     c.add("GlobalLpPool", [x], opset=1, want=[np.sqrt((x * x).sum((2, 3), keepdims=True))], p=2.0)
+    c.add("Selu", [x], opset=1, want=[np.where(x > 0, x, F32(1.6732) * (np.exp(x) - 1)) * F32(1.0507)])
+    c.add("Selu", [x], opset=1, want=[np.where(x > 0, x, np.exp(x) - 1) * F32(2)], alpha=1.0, gamma=2.0)
     c.add("Clip", [x], opset=1, want=[np.clip(x, F32(-1), F32(0.5))], min=-1.0, max=0.5)
 
 
@@ -810,7 +945,7 @@ def narrow(c):
 
 FAMILIES = (elementwise, unary, activations, comparisons, casts, constants, shapes, movement, slices, gathers, matrices, convolutions, pools, normalizations,
             reductions, losses, quantization, resizing, selection, recurrent, sampling, attentions,
-            bounds_from_data, old_forms, narrow)
+            bounds_from_data, resized_by_data, signals, pieces, grams, not_numbers, old_forms, narrow)
 
 
 # ---- models and their expected outputs ----

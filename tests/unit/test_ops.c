@@ -40,7 +40,8 @@ static void rows_are_well_formed(void **state) {
             assert_true(r->versions[v] > r->versions[v - 1]);
         assert_int_equal(r->kind == OP_SCALAR, r->scalar != NULL);
         assert_int_equal(r->kind == OP_EXPAND, r->expand != NULL);
-        assert_int_equal(r->kind == OP_LOWER || r->kind == OP_CONTRACT, r->lower != NULL);
+        assert_true(r->kind == OP_LOWER || r->kind == OP_CONTRACT ? r->lower != NULL : true);
+        assert_true(r->kind != OP_SCALAR || r->lower == NULL);
         assert_true(r->kind == OP_SCALAR || r->infer != NULL);
         check_params(r->inputs);
         check_params(r->outputs);
