@@ -35,6 +35,7 @@ STEPS = [
     ("cross", "cross/test_cross.py", "C and objects for aarch64 under qemu, for cortex-m4 and other machines", 900),
     ("names", "codegen/test_names.py", "names that C does not like", 120),
     ("ops", "ops/test_ops.py", "single-operator models on every back end", 1500),
+    ("conformance", "conformance/test_conformance.py", "the ONNX backend suite on jit, interp and c, against the list of known failures", 1500),
     ("random", "random/test_random.py", "3,200 random models of one to some operators: every back end, ONNX Runtime, the reference", 1500),
     ("adding", "ops/test_adding.py", "docs/adding-an-operator.md does what it says", 1200),
     ("install", "install/test_install.py", "installed copy: find_package, pkg-config, docs/plugins.md, a plugin in gdb", 300),
