@@ -18,6 +18,7 @@ STEPS = [
     ("rooms", "rooms/test_rooms.py", "which folder may include which; no mutable globals; no exit, no malloc", 300),
     ("errors", "errors/test_bad_input.py", "bad input: exit status and one clear line each", 300),
     ("cli", "cli/test_cli.py", "commands, options, exit statuses, JSON, determinism", 300),
+    ("suite", "cli/test_suite.py", "check --suite: kinds of cases, exit statuses, crashes, hangs, Ctrl-C", 300),
     ("input", "cli/test_input.py", "-p input: fed raw data, the bits of data that numpy has prepared", 300),
     ("plugins", "plugins/test_plugins.py", "plugins built wrongly on purpose, a refused erase, the example", 300),
     ("isolate", "plugins/test_isolate.py", "--isolate: crash, hang, memory; the same bytes as without; tenon passes --check", 300),

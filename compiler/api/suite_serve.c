@@ -95,6 +95,8 @@ static const diag_item *find_error(const running *r, status s) {
 static const char *place_below(const running *r, const char *place) {
     static const char model[] = "model.onnx: ";
     size_t n = strlen(r->path);
+    if (strcmp(place, r->path) == 0)
+        return "";
     place += strncmp(place, r->path, n) == 0 && place[n] == '/' ? n + 1 : 0;
     return place + (strncmp(place, model, strlen(model)) == 0 ? strlen(model) : 0);
 }
