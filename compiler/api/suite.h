@@ -13,9 +13,7 @@
 typedef enum suite_field {
     SUITE_STATUS, /* in digits */
     SUITE_OP,
-    SUITE_PLACE, /* of the first error */
-    SUITE_ID,    /* its id; "" where nothing but the outputs are wrong */
-    SUITE_TEXT,
+    SUITE_MESSAGE,
     SUITE_MS,
     SUITE_FIELDS
 } suite_field;

@@ -13,13 +13,7 @@ enum { LOOK_MS = 50, MOST_WORKERS = 64, MOST_SHARE = 32 };
 
 /* A case has so many seconds more than its limit, since the one before is seen to be done only when it is looked for.
  */
-static const double grace = 4e-3 * LOOK_MS;
-
-/* A case as it ended. */
-typedef struct ending {
-    status s;
-    const char *text; /* the error's message without its place; NULL */
-} ending;
+static const double grace = 0.2;
 
 /* A worker, and the cases [at, end) that it has. */
 typedef struct share {
@@ -39,7 +33,7 @@ typedef struct suite {
     worker_setup setup;
     suite_names names;
     suite_case *cases; /* one for each name, and */
-    ending *endings;
+    status *ended;     /* how it ended */
     share *shares;
     process *workers; /* one for each share */
     size_t n_workers, n_running, next, n_done;
@@ -106,14 +100,6 @@ static const suite_verdict verdicts[] = {
     [STATUS_RESOURCE] = SUITE_FAIL,
 };
 
-static const char *message_of(const suite *k, const char *const *fields) {
-    const char *place = fields[SUITE_PLACE];
-    if (fields[SUITE_ID][0] == '\0')
-        return arena_strdup(k->a, fields[SUITE_TEXT]);
-    return arena_printf(k->a, "%s%serror[%s]: %s", place, *place != '\0' ? ": " : "", fields[SUITE_ID],
-                        fields[SUITE_TEXT]);
-}
-
 /* False where the worker has not written what it should. */
 static bool read_case(const char **at, const char *end, const char **fields, status *out) {
     for (int i = 0; i < SUITE_FIELDS; i++)
@@ -135,12 +121,11 @@ static status collect(suite *k, share *w) {
         TRY_ALLOC(c->op = arena_strdup(k->a, fields[SUITE_OP]));
         c->is = verdicts[found];
         c->ms = strtod(fields[SUITE_MS], NULL);
-        k->endings[w->at] = (ending){found, NULL};
+        k->ended[w->at] = found;
         k->n_done++;
         if (found == STATUS_OK)
             continue;
-        TRY_ALLOC(c->message = message_of(k, fields));
-        TRY_ALLOC(k->endings[w->at].text = arena_strdup(k->a, fields[SUITE_TEXT]));
+        TRY_ALLOC(c->message = arena_strdup(k->a, fields[SUITE_MESSAGE]));
     }
     return STATUS_OK;
 }
@@ -158,7 +143,7 @@ static status blame(suite *k, share *w, const worker_outcome *outcome) {
     c->message = outcome->what != NULL ? outcome->what : "ended its process, with status 0, before it was done";
     TRY_ALLOC(c->message = arena_strdup(k->a, c->message));
     c->ms = clock_ms() - w->begin;
-    k->endings[w->at++] = (ending){STATUS_DIFFER, NULL};
+    k->ended[w->at++] = STATUS_DIFFER;
     k->n_done++;
     return STATUS_OK;
 }
@@ -219,7 +204,7 @@ static status run_cases(suite *k) {
     TRY_ALLOC(k->shares = ARENA_NEW_N(k->a, share, k->n_workers));
     TRY_ALLOC(k->workers = ARENA_NEW_N(k->a, process, k->n_workers));
     TRY_ALLOC(k->cases = ARENA_NEW_N(k->a, suite_case, n));
-    TRY_ALLOC(k->endings = ARENA_NEW_N(k->a, ending, n));
+    TRY_ALLOC(k->ended = ARENA_NEW_N(k->a, status, n));
     for (size_t i = 0; i < n; i++)
         k->cases[i].name = k->names.at[i];
     TRY_ALLOC(k->temporary = files_make_temporary(k->a, k->c->diags));
@@ -237,13 +222,13 @@ static status run_cases(suite *k) {
 /* Where nothing could be tried for one and the same reason, that is the run's: a pass that there is none of, no C
  * compiler. */
 static status check_common(const suite *k) {
-    const ending *first = &k->endings[0];
-    if (first->s != STATUS_USAGE && first->s != STATUS_RESOURCE)
+    status first = k->ended[0];
+    if (first != STATUS_USAGE && first != STATUS_RESOURCE)
         return STATUS_OK;
     for (size_t i = 1; i < k->names.n; i++)
-        if (k->endings[i].s != first->s || strcmp(k->endings[i].text, first->text) != 0)
+        if (k->ended[i] != first || strcmp(k->cases[i].message, k->cases[0].message) != 0)
             return STATUS_OK;
-    return diag_error(k->c->diags, first->s, "suite", DIAG_NOWHERE, "--suite: every case: %s", k->cases[0].message);
+    return diag_error(k->c->diags, first, "suite", DIAG_NOWHERE, "--suite: every case: %s", k->cases[0].message);
 }
 
 static status sum_up(const suite *k, const target *machine, arena *a, report *out) {

@@ -91,14 +91,22 @@ static const diag_item *find_error(const running *r, status s) {
     return NULL;
 }
 
-/* A place inside of the case, whose model.onnx goes without saying: "main/node 0 'x' (Abs-13)". */
-static const char *place_below(const running *r, const char *place) {
-    static const char model[] = "model.onnx: ";
-    size_t n = strlen(r->path);
-    if (strcmp(place, r->path) == 0)
-        return "";
-    place += strncmp(place, r->path, n) == 0 && place[n] == '/' ? n + 1 : 0;
-    return place + (strncmp(place, model, strlen(model)) == 0 ? strlen(model) : 0);
+static const char *strip(const char *text, const char *before) {
+    return text + (strncmp(text, before, strlen(before)) == 0 ? strlen(before) : 0);
+}
+
+/* The error's line; that it is about the case's model.onnx goes without saying. */
+static status line_of(const running *r, const diag_item *error, const char **out) {
+    for (size_t i = 0; i < diag_count(r->c->diags); i++) {
+        if (diag_at(r->c->diags, i) != error)
+            continue;
+        char *line = diag_line(r->c->diags, i, r->a);
+        TRY_ALLOC(line);
+        line[strcspn(line, "\n")] = '\0';
+        const char *inside = strip(line, r->path);
+        *out = inside == line ? strip(line, "tenon: ") : strip(strip(strip(inside, ": "), "/"), "model.onnx: ");
+    }
+    return STATUS_OK;
 }
 
 static status find_operator(const running *r, const char *name, const char **out) {
@@ -118,9 +126,9 @@ static status put_case(serving *j, const running *r, const char *name, status s,
     s = error != NULL && strcmp(error->id, "no-data") == 0 ? STATUS_INVALID : s;
     fields[SUITE_STATUS] = arena_printf(r->a, "%d", (int)s);
     fields[SUITE_MS] = arena_printf(r->a, "%.3f", ms);
-    fields[SUITE_PLACE] = error != NULL ? place_below(r, error->place) : "";
-    fields[SUITE_ID] = error != NULL ? error->id : "";
-    fields[SUITE_TEXT] = error != NULL ? error->message : r->text != NULL ? r->text : "out of memory";
+    fields[SUITE_MESSAGE] = r->text != NULL ? r->text : "out of memory";
+    if (error != NULL)
+        TRY(line_of(r, error, &fields[SUITE_MESSAGE]));
     for (int i = 0; i < SUITE_FIELDS; i++) {
         TRY_ALLOC(fields[i]);
         suite_put(&j->reply, fields[i]);
