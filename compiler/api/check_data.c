@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "api/check_data.h"
 #include "api/reports.h"
 #include "frontend/frontend.h"
 
@@ -18,6 +19,7 @@ typedef struct checking {
     tenon_code *code; /* for the shapes of the set before */
     bool stopped;
     const target *machine;
+    check_limits limits;
     size_t n_passed;
 } checking;
 
@@ -163,11 +165,12 @@ static status program_inputs(const data_set *s, const tenon_code *code, const vo
 
 /* ---- comparing ---- */
 
-static void compare_element(const checking *k, double want, double have, check_case *c, const char *output, int64_t i) {
+static void compare_element(const check_limits *l, double want, double have, check_case *c, const char *output,
+                            int64_t i) {
     if (want == have || (isnan(want) && isnan(have)))
         return;
     double error = fabs(want - have);
-    bool beyond = !(error <= k->t->o->atol + k->t->o->rtol * fabs(want)) || isinf(want);
+    bool beyond = !(error <= l->atol + l->rtol * fabs(want)) || isinf(want);
     c->n_beyond += beyond;
     if (c->output == NULL || !(error <= c->error)) {
         c->output = output;
@@ -193,8 +196,10 @@ static status compare_output(data_set *s, size_t i, const void *have, check_case
         TRY_ALLOC(c->reason);
         return STATUS_OK;
     }
+    check_limits limits = s->k->limits;
+    limits.rtol = b->elem == DT_BF16 ? limits.rtol_bf16 : limits.rtol;
     for (int64_t e = 0; e < b->n; e++)
-        compare_element(s->k, dtype_get_double(b->elem, want->data, (size_t)e),
+        compare_element(&limits, dtype_get_double(b->elem, want->data, (size_t)e),
                         dtype_get_double(b->elem, have, (size_t)e), c, name, e);
     return STATUS_OK;
 }
@@ -243,30 +248,40 @@ static status check_one(checking *k, const char *folder) {
     return result;
 }
 
-static status check_all(checking *k, const char *const *folders, size_t n, report *out) {
+static status check_all(checking *k, const char *const *folders, size_t n) {
     for (size_t i = 0; i < n; i++)
         TRY(find_sets(k, folders[i]));
     for (size_t i = 0; i < k->sets.n && !k->stopped; i++) {
         context_progress(k->t->c, "checking", (int64_t)i, (int64_t)k->sets.n);
         TRY(check_one(k, k->sets.at[i]));
     }
-    const tenon_options *o = k->t->o;
-    check_result r = {report_head_of(k->t, k->machine), o->rtol, o->atol, k->cases.at, k->cases.n, k->n_passed};
-    TRY(check_report(&r, k->memory, out));
-    return k->n_passed == k->cases.n ? STATUS_OK : STATUS_DIFFER;
+    return STATUS_OK;
+}
+
+status check_data(tenon_graph *t, const check_limits *limits, const char *const *folders, size_t n, arena *a,
+                  check_result *out, bool *out_stopped) {
+    checking k = {.t = t, .d = t->c->diags, .memory = a, .machine = model_target(t, "host"), .limits = *limits};
+    status s = check_all(&k, folders, n);
+    tenon_code_free(k.code);
+    *out_stopped = k.stopped;
+    *out = (check_result){report_head_of(t, k.machine), limits->rtol, limits->atol, k.cases.at, k.cases.n, k.n_passed};
+    return s == STATUS_OK && !k.stopped && k.n_passed < k.cases.n ? STATUS_DIFFER : s;
+}
+
+static status check(tenon_graph *t, const char *const *folders, size_t n, tenon_report *r) {
+    const tenon_options *o = t->o;
+    check_result found;
+    bool stopped;
+    status s = check_data(t, &(check_limits){o->rtol, o->rtol, o->atol}, folders, n, r->memory, &found, &stopped);
+    if (s != STATUS_OK && s != STATUS_DIFFER)
+        return s;
+    TRY(stopped ? report_stopped(r) : check_report(&found, r->memory, &r->forms));
+    return s;
 }
 
 TENON_API tenon_status tenon_check(tenon_graph *t, const char *const *folders, size_t n, tenon_report **out) {
     size_t errors = context_begin(t->c);
     tenon_report *r = report_new(t->c);
-    checking k = {.t = t, .d = t->c->diags, .machine = model_target(t, "host")};
-    status s = r == NULL ? STATUS_RESOURCE : STATUS_OK;
-    if (s == STATUS_OK) {
-        k.memory = r->memory;
-        s = check_all(&k, folders, n, &r->forms);
-    }
-    if (s == STATUS_OK && k.stopped)
-        s = report_stopped(r);
-    tenon_code_free(k.code);
+    status s = r == NULL ? STATUS_RESOURCE : check(t, folders, n, r);
     return report_end_of(t, s, errors, r, out);
 }

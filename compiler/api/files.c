@@ -71,5 +71,5 @@ static void remove_below(const char *folder, arena *a, int depth) {
 }
 
 void files_remove(const char *folder, arena *a) {
-    remove_below(folder, a, 1);
+    remove_below(folder, a, 2);
 }

@@ -24,7 +24,7 @@ status files_write(const char *path, const void *data, size_t bytes, diag *d);
 status files_make_folder(const char *path, diag *d);
 /* A fresh folder for temporary files; NULL after a diagnostic or out of memory. */
 const char *files_make_temporary(arena *a, diag *d);
-/* Removes a folder of plain files and one level of folders below it; what cannot be removed stays. */
+/* Removes a folder of plain files and two levels of folders below it; what cannot be removed stays. */
 void files_remove(const char *folder, arena *a);
 
 #endif

@@ -62,7 +62,7 @@ static const option_row rows[] = {
      &weight_forms},
     {{"input", "NAME=FILE.npy", "the data of an input", TENON_RUN}, KIND_PAIRS, FIELD(inputs), NULL},
     {{"rtol", "R", "relative tolerance (default 1e-3)", TENON_CHECK}, KIND_REAL, FIELD(rtol), NULL},
-    {{"atol", "A", "absolute tolerance (default 1e-5)", TENON_CHECK}, KIND_REAL, FIELD(atol), NULL},
+    {{"atol", "A", "absolute tolerance (default 1e-5; with --suite 1e-7)", TENON_CHECK}, KIND_REAL, FIELD(atol), NULL},
     {{"time", "SECONDS", "how long to measure (default 1)", TENON_BENCH}, KIND_REAL, FIELD(seconds), NULL},
     {{"per-node", NULL, "measures each node, and the machine's peak", TENON_BENCH}, KIND_FLAG, FIELD(per_node), NULL},
     {{"trace", "FILE.json", "the same, and writes one run for chrome://tracing or Perfetto", TENON_BENCH},
@@ -118,7 +118,8 @@ static const option_row rows[] = {
      KIND_WORDS,
      FIELD(plugins),
      NULL},
-    {{"isolate", "[=LIMITS]", "runs plugins in processes of their own; LIMITS: seconds=60,memory=2048 (MiB)",
+    {{"isolate", "[=LIMITS]",
+      "runs plugins in processes of their own; LIMITS: seconds=60,memory=2048 (MiB), with --suite of each case",
       ALL | TENON_PASSES},
      KIND_ISOLATE,
      FIELD(isolate),
@@ -184,7 +185,7 @@ TENON_API tenon_status tenon_options_new(tenon_context *c, tenon_options **out) 
                          .metric = "accuracy",
                          .label = "label",
                          .threshold = 60,
-                          .depth = -1,
+                         .depth = -1,
                          .isolate = {false, 60, 2048}};
     *out = o;
     return TENON_DONE;
@@ -200,6 +201,13 @@ const char *options_find(const named_list *list, const char *name) {
         if (strcmp(list->at[i].name, name) == 0)
             return list->at[i].text;
     return NULL;
+}
+
+bool options_are_given(const tenon_options *o, const char *name) {
+    for (size_t i = 0; i < o->given.n; i++)
+        if (strcmp(o->given.at[i].name, name) == 0)
+            return true;
+    return false;
 }
 
 bool options_count(const char *text, int64_t *out) {
@@ -394,7 +402,10 @@ static status set_option(tenon_options *o, const char *name, const char *text) {
         return diag_error(o->c->diags, STATUS_USAGE, "usage", DIAG_NOWHERE, "--%s needs %s", name, row->info.argument);
     setting s = {o, row, text, (char *)o + row->offset};
     TRY(setters[row->kind](&s));
-    TRY(append(o->memory, &o->given, row->info.name));
+    named_text given = {row->info.name, text != NULL ? arena_strdup(o->memory, text) : NULL};
+    if (text != NULL)
+        TRY_ALLOC(given.text);
+    TRY(VEC_PUSH(o->memory, o->given, given));
     bool is_target = row->offset == FIELD(target);
     return is_target && target_find(text, o->c->diags) == NULL ? STATUS_USAGE : STATUS_OK;
 }

@@ -28,7 +28,7 @@ struct tenon_options {
     const char *schedule, *backend, *target; /* target NULL: what the command takes */
     bool verify_passes, verbose, time_passes, perf_map;
     isolate_limits isolate;
-    word_list given; /* names of the options that were set */
+    named_list given; /* options as they were set; text NULL where there was none */
     int64_t seed;
     /* compile */
     const char *emit, *weights, *name;
@@ -54,6 +54,8 @@ struct tenon_options {
 
 /* The text given for `name`, NULL where there is none. */
 const char *options_find(const named_list *list, const char *name);
+/* Has the option been set? */
+bool options_are_given(const tenon_options *o, const char *name);
 /* "1x128" as dimensions, at most TENSOR_MAX_RANK; "" is a scalar. False where it is not a shape. */
 bool options_shape(const char *text, int *out_rank, int64_t *out_dims);
 /* A decimal integer of at least 0; false where the text is not one. */

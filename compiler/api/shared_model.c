@@ -43,9 +43,9 @@ static bool has_meaning(const char *option) {
 static status check_options(const opening *x) {
     status worst = STATUS_OK;
     for (size_t i = 0; i < x->o->given.n; i++)
-        if (!has_meaning(x->o->given.at[i]))
+        if (!has_meaning(x->o->given.at[i].name))
             worst = diag_error(x->d, STATUS_USAGE, "compiled", x->where, "%s%s means nothing for a compiled model",
-                               x->o->given.at[i][1] == '\0' ? "-" : "--", x->o->given.at[i]);
+                               x->o->given.at[i].name[1] == '\0' ? "-" : "--", x->o->given.at[i].name);
     if (worst != STATUS_OK)
         diag_note(x->d, "give it with the ONNX model");
     return worst;

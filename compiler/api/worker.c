@@ -2,8 +2,9 @@
 #include "base/worker.h"
 
 #include <stdio.h>
+#include <string.h>
 
-#include "api/context.h"
+#include "api/suite.h"
 #include "ops/ops.h"
 #include "plugin/plugin.h"
 
@@ -11,7 +12,9 @@ TENON_API int tenon_worker(int argc, char **argv) {
     const char *job = worker_enter(argc, argv);
     parcel request = parcel_of(WORKER_REQUEST_FD), answer = parcel_of(WORKER_ANSWER_FD);
     status s = STATUS_USAGE;
+    if (job != NULL && strcmp(job, SUITE_JOB) == 0)
+        return (int)suite_serve(&request, &answer);
     if (job == NULL || !plugin_serve(job, &request, &answer, &ops_table, &allocator_system, &s))
-        fputs("tenon-worker: started by tenon --isolate, not by hand\n", stderr);
+        fputs("tenon-worker: started by tenon --isolate or --suite, not by hand\n", stderr);
     return (int)s;
 }

@@ -36,9 +36,15 @@ static tenon_status set_diff(cli *c, const char *value) {
     return TENON_DONE;
 }
 
+static tenon_status set_suite(cli *c, const char *value) {
+    c->suite = value;
+    return TENON_DONE;
+}
+
 static tenon_status set_json(cli *c, const char *value) {
     (void)value;
     c->json = true;
+    c->after_json = c->next;
     return TENON_DONE;
 }
 
@@ -77,6 +83,7 @@ static const own_option own_options[] = {
     {"test", "FILE.so", FLAG_PLUGIN, set_test},
     {"new", "NAME", FLAG_PLUGIN, set_new},
     {"diff", "OTHER", FLAG_DRAW, set_diff},
+    {"suite", "DIR", FLAG_SUITE, set_suite},
     {"json", NULL, FLAG_JSON, set_json},
     {"print-pipeline", NULL, FLAG_PIPELINE, set_pipeline},
     {"color", "WHEN", 0, set_color},
@@ -151,6 +158,7 @@ static tenon_status set_option(reading *r, const char *name, const char *value) 
         value = r->argv[r->at++];
     if (argument != NULL && !(optional && value == NULL) && (value == NULL || value[0] == '\0'))
         return tenon_fail(c->context, TENON_USAGE, "usage", NULL, "%s%s needs %s", dashes, name, argument);
+    c->next = r->at < r->argc ? r->argv[r->at] : NULL;
     return f.own != NULL ? f.own->set(c, value) : tenon_options_set(c->options, name, value);
 }
 

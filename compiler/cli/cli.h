@@ -18,6 +18,8 @@ typedef struct cli {
     const char *output;                    /* -o */
     const char *check, *test, *new_plugin; /* passes --check, --test, --new */
     const char *against;                   /* draw --diff */
+    const char *suite;                     /* check --suite */
+    const char *next, *after_json;         /* the argument that follows the option being set, and that follows --json */
     bool json, help, version, print_pipeline;
     bool color;
     bool interrupted;   /* SIGINT came */
@@ -26,7 +28,7 @@ typedef struct cli {
 } cli;
 
 /* Flags of the command itself; every other option is one of tenon.h's. */
-enum { FLAG_OUTPUT = 1, FLAG_JSON = 2, FLAG_PIPELINE = 4, FLAG_PLUGIN = 8, FLAG_DRAW = 16 };
+enum { FLAG_OUTPUT = 1, FLAG_JSON = 2, FLAG_PIPELINE = 4, FLAG_PLUGIN = 8, FLAG_DRAW = 16, FLAG_SUITE = 32 };
 
 struct command {
     const char *name;

@@ -47,6 +47,8 @@ void help_command(const command *m) {
         print_option("test", "FILE.so", "runs the plugin on the cases *.graph of the folder DIR");
         print_option("new", "NAME", "writes a plugin of this name, ready to be changed, into the folder DIR");
     }
+    if ((m->flags & FLAG_SUITE) != 0)
+        print_option("suite", "DIR", "checks every model.onnx below the folder; --json FILE writes the JSON there");
     if ((m->flags & FLAG_JSON) != 0)
         print_option("json", NULL, "one JSON object on stdout, and nothing else there");
     print_options(m, true);

@@ -19,6 +19,12 @@ status onnx_import(const char *path, const allocator *from, diag *d, const op_ta
 status onnx_import_bytes(const void *bytes, size_t n, const char *name, const char *folder, const allocator *from,
                          diag *d, const op_table *ops, graph **out);
 
+/* ---- operators.c ---- */
+typedef VEC(const char *) onnx_operator_list;
+/* The operators of the main graph's nodes, in file order, whether tenon knows them or not; none, or only the first, of
+ * a file that is no model. STATUS_RESOURCE: out of memory. */
+status onnx_operators(const char *path, arena *a, onnx_operator_list *out);
+
 /* ---- onnx_export.c ---- */
 /* The graph as the bytes of an ONNX model, in `a`: what onnx_import reads as the same graph. The opset is the oldest
  * from 21 on that has all that the nodes need. A value that is an output under another name gets that name, or an

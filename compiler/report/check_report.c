@@ -2,17 +2,20 @@
 #include "report/json.h"
 #include "report/report.h"
 
-static void add_case(strbuf *s, const check_case *c) {
-    strbuf_printf(s, "%s: %s", c->name, c->passed ? "pass" : "FAIL");
+void check_report_case(strbuf *s, const check_case *c) {
     if (c->reason != NULL)
-        strbuf_printf(s, ", %s", c->reason);
+        strbuf_add(s, c->reason);
     else if (c->output == NULL)
-        strbuf_add(s, ", no difference");
+        strbuf_add(s, "no difference");
     else
-        strbuf_printf(s, ", largest error %.3g (output '%s', element %lld)", c->error, c->output,
-                      (long long)c->element);
+        strbuf_printf(s, "largest error %.3g (output '%s', element %lld)", c->error, c->output, (long long)c->element);
     if (c->n_beyond > 0)
         strbuf_printf(s, ", %lld elements beyond the tolerances", (long long)c->n_beyond);
+}
+
+static void add_case(strbuf *s, const check_case *c) {
+    strbuf_printf(s, "%s: %s, ", c->name, c->passed ? "pass" : "FAIL");
+    check_report_case(s, c);
     strbuf_char(s, '\n');
 }
 

@@ -41,6 +41,36 @@ typedef struct check_result {
     size_t n, n_passed;
 } check_result;
 status check_report(const check_result *r, arena *a, report *out);
+/* "largest error 1e-8 (output 'y', element 3)", or what else there is to say of the case. */
+void check_report_case(strbuf *s, const check_case *c);
+
+/* ---- suite_report.c ---- */
+typedef enum suite_verdict {
+    SUITE_PASS,
+    SUITE_FAIL,
+    SUITE_UNSUPPORTED,
+    SUITE_INVALID,
+    SUITE_CRASH,
+    SUITE_TIMEOUT,
+    SUITE_VERDICTS
+} suite_verdict;
+
+typedef struct suite_case {
+    const char *name; /* the model's folder, below the suite's */
+    suite_verdict is;
+    const char *op;      /* the operator that it is about; "" where the model has none */
+    const char *message; /* NULL where it passes */
+    double ms;
+} suite_case;
+
+typedef struct suite_result {
+    const char *backend, *target;
+    double rtol, rtol_bf16, atol;
+    const suite_case *cases;
+    size_t n;
+    size_t n_by[SUITE_VERDICTS];
+} suite_result;
+status suite_report(const suite_result *r, arena *a, report *out);
 
 /* ---- node_report.c, trace_report.c: what `tenon bench --per-node` adds ---- */
 typedef struct bench_part {

@@ -55,11 +55,21 @@ static void write_first(strbuf *out, int64_t first) {
         strbuf_printf(out, " + %lld", (long long)first);
 }
 
+/* Is it in memory that the model does not have, since nothing in it has elements? */
+static bool has_no_memory(const c99 *c, const program_buffer *b) {
+    return (b->place == PLACE_ARENA && !uses_arena(c)) ||
+           (b->place == PLACE_CONST && c->weights == WEIGHTS_BIN && c->weight_bytes == 0);
+}
+
 static void write_argument(c99 *c, strbuf *out, const step_arg *a, const kernel_buffer *k) {
     const program_buffer *b = &c->p->buffers.at[a->buffer];
     const char *type = c99_storage_type(k->elem), *qualifier = k->access == ACCESS_READ ? "const " : "";
     bool same = c99_stored(k->elem) == c99_stored(b->elem);
     long long skip = (long long)dtype_bytes(k->elem, (size_t)a->first);
+    if (has_no_memory(c, b)) {
+        strbuf_add(out, "NULL");
+        return;
+    }
     if (b->place == PLACE_ARENA) {
         strbuf_printf(out, "(%s%s *)(void *)(arena + %lld)", qualifier, type, (long long)b->offset + skip);
         return;

@@ -183,6 +183,11 @@ TENON_API tenon_status tenon_run(tenon_graph *graph, const char *folder, tenon_r
 /* Runs ONNX test data: each folder is a data set (input_0.pb ..., output_0.pb ...) or holds some (test_data_set_0 ...).
  * Returns TENON_DIFFER, with a report, where an output is beyond the tolerances. */
 TENON_API tenon_status tenon_check(tenon_graph *graph, const char *const *folders, size_t n, tenon_report **out);
+/* Runs every model.onnx below `folder` on the data sets beside it, each case in a worker process, as many at once as
+ * there are processors. Tolerances that are not set are those of the ONNX project: rtol 1e-3, for bfloat16 outputs
+ * 2^-6, atol 1e-7; option isolate limits each case. With a report: TENON_DIFFER where a case fails, is not valid,
+ * crashes or is not done in time; else TENON_UNSUPPORTED where one is not supported; else TENON_DONE. */
+TENON_API tenon_status tenon_check_suite(const tenon_options *options, const char *folder, tenon_report **out);
 /* Times the model on seeded inputs; with the options per-node and trace by node, too. */
 TENON_API tenon_status tenon_bench(tenon_graph *graph, tenon_report **out);
 /* Accuracy or error on the labelled data of option data. */
@@ -218,7 +223,7 @@ TENON_API tenon_status tenon_passes_check(const tenon_options *options, const ch
 /* What this machine has, what is missing and how to get it. */
 TENON_API tenon_status tenon_doctor(tenon_context *context, tenon_report **out);
 
-/* ---- the program lib/tenon/tenon-worker, in which plugins run with the option isolate ---- */
+/* ---- the program lib/tenon/tenon-worker, in which plugins run with the option isolate, and suites ---- */
 
 /* All of its main: does the work that the process was started for, and gives the exit status. For no other program. */
 TENON_API int tenon_worker(int argc, char **argv);
