@@ -13,7 +13,7 @@ typedef struct words {
 
 typedef struct drawing {
     arena *memory;
-    words words;   /* in the same */
+    words words; /* in the same */
     const pass_registry *registry;
     graph *g;      /* what is drawn */
     graph *before; /* what it is compared with; NULL */

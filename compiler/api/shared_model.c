@@ -124,8 +124,8 @@ static status check_machine(const opening *x) {
     for (const target *const *t = target_table; TENON_HAS(m, target) && *t != NULL; t++) {
         if (strcmp((*t)->name, m->target) != 0 || target_runs_here(*t))
             continue;
-        diag_error(x->d, STATUS_RESOURCE, "wrong-machine", x->where, "is compiled for target '%s', which this machine cannot run",
-                   m->target);
+        diag_error(x->d, STATUS_RESOURCE, "wrong-machine", x->where,
+                   "is compiled for target '%s', which this machine cannot run", m->target);
         diag_note(x->d, "compile the model again, with --target host");
         return STATUS_RESOURCE;
     }

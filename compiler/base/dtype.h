@@ -12,18 +12,18 @@ typedef enum dtype {
     DT_COUNT
 } dtype;
 
-const char *dtype_name(dtype t);         /* "f32"; "?" for DT_NONE */
-dtype dtype_parse(const char *name);     /* DT_NONE where unknown */
-dtype dtype_from_onnx(int32_t number);   /* DT_NONE where unknown (string, complex) */
+const char *dtype_name(dtype t);       /* "f32"; "?" for DT_NONE */
+dtype dtype_parse(const char *name);   /* DT_NONE where unknown */
+dtype dtype_from_onnx(int32_t number); /* DT_NONE where unknown (string, complex) */
 int32_t dtype_to_onnx(dtype t);
 int dtype_bits(dtype t);
-bool dtype_is_float(dtype t);            /* any float */
-bool dtype_is_int(dtype t);              /* signed or unsigned, not bool */
-bool dtype_is_signed(dtype t);           /* signed integer */
+bool dtype_is_float(dtype t);  /* any float */
+bool dtype_is_int(dtype t);    /* signed or unsigned, not bool */
+bool dtype_is_signed(dtype t); /* signed integer */
 /* Bytes of n elements, sub-byte types packed; n elements known not to overflow. */
 size_t dtype_bytes(dtype t, size_t n);
-/* The type in which kernels hold an element: that of its value or, for f4e2m1 and f8e8m0, of its code where the loop IR does not
- * have `t`; else `t`. */
+/* The type in which kernels hold an element: that of its value or, for f4e2m1 and f8e8m0, of its code where the loop IR
+ * does not have `t`; else `t`. */
 dtype dtype_storage(dtype t);
 /* Smallest and largest value of an integer type. */
 int64_t dtype_min(dtype t);

@@ -58,16 +58,14 @@ const allocator *arena_allocator(const arena *a);
 
 /* A growing array in an arena: `VEC(int) v = {0}; TRY(VEC_PUSH(a, v, 3)); v.at[0]`. Old storage stays
  * in the arena until that is freed. */
-#define VEC(type)       \
-    struct {            \
-        type *at;       \
-        size_t n, cap;  \
+#define VEC(type)                                                                                                      \
+    struct {                                                                                                           \
+        type *at;                                                                                                      \
+        size_t n, cap;                                                                                                 \
     }
 status vec_reserve(arena *a, void *at_field, size_t *cap, size_t each, size_t need);
 #define VEC_RESERVE(a, v, need) vec_reserve((a), &(v).at, &(v).cap, sizeof *(v).at, (need))
-#define VEC_PUSH(a, v, ...)                                  \
-    (VEC_RESERVE((a), (v), (v).n + 1) == STATUS_OK           \
-         ? ((v).at[(v).n++] = (__VA_ARGS__), STATUS_OK)      \
-         : STATUS_RESOURCE)
+#define VEC_PUSH(a, v, ...)                                                                                            \
+    (VEC_RESERVE((a), (v), (v).n + 1) == STATUS_OK ? ((v).at[(v).n++] = (__VA_ARGS__), STATUS_OK) : STATUS_RESOURCE)
 
 #endif

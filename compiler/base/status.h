@@ -12,18 +12,18 @@ typedef enum status {
 } status;
 
 /* Returns from the calling function when CALL fails. */
-#define TRY(call)                                \
-    do {                                         \
-        status try_status_ = (call);             \
-        if (try_status_ != STATUS_OK)            \
-            return try_status_;                  \
+#define TRY(call)                                                                                                      \
+    do {                                                                                                               \
+        status try_status_ = (call);                                                                                   \
+        if (try_status_ != STATUS_OK)                                                                                  \
+            return try_status_;                                                                                        \
     } while (0)
 
 /* Returns STATUS_RESOURCE when POINTER is null: out of memory. */
-#define TRY_ALLOC(pointer)            \
-    do {                              \
-        if ((pointer) == NULL)        \
-            return STATUS_RESOURCE;   \
+#define TRY_ALLOC(pointer)                                                                                             \
+    do {                                                                                                               \
+        if ((pointer) == NULL)                                                                                         \
+            return STATUS_RESOURCE;                                                                                    \
     } while (0)
 
 #endif

@@ -5,8 +5,8 @@
 #include "loop/loop.h"
 
 /* ---- weights.c ---- */
-/* Where a model's constants are: in its own file, in PREFIX_weights.c or PREFIX_weights.o as symbols of their own, or in
- * PREFIX.weights, which the caller hands to each run. */
+/* Where a model's constants are: in its own file, in PREFIX_weights.c or PREFIX_weights.o as symbols of their own, or
+ * in PREFIX.weights, which the caller hands to each run. */
 typedef enum weights_form { WEIGHTS_INLINE, WEIGHTS_C, WEIGHTS_OBJ, WEIGHTS_BIN } weights_form;
 
 #define WEIGHTS_ALIGN 64
@@ -25,16 +25,16 @@ status weights_file(const program *p, const weight_table *w, arena *a, const voi
 
 /* ---- c99/ ---- */
 
-typedef struct c99_files {      /* each NULL where not written; texts end with '\0', not counted */
-    const char *source;         /* PREFIX.c */
+typedef struct c99_files { /* each NULL where not written; texts end with '\0', not counted */
+    const char *source;    /* PREFIX.c */
     size_t source_bytes;
-    const char *header;         /* PREFIX.h */
+    const char *header; /* PREFIX.h */
     size_t header_bytes;
-    const char *example;        /* PREFIX_example.c */
+    const char *example; /* PREFIX_example.c */
     size_t example_bytes;
     const char *weights_source; /* WEIGHTS_C: PREFIX_weights.c */
     size_t weights_source_bytes;
-    const void *weights;        /* WEIGHTS_BIN: PREFIX.weights */
+    const void *weights; /* WEIGHTS_BIN: PREFIX.weights */
     size_t weights_bytes;
 } c99_files;
 
@@ -71,19 +71,20 @@ typedef struct llvm_symbol {
 
 #define LLVM_TABLE_VERSION 4u
 typedef struct llvm_table {
-    uint32_t version;           /* LLVM_TABLE_VERSION of the module's build */
-    /* The program for p->target, with the entry points of generated C (PREFIX_run, PREFIX_run_env, PREFIX_model): as text,
-     * or as an object that needs nothing but memcpy, memset and memmove. In `a`; a '\0' after it is not counted. */
+    uint32_t version; /* LLVM_TABLE_VERSION of the module's build */
+    /* The program for p->target, with the entry points of generated C (PREFIX_run, PREFIX_run_env, PREFIX_model): as
+     * text, or as an object that needs nothing but memcpy, memset and memmove. In `a`; a '\0' after it is not counted.
+     */
     status (*emit)(const program *p, llvm_form form, weights_form weights, arena *a, diag *d, const void **out,
                    size_t *out_bytes);
     /* Compiles p for this machine (p->target must run here). Constants are used in place: p must outlive the code. */
     status (*compile)(const program *p, const llvm_options *o, const allocator *from, diag *d, llvm_code **out);
-    /* Loads an object that emit wrote for t, which must run here, without a linker; the bytes are copied. The address of
-     * its `symbol` is good until `release`. Such code has no `run` of the table's. */
-    status (*load)(const target *t, const void *object, size_t bytes, const char *symbol, const allocator *from, diag *d,
-                   llvm_code **out, uintptr_t *out_address);
-    /* Runs what was compiled: one pointer per input and output, scratch of p->arena_bytes aligned to 64. Returns 0 or a CHECK's code.
-     * Re-entrant with different scratch. */
+    /* Loads an object that emit wrote for t, which must run here, without a linker; the bytes are copied. The address
+     * of its `symbol` is good until `release`. Such code has no `run` of the table's. */
+    status (*load)(const target *t, const void *object, size_t bytes, const char *symbol, const allocator *from,
+                   diag *d, llvm_code **out, uintptr_t *out_address);
+    /* Runs what was compiled: one pointer per input and output, scratch of p->arena_bytes aligned to 64. Returns 0 or a
+     * CHECK's code. Re-entrant with different scratch. */
     int (*run)(const llvm_code *c, const void *const *inputs, void *const *outputs, void *scratch);
     /* The same for code compiled with is_traced, which `run` does not run. */
     int (*run_traced)(const llvm_code *c, const void *const *inputs, void *const *outputs, void *scratch,

@@ -6,7 +6,8 @@
 #include "data/data.h"
 
 static status misfit(const array_want *w, const char *what, diag *d) {
-    return diag_error(d, STATUS_INVALID, "value-range", DIAG_NOWHERE, "input '%s' is %s and cannot hold the value %s", w->name, dtype_name(w->elem), what);
+    return diag_error(d, STATUS_INVALID, "value-range", DIAG_NOWHERE, "input '%s' is %s and cannot hold the value %s",
+                      w->name, dtype_name(w->elem), what);
 }
 
 static bool fits(const array_want *w, int64_t value, bool big) {
@@ -55,7 +56,8 @@ static status convert_one(const array *x, int64_t i, const array_want *w, void *
     else if (w->quantised)
         quantise(value, w, out, k);
     else
-        return diag_error(d, STATUS_INVALID, "wrong-type", DIAG_NOWHERE, "input '%s' is %s; its data are real numbers (%s%s)", w->name, dtype_name(w->elem),
+        return diag_error(d, STATUS_INVALID, "wrong-type", DIAG_NOWHERE,
+                          "input '%s' is %s; its data are real numbers (%s%s)", w->name, dtype_name(w->elem),
                           dtype_name(x->elem), w->scale == 1 ? "" : ", scaled");
     return STATUS_OK;
 }
@@ -74,8 +76,9 @@ static status convert_range(const array *x, int64_t first, int64_t count, const 
 status array_sample(const array *x, int64_t i, const array_want *want, int64_t count, void *out, diag *d) {
     int64_t samples = x->rank > 0 ? x->dims[0] : 1, each = samples > 0 ? x->count / samples : 0;
     if (i >= samples || each != count)
-        return diag_error(d, STATUS_INVALID, "wrong-shape", DIAG_NOWHERE, "input '%s' takes %lld elements a sample; its data have %lld", want->name,
-                          (long long)count, (long long)each);
+        return diag_error(d, STATUS_INVALID, "wrong-shape", DIAG_NOWHERE,
+                          "input '%s' takes %lld elements a sample; its data have %lld", want->name, (long long)count,
+                          (long long)each);
     return convert_range(x, i * each, each, want, out, d);
 }
 

@@ -15,8 +15,9 @@ typedef struct npy_type {
     dtype elem;
 } npy_type;
 
-static const npy_type types[] = {{"f4", DT_F32}, {"f8", DT_F64}, {"f2", DT_F16}, {"i1", DT_I8},  {"i2", DT_I16}, {"i4", DT_I32},
-                                 {"i8", DT_I64}, {"u1", DT_U8},  {"u2", DT_U16}, {"u4", DT_U32}, {"u8", DT_U64}, {"b1", DT_BOOL}};
+static const npy_type types[] = {{"f4", DT_F32}, {"f8", DT_F64}, {"f2", DT_F16}, {"i1", DT_I8},
+                                 {"i2", DT_I16}, {"i4", DT_I32}, {"i8", DT_I64}, {"u1", DT_U8},
+                                 {"u2", DT_U16}, {"u4", DT_U32}, {"u8", DT_U64}, {"b1", DT_BOOL}};
 #define N_TYPES (sizeof types / sizeof *types)
 
 static diag_place at_file(const char *name) {
@@ -80,7 +81,8 @@ static bool parse_shape(const char *p, header *h) {
 }
 
 static bool parse_header(const char *text, header *h) {
-    const char *descr = find_key(text, "descr"), *order = find_key(text, "fortran_order"), *shape = find_key(text, "shape");
+    const char *descr = find_key(text, "descr"), *order = find_key(text, "fortran_order"),
+               *shape = find_key(text, "shape");
     if (descr == NULL || order == NULL || shape == NULL)
         return false;
     h->fortran = strncmp(order, "True", 4) == 0;
@@ -97,8 +99,10 @@ static status find_type(const header *h, const char *name, diag *d, dtype *out) 
             return STATUS_OK;
         }
     if (*code == '>')
-        return diag_error(d, STATUS_INVALID, "npy", at_file(name), "big-endian elements ('%s'); save it with x.astype(x.dtype.newbyteorder('<'))", h->descr);
-    return diag_error(d, STATUS_INVALID, "npy", at_file(name), "elements of type '%s' are not numbers that tenon reads", h->descr);
+        return diag_error(d, STATUS_INVALID, "npy", at_file(name),
+                          "big-endian elements ('%s'); save it with x.astype(x.dtype.newbyteorder('<'))", h->descr);
+    return diag_error(d, STATUS_INVALID, "npy", at_file(name), "elements of type '%s' are not numbers that tenon reads",
+                      h->descr);
 }
 
 /* ---- elements ---- */
@@ -133,7 +137,8 @@ static status fill(const header *h, const char *body, size_t left, const char *n
     }
     size_t want;
     if (__builtin_mul_overflow((size_t)out->count, each, &want) || want > left)
-        return diag_error(d, STATUS_INVALID, "npy", at_file(name), "truncated: its shape needs %lld elements of %zu bytes, the file has %zu bytes of them",
+        return diag_error(d, STATUS_INVALID, "npy", at_file(name),
+                          "truncated: its shape needs %lld elements of %zu bytes, the file has %zu bytes of them",
                           (long long)out->count, each, left);
     out->data = arena_alloc(a, want + 1);
     TRY_ALLOC(out->data);
@@ -159,7 +164,8 @@ status npy_parse(const void *bytes, size_t n, const char *name, arena *a, diag *
     TRY_ALLOC(text);
     header h = {0};
     if (!parse_header(text, &h))
-        return diag_error(d, STATUS_INVALID, "npy", at_file(name), "its header cannot be read, or it has more than %d dimensions", DATA_MAX_RANK);
+        return diag_error(d, STATUS_INVALID, "npy", at_file(name),
+                          "its header cannot be read, or it has more than %d dimensions", DATA_MAX_RANK);
     return fill(&h, (const char *)p + start + length, n - start - length, name, a, d, out);
 }
 
@@ -234,7 +240,8 @@ status npy_write(const char *path, const array *x, arena *scratch, diag *d) {
     FILE *f = fopen(path, "wb");
     if (f == NULL)
         return diag_error(d, STATUS_RESOURCE, "file", at_file(path), "cannot be written: %m");
-    unsigned char start[10] = {0x93, 'N', 'U', 'M', 'P', 'Y', 1, 0, (unsigned char)(length & 255), (unsigned char)(length >> 8)};
+    unsigned char start[10] = {
+        0x93, 'N', 'U', 'M', 'P', 'Y', 1, 0, (unsigned char)(length & 255), (unsigned char)(length >> 8)};
     bool good = fwrite(start, 1, 10, f) == 10 && fwrite(text, 1, length, f) == length && fwrite(body, 1, n, f) == n;
     good &= fclose(f) == 0;
     return good ? STATUS_OK : diag_error(d, STATUS_RESOURCE, "file", at_file(path), "cannot be written: %m");

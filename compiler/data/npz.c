@@ -47,7 +47,9 @@ status npz_open(const char *path, arena *a, diag *d, npz **out) {
     if (z->zip == NULL && (code == ZIP_ER_NOENT || code == ZIP_ER_OPEN || code == ZIP_ER_READ))
         return diag_error(d, STATUS_RESOURCE, "file", at_file(path), "cannot be opened: %m");
     if (z->zip == NULL)
-        return code == ZIP_ER_MEMORY ? STATUS_RESOURCE : diag_error(d, STATUS_INVALID, "npz", at_file(path), "not a .npz file (a zip archive of .npy files)");
+        return code == ZIP_ER_MEMORY ? STATUS_RESOURCE
+                                     : diag_error(d, STATUS_INVALID, "npz", at_file(path),
+                                                  "not a .npz file (a zip archive of .npy files)");
     TRY(arena_on_free(a, close_zip, z->zip));
     struct stat info;
     if (stat(path, &info) != 0)
@@ -72,7 +74,8 @@ static status missing(const npz *z, const char *name, arena *a, diag *d) {
     for (size_t i = 0; i < z->names.n; i++)
         strbuf_printf(&s, "%s'%s'", i > 0 ? ", " : "", z->names.at[i]);
     TRY(strbuf_finish(&s, &text));
-    return diag_error(d, STATUS_INVALID, "missing-array", at_file(z->path), "has no array '%s'; it has %s", name, text[0] != '\0' ? text : "none");
+    return diag_error(d, STATUS_INVALID, "missing-array", at_file(z->path), "has no array '%s'; it has %s", name,
+                      text[0] != '\0' ? text : "none");
 }
 
 /* What a damaged archive claims is not believed. */
@@ -96,7 +99,8 @@ status npz_read(npz *z, const char *name, arena *a, diag *d, array *out) {
     if (f != NULL)
         zip_fclose(f);
     if (got < 0 || (zip_uint64_t)got != info.size)
-        return diag_error(d, STATUS_INVALID, "npz", at_file(z->path), "array '%s' is damaged: %s", name, zip_strerror(z->zip));
+        return diag_error(d, STATUS_INVALID, "npz", at_file(z->path), "array '%s' is damaged: %s", name,
+                          zip_strerror(z->zip));
     char *full = arena_printf(a, "%s:%s", z->path, name);
     TRY_ALLOC(full);
     return npy_parse(bytes, (size_t)got, full, a, d, out);

@@ -6,9 +6,9 @@
 #include "base/map.h"
 #include "base/text.h"
 
-/* A canonical integer expression: a sum of coefficient * product of factors, plus a constant. A factor is a symbol or an
- * opaque operation (floor division, minimum, maximum) over dimensions. Equal expressions print the same. A symbol stands for
- * a size: an integer in [0, DIM_SYMBOL_MAX]. */
+/* A canonical integer expression: a sum of coefficient * product of factors, plus a constant. A factor is a symbol or
+ * an opaque operation (floor division, minimum, maximum) over dimensions. Equal expressions print the same. A symbol
+ * stands for a size: an integer in [0, DIM_SYMBOL_MAX]. */
 typedef struct dim_expr dim_expr;
 
 typedef struct dim {
@@ -23,8 +23,9 @@ static inline bool dim_is_known(dim d) {
 
 #define DIM_SYMBOL_MAX INT64_C(2147483647)
 
-/* On out of memory these return a dim whose expr is the address of dim_poison, which prints as "?" and poisons what is made of it.
- * dim_undefined does the same for what has no value: division by zero, overflow, an expression that grows too large. */
+/* On out of memory these return a dim whose expr is the address of dim_poison, which prints as "?" and poisons what is
+ * made of it. dim_undefined does the same for what has no value: division by zero, overflow, an expression that grows
+ * too large. */
 extern const dim_expr dim_poison;
 extern const dim_expr dim_undefined;
 /* STATUS_OK, STATUS_RESOURCE for dim_poison, STATUS_INVALID (no diagnostic) for dim_undefined. */
@@ -34,7 +35,7 @@ dim dim_add(arena *a, dim x, dim y);
 dim dim_sub(arena *a, dim x, dim y);
 dim dim_mul(arena *a, dim x, dim y);
 dim dim_floor_div(arena *a, dim x, dim y); /* exact where y divides x symbolically */
-dim dim_rem(arena *a, dim x, dim y); /* x - y * floor(x / y): the sign of y */
+dim dim_rem(arena *a, dim x, dim y);       /* x - y * floor(x / y): the sign of y */
 dim dim_min(arena *a, dim x, dim y);
 dim dim_max(arena *a, dim x, dim y);
 bool dim_equal(dim x, dim y);
@@ -47,7 +48,8 @@ void dim_symbols(dim d, void (*fn)(const char *symbol, void *ctx), void *ctx);
 
 /* ---- dim_text.c ---- `2*seq+1`, `(seq+1)/2`, `min(seq,4)*batch`, `"odd name"-1` */
 void dim_print(dim d, strbuf *out);
-/* Parses `text` (n bytes), operators + - * / // % ( ) min max: STATUS_INVALID without a diagnostic where it is not a dimension. */
+/* Parses `text` (n bytes), operators + - * / // % ( ) min max: STATUS_INVALID without a diagnostic where it is not a
+ * dimension. */
 status dim_parse(arena *a, const char *text, size_t n, dim *out);
 
 #endif

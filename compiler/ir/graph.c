@@ -240,7 +240,8 @@ status graph_remove_output(graph *g, int index) {
 status graph_remove_value(graph *g, value *v) {
     TENON_ASSERT(v->def == NULL);
     if (v->n_uses > 0) {
-        const char *what = arena_printf(g->memory, "%s '%s' cannot be removed: it", v->is_input ? "input" : "constant", v->name);
+        const char *what =
+            arena_printf(g->memory, "%s '%s' cannot be removed: it", v->is_input ? "input" : "constant", v->name);
         TRY_ALLOC(what);
         return value_refuse(g, v, graph_place(g), what, "replace_all_uses_with first moves them");
     }

@@ -1,15 +1,15 @@
 /* The operator row: all that tenon knows of an operator, in one place.
  *
- * A row is a constant `const op_row op_NAME` in a file of ops/, introduced by a line that begins with OP_ROW(NAME); the build
- * collects these lines into the table. Adding an operator is adding a row. Arity, attribute and type checks, their error texts,
- * `tenon ops` and the README's table come from it.
+ * A row is a constant `const op_row op_NAME` in a file of ops/, introduced by a line that begins with OP_ROW(NAME); the
+ * build collects these lines into the table. Adding an operator is adding a row. Arity, attribute and type checks,
+ * their error texts, `tenon ops` and the README's table come from it.
  */
 #ifndef TENON_IR_OP_H
 #define TENON_IR_OP_H
 
 #include "ir/graph.h"
 
-struct builder;   /* loop/loop.h */
+struct builder; /* loop/loop.h */
 struct expr;
 struct nest_list; /* loop/nest.h */
 
@@ -21,7 +21,9 @@ struct nest_list; /* loop/nest.h */
 #define TYPES_NUMBER (TYPES_INT | TYPES_FLOAT)
 #define TYPES_BOOL TYPE_BIT(DT_BOOL)
 #define TYPES_INDEX (TYPE_BIT(DT_I32) | TYPE_BIT(DT_I64))
-#define TYPES_FLOAT8 (TYPE_BIT(DT_F8E4M3FN) | TYPE_BIT(DT_F8E4M3FNUZ) | TYPE_BIT(DT_F8E5M2) | TYPE_BIT(DT_F8E5M2FNUZ) | TYPE_BIT(DT_F8E8M0))
+#define TYPES_FLOAT8                                                                                                   \
+    (TYPE_BIT(DT_F8E4M3FN) | TYPE_BIT(DT_F8E4M3FNUZ) | TYPE_BIT(DT_F8E5M2) | TYPE_BIT(DT_F8E5M2FNUZ) |                 \
+     TYPE_BIT(DT_F8E8M0))
 #define TYPES_NARROW (TYPE_BIT(DT_U4) | TYPE_BIT(DT_I4) | TYPE_BIT(DT_F4E2M1) | TYPE_BIT(DT_U2) | TYPE_BIT(DT_I2))
 #define TYPES_ANY (TYPES_NUMBER | TYPES_BOOL | TYPES_FLOAT8 | TYPES_NARROW)
 
@@ -33,19 +35,19 @@ typedef enum op_param_flags {
 } op_param_flags;
 
 typedef struct op_param {
-    const char *name;   /* as in the specification; NULL ends the list */
-    uint64_t types;     /* bits TYPE_BIT(dtype) */
-    char var;           /* type variable: params with the same non-zero letter have one type */
+    const char *name; /* as in the specification; NULL ends the list */
+    uint64_t types;   /* bits TYPE_BIT(dtype) */
+    char var;         /* type variable: params with the same non-zero letter have one type */
     unsigned flags;
 } op_param;
 
 typedef struct op_attr {
-    const char *name;   /* NULL ends the list */
+    const char *name; /* NULL ends the list */
     attr_kind kind;
     bool required;
-    int64_t i;          /* default of ATTR_INT */
-    double f;           /* of ATTR_FLOAT */
-    const char *s;      /* of ATTR_STRING; NULL: no default */
+    int64_t i;     /* default of ATTR_INT */
+    double f;      /* of ATTR_FLOAT */
+    const char *s; /* of ATTR_STRING; NULL: no default */
 } op_attr;
 
 typedef enum op_kind {
@@ -56,30 +58,33 @@ typedef enum op_kind {
 } op_kind;
 
 struct op_row {
-    const char *name;         /* "Conv" */
-    const char *domain;       /* "" (ai.onnx) or another */
-    const int *versions;      /* every opset version that changed it, ascending, 0 ends; the last is the form of this row */
+    const char *name;    /* "Conv" */
+    const char *domain;  /* "" (ai.onnx) or another */
+    const int *versions; /* every opset version that changed it, ascending, 0 ends; the last is the form of this row */
     op_kind kind;
     const op_param *inputs, *outputs;
-    const op_attr *attrs;     /* NULL: none */
-    const char *note;         /* for `tenon ops`: what is not supported, NULL where all is */
-    /* Element types and shapes of the outputs from the inputs, attributes and known contents. Called after arity, attributes and
-     * types have been checked. NULL for OP_SCALAR: broadcast shape, output type by type variable. */
+    const op_attr *attrs; /* NULL: none */
+    const char *note;     /* for `tenon ops`: what is not supported, NULL where all is */
+    /* Element types and shapes of the outputs from the inputs, attributes and known contents. Called after arity,
+     * attributes and types have been checked. NULL for OP_SCALAR: broadcast shape, output type by type variable. */
     status (*infer)(node *n);
-    /* Rewrites a node of an older version (n->version) into this row's form (attributes to inputs etc.); may insert constants and
-     * nodes before it. NULL where all older forms are also valid in the newest form. */
+    /* Rewrites a node of an older version (n->version) into this row's form (attributes to inputs etc.); may insert
+     * constants and nodes before it. NULL where all older forms are also valid in the newest form. */
     status (*upgrade)(node *n);
-    /* OP_SCALAR: the element of the output from the elements of the inputs (x[i] NULL where absent), all scalars (lanes 1). */
+    /* OP_SCALAR: the element of the output from the elements of the inputs (x[i] NULL where absent), all scalars (lanes
+     * 1). */
     const struct expr *(*scalar)(struct builder *b, const node *n, const struct expr *const *x);
     /* OP_EXPAND: inserts the replacement before n and replaces n's outputs; the caller erases n. */
     status (*expand)(graph *g, node *n);
-    /* OP_CONTRACT, OP_LOWER: appends nests; operand numbers are input index, then output index. OP_EXPAND: where a PARAM_KNOWN
-     * input is data after all, but the outputs' shapes are declared; NULL where that is refused. */
+    /* OP_CONTRACT, OP_LOWER: appends nests; operand numbers are input index, then output index. OP_EXPAND: where a
+     * PARAM_KNOWN input is data after all, but the outputs' shapes are declared; NULL where that is refused. */
     status (*lower)(const node *n, struct nest_list *l);
 };
 
 /* Marks a row for the build: expands to nothing else than the declaration. */
-#define OP_ROW(NAME) extern const op_row op_##NAME; const op_row op_##NAME
+#define OP_ROW(NAME)                                                                                                   \
+    extern const op_row op_##NAME;                                                                                     \
+    const op_row op_##NAME
 
 struct op_table {
     const op_row *const *rows; /* sorted by domain, then name */
@@ -89,17 +94,20 @@ struct op_table {
 /* ---- op.c ---- */
 const op_row *op_find(const op_table *t, const char *domain, const char *name);
 int op_newest(const op_row *row);
-/* Arity, attributes (names, kinds, required), element types by the row; the first of each kind is a diagnostic at the node:
- * [wrong-arity], [unknown-attribute], [wrong-attribute], [missing-attribute], [wrong-type]. */
+/* Arity, attributes (names, kinds, required), element types by the row; the first of each kind is a diagnostic at the
+ * node: [wrong-arity], [unknown-attribute], [wrong-attribute], [missing-attribute], [wrong-type]. */
 status op_check(node *n);
 /* The row's parameter for input `index`; NULL where there is none. */
 const op_param *op_input_param(const node *n, int index);
-/* Is all known that lowering or expanding the node needs: its row, the inputs' shapes, the contents of PARAM_KNOWN inputs? */
+/* Is all known that lowering or expanding the node needs: its row, the inputs' shapes, the contents of PARAM_KNOWN
+ * inputs? */
 bool op_is_ready(const node *n);
-/* op_check, then infer; checks that declared and inferred types agree, and sets the outputs' types. [shape-mismatch] and the like.
- * A type that an output has counts as declared: who changes what a node computes gives its outputs unknown types first. */
+/* op_check, then infer; checks that declared and inferred types agree, and sets the outputs' types. [shape-mismatch]
+ * and the like. A type that an output has counts as declared: who changes what a node computes gives its outputs
+ * unknown types first. */
 status op_infer(node *n);
-/* All nodes in order. Reports every independent error; nodes after an unknown one get unknown types without a diagnostic. */
+/* All nodes in order. Reports every independent error; nodes after an unknown one get unknown types without a
+ * diagnostic. */
 status graph_infer(graph *g);
 
 /* Attributes with the row's default where the node has none. */
@@ -111,19 +119,23 @@ bool op_has(const node *n, const char *name);
 const int64_t *op_ints(const node *n, const char *name, int64_t *out_n);
 
 /* Help for infer functions. Each returns STATUS_INVALID after a diagnostic at the node. */
-tensor_type *op_input_type(const node *n, int index);   /* NULL where absent */
-int op_input_rank(const node *n, int index);            /* -1 where absent or not known */
+tensor_type *op_input_type(const node *n, int index);                            /* NULL where absent */
+int op_input_rank(const node *n, int index);                                     /* -1 where absent or not known */
 status op_set_output(node *n, int index, dtype elem, int rank, const dim *dims); /* no-op for an absent output */
-status op_unknown_output(node *n, int index, dtype elem); /* shape not known */
-/* numpy broadcasting of two dims / of all inputs; [shape-mismatch] names the two. Unequal symbols: taken as equal at run time only
- * where one of them is a known 1; otherwise the result is the known one (or the first), and lowering checks after binding. */
+status op_unknown_output(node *n, int index, dtype elem);                        /* shape not known */
+/* numpy broadcasting of two dims / of all inputs; [shape-mismatch] names the two. Unequal symbols: taken as equal at
+ * run time only where one of them is a known 1; otherwise the result is the known one (or the first), and lowering
+ * checks after binding. */
 status op_broadcast_dim(node *n, dim x, dim y, dim *out);
 status op_broadcast(node *n, int first_input, int n_inputs, int *out_rank, dim out_dims[TENSOR_MAX_RANK]);
 /* axis in [-rank, rank) to [0, rank); [bad-axis]. */
 status op_axis(node *n, int64_t axis, int rank, int *out);
-/* Contents of input `index` as integers: its constant's elements in graph memory, *out_n of them; NULL (and n = -1) where not known. */
+/* Contents of input `index` as integers: its constant's elements in graph memory, *out_n of them; NULL (and n = -1)
+ * where not known. */
 const int64_t *op_known_ints(const node *n, int index, int64_t *out_n);
-status op_invalid(const node *n, const char *id, const char *format, ...) __attribute__((format(printf, 3, 4)));     /* STATUS_INVALID */
-status op_unsupported(const node *n, const char *id, const char *format, ...) __attribute__((format(printf, 3, 4))); /* STATUS_UNSUPPORTED */
+status op_invalid(const node *n, const char *id, const char *format, ...)
+    __attribute__((format(printf, 3, 4))); /* STATUS_INVALID */
+status op_unsupported(const node *n, const char *id, const char *format, ...)
+    __attribute__((format(printf, 3, 4))); /* STATUS_UNSUPPORTED */
 
 #endif

@@ -88,7 +88,8 @@ static bool all_broadcast(const expr *const *args, int n) {
     return n > 0;
 }
 
-/* An element of a tensor operand, or one per lane where an index or the mask has lanes; scalar indices are broadcast. */
+/* An element of a tensor operand, or one per lane where an index or the mask has lanes; scalar indices are broadcast.
+ */
 const expr *build_read(builder *b, int operand, dtype t, const expr *const *index, int rank, const expr *mask) {
     if (b->failed)
         return b->poison;
@@ -109,8 +110,7 @@ const expr *build_read(builder *b, int operand, dtype t, const expr *const *inde
             args[i] = args[i]->arg[0];
         return build_broadcast(b, build_read(b, operand, t, args, rank, mask != NULL ? args[rank] : NULL), lanes);
     }
-    expr shape = {
-        .kind = EXPR_READ, .type = LTYPE(t, lanes), .ref = operand, .masked = mask != NULL, .n_args = n};
+    expr shape = {.kind = EXPR_READ, .type = LTYPE(t, lanes), .ref = operand, .masked = mask != NULL, .n_args = n};
     return build_intern(b, &shape, args);
 }
 

@@ -6,9 +6,9 @@
 typedef struct emitter {
     placement *p;
     builder *from, *to;
-    const expr **var;   /* by variable of `from` */
-    int *reg;           /* by register array of `from`: 1 + its number, 0 none yet */
-    map names;          /* identifiers taken; the value counts the later comers */
+    const expr **var; /* by variable of `from` */
+    int *reg;         /* by register array of `from`: 1 + its number, 0 none yet */
+    map names;        /* identifiers taken; the value counts the later comers */
     VEC(kernel_reg) regs;
     int next_item;
 } emitter;
@@ -223,7 +223,8 @@ kernel *emit_kernel(placement *p) {
     e.var = ARENA_NEW_N(a, const expr *, from->vars.n + 1);
     e.reg = ARENA_NEW_N(a, int, from->regs.n + 1);
     kernel *k = ARENA_NEW(a, kernel);
-    if (e.to == NULL || e.var == NULL || e.reg == NULL || k == NULL || (k->name = text_identifier(a, p->f->name)) == NULL)
+    if (e.to == NULL || e.var == NULL || e.reg == NULL || k == NULL ||
+        (k->name = text_identifier(a, p->f->name)) == NULL)
         return NULL;
     copy_buffers(&e, k);
     if (!e.to->failed)

@@ -6,11 +6,11 @@
 typedef struct expander {
     finish *f;
     builder *b;
-    VEC(const expr *) bound;  /* by variable: what it stands for now; NULL itself */
-    VEC(bool) defined;        /* by variable: some statement kept so far defines it */
-    VEC(bool) visible;        /* by register array: declared in this or an enclosing block */
+    VEC(const expr *) bound; /* by variable: what it stands for now; NULL itself */
+    VEC(bool) defined;       /* by variable: some statement kept so far defines it */
+    VEC(bool) visible;       /* by register array: declared in this or an enclosing block */
     memo done;
-    int copies;               /* > 0 within a second or later iteration of an unrolled loop */
+    int copies; /* > 0 within a second or later iteration of an unrolled loop */
 } expander;
 
 static void expand_block(expander *e, const block *from, block *to);
@@ -36,7 +36,7 @@ static status grow_bytes(arena *a, void *at_field, size_t *n, size_t *cap, size_
 }
 
 /* Makes v.at[0 .. need-1] exist, zero where new. */
-#define GROW(b, v, need) \
+#define GROW(b, v, need)                                                                                               \
     (grow_bytes((b)->memory, &(v).at, &(v).n, &(v).cap, sizeof *(v).at, (need)) == STATUS_OK || (build_fail(b), false))
 
 bool finish_pinned(finish *f, const expr *x) {
@@ -248,8 +248,8 @@ static void expand_note(expander *e, const stmt *s, block *to) {
 
 static void expand_block(expander *e, const block *from, block *to) {
     static void (*const expand[STMT_COUNT])(expander *, const stmt *, block *) = {
-        [STMT_LET] = expand_let,     [STMT_FOR] = expand_for, [STMT_STORE] = expand_store, [STMT_DECLARE] = expand_declare,
-        [STMT_SET] = expand_set,     [STMT_IF] = expand_if,   [STMT_CHECK] = expand_check, [STMT_NOTE] = expand_note,
+        [STMT_LET] = expand_let, [STMT_FOR] = expand_for, [STMT_STORE] = expand_store, [STMT_DECLARE] = expand_declare,
+        [STMT_SET] = expand_set, [STMT_IF] = expand_if,   [STMT_CHECK] = expand_check, [STMT_NOTE] = expand_note,
     };
     for (const stmt *s = from->first; s != NULL && !e->b->failed; s = s->next)
         expand[s->kind](e, s, to);

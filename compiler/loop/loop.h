@@ -24,29 +24,26 @@
  *                   nearest, half to even (float8: as ONNX Cast with saturate=1). float to int: truncates, saturates,
  *                   NaN gives 0. To bool: x != 0. From bool: 0 or 1
  *   SATURATE        int to int, clamped to the new type's range.   BITCAST: same bits, same lanes, same width
- *   ADD SUB MUL     integers wrap.  DIV: integers truncate; x/0 = 0; smallest/-1 wraps.  REM (integers): x - x/y*y, x rem 0 = 0
- *   MIN MAX         min(a,b) = a < b ? a : b, max(a,b) = a > b ? a : b (so b where either is NaN)
- *   AND OR XOR      integers and bool.   SHL SHR: count taken modulo the width; SHR arithmetic where signed
- *   SHR_ROUND x n   (x + 2^(n-1)) >> n without overflow, for n >= 1; x for n = 0
- *   EQ NE LT LE     bool of the operands' lanes; on floats ordered except NE (so NaN != NaN is true). LT, LE also on bool never
- *   SELECT c a b    lane-wise; c is bool with the same number of lanes as a and b
- *   FMA a b c       a*b + c rounded once; floats only, and only on targets that have the instruction
+ *   ADD SUB MUL     integers wrap.  DIV: integers truncate; x/0 = 0; smallest/-1 wraps.  REM (integers): x - x/y*y, x
+ * rem 0 = 0 MIN MAX         min(a,b) = a < b ? a : b, max(a,b) = a > b ? a : b (so b where either is NaN) AND OR XOR
+ * integers and bool.   SHL SHR: count taken modulo the width; SHR arithmetic where signed SHR_ROUND x n   (x + 2^(n-1))
+ * >> n without overflow, for n >= 1; x for n = 0 EQ NE LT LE     bool of the operands' lanes; on floats ordered except
+ * NE (so NaN != NaN is true). LT, LE also on bool never SELECT c a b    lane-wise; c is bool with the same number of
+ * lanes as a and b FMA a b c       a*b + c rounded once; floats only, and only on targets that have the instruction
  *   DOT2 c a b      i32 lane j: c[j] + a[2j]*b[2j] + a[2j+1]*b[2j+1], a and b i16 of twice the lanes; wraps
  *   DOT4 c a b      i32 lane j: c[j] + sum of 4 products a[4j+t]*b[4j+t], a u8 and b i8 of four times the lanes; wraps
- * Floats are IEEE 754 in round-to-nearest, subnormals kept, without fast-math and without contraction. Any NaN equals any NaN:
- * the bits of a NaN mean nothing.
+ * Floats are IEEE 754 in round-to-nearest, subnormals kept, without fast-math and without contraction. Any NaN equals
+ * any NaN: the bits of a NaN mean nothing.
  *
  * STATEMENTS
  *   LET v = x       v is in scope until the end of the block
- *   FOR v < n       v = 0 .. n-1, n a scalar i64 expression. serial; unrolled (expanded by loop_unroll before any back end
- *                   sees it; n constant); parallel (iterations are independent)
- *   STORE b i x [m] as LOAD. The lanes of a scatter have distinct indices
- *   DECLARE r       register array r exists until the end of the block; its elements are undefined until SET
- *   SET r i x       r[i] = x
- *   IF c            then, else (either may be empty)
- *   CHECK c code    where c is false the kernel returns `code` at once (a TENON_E... number of runtime.h)
- *   NOTE text       a comment for readers of the generated code
- * An access outside a buffer is a bug of whoever made the program: loop_verify proves what it can, interp checks the rest.
+ *   FOR v < n       v = 0 .. n-1, n a scalar i64 expression. serial; unrolled (expanded by loop_unroll before any back
+ * end sees it; n constant); parallel (iterations are independent) STORE b i x [m] as LOAD. The lanes of a scatter have
+ * distinct indices DECLARE r       register array r exists until the end of the block; its elements are undefined until
+ * SET SET r i x       r[i] = x IF c            then, else (either may be empty) CHECK c code    where c is false the
+ * kernel returns `code` at once (a TENON_E... number of runtime.h) NOTE text       a comment for readers of the
+ * generated code An access outside a buffer is a bug of whoever made the program: loop_verify proves what it can,
+ * interp checks the rest.
  */
 #ifndef TENON_LOOP_LOOP_H
 #define TENON_LOOP_LOOP_H
@@ -72,8 +69,8 @@ typedef struct expr expr;
 struct expr {
     expr_kind kind;
     ltype type;
-    int ref;              /* VAR: variable; LOAD: buffer; REG: register array; READ: operand */
-    bool masked;          /* LOAD, READ: the last operand is the mask */
+    int ref;     /* VAR: variable; LOAD: buffer; REG: register array; READ: operand */
+    bool masked; /* LOAD, READ: the last operand is the mask */
     int n_args;
     int64_t imm;          /* INT: value (u64 by its bits); RAMP: stride */
     double f;             /* FLOAT */
@@ -83,7 +80,15 @@ struct expr {
 };
 
 typedef enum stmt_kind {
-    STMT_LET, STMT_FOR, STMT_STORE, STMT_DECLARE, STMT_SET, STMT_IF, STMT_CHECK, STMT_NOTE, STMT_COUNT
+    STMT_LET,
+    STMT_FOR,
+    STMT_STORE,
+    STMT_DECLARE,
+    STMT_SET,
+    STMT_IF,
+    STMT_CHECK,
+    STMT_NOTE,
+    STMT_COUNT
 } stmt_kind;
 
 typedef enum loop_kind { LOOP_SERIAL, LOOP_UNROLLED, LOOP_PARALLEL } loop_kind;
@@ -96,14 +101,36 @@ struct stmt {
     stmt_kind kind;
     stmt *next;
     union {
-        struct { const expr *var, *value; } let;
-        struct { const expr *var, *extent; loop_kind kind; block body; } loop;
-        struct { int buffer; const expr *index, *value, *mask; } store; /* mask NULL: all lanes */
-        struct { int reg; } declare;
-        struct { int reg; const expr *index, *value; } set;
-        struct { const expr *condition; block then, otherwise; } cond;
-        struct { const expr *condition; int code; } check;
-        struct { const char *text; } note;
+        struct {
+            const expr *var, *value;
+        } let;
+        struct {
+            const expr *var, *extent;
+            loop_kind kind;
+            block body;
+        } loop;
+        struct {
+            int buffer;
+            const expr *index, *value, *mask;
+        } store; /* mask NULL: all lanes */
+        struct {
+            int reg;
+        } declare;
+        struct {
+            int reg;
+            const expr *index, *value;
+        } set;
+        struct {
+            const expr *condition;
+            block then, otherwise;
+        } cond;
+        struct {
+            const expr *condition;
+            int code;
+        } check;
+        struct {
+            const char *text;
+        } note;
     };
 };
 
@@ -112,7 +139,7 @@ typedef enum buffer_access { ACCESS_READ = 1, ACCESS_WRITE = 2, ACCESS_READ_WRIT
 typedef struct kernel_buffer {
     const char *name;
     dtype elem;
-    int64_t n;              /* elements */
+    int64_t n; /* elements */
     buffer_access access;
 } kernel_buffer;
 
@@ -129,59 +156,60 @@ typedef struct kernel_var {
 
 /* A function over buffers. Different buffer parameters never overlap. */
 typedef struct kernel {
-    const char *name;       /* an identifier, unique in the program */
+    const char *name; /* an identifier, unique in the program */
     VEC(kernel_buffer) buffers;
     VEC(kernel_reg) regs;
-    VEC(kernel_var) vars;   /* by VAR's ref */
+    VEC(kernel_var) vars; /* by VAR's ref */
     block body;
 } kernel;
 
 typedef enum place_kind { PLACE_INPUT, PLACE_OUTPUT, PLACE_CONST, PLACE_ARENA, PLACE_COUNT } place_kind;
 
 typedef struct program_buffer {
-    const char *name;       /* an identifier, unique in the program */
-    const char *title;      /* inputs and outputs: the tensor's name in the model; else NULL */
-    dtype elem;             /* of an input or output any type: kernels see those that do not exist here as bytes */
-    int64_t n;              /* elements */
+    const char *name;  /* an identifier, unique in the program */
+    const char *title; /* inputs and outputs: the tensor's name in the model; else NULL */
+    dtype elem;        /* of an input or output any type: kernels see those that do not exist here as bytes */
+    int64_t n;         /* elements */
     place_kind place;
-    int rank;               /* inputs and outputs: the tensor's shape */
+    int rank; /* inputs and outputs: the tensor's shape */
     const int64_t *dims;
-    const void *data;       /* PLACE_CONST: n elements, borrowed or in the program's arena */
-    int64_t offset;         /* PLACE_ARENA: bytes from the arena's start, multiple of 64 */
+    const void *data; /* PLACE_CONST: n elements, borrowed or in the program's arena */
+    int64_t offset;   /* PLACE_ARENA: bytes from the arena's start, multiple of 64 */
 } program_buffer;
 
 typedef struct step_arg {
-    int buffer;             /* of the program */
-    int64_t first;          /* element that the kernel sees as its element 0 */
+    int buffer;    /* of the program */
+    int64_t first; /* element that the kernel sees as its element 0 */
 } step_arg;
 
 /* One call of a kernel. */
 typedef struct program_step {
     int kernel;
-    const step_arg *args;   /* one per kernel buffer */
-    const char *note;       /* which ONNX nodes: "MatMul 'MatMul_12' + Add 'Add_13'" */
-    int64_t node;           /* index of the one that leads them, -1 none */
-    const char *lead;       /* its name, or its operator where it has none; NULL none */
+    const step_arg *args; /* one per kernel buffer */
+    const char *note;     /* which ONNX nodes: "MatMul 'MatMul_12' + Add 'Add_13'" */
+    int64_t node;         /* index of the one that leads them, -1 none */
+    const char *lead;     /* its name, or its operator where it has none; NULL none */
     int64_t macs;
 } program_step;
 
 typedef struct program {
     arena *memory;
-    const char *name;       /* an identifier: PREFIX of generated code */
+    const char *name; /* an identifier: PREFIX of generated code */
     const target *target;
-    VEC(program_buffer) buffers;  /* inputs in the model's order, then outputs, then the rest */
+    VEC(program_buffer) buffers; /* inputs in the model's order, then outputs, then the rest */
     int n_inputs, n_outputs;
     VEC(kernel *) kernels;
-    VEC(program_step) steps;      /* run in this order */
-    int64_t arena_bytes;    /* scratch memory a run needs; 64 bytes aligned */
-    const char *origin;     /* comment block for generated code: tenon's version, command line, model file name, sha256 */
+    VEC(program_step) steps; /* run in this order */
+    int64_t arena_bytes;     /* scratch memory a run needs; 64 bytes aligned */
+    const char *origin; /* comment block for generated code: tenon's version, command line, model file name, sha256 */
 } program;
 
 /* ---- build.c: expressions ----
- * A builder makes expressions and statements of one kernel (or nest) in an arena. Expressions are simplified as they are
- * made, always exactly: constants fold, x+0 on integers, nested adds of index arithmetic in one canonical order, and so on.
- * Out of memory: every function returns a valid poison expression, and builder_status says STATUS_RESOURCE at the end; only
- * builder_new gives NULL. The form of an expression does not depend on the order in which its operands were made. */
+ * A builder makes expressions and statements of one kernel (or nest) in an arena. Expressions are simplified as they
+ * are made, always exactly: constants fold, x+0 on integers, nested adds of index arithmetic in one canonical order,
+ * and so on. Out of memory: every function returns a valid poison expression, and builder_status says STATUS_RESOURCE
+ * at the end; only builder_new gives NULL. The form of an expression does not depend on the order in which its operands
+ * were made. */
 typedef struct builder builder;
 
 builder *builder_new(arena *a, const target *t);
@@ -193,17 +221,18 @@ const target *builder_target(const builder *b);
 bool ltype_equal(ltype a, ltype b);
 
 const expr *build_int(builder *b, dtype t, int64_t value);
-const expr *build_index(builder *b, int64_t value);             /* an i64 */
-const expr *build_float(builder *b, dtype t, double value);      /* rounded to t first */
-const expr *build_const(builder *b, dtype t, double value);      /* INT, bool or FLOAT by t */
-const expr *build_var(builder *b, ltype t, const char *name);    /* a fresh variable */
+const expr *build_index(builder *b, int64_t value);           /* an i64 */
+const expr *build_float(builder *b, dtype t, double value);   /* rounded to t first */
+const expr *build_const(builder *b, dtype t, double value);   /* INT, bool or FLOAT by t */
+const expr *build_var(builder *b, ltype t, const char *name); /* a fresh variable */
 const expr *build_load(builder *b, int buffer, ltype t, const expr *index, const expr *mask /* or NULL */);
 const expr *build_reg_get(builder *b, int reg, ltype t, const expr *index);
-const expr *build_read(builder *b, int operand, dtype t, const expr *const *index, int rank, const expr *mask /* or NULL */);
+const expr *build_read(builder *b, int operand, dtype t, const expr *const *index, int rank,
+                       const expr *mask /* or NULL */);
 const expr *build_broadcast(builder *b, const expr *x, int lanes); /* x itself where lanes is 1 */
 const expr *build_ramp(builder *b, const expr *base, int64_t stride, int lanes);
 const expr *build_shuffle(builder *b, const expr *x, const expr *y, const uint8_t *lanes, int n);
-const expr *build_unary(builder *b, expr_kind k, const expr *x);   /* NEG .. RINT, REDUCE_* */
+const expr *build_unary(builder *b, expr_kind k, const expr *x); /* NEG .. RINT, REDUCE_* */
 const expr *build_cast(builder *b, dtype t, const expr *x);
 const expr *build_saturate(builder *b, dtype t, const expr *x);
 const expr *build_bitcast(builder *b, dtype t, const expr *x);
@@ -238,9 +267,9 @@ const expr *build_widen(builder *b, const expr *x, const expr *const *from, cons
 /* Calls fn once for each distinct node of x, operands first. */
 void expr_visit(const expr *x, void (*fn)(const expr *x, void *ctx), void *ctx);
 bool expr_uses(const expr *x, const expr *part);
-bool expr_is_int(const expr *x, int64_t value);          /* an INT (or broadcast INT) of this value */
-/* What values a float expression can take: bounds, which hold where it is no NaN; may it be NaN; is it, or an infinity or NaN,
- * always integral? `lets`: by variable, what a LET bound to it, or NULL; NULL for none. */
+bool expr_is_int(const expr *x, int64_t value); /* an INT (or broadcast INT) of this value */
+/* What values a float expression can take: bounds, which hold where it is no NaN; may it be NaN; is it, or an infinity
+ * or NaN, always integral? `lets`: by variable, what a LET bound to it, or NULL; NULL for none. */
 typedef struct float_span {
     double lo, hi;
     bool nan, integral;
@@ -248,29 +277,31 @@ typedef struct float_span {
 float_span expr_span(const expr *x, const expr *const *lets);
 /* index = sum of coefficient * variable + rest, with `rest` free of the n variables. False where it is not affine in
  * them. Products and sums only; an expression free of the variables is part of the rest. */
-bool expr_affine(builder *b, const expr *index, const expr *const *vars, int n, int64_t *out_coefficients, const expr **out_rest);
+bool expr_affine(builder *b, const expr *index, const expr *const *vars, int n, int64_t *out_coefficients,
+                 const expr **out_rest);
 
 /* ---- build.c: statements, appended to the builder's current block ---- */
-block builder_take(builder *b);                                   /* the outermost block; the builder starts a new one */
-void builder_put(builder *b, block body);                         /* a block that was taken becomes the outermost one again */
+block builder_take(builder *b);           /* the outermost block; the builder starts a new one */
+void builder_put(builder *b, block body); /* a block that was taken becomes the outermost one again */
 const expr *build_let(builder *b, const char *name, const expr *x); /* the new variable; a leaf is returned as it is */
 const expr *build_for(builder *b, const char *name, const expr *extent, loop_kind kind); /* opens; gives the variable */
-void build_for_var(builder *b, const expr *var, const expr *extent, loop_kind kind);     /* the same over a given variable */
-void build_if(builder *b, const expr *condition);                 /* opens */
+void build_for_var(builder *b, const expr *var, const expr *extent,
+                   loop_kind kind);               /* the same over a given variable */
+void build_if(builder *b, const expr *condition); /* opens */
 void build_else(builder *b);
-void build_end(builder *b);                                       /* closes the for or if */
+void build_end(builder *b); /* closes the for or if */
 void build_store(builder *b, int buffer, const expr *index, const expr *value, const expr *mask /* or NULL */);
-int build_declare(builder *b, const char *name, ltype t, int n);  /* a register array */
+int build_declare(builder *b, const char *name, ltype t, int n); /* a register array */
 void build_set(builder *b, int reg, const expr *index, const expr *value);
 void build_check(builder *b, const expr *condition, int code);
 void build_note(builder *b, const char *text);
 /* The finished kernel in the builder's arena: body and tables taken from the builder, buffers given by the caller.
- * NULL when out of memory. Shared expressions get their LETs here, at the outermost place where all their variables exist
- * (a load from a buffer that the kernel writes stays in its statement), and unrolled loops are expanded. */
+ * NULL when out of memory. Shared expressions get their LETs here, at the outermost place where all their variables
+ * exist (a load from a buffer that the kernel writes stays in its statement), and unrolled loops are expanded. */
 kernel *builder_kernel(builder *b, const char *name, const kernel_buffer *buffers, int n);
 
-/* ---- math.c: elementary functions over f32 (and f64) expressions of any lanes; maximum error in ULP in math.c's table,
- * measured by a test. NaN in, NaN out; infinities and subnormals as C99 Annex F says. ---- */
+/* ---- math.c: elementary functions over f32 (and f64) expressions of any lanes; maximum error in ULP in math.c's
+ * table, measured by a test. NaN in, NaN out; infinities and subnormals as C99 Annex F says. ---- */
 const expr *build_exp(builder *b, const expr *x);
 const expr *build_log(builder *b, const expr *x);
 const expr *build_tanh(builder *b, const expr *x);
@@ -282,13 +313,13 @@ const expr *build_cos(builder *b, const expr *x);
 const expr *build_log1p(builder *b, const expr *x);
 const expr *build_expm1(builder *b, const expr *x);
 
-/* ---- legalise.c: what the target lacks (SQRT, FLOOR, CEIL, TRUNC, RINT, half and float8 CAST, DOT2, DOT4) spelt in what it has,
- * correctly rounded. Run on each kernel before any back end. ---- */
+/* ---- legalise.c: what the target lacks (SQRT, FLOOR, CEIL, TRUNC, RINT, half and float8 CAST, DOT2, DOT4) spelt in
+ * what it has, correctly rounded. Run on each kernel before any back end. ---- */
 status kernel_legalise(kernel *k, arena *a, const target *t);
 
 /* ---- traffic.c ---- */
-/* Different elements of a buffer that one call reads and writes, at most: as many as its loops have addresses, and never more
- * than the buffer has. Work under a mask or a condition counts as done. */
+/* Different elements of a buffer that one call reads and writes, at most: as many as its loops have addresses, and
+ * never more than the buffer has. Work under a mask or a condition counts as done. */
 typedef struct buffer_traffic {
     int64_t read, written;
 } buffer_traffic;
@@ -303,20 +334,22 @@ status program_verify(const program *p, diag *d);
 /* How a kernel sees a program's buffer: its element type and how many elements there are. */
 kernel_buffer program_seen(const program_buffer *b);
 
-/* ---- print.c, parse.c: text form; parse(print(p)) prints the same. Constants above 64 elements print as their sha256, and
- * parse back through `resolve` (NULL: refused). ---- */
+/* ---- print.c, parse.c: text form; parse(print(p)) prints the same. Constants above 64 elements print as their sha256,
+ * and parse back through `resolve` (NULL: refused). ---- */
 void kernel_print(const kernel *k, strbuf *out);
 void program_print(const program *p, strbuf *out);
 void loop_dump(const kernel *k); /* to stderr, for the debugger */
 typedef const void *(*const_resolver)(void *ctx, const char *sha256, size_t bytes);
-status program_parse(const char *text, size_t n, const char *file, arena *a, diag *d, const_resolver resolve, void *ctx, program **out);
+status program_parse(const char *text, size_t n, const char *file, arena *a, diag *d, const_resolver resolve, void *ctx,
+                     program **out);
 
 /* ---- interp.c ---- */
 typedef struct interp interp;
 /* Prepares the program for interpretation, in `a`. STATUS_RESOURCE when out of memory. */
 status interp_new(const program *p, arena *a, interp **out);
 /* Runs it. inputs and outputs: one pointer per tensor; scratch: arena_bytes, 64-aligned (may be NULL when 0).
- * out_code: 0, or the CHECK's code. Accesses are bounds-checked: one outside is TENON_ASSERT. Not re-entrant per interp. */
+ * out_code: 0, or the CHECK's code. Accesses are bounds-checked: one outside is TENON_ASSERT. Not re-entrant per
+ * interp. */
 status interp_run(interp *m, const void *const *inputs, void *const *outputs, void *scratch, int *out_code);
 
 #endif

@@ -1,7 +1,7 @@
 /* Nests: what an operator computes, before anyone decides how.
  *
- * A nest has outer axes and a list of stages that run in order for each point of the outer axes. A stage has axes of its
- * own and either reduces a value over them into a scalar (a temporary that later stages use), or stores a value.
+ * A nest has outer axes and a list of stages that run in order for each point of the outer axes. A stage has axes of
+ * its own and either reduces a value over them into a scalar (a temporary that later stages use), or stores a value.
  *
  *     softmax over the last axis:   outer i          m = reduce_max j: x[i,j]
  *                                                    s = reduce_sum j: exp(x[i,j] - m)
@@ -9,10 +9,11 @@
  *     matrix product:               outer i, j       t = reduce_sum k: a[i,k] * b[k,j];      y[i,j] = t
  *     element-wise:                 outer i, j       y[i,j] = relu(x[i,j])
  *
- * Every point of the outer axes is independent of the others. Values are loop IR expressions over the axis variables and
- * READs of operands (input k of the node; outputs and temporaries of the node have numbers above), so a nest can be composed
- * with its neighbours by substitution. The naive schedule spells a nest as it stands, in order; schedule/ does better.
- * What does not fit this form is a RAW nest: statements over LOAD and STORE whose buffer number is the operand's number.
+ * Every point of the outer axes is independent of the others. Values are loop IR expressions over the axis variables
+ * and READs of operands (input k of the node; outputs and temporaries of the node have numbers above), so a nest can be
+ * composed with its neighbours by substitution. The naive schedule spells a nest as it stands, in order; schedule/ does
+ * better. What does not fit this form is a RAW nest: statements over LOAD and STORE whose buffer number is the
+ * operand's number.
  */
 #ifndef TENON_LOOP_NEST_H
 #define TENON_LOOP_NEST_H
@@ -35,15 +36,15 @@ typedef struct nest_stage {
     int n_axes;
     nest_axis axes[NEST_MAX_AXES];
     const expr *value;
-    reduce_op op;          /* REDUCE: starts at the neutral element (0, 1, largest/+inf, smallest/-inf) */
-    const expr *result;    /* REDUCE: the VAR that later stages use; its type is value's */
-    int operand;           /* STORE */
+    reduce_op op;       /* REDUCE: starts at the neutral element (0, 1, largest/+inf, smallest/-inf) */
+    const expr *result; /* REDUCE: the VAR that later stages use; its type is value's */
+    int operand;        /* STORE */
     int rank;
     const expr *index[NEST_MAX_AXES]; /* STORE: one per dimension of the operand */
 } nest_stage;
 
 typedef struct nest_operand {
-    bool present;          /* false: an optional input that the node leaves out */
+    bool present; /* false: an optional input that the node leaves out */
     dtype elem;
     int rank;
     const int64_t *dims;
@@ -55,9 +56,9 @@ typedef struct nest {
     nest_axis axes[NEST_MAX_AXES];
     VEC(nest_stage) stages;
     bool raw;
-    block body;            /* raw only */
-    bool contract;         /* multiply-accumulates: counts in MACs */
-    const char *name;      /* stem of the kernel's name: "matmul" */
+    block body;       /* raw only */
+    bool contract;    /* multiply-accumulates: counts in MACs */
+    const char *name; /* stem of the kernel's name: "matmul" */
 } nest;
 
 /* What one node lowers to: nests that run in order, sharing operands: inputs, then outputs, then temporaries. */
@@ -73,22 +74,23 @@ typedef struct nest_list {
 nest *nest_add(nest_list *l, const char *name);
 /* A temporary tensor between the nests of one node: its operand number. */
 int nest_temporary(nest_list *l, dtype elem, int rank, const int64_t *dims);
-int nest_output(const nest_list *l, int k);                          /* operand number of output k */
+int nest_output(const nest_list *l, int k); /* operand number of output k */
 /* An outer axis; its variable. */
 const expr *nest_outer(nest *n, const char *name, int64_t extent);
 /* One outer axis per dimension: fills vars[rank]. */
 void nest_outer_all(nest *n, int rank, const int64_t *dims, const expr **vars);
-/* Opens a stage; nest_inner gives axes of the stage; nest_reduce or nest_store closes it. A stage without axes of its own
- * needs no nest_open. */
+/* Opens a stage; nest_inner gives axes of the stage; nest_reduce or nest_store closes it. A stage without axes of its
+ * own needs no nest_open. */
 void nest_open(nest *n);
 const expr *nest_inner(nest *n, const char *name, int64_t extent);
-const expr *nest_reduce(nest *n, reduce_op op, const expr *value);   /* the result's variable */
+const expr *nest_reduce(nest *n, reduce_op op, const expr *value); /* the result's variable */
 void nest_store(nest *n, int operand, const expr *const *index, int rank, const expr *value);
 /* READ of operand k at index (rank = the operand's). */
 const expr *nest_read(const nest_list *l, int operand, const expr *const *index);
 /* READ that gives 0 where mask is false. */
 const expr *nest_read_masked(const nest_list *l, int operand, const expr *const *index, const expr *mask);
-/* READ under numpy broadcasting: index has `rank` entries of the result, aligned at the right; dimensions of 1 read 0. */
+/* READ under numpy broadcasting: index has `rank` entries of the result, aligned at the right; dimensions of 1 read 0.
+ */
 const expr *nest_read_broadcast(const nest_list *l, int operand, const expr *const *index, int rank);
 /* The row-major position of an index, and the index of a position (fills out[rank]). */
 const expr *nest_linear(builder *b, const expr *const *index, int rank, const int64_t *dims);

@@ -90,7 +90,8 @@ static const signed char operand_counts[EXPR_COUNT] = {
 
 static bool find_operation(const char *name, expr_kind *out_kind) {
     for (int k = EXPR_LOAD; k < EXPR_COUNT; k++) {
-        if (k == EXPR_REG || k == EXPR_READ || text_infix((expr_kind)k) != 0 || strcmp(text_kind_name((expr_kind)k), name) != 0)
+        if (k == EXPR_REG || k == EXPR_READ || text_infix((expr_kind)k) != 0 ||
+            strcmp(text_kind_name((expr_kind)k), name) != 0)
             continue;
         *out_kind = (expr_kind)k;
         return true;

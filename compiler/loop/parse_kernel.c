@@ -192,8 +192,9 @@ static bool parse_stmt(parser *p, block *to) {
         const char *word;
         bool (*parse)(parser *p, block *to);
     } statements[] = {
-        {"let", parse_let},   {"for", parse_for}, {"parallel", parse_parallel}, {"store", parse_store}, {"reg", parse_declare},
-        {"set", parse_set},   {"if", parse_if},   {"check", parse_check},       {"note", parse_note},
+        {"let", parse_let},     {"for", parse_for},     {"parallel", parse_parallel},
+        {"store", parse_store}, {"reg", parse_declare}, {"set", parse_set},
+        {"if", parse_if},       {"check", parse_check}, {"note", parse_note},
     };
     for (size_t i = 0; i < sizeof statements / sizeof *statements; i++)
         if (parse_accept(p, statements[i].word))

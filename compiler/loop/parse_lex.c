@@ -84,7 +84,8 @@ bool parse_fail(parser *p, const char *format, ...) {
         diag_place where = DIAG_NOWHERE;
         where.file = p->file;
         if (p->result == STATUS_OK)
-            p->result = diag_error(p->d, STATUS_INVALID, "invalid-program", where, "line %d: %s", p->last_line, message);
+            p->result =
+                diag_error(p->d, STATUS_INVALID, "invalid-program", where, "line %d: %s", p->last_line, message);
     }
     p->current = (token){TOKEN_END, p->at, 0, p->line};
     return false;

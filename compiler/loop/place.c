@@ -1,12 +1,12 @@
 /* Second step of builder_kernel: decides which expressions get a LET, and before which statement.
  *
- * An expression that does not read what the kernel changes may be computed at its home, the innermost region that defines
- * one of its variables, or anywhere between there and its use. It moves out of loops, but not out of a condition (nor out of
- * a loop that may not run at all) if it could trap and is not computed there anyway. It gets a LET where that takes it out
- * of a loop, or where two uses meet. */
+ * An expression that does not read what the kernel changes may be computed at its home, the innermost region that
+ * defines one of its variables, or anywhere between there and its use. It moves out of loops, but not out of a
+ * condition (nor out of a loop that may not run at all) if it could trap and is not computed there anyway. It gets a
+ * LET where that takes it out of a loop, or where two uses meet. */
 #include "loop/build_internal.h"
 
-#define CHEAP 8         /* operations that may be computed in vain */
+#define CHEAP 8 /* operations that may be computed in vain */
 #define WEIGHT_MAX 1000
 
 /* ---- regions and items ---- */
@@ -215,8 +215,8 @@ typedef struct group {
 typedef struct placer {
     placement *p;
     VEC(group) groups;
-    int *group_of;  /* by region: 1 + index in groups; 0 none */
-    int *count_of;  /* by item, for pinned expressions */
+    int *group_of; /* by region: 1 + index in groups; 0 none */
+    int *count_of; /* by item, for pinned expressions */
 } placer;
 
 static bool may_leave(const placement *p, const expr_info *e, const region *inner) {

@@ -38,7 +38,8 @@ static bool is_exact_in(const expr *x, dtype t) {
     return s.integral && !s.nan && s.lo >= (double)dtype_min(t) && s.hi <= (double)dtype_max(t);
 }
 
-/* The float that integer x was made of by an exact cast, through wider integers; NULL where it was not. It may be -0. */
+/* The float that integer x was made of by an exact cast, through wider integers; NULL where it was not. It may be -0.
+ */
 static const expr *float_source(const expr *x) {
     while (x->kind == EXPR_CAST && dtype_is_int(x->type.elem) && simplify_holds(x->type.elem, x->arg[0]->type.elem))
         x = x->arg[0];
@@ -46,8 +47,8 @@ static const expr *float_source(const expr *x) {
     return from_float && dtype_bits(x->type.elem) <= 16 && is_exact_in(x->arg[0], x->type.elem) ? x->arg[0] : NULL;
 }
 
-/* float(int(v) + c) is v + c: integers of 16 bits and a constant within 16 bits, so that every step is exact. Adding 0 makes -0
- * a 0, as the integer is. */
+/* float(int(v) + c) is v + c: integers of 16 bits and a constant within 16 bits, so that every step is exact. Adding 0
+ * makes -0 a 0, as the integer is. */
 static const expr *float_round_trip(builder *b, const expr *x) {
     const expr *source = float_source(x), *c = NULL;
     if (source != NULL)

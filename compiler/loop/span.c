@@ -1,4 +1,5 @@
-/* What values a float expression can take, where that is plain to see: it spares conversions to integers their checks. */
+/* What values a float expression can take, where that is plain to see: it spares conversions to integers their checks.
+ */
 #include "loop/build_internal.h"
 
 #include <math.h>
@@ -26,12 +27,14 @@ static float_span of_operand(const expr *x, const expr *const *lets, int depth) 
 /* a < b ? a : b is b where either is NaN. */
 static float_span of_min(const expr *x, const expr *const *lets, int depth) {
     float_span a = span_at(x->arg[0], lets, depth), b = span_at(x->arg[1], lets, depth);
-    return b.nan ? anything : (float_span){fmin(a.lo, b.lo), a.nan ? b.hi : fmin(a.hi, b.hi), false, a.integral && b.integral};
+    return b.nan ? anything
+                 : (float_span){fmin(a.lo, b.lo), a.nan ? b.hi : fmin(a.hi, b.hi), false, a.integral && b.integral};
 }
 
 static float_span of_max(const expr *x, const expr *const *lets, int depth) {
     float_span a = span_at(x->arg[0], lets, depth), b = span_at(x->arg[1], lets, depth);
-    return b.nan ? anything : (float_span){a.nan ? b.lo : fmax(a.lo, b.lo), fmax(a.hi, b.hi), false, a.integral && b.integral};
+    return b.nan ? anything
+                 : (float_span){a.nan ? b.lo : fmax(a.lo, b.lo), fmax(a.hi, b.hi), false, a.integral && b.integral};
 }
 
 /* To an integral value: at most the next one away. */

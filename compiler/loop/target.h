@@ -9,20 +9,20 @@
 typedef enum target_isa { ISA_NONE, ISA_SSE2, ISA_AVX2, ISA_AVX512, ISA_NEON, ISA_VFP } target_isa;
 
 typedef struct target {
-    const char *name;       /* "generic", "x86-64", "x86-64-v3", "x86-64-v4", "aarch64", "cortex-m4" */
+    const char *name; /* "generic", "x86-64", "x86-64-v3", "x86-64-v4", "aarch64", "cortex-m4" */
     target_isa isa;
-    int vector_bytes;       /* widest vector register; 0: no vectors, every lane count is 1 */
+    int vector_bytes; /* widest vector register; 0: no vectors, every lane count is 1 */
     int vector_registers;
-    uint32_t fma;           /* element types, 1 << dtype, on which the loop IR may say FMA */
-    uint32_t sqrt;          /* on which SQRT is one correctly rounded instruction */
-    uint32_t rint;          /* on which FLOOR, CEIL, TRUNC, RINT are instructions */
-    bool has_half;          /* f16 <-> f32 CAST is an instruction */
-    const char *triple;     /* LLVM's, CPU and feature string */
+    uint32_t fma;       /* element types, 1 << dtype, on which the loop IR may say FMA */
+    uint32_t sqrt;      /* on which SQRT is one correctly rounded instruction */
+    uint32_t rint;      /* on which FLOOR, CEIL, TRUNC, RINT are instructions */
+    bool has_half;      /* f16 <-> f32 CAST is an instruction */
+    const char *triple; /* LLVM's, CPU and feature string */
     const char *cpu;
     const char *features;
-    bool is_bare;           /* no operating system: code stays where it was linked */
+    bool is_bare;                           /* no operating system: code stays where it was linked */
     const char *asked_cpu, *asked_features; /* the user's words among these, which LLVM may not know; NULL: none */
-    const char *c_target;   /* what `#pragma GCC target(...)` and clang's attribute name: "avx2,fma,f16c"; NULL none */
+    const char *c_target; /* what `#pragma GCC target(...)` and clang's attribute name: "avx2,fma,f16c"; NULL none */
 } target;
 
 /* NULL-terminated. */
@@ -42,9 +42,9 @@ int target_lanes(const target *t, int bits);
 const target *target_numeric(void);
 
 /* ---- machine.c ---- */
-/* The row with the user's words in place of its own, each of which may be NULL; in `a`, as long as the words live. Where the
- * triple's architecture is not the row's, the facts are those of row generic. [unknown-triple], [unknown-feature]
- * STATUS_USAGE. */
+/* The row with the user's words in place of its own, each of which may be NULL; in `a`, as long as the words live.
+ * Where the triple's architecture is not the row's, the facts are those of row generic. [unknown-triple],
+ * [unknown-feature] STATUS_USAGE. */
 status machine_of(const target *row, const char *triple, const char *cpu, const char *features, arena *a, diag *d,
                   target *out);
 

@@ -295,7 +295,8 @@ static void check_store(verifier *v, const stmt *s) {
         check_expr(v, s->store.mask);
     ltype t = s->store.value->type;
     if (!access_holds(v, s->store.buffer, t, s->store.index, s->store.mask, ACCESS_WRITE))
-        verify_fail(v, "store of %sx%d breaks the rule: a writable buffer of the element type, an i64 index, a bool mask",
+        verify_fail(v,
+                    "store of %sx%d breaks the rule: a writable buffer of the element type, an i64 index, a bool mask",
                     dtype_name(t.elem), t.lanes);
     verify_bounds(v, s->store.buffer, t.lanes, s->store.index, s->store.mask != NULL);
 }

@@ -1,5 +1,5 @@
-/* Bounds of accesses whose index is affine in loop variables of constant extent: both ends of such an index are reached, so
- * what lies outside is a bug and not a guess. Everything else is left to the interpreter. */
+/* Bounds of accesses whose index is affine in loop variables of constant extent: both ends of such an index are
+ * reached, so what lies outside is a bug and not a guess. Everything else is left to the interpreter. */
 #include "loop/verify_internal.h"
 
 #define MOST_TERMS 32
@@ -77,6 +77,6 @@ void verify_bounds(verifier *v, int buffer, int lanes, const expr *index, bool m
     *(reach < 0 ? &lo : &hi) += reach;
     const kernel_buffer *b = &v->k->buffers.at[buffer];
     if (lo < 0 || hi >= b->n)
-        verify_fail(v, "elements %lld to %lld of buffer '%s' are accessed, which has %lld", (long long)lo, (long long)hi,
-                    b->name, (long long)b->n);
+        verify_fail(v, "elements %lld to %lld of buffer '%s' are accessed, which has %lld", (long long)lo,
+                    (long long)hi, b->name, (long long)b->n);
 }

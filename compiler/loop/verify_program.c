@@ -55,8 +55,8 @@ static void check_buffer(verifier *v, const program *p, size_t i) {
         verify_fail(v, "buffer '%s' does not have as many elements as its shape", b->name);
     else if (b->place == PLACE_CONST && b->data == NULL && b->n > 0)
         verify_fail(v, "constant '%s' has no data", b->name);
-    else if (b->place == PLACE_ARENA && (b->offset < 0 || b->offset % ARENA_ALIGNMENT != 0 || b->offset > p->arena_bytes ||
-                                         buffer_bytes(b) > p->arena_bytes - b->offset))
+    else if (b->place == PLACE_ARENA && (b->offset < 0 || b->offset % ARENA_ALIGNMENT != 0 ||
+                                         b->offset > p->arena_bytes || buffer_bytes(b) > p->arena_bytes - b->offset))
         verify_fail(v, "buffer '%s' does not lie within the arena, aligned to %d", b->name, ARENA_ALIGNMENT);
 }
 
@@ -81,7 +81,8 @@ typedef struct target_search {
 
 static void look_for_missing(const expr *x, void *ctx) {
     target_search *s = ctx;
-    bool lacks = (x->kind == EXPR_FMA && !target_has_fma(s->t, x->type.elem)) || (x->type.lanes > 1 && s->t->vector_bytes == 0);
+    bool lacks =
+        (x->kind == EXPR_FMA && !target_has_fma(s->t, x->type.elem)) || (x->type.lanes > 1 && s->t->vector_bytes == 0);
     if (lacks && s->found == NULL)
         s->found = x;
 }

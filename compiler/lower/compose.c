@@ -28,7 +28,8 @@ static status lower_scalar(const node *n, nest_list *l) {
     const nest_operand *y = &l->operands.at[l->n_inputs];
     const expr *axes[NEST_MAX_AXES], *x[NEST_MAX_AXES * 4];
     if (l->n_inputs > NEST_MAX_AXES * 4)
-        return op_unsupported(n, "too-many-inputs", "%d inputs, at most %d are supported", l->n_inputs, NEST_MAX_AXES * 4);
+        return op_unsupported(n, "too-many-inputs", "%d inputs, at most %d are supported", l->n_inputs,
+                              NEST_MAX_AXES * 4);
     nest *m = nest_add(l, text_identifier(builder_arena(l->b), row->name));
     nest_outer_all(m, y->rank, y->dims, axes);
     for (int i = 0; i < l->n_inputs; i++)
@@ -67,7 +68,8 @@ status compose_lower(const node *n, arena *a, builder *b, nest_list **out) {
 /* ---- operands of the group ---- */
 
 static int add_group_operand(composer *c, const value *v, int temporary, schedule_operand o) {
-    if (VEC_PUSH(c->memory, c->out->values, v) != STATUS_OK || VEC_PUSH(c->memory, c->out->temporaries, temporary) != STATUS_OK ||
+    if (VEC_PUSH(c->memory, c->out->values, v) != STATUS_OK ||
+        VEC_PUSH(c->memory, c->out->temporaries, temporary) != STATUS_OK ||
         VEC_PUSH(c->memory, c->out->operands, o) != STATUS_OK) {
         c->result = STATUS_RESOURCE;
         return 0;
@@ -153,7 +155,8 @@ static lowered *inlined_node(composer *c, const node *n) {
     return made;
 }
 
-static const expr *read_value(composer *c, const lowered *from, int k, const expr *const *index, int rank, const expr *mask, dtype elem) {
+static const expr *read_value(composer *c, const lowered *from, int k, const expr *const *index, int rank,
+                              const expr *mask, dtype elem) {
     builder *b = c->out->b;
     const value *v = k < from->l->n_inputs ? node_input(from->n, k) : NULL;
     const node_info *def = v != NULL && v->def != NULL && v->constant == NULL ? group_info(c->x, v->def) : NULL;
@@ -249,7 +252,8 @@ static status raw_operands(composer *c, const lowered *from) {
     return c->result;
 }
 
-status compose_group(const grouping *x, const node_info *root, const node_info *which, int index, arena *a, composed *out) {
+status compose_group(const grouping *x, const node_info *root, const node_info *which, int index, arena *a,
+                     composed *out) {
     composer c = {.x = x, .memory = a, .out = out, .inlined = map_in(a)};
     *out = (composed){.b = builder_new(a, x->o->target)};
     TRY_ALLOC(out->b);

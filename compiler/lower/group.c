@@ -44,7 +44,8 @@ static bool store_is_identity(const nest *m, const nest_stage *g, const nest_ope
 
 static bool is_map(const nest_list *l) {
     const nest *m = l->nests.at[0];
-    if (l->nests.n != 1 || m->raw || m->stages.n != 1 || m->stages.at[0].kind != STAGE_STORE || m->stages.at[0].n_axes != 0)
+    if (l->nests.n != 1 || m->raw || m->stages.n != 1 || m->stages.at[0].kind != STAGE_STORE ||
+        m->stages.at[0].n_axes != 0)
         return false;
     const nest_stage *g = &m->stages.at[0];
     if (l->n_outputs != 1 || g->operand != l->n_inputs || m->n_axes != g->rank)
@@ -86,7 +87,8 @@ static bool may_be_core(const nest_list *l) {
     int stores = 0;
     for (size_t k = 0; k < l->nests.n; k++)
         for (size_t s = 0; !l->nests.at[k]->raw && s < l->nests.at[k]->stages.n; s++)
-            stores += l->nests.at[k]->stages.at[s].kind == STAGE_STORE && l->nests.at[k]->stages.at[s].operand == l->n_inputs;
+            stores +=
+                l->nests.at[k]->stages.at[s].kind == STAGE_STORE && l->nests.at[k]->stages.at[s].operand == l->n_inputs;
     const nest_stage *g = &last->stages.at[last->stages.n - 1];
     return stores == 1 && g->kind == STAGE_STORE && g->operand == l->n_inputs &&
            store_is_identity(last, g, &l->operands.at[g->operand]);
@@ -232,7 +234,8 @@ static void check_read(const expr *x, void *ctx) {
         return;
     k->holds &= !x->masked;
     for (int d = 0; d < k->store->rank; d++)
-        k->holds &= x->arg[d] == k->store->index[d] || (k->c->operands.at[x->ref].dims[d] == 1 && expr_is_int(x->arg[d], 0));
+        k->holds &=
+            x->arg[d] == k->store->index[d] || (k->c->operands.at[x->ref].dims[d] == 1 && expr_is_int(x->arg[d], 0));
 }
 
 /* Does the composed root read v only at the index at which it stores? */
@@ -290,7 +293,8 @@ static status decide(grouping *x, node_info *i, arena *scratch) {
     return STATUS_OK;
 }
 
-static status new_grouping(const graph *g, const lower_options *o, arena *a, int n, grouping *out, arena **out_scratch) {
+static status new_grouping(const graph *g, const lower_options *o, arena *a, int n, grouping *out,
+                           arena **out_scratch) {
     *out = (grouping){.g = g, .o = o, .memory = a, .by_node = map_in(a), .layouts = map_in(a)};
     TRY_ALLOC(out->nodes = ARENA_NEW_N(a, node_info, n + 1));
     TRY_ALLOC(*out_scratch = arena_new(arena_allocator(a)));

@@ -29,7 +29,8 @@ static bool steps_along(const constant_use *u, const expr *index) {
 }
 
 /* Does the contraction want dimension 1 of its result to lie last? */
-static status wants_channels_last(const grouping *x, const node_info *root, const node_info *which, arena *scratch, bool *out) {
+static status wants_channels_last(const grouping *x, const node_info *root, const node_info *which, arena *scratch,
+                                  bool *out) {
     composed c;
     *out = false;
     TRY(compose_group(x, root, which, which->n_nests - 1, scratch, &c));
@@ -71,7 +72,8 @@ static status channels_last(grouping *x, const value *v) {
     return map_set_key(&x->layouts, MAP_KEY(v), l);
 }
 
-/* Does the node read a value of its result's rank that lies channels last, through maps of its own group or directly? */
+/* Does the node read a value of its result's rank that lies channels last, through maps of its own group or directly?
+ */
 static bool follows_operand(const grouping *x, const node_info *i, int rank) {
     for (int k = 0; k < i->n->n_inputs; k++) {
         const value *v = node_input(i->n, k);
@@ -162,7 +164,8 @@ status choose_layouts(grouping *x) {
     status s = STATUS_OK;
     for (int k = 0; k < x->n && s == STATUS_OK && !x->o->naive; k++) {
         const node_info *root = &x->nodes[k];
-        if (root->inlined || root->core_of >= 0 || layout_of(x, node_output(root->n, 0)) != NULL || !layout_is_free(x, root))
+        if (root->inlined || root->core_of >= 0 || layout_of(x, node_output(root->n, 0)) != NULL ||
+            !layout_is_free(x, root))
             continue;
         const node_info *which = root->core >= 0 ? &x->nodes[root->core] : root;
         const value *v = node_output(root->n, 0);

@@ -47,7 +47,8 @@ static void lay_out(operand_layout *l, const value *v) {
     }
 }
 
-/* A border may not make a value much larger: where a window is about as large as the tensor, a copy of what is read is better. */
+/* A border may not make a value much larger: where a window is about as large as the tensor, a copy of what is read is
+ * better. */
 static bool is_small(const operand_layout *l, const value *v) {
     int64_t dims[TENSOR_MAX_RANK];
     double larger = 1;
@@ -93,7 +94,8 @@ status choose_borders(grouping *x) {
         const node_info *root = &x->nodes[k];
         const node_info *which = root->core >= 0 ? &x->nodes[root->core] : root;
         arena_mark mark = arena_get_mark(scratch);
-        for (int i = 0; i < which->n_nests && s == STATUS_OK && which->contract && !root->inlined && root->core_of < 0; i++) {
+        for (int i = 0; i < which->n_nests && s == STATUS_OK && which->contract && !root->inlined && root->core_of < 0;
+             i++) {
             composed c;
             s = compose_group(x, root, which, i, scratch, &c);
             if (s == STATUS_OK && c.n->contract)

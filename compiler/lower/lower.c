@@ -12,9 +12,9 @@ typedef struct lowering {
     grouping groups;
     program *p;
     arena *memory;
-    map buffers;        /* value -> (buffer number + 1) as a pointer */
-    map kernels;        /* text of a kernel without its name -> (kernel number + 1) */
-    int *temporaries;   /* of the node being lowered: buffer numbers, by temporary */
+    map buffers;      /* value -> (buffer number + 1) as a pointer */
+    map kernels;      /* text of a kernel without its name -> (kernel number + 1) */
+    int *temporaries; /* of the node being lowered: buffer numbers, by temporary */
     int n_temporaries;
 } lowering;
 
@@ -30,7 +30,8 @@ static int as_number(void *pointer) {
 
 /* Names the buffer by its kind and number. */
 static status add_buffer(lowering *w, program_buffer b, int *out) {
-    static const char *const stems[PLACE_COUNT] = {[PLACE_INPUT] = "in", [PLACE_OUTPUT] = "out", [PLACE_CONST] = "w", [PLACE_ARENA] = "t"};
+    static const char *const stems[PLACE_COUNT] = {
+        [PLACE_INPUT] = "in", [PLACE_OUTPUT] = "out", [PLACE_CONST] = "w", [PLACE_ARENA] = "t"};
     TRY_ALLOC(b.name = arena_printf(w->memory, "%s%zu", stems[b.place], w->p->buffers.n));
     TRY(VEC_PUSH(w->memory, w->p->buffers, b));
     *out = (int)w->p->buffers.n - 1;
@@ -125,15 +126,15 @@ static status add_steps(lowering *w, const schedule *s, const composed *c, const
             TRY(operand_buffer(w, c, b->operand, &buffers[i]));
         } else {
             place_kind place = b->kind == SCHEDULE_CONST ? PLACE_CONST : PLACE_ARENA;
-            TRY(add_buffer(w, (program_buffer){.elem = b->elem, .n = b->n, .place = place, .data = b->data}, &buffers[i]));
+            TRY(add_buffer(w, (program_buffer){.elem = b->elem, .n = b->n, .place = place, .data = b->data},
+                           &buffers[i]));
         }
     }
     for (size_t i = 0; i < s->calls.n; i++) {
         const schedule_call *call = &s->calls.at[i];
         if (call->k->body.first == NULL)
             continue; /* nothing to compute: a tensor without elements */
-        program_step step = {
-            .note = of->note, .node = of->nodes.lead->source, .lead = of->lead, .macs = call->macs};
+        program_step step = {.note = of->note, .node = of->nodes.lead->source, .lead = of->lead, .macs = call->macs};
         step_arg *args = ARENA_NEW_N(w->memory, step_arg, call->k->buffers.n + 1);
         TRY_ALLOC(args);
         for (size_t k = 0; k < call->k->buffers.n; k++)
@@ -324,7 +325,9 @@ static status copy_outputs(lowering *w) {
 static status check_value(const node *n, const value *v) {
     if (v == NULL || v->constant != NULL || (v->type.rank >= 0 && type_shape(&v->type, NULL)))
         return STATUS_OK;
-    return op_unsupported(n, "unknown-shape", "the shape of '%s' is not known at compile time; bind its dimensions with --dim NAME=N", v->name);
+    return op_unsupported(n, "unknown-shape",
+                          "the shape of '%s' is not known at compile time; bind its dimensions with --dim NAME=N",
+                          v->name);
 }
 
 static status check_node(const node *n) {
@@ -338,10 +341,14 @@ static status check_node(const node *n) {
         const value *v = node_input(n, i);
         TRY(check_value(n, v));
         if (v != NULL && v->constant == NULL && p != NULL && (p->flags & PARAM_KNOWN) && !lowers_unknown)
-            return op_unsupported(n, "not-constant", "input '%s' must be known at compile time; give it with --freeze, or bind the dimensions it is made of",
-                                  p->name);
+            return op_unsupported(
+                n, "not-constant",
+                "input '%s' must be known at compile time; give it with --freeze, or bind the dimensions it is made of",
+                p->name);
     }
-    return n->row->kind != OP_EXPAND || lowers_unknown ? STATUS_OK : op_unsupported(n, "unsupported-operator", "it was not expanded: leave the pass 'expand' in");
+    return n->row->kind != OP_EXPAND || lowers_unknown
+               ? STATUS_OK
+               : op_unsupported(n, "unsupported-operator", "it was not expanded: leave the pass 'expand' in");
 }
 
 static status check_all(const graph *g) {

@@ -1,8 +1,8 @@
 /* Convolutions: Conv, ConvInteger, QLinearConv. */
 #include <string.h>
 
-#include "ops/quantize.h"
 #include "ops/conv.h"
+#include "ops/quantize.h"
 
 status conv_check_operands(node *n, int *out_rank) {
     int x = op_input_rank(n, 0), w = op_input_rank(n, 1);
@@ -58,8 +58,8 @@ static status conv_shape(node *n, int weights, dtype elem) {
     if (conv_kernel_of(w, sizes) == NULL && !op_has(n, "kernel_shape"))
         return op_unknown_output(n, 0, elem);
     TRY(window_read(n, rank, conv_kernel_of(w, sizes), &win));
-    TRY(conv_check_channels(n, w->dims[1], dim_floor_div(n->graph->memory, x->dims[1], DIM(group)), "channels per group",
-                       n->row->inputs[weights].name));
+    TRY(conv_check_channels(n, w->dims[1], dim_floor_div(n->graph->memory, x->dims[1], DIM(group)),
+                            "channels per group", n->row->inputs[weights].name));
     if (dim_is_known(x->dims[1]) && x->dims[1].n % group != 0)
         return op_invalid(n, "shape-mismatch", "%lld input channels do not divide into %lld groups",
                           (long long)x->dims[1].n, (long long)group);

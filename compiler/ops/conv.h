@@ -6,7 +6,8 @@
 
 #define CONV_ATTRS {"group", ATTR_INT, .i = 1}, {"kernel_shape", .kind = ATTR_INTS}, WINDOW_ATTRS
 
-/* Ranks of X and W, and group. *out_rank: spatial dimensions, -1 where the ranks are not known. [wrong-rank], [wrong-attribute]. */
+/* Ranks of X and W, and group. *out_rank: spatial dimensions, -1 where the ranks are not known. [wrong-rank],
+ * [wrong-attribute]. */
 status conv_check_operands(node *n, int *out_rank);
 /* Are the channels as expected, where both are known? `what` and `input` are for the message. [shape-mismatch]. */
 status conv_check_channels(const node *n, dim given, dim expected, const char *what, const char *input);

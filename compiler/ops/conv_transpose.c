@@ -60,7 +60,8 @@ typedef struct transposed {
     nest *m;
     int64_t in_group;
     const expr *group;
-    const expr *o_index[TENSOR_MAX_RANK], *i_index[TENSOR_MAX_RANK], *w_index[TENSOR_MAX_RANK]; /* output, input, weights */
+    const expr *o_index[TENSOR_MAX_RANK], *i_index[TENSOR_MAX_RANK],
+        *w_index[TENSOR_MAX_RANK]; /* output, input, weights */
 } transposed;
 
 static void open_transposed(const node *n, nest_list *l, transposed *out) {
@@ -85,14 +86,16 @@ static void open_reduction(transposed *t) {
 
 static const expr *reduce(transposed *t, const expr *mask) {
     nest_list *l = t->l;
-    return nest_reduce(t->m, REDUCE_SUM, build_mul(l->b, kit_read_masked(l, 0, t->i_index, mask), kit_read(l, 1, t->w_index)));
+    return nest_reduce(t->m, REDUCE_SUM,
+                       build_mul(l->b, kit_read_masked(l, 0, t->i_index, mask), kit_read(l, 1, t->w_index)));
 }
 
 /* Stores sum (NULL: 0) and bias. */
 static void close_transposed(const node *n, transposed *t, const expr *sum) {
     nest_list *l = t->l;
     bool has_bias = node_input(n, 2) != NULL;
-    const expr *bias = has_bias ? kit_read(l, 2, t->o_index + 1) : build_const(l->b, kit_operand(l, 0)->elem == DT_F64 ? DT_F64 : DT_F32, 0);
+    const expr *bias = has_bias ? kit_read(l, 2, t->o_index + 1)
+                                : build_const(l->b, kit_operand(l, 0)->elem == DT_F64 ? DT_F64 : DT_F32, 0);
     if (sum != NULL)
         bias = has_bias ? build_add(l->b, sum, bias) : sum;
     kit_store(l, t->m, nest_output(l, 0), t->o_index, bias);
@@ -103,7 +106,8 @@ static void close_transposed(const node *n, transposed *t, const expr *sum) {
 /* Each combination of remainders is code of its own. */
 #define MOST_PHASES 16
 
-/* o = stride*q + rest gets the inputs (o + begin - k*dilation) / stride for the k where that is whole. Along one dimension: */
+/* o = stride*q + rest gets the inputs (o + begin - k*dilation) / stride for the k where that is whole. Along one
+ * dimension: */
 typedef struct phase {
     int64_t rest, n_outputs; /* q is 0 .. n_outputs-1 */
     int64_t k_first, k_step, n_taps;
@@ -120,7 +124,9 @@ static int64_t n_remainders(const window *w, int d, int64_t out) {
 
 static phase phase_of(const window *w, int d, int64_t out, int64_t rest) {
     int64_t stride = w->stride[d], dilation = w->dilation[d], at = rest + w->begin[d];
-    phase p = {.rest = rest, .n_outputs = (out - rest + stride - 1) / stride, .k_step = stride / common_divisor(stride, dilation)};
+    phase p = {.rest = rest,
+               .n_outputs = (out - rest + stride - 1) / stride,
+               .k_step = stride / common_divisor(stride, dilation)};
     while (p.k_first < p.k_step && (at - p.k_first * dilation) % stride != 0)
         p.k_first++;
     if (p.k_first < p.k_step && p.k_first < w->kernel[d])
@@ -135,7 +141,8 @@ static void open_phase(transposed *t, const window *w, const phase *phases) {
     builder *b = t->l->b;
     for (int d = 0; d < w->rank; d++) {
         t->i_index[2 + d] = nest_outer(t->m, "q", phases[d].n_outputs);
-        t->o_index[2 + d] = build_add(b, build_mul(b, t->i_index[2 + d], build_index(b, w->stride[d])), build_index(b, phases[d].rest));
+        t->o_index[2 + d] =
+            build_add(b, build_mul(b, t->i_index[2 + d], build_index(b, w->stride[d])), build_index(b, phases[d].rest));
     }
 }
 
@@ -192,7 +199,8 @@ static void lower_whole(const node *n, nest_list *l, const window *w) {
     open_reduction(&t);
     for (int d = 0; d < w->rank; d++) {
         t.w_index[2 + d] = nest_inner(t.m, "k", w->kernel[d]);
-        const expr *stride = build_index(b, w->stride[d]), *reach = build_mul(b, t.w_index[2 + d], build_index(b, w->dilation[d]));
+        const expr *stride = build_index(b, w->stride[d]),
+                   *reach = build_mul(b, t.w_index[2 + d], build_index(b, w->dilation[d]));
         const expr *at = build_sub(b, build_add(b, t.o_index[2 + d], build_index(b, w->begin[d])), reach);
         t.i_index[2 + d] = build_div(b, at, stride);
         mask = kit_inside(b, mask, at, 0, (x->dims[2 + d] - 1) * w->stride[d] + 1, true, true);

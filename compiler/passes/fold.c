@@ -1,4 +1,5 @@
-/* Constant folding: a node whose inputs are known is lowered alone and interpreted. There is no per-operator folding code. */
+/* Constant folding: a node whose inputs are known is lowered alone and interpreted. There is no per-operator folding
+ * code. */
 #include "loop/loop.h"
 #include "lower/lower.h"
 #include "passes/builtin.h"
@@ -18,7 +19,8 @@ static bool may_fold(const node *n) {
             continue;
         if (v->constant != NULL)
             in += v->constant->bytes;
-        else if (op_input_param(n, i) == NULL || !(op_input_param(n, i)->flags & PARAM_SHAPE) || v->type.rank < 0 || !type_shape(&v->type, NULL))
+        else if (op_input_param(n, i) == NULL || !(op_input_param(n, i)->flags & PARAM_SHAPE) || v->type.rank < 0 ||
+                 !type_shape(&v->type, NULL))
             return false;
     }
     for (int i = 0; i < n->n_outputs; i++) {
@@ -65,7 +67,8 @@ static status evaluate(graph *g, node *n, arena *scratch, tensor **results) {
     int code = 0;
     TRY(interp_run(m, inputs, outputs, (void *)(((uintptr_t)arena_memory + 63) & ~(uintptr_t)63), &code));
     if (code != 0)
-        return op_invalid(n, "bad-constant", "cannot be computed from its constant inputs: an index or divisor is out of range");
+        return op_invalid(n, "bad-constant",
+                          "cannot be computed from its constant inputs: an index or divisor is out of range");
     return STATUS_OK;
 }
 

@@ -1,9 +1,14 @@
 /* Copies of operands into another layout, at run time. */
 #include "schedule/plan.h"
 
-/* A copy is a plan of its own, over a builder of its own, in the same schedule: kernel buffer 0 is written, 1 is read. */
+/* A copy is a plan of its own, over a builder of its own, in the same schedule: kernel buffer 0 is written, 1 is read.
+ */
 static status copy_plan(const plan *p, const char *name, int dst_slot, int n_stages, plan *copy) {
-    *copy = (plan){.memory = p->memory, .options = p->options, .operands = p->operands, .n_operands = p->n_operands, .out = p->out};
+    *copy = (plan){.memory = p->memory,
+                   .options = p->options,
+                   .operands = p->operands,
+                   .n_operands = p->n_operands,
+                   .out = p->out};
     TRY_ALLOC(copy->b = builder_new(p->memory, p->options->target));
     TRY_ALLOC(copy->stages = ARENA_NEW_N(p->memory, plan_stage, n_stages));
     copy->name = name;
@@ -25,14 +30,16 @@ static span inside(const pack_dim *d) {
 }
 
 /* Stores to a box of dst: src's elements there, or zeros. The axes go to `axes`. */
-static plan_stage box_stage(plan *copy, const pack_dim *dims, const span *box, int n, int64_t src_first, bool zero, nest_axis *axes) {
+static plan_stage box_stage(plan *copy, const pack_dim *dims, const span *box, int n, int64_t src_first, bool zero,
+                            nest_axis *axes) {
     builder *b = copy->b;
     const expr *from = build_index(b, src_first), *to = build_index(b, 0);
     int64_t total = 1;
     for (int d = n - 1; d >= 0; d--) {
         axes[d] = (nest_axis){build_var(b, LTYPE(DT_I64, 1), "i"), box[d].extent};
         const expr *at = build_add(b, axes[d].var, build_index(b, box[d].first));
-        from = build_add(b, from, build_mul(b, build_add(b, at, build_index(b, dims[d].first)), build_index(b, dims[d].stride)));
+        from = build_add(b, from,
+                         build_mul(b, build_add(b, at, build_index(b, dims[d].first)), build_index(b, dims[d].stride)));
         to = build_add(b, to, build_mul(b, at, build_index(b, total)));
         total *= dims[d].extent;
     }
@@ -53,8 +60,8 @@ static void add_box(plan *copy, const pack_dim *dims, const span *box, int n, in
         g->axes[d] = axes[d];
 }
 
-/* Zeros in boxes that do not meet: below and above the inside in each dimension, within the inside of those before it. Leaves the
- * inside itself in `box`. */
+/* Zeros in boxes that do not meet: below and above the inside in each dimension, within the inside of those before it.
+ * Leaves the inside itself in `box`. */
 static void add_zeros(plan *copy, const pack_dim *dims, int n, span *box) {
     for (int d = 0; d < n; d++)
         box[d] = (span){0, dims[d].extent};

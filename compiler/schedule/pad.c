@@ -1,4 +1,5 @@
-/* Zero padding: an operand that a contraction reads under a mask is copied into a scratch with a border, so that no masks are left. */
+/* Zero padding: an operand that a contraction reads under a mask is copied into a scratch with a border, so that no
+ * masks are left. */
 #include "schedule/plan.h"
 
 /* What a mask allows of one dimension's index: low <= index < high. */
@@ -91,7 +92,8 @@ bool pad_reach_of(builder *b, const expr *read, int rank, const nest_axis *axes,
 static bool has_border(const schedule_operand *o, const pad_reach *reach) {
     for (int d = 0; d < o->rank; d++) {
         const pad_reach *r = &reach[d];
-        int64_t low = o->layout != NULL ? -o->layout->low[d] : 0, high = o->dims[d] + (o->layout != NULL ? o->layout->high[d] : 0);
+        int64_t low = o->layout != NULL ? -o->layout->low[d] : 0,
+                high = o->dims[d] + (o->layout != NULL ? o->layout->high[d] : 0);
         if (r->low < low || r->high >= high || !pad_is_whole(r, o->dims[d]))
             return false;
     }

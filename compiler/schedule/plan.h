@@ -30,9 +30,9 @@ typedef struct plan {
     nest_axis axes[NEST_MAX_AXES];
     int n_stages;
     plan_stage *stages;
-    VEC(int) slots;      /* kernel buffer -> entry of out->buffers */
-    VEC(bool) written;   /* kernel buffer is stored to */
-    bool raw;            /* stored buffers may also be loaded */
+    VEC(int) slots;    /* kernel buffer -> entry of out->buffers */
+    VEC(bool) written; /* kernel buffer is stored to */
+    bool raw;          /* stored buffers may also be loaded */
 } plan;
 
 /* The kernel buffer for an operand, made on first use. -1 when out of memory. */
@@ -50,7 +50,8 @@ typedef struct load_list {
 status plan_loads(const plan *p, load_list *out);
 /* Replaces from[i] by to[i] in every stage's value and store address. */
 void plan_substitute(plan *p, const expr *const *from, const expr *const *to, int n);
-/* Drops kernel buffers that no load or store uses any more (their data were packed elsewhere) and numbers the rest anew. */
+/* Drops kernel buffers that no load or store uses any more (their data were packed elsewhere) and numbers the rest
+ * anew. */
 status plan_compact(plan *p);
 /* All axes: outer, then those of each stage in order; returns how many (at most PLAN_MAX_AXES). */
 int plan_all_axes(const plan *p, nest_axis *out);
@@ -94,8 +95,8 @@ typedef struct repack_loop {
 repack_loop repack_axis(const nest_axis *axis, int64_t step);
 /* x's elements in the order of the loops, outermost first; *out_load reads them. */
 status repack_constant(plan *p, const access *x, const repack_loop *loops, int n, const expr **out_load);
-/* The axes of a contraction's reduction are put in the order in which its data lie, and its constants follow, so that neighbouring
- * axes can be merged. */
+/* The axes of a contraction's reduction are put in the order in which its data lie, and its constants follow, so that
+ * neighbouring axes can be merged. */
 status repack_reductions(plan *p);
 
 /* resolve.c: READs become LOADs. In a contraction, zero-padded operands are copied into a padded scratch first. */
@@ -114,15 +115,16 @@ static inline bool pad_is_whole(const pad_reach *r, int64_t extent) {
 }
 /* The dimensions by falling stride. */
 void pad_order(const schedule_operand *o, int *out);
-/* Copies the operand of a masked READ into a dense scratch that covers every index the nest reads, zeros where the mask is
- * false; *out_load reads that, or the operand itself where it has a border of zeros. NULL where pad_reach_of says no. */
+/* Copies the operand of a masked READ into a dense scratch that covers every index the nest reads, zeros where the mask
+ * is false; *out_load reads that, or the operand itself where it has a border of zeros. NULL where pad_reach_of says
+ * no. */
 status pad_operand(plan *p, const expr *read, const expr **out_load);
-/* pack.c: writes dst[t] = src[src_first + sum(stride * (t + first))] as a call of its own; dst is dense over the given axes. Elements whose
- * position in some dimension lies outside the source are 0: see pack_dim. */
+/* pack.c: writes dst[t] = src[src_first + sum(stride * (t + first))] as a call of its own; dst is dense over the given
+ * axes. Elements whose position in some dimension lies outside the source are 0: see pack_dim. */
 typedef struct pack_dim {
-    int64_t extent; /* of dst in this dimension */
-    int64_t stride; /* of src */
-    int64_t first;  /* position in src of dst's position 0 */
+    int64_t extent;    /* of dst in this dimension */
+    int64_t stride;    /* of src */
+    int64_t first;     /* position in src of dst's position 0 */
     int64_t low, high; /* positions outside [low, high) of src are not read: their elements are 0 */
 } pack_dim;
 status pack_copy(plan *p, int src_slot, int64_t src_first, int dst_slot, const pack_dim *dims, int n);

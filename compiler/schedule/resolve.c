@@ -29,7 +29,8 @@ static const expr *constant_scalar(plan *p, const schedule_operand *o) {
         return NULL;
     if (o->elem == DT_F32 || o->elem == DT_F64)
         return build_float(p->b, o->elem, dtype_get_double(o->elem, o->data, 0));
-    return dtype_is_int(o->elem) || o->elem == DT_BOOL ? build_int(p->b, o->elem, dtype_get_int(o->elem, o->data, 0)) : NULL;
+    return dtype_is_int(o->elem) || o->elem == DT_BOOL ? build_int(p->b, o->elem, dtype_get_int(o->elem, o->data, 0))
+                                                       : NULL;
 }
 
 int64_t operand_stride(const schedule_operand *o, int d) {
@@ -75,7 +76,8 @@ static status resolve_reads(plan *p) {
             expr_visit(p->stages[s].address, collect_read, &reads);
     }
     TRY(reads.result);
-    /* A READ's index may hold another READ, which comes first in the list: replace one by one, in the later ones too. */
+    /* A READ's index may hold another READ, which comes first in the list: replace one by one, in the later ones too.
+     */
     for (size_t i = 0; i < reads.at.n; i++) {
         const expr *load = NULL;
         TRY(resolve_read(p, reads.at.at[i], &load));
@@ -98,7 +100,8 @@ status plan_resolve(plan *p, const nest *n) {
     for (int s = 0; s < p->n_stages; s++) {
         const nest_stage *from = &n->stages.at[s];
         plan_stage *to = &p->stages[s];
-        *to = (plan_stage){.kind = from->kind, .n_axes = from->n_axes, .value = from->value, .op = from->op, .result = from->result};
+        *to = (plan_stage){
+            .kind = from->kind, .n_axes = from->n_axes, .value = from->value, .op = from->op, .result = from->result};
         memcpy(to->axes, from->axes, sizeof to->axes);
         if (from->kind == STAGE_STORE) {
             const schedule_operand *o = &p->operands[from->operand];

@@ -1,5 +1,6 @@
 /* Rows: the outer axes run serially; each stage is computed by vectors along its own innermost axis. Reductions keep
- * ROW_ACCUMULATORS vectors of partial results, added up in a fixed order; a remainder below one vector is reduced alone. */
+ * ROW_ACCUMULATORS vectors of partial results, added up in a fixed order; a remainder below one vector is reduced
+ * alone. */
 #include "schedule/plan.h"
 
 #define ROW_ACCUMULATORS 4
@@ -26,12 +27,15 @@ static const expr *at(const row_state *r, const expr *value, const expr *axis, c
 }
 
 static expr_kind lane_reduction(reduce_op op) {
-    static const expr_kind kinds[] = {
-        [REDUCE_SUM] = EXPR_REDUCE_ADD, [REDUCE_PROD] = EXPR_REDUCE_MUL, [REDUCE_MIN] = EXPR_REDUCE_MIN, [REDUCE_MAX] = EXPR_REDUCE_MAX};
+    static const expr_kind kinds[] = {[REDUCE_SUM] = EXPR_REDUCE_ADD,
+                                      [REDUCE_PROD] = EXPR_REDUCE_MUL,
+                                      [REDUCE_MIN] = EXPR_REDUCE_MIN,
+                                      [REDUCE_MAX] = EXPR_REDUCE_MAX};
     return kinds[op];
 }
 
-static void accumulate(const row_state *r, const plan_stage *g, int acc, int k, ltype t, const expr *axis, const expr *base) {
+static void accumulate(const row_state *r, const plan_stage *g, int acc, int k, ltype t, const expr *axis,
+                       const expr *base) {
     builder *b = r->p->b;
     const expr *i = build_index(b, k);
     const expr *value = at(r, g->value, axis, base, t.lanes);
@@ -125,7 +129,8 @@ status emit_rows(plan *p, int lanes) {
             reduce_stage(&r, g);
         } else {
             const expr *one = build_substitute(p->b, g->value, r.from, r.to, r.n);
-            bind(&r, g->result, build_let(p->b, "r", plan_combine(p->b, g->op, plan_neutral(p->b, g->op, one->type), one)));
+            bind(&r, g->result,
+                 build_let(p->b, "r", plan_combine(p->b, g->op, plan_neutral(p->b, g->op, one->type), one)));
         }
     }
     for (int i = 0; i < p->n_axes; i++)

@@ -26,8 +26,10 @@ static status schedule_raw(nest *n, plan *p) {
     return plan_finish(p);
 }
 
-status schedule_nest(nest *n, const schedule_operand *operands, int n_operands, const schedule_options *o, schedule *out) {
-    plan p = {.b = n->b, .memory = out->memory, .options = o, .operands = operands, .n_operands = n_operands, .out = out};
+status schedule_nest(nest *n, const schedule_operand *operands, int n_operands, const schedule_options *o,
+                     schedule *out) {
+    plan p = {
+        .b = n->b, .memory = out->memory, .options = o, .operands = operands, .n_operands = n_operands, .out = out};
     if (n->raw)
         return schedule_raw(n, &p);
     TRY(plan_resolve(&p, n));

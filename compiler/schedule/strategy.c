@@ -6,9 +6,9 @@
 #define NO_AXIS (-1)
 
 typedef struct candidate {
-    int axis;     /* outer axis, or NO_AXIS for rows */
+    int axis; /* outer axis, or NO_AXIS for rows */
     int lanes;
-    double cost;  /* loads and operations in scalars' worth */
+    double cost; /* loads and operations in scalars' worth */
 } candidate;
 
 /* ---- how wide may the vectors be ---- */
@@ -28,8 +28,8 @@ static void widest_element(const expr *x, void *ctx) {
         w->bits = bits;
 }
 
-/* The widest element type that is computed with in vectors along `var`; addresses that step by 0 or 1 stay scalar, and in
- * a contraction others, too: it packs its operands. */
+/* The widest element type that is computed with in vectors along `var`; addresses that step by 0 or 1 stay scalar, and
+ * in a contraction others, too: it packs its operands. */
 static status element_bits(const plan *p, const plan_stage *g, const expr *var, int *out_bits) {
     load_list loads;
     TRY(plan_loads(p, &loads));
@@ -38,7 +38,8 @@ static status element_bits(const plan *p, const plan_stage *g, const expr *var, 
     for (size_t i = 0; i < loads.at.n; i++) {
         const expr *x = loads.at.at[i];
         int64_t step = 0;
-        bool scalar_address = !x->masked && plan_step(p, x->arg[0], var, &step) && (step == 0 || step == 1 || p->contract);
+        bool scalar_address =
+            !x->masked && plan_step(p, x->arg[0], var, &step) && (step == 0 || step == 1 || p->contract);
         stand_ins[i] = scalar_address ? build_var(p->b, x->type, "load") : x;
     }
     width w = {0};
@@ -95,7 +96,8 @@ static double stage_cost(const plan *p, const plan_stage *g, const expr *var, in
 
 /* ---- the candidates ---- */
 
-/* May the outer axis be the lanes of vectors? Stores step by one along it; a contraction's, few beside its work, by any distance. */
+/* May the outer axis be the lanes of vectors? Stores step by one along it; a contraction's, few beside its work, by any
+ * distance. */
 static bool stores_step(const plan *p, const expr *var) {
     for (int s = 0; s < p->n_stages; s++) {
         int64_t step = 0;

@@ -47,7 +47,8 @@ static int64_t blocks_of(int64_t extent, int64_t size) {
 /* Half cycles per step of the reduction, with two loads and two operations a cycle and a latency of four cycles. */
 static int64_t step_cost(const load_count *n, int rows, int vectors) {
     int64_t operations = (int64_t)rows * vectors;
-    int64_t loads = (int64_t)n->along_a * vectors + (int64_t)n->along_c * rows + (int64_t)n->along_both * rows * vectors;
+    int64_t loads =
+        (int64_t)n->along_a * vectors + (int64_t)n->along_c * rows + (int64_t)n->along_both * rows * vectors;
     int64_t most = operations > loads ? operations : loads;
     return most > 8 ? most : 8;
 }
@@ -68,7 +69,8 @@ static int64_t tile_cost(const tile *t, const load_count *n, int64_t depth) {
     int64_t others = 1;
     for (int i = 0; i < t->p->n_axes; i++)
         others *= i == t->a || i == t->c ? 1 : t->p->axes[i].extent;
-    int64_t blocks = others * blocks_of(extent_of(t->p, t->a), (int64_t)t->lanes * t->vectors) * blocks_of(extent_of(t->p, t->c), t->rows);
+    int64_t blocks = others * blocks_of(extent_of(t->p, t->a), (int64_t)t->lanes * t->vectors) *
+                     blocks_of(extent_of(t->p, t->c), t->rows);
     return blocks * (depth * step_cost(n, t->rows, t->vectors) + 6 * (int64_t)t->rows * t->vectors + 16);
 }
 

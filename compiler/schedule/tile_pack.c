@@ -9,7 +9,8 @@ static bool is_axis_of(const plan_stage *g, const expr *var) {
 }
 
 /* A loop whose step i lies at first(i) along an axis of the given step. */
-static status block_loop(const tile *t, const expr *var, int64_t extent, int64_t step, int64_t (*first)(const tile *t, int64_t i), repack_loop *out) {
+static status block_loop(const tile *t, const expr *var, int64_t extent, int64_t step,
+                         int64_t (*first)(const tile *t, int64_t i), repack_loop *out) {
     int64_t *moves = ARENA_NEW_N(t->p->memory, int64_t, extent);
     TRY_ALLOC(moves);
     for (int64_t i = 0; i < extent; i++)

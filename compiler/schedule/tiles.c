@@ -1,14 +1,15 @@
-/* Register tiles: every stage is computed for a block of vectors and rows at once. Any nest whose stores step along an outer
- * axis can be written so: contractions (whose loads the block shares), pooling, reductions over outer axes, element-wise chains. */
+/* Register tiles: every stage is computed for a block of vectors and rows at once. Any nest whose stores step along an
+ * outer axis can be written so: contractions (whose loads the block shares), pooling, reductions over outer axes,
+ * element-wise chains. */
 #include "schedule/tiles.h"
 
 typedef struct tile_state {
     tile *t;
-    const expr *a_first, *c_first;   /* of the current block */
-    const expr *a_index, *c_index;   /* the current block */
-    const expr **from, **to;         /* axes bound to loops around the block */
+    const expr *a_first, *c_first; /* of the current block */
+    const expr *a_index, *c_index; /* the current block */
+    const expr **from, **to;       /* axes bound to loops around the block */
     int n;
-    const expr ***results;           /* [stage][point]: reduced values */
+    const expr ***results; /* [stage][point]: reduced values */
 } tile_state;
 
 static void bind(tile_state *s, const expr *from, const expr *to) {
@@ -17,7 +18,8 @@ static void bind(tile_state *s, const expr *from, const expr *to) {
 }
 
 static const expr *loop(tile_state *s, const char *name, int64_t extent) {
-    return extent == 1 ? build_index(s->t->p->b, 0) : build_for(s->t->p->b, name, build_index(s->t->p->b, extent), LOOP_SERIAL);
+    return extent == 1 ? build_index(s->t->p->b, 0)
+                       : build_for(s->t->p->b, name, build_index(s->t->p->b, extent), LOOP_SERIAL);
 }
 
 static void end(tile_state *s, int64_t extent) {

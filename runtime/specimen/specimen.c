@@ -11,7 +11,8 @@ static const float w_dense[6] = {
 };
 
 static const float w_bias[2] = {
-    0.125f, -1.0f,
+    0.125f,
+    -1.0f,
 };
 
 static void dense(const float *restrict x, const float *restrict w, const float *restrict bias, float *restrict y) {
@@ -68,7 +69,8 @@ int specimen_run(const specimen_inputs *in, specimen_outputs *out, void *arena) 
 static const int64_t x_dims[] = {1, 3}, y_dims[] = {1, 2}, best_dims[] = {1};
 static const tenon_tensor_info x_info = {(uint32_t)sizeof(tenon_tensor_info), TENON_FLOAT, "x", x_dims, 12, 2, 4};
 static const tenon_tensor_info y_info = {(uint32_t)sizeof(tenon_tensor_info), TENON_FLOAT, "y", y_dims, 8, 2, 4};
-static const tenon_tensor_info best_info = {(uint32_t)sizeof(tenon_tensor_info), TENON_INT64, "best", best_dims, 8, 1, 8};
+static const tenon_tensor_info best_info = {
+    (uint32_t)sizeof(tenon_tensor_info), TENON_INT64, "best", best_dims, 8, 1, 8};
 static const tenon_tensor_info *const input_infos[] = {&x_info, NULL};
 static const tenon_tensor_info *const output_infos[] = {&y_info, &best_info, NULL};
 
@@ -84,8 +86,17 @@ static int run_pointers(const void *const *inputs, void *const *outputs, const t
 }
 
 static const tenon_model model = {
-    (uint32_t)sizeof(tenon_model), TENON_ABI, "specimen", input_infos, output_infos, specimen_ARENA_BYTES, specimen_ARENA_ALIGN,
-    specimen_WEIGHTS_BYTES, 64, run_pointers, "generic",
+    (uint32_t)sizeof(tenon_model),
+    TENON_ABI,
+    "specimen",
+    input_infos,
+    output_infos,
+    specimen_ARENA_BYTES,
+    specimen_ARENA_ALIGN,
+    specimen_WEIGHTS_BYTES,
+    64,
+    run_pointers,
+    "generic",
 };
 
 const tenon_model *specimen_model(uint32_t max_abi) {

@@ -42,7 +42,10 @@ static void *read_file(const char *path, size_t bytes, size_t alignment) {
 static void *work(void *data) {
     job *j = data;
     void *arena = aligned((size_t)j->model->arena_bytes, (size_t)j->model->arena_alignment);
-    tenon_env env = {.struct_size = sizeof env, .arena = arena, .arena_bytes = j->model->arena_bytes, .weights = j->weights,
+    tenon_env env = {.struct_size = sizeof env,
+                     .arena = arena,
+                     .arena_bytes = j->model->arena_bytes,
+                     .weights = j->weights,
                      .weights_bytes = j->model->weights_bytes};
     for (int i = 0; i < 2 && j->status == 0; i++)
         j->status = j->model->run(j->inputs, j->outputs, &env);
@@ -119,7 +122,8 @@ int main(int argc, char **argv) {
         return 1;
     }
     for (int i = 0; one.model->outputs[i] != NULL; i++)
-        printf("%s %016llx\n", one.model->outputs[i]->name, (unsigned long long)hash(one.model->outputs[i], one.outputs[i]));
+        printf("%s %016llx\n", one.model->outputs[i]->name,
+               (unsigned long long)hash(one.model->outputs[i], one.outputs[i]));
     free_outputs(&one);
     free_outputs(&two);
     for (int i = 0; one.model->inputs[i] != NULL; i++)

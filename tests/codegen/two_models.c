@@ -1,6 +1,7 @@
-/* Two generated models in one program, -DFIRST=PREFIX_model -DSECOND=PREFIX_model. Each runs once; then two threads, each with memory of its
- * own, run both many times, in turn: every output must be that of the single run. Prints the most memory that was resident, in kB.
- * usage: two_models [ROUNDS]; with 0 rounds FIRST runs once and nothing else happens. */
+/* Two generated models in one program, -DFIRST=PREFIX_model -DSECOND=PREFIX_model. Each runs once; then two threads,
+ * each with memory of its own, run both many times, in turn: every output must be that of the single run. Prints the
+ * most memory that was resident, in kB. usage: two_models [ROUNDS]; with 0 rounds FIRST runs once and nothing else
+ * happens. */
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>

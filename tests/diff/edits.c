@@ -1,4 +1,5 @@
-/* A plugin for tests of tenon diff: pass `bind_masks` binds a BERT's mask to 1 and its token types to 0; `negate` negates the first output. */
+/* A plugin for tests of tenon diff: pass `bind_masks` binds a BERT's mask to 1 and its token types to 0; `negate`
+ * negates the first output. */
 #include <tenon/plugin.h>
 
 static int bind_one(const tenon_plugin_host *host, tenon_graph *g, const char *name, double x) {
@@ -24,7 +25,8 @@ static int negate(const tenon_plugin_host *host, void *state, tenon_graph *g) {
 }
 
 static const tenon_pass passes[] = {
-    {sizeof *passes, 0, "bind_masks", "binds attention_mask and token_type_ids", "edit", NULL, NULL, NULL, bind_masks, NULL},
+    {sizeof *passes, 0, "bind_masks", "binds attention_mask and token_type_ids", "edit", NULL, NULL, NULL, bind_masks,
+     NULL},
     {sizeof *passes, 0, "negate", "negates an output", "edit", NULL, NULL, NULL, negate, NULL},
 };
 static const tenon_pass *const list[] = {&passes[0], &passes[1], NULL};

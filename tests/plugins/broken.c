@@ -3,8 +3,26 @@
 
 #include <tenon/plugin.h>
 
-enum { FAILS_SILENTLY = 1, FAILS_LOUDLY, INVALID_GRAPH, UNDECLARED, WRONG_KIND, NO_INTERFACE, SAYS_BUT_SUCCEEDS, OLDER, NEWER_MINOR, OTHER_MAJOR, NO_RUN, NO_NAME,
-       SHORT_STRUCT, OPEN_FAILS, BAD_DEFAULT, REFUSES, BAD_PATTERN, LOOPS_IN_ORDER };
+enum {
+    FAILS_SILENTLY = 1,
+    FAILS_LOUDLY,
+    INVALID_GRAPH,
+    UNDECLARED,
+    WRONG_KIND,
+    NO_INTERFACE,
+    SAYS_BUT_SUCCEEDS,
+    OLDER,
+    NEWER_MINOR,
+    OTHER_MAJOR,
+    NO_RUN,
+    NO_NAME,
+    SHORT_STRUCT,
+    OPEN_FAILS,
+    BAD_DEFAULT,
+    REFUSES,
+    BAD_PATTERN,
+    LOOPS_IN_ORDER
+};
 
 static int run(const tenon_plugin_host *host, void *state, tenon_graph *g) {
     const tenon_graph_1 *graph = host->get_interface(host, TENON_GRAPH_1);
@@ -48,11 +66,14 @@ static int fail_to_open(const tenon_plugin_host *host, void **state) {
     return TENON_PASS_RESOURCE;
 }
 
-static const tenon_option rate = {sizeof rate, TENON_OPTION_FLOAT, "rate", "X", "how fast", WRONG == BAD_DEFAULT ? "fast" : "0.5", 0, 1, NULL};
+static const tenon_option rate = {
+    sizeof rate, TENON_OPTION_FLOAT, "rate", "X", "how fast", WRONG == BAD_DEFAULT ? "fast" : "0.5", 0, 1, NULL};
 static const tenon_option *const options[] = {&rate, NULL};
 static const char *const itself[] = {"fold", NULL};
 static const tenon_pass pass = {
-    .struct_size = WRONG == SHORT_STRUCT ? 16 : WRONG == OLDER ? offsetof(tenon_pass, doc) : sizeof pass,
+    .struct_size = WRONG == SHORT_STRUCT ? 16
+                   : WRONG == OLDER      ? offsetof(tenon_pass, doc)
+                                         : sizeof pass,
     .name = WRONG == NO_NAME ? "no name" : "broken",
     .help = "does one thing wrong",
     .stage = WRONG == LOOPS_IN_ORDER ? "clean-up" : "edit",

@@ -1,5 +1,5 @@
-/* A plugin for tests. Pass `mark` writes its options for each node into annotations; `liar` says that it keeps the numbers, and negates the first output;
- * `honest` does the same without the promise; `twice` negates twice. */
+/* A plugin for tests. Pass `mark` writes its options for each node into annotations; `liar` says that it keeps the
+ * numbers, and negates the first output; `honest` does the same without the promise; `twice` negates twice. */
 #include <stdio.h>
 #include <string.h>
 
@@ -16,8 +16,9 @@ static int mark(const tenon_plugin_host *host, void *state, tenon_graph *g) {
         int at = 0;
         if (!option->selects(host, "nodes", n))
             continue;
-        at += snprintf(text + at, sizeof text - (size_t)at, "bits %lld, rate %g, %s", (long long)option->integer(host, "bits", n),
-                       option->real(host, "rate", n), option->boolean(host, "deep", n) ? "deep" : "flat");
+        at += snprintf(text + at, sizeof text - (size_t)at, "bits %lld, rate %g, %s",
+                       (long long)option->integer(host, "bits", n), option->real(host, "rate", n),
+                       option->boolean(host, "deep", n) ? "deep" : "flat");
         for (size_t i = 0; i < option->count(host, "words", n); i++)
             at += snprintf(text + at, sizeof text - (size_t)at, ", [%s]", option->item(host, "words", n, i));
         if (option->text(host, "way", n) != NULL)
@@ -61,10 +62,13 @@ static const tenon_option way = {sizeof way, TENON_OPTION_ENUM, "way", "WAY", "w
 static const tenon_option *const options[] = {&nodes, &bits, &rate, &deep, &words, &way, NULL};
 
 static const tenon_pass passes[] = {
-    {sizeof *passes, TENON_PASS_KEEPS_NUMBERS, "mark", "annotates nodes", "edit", NULL, NULL, options, mark, "Writes what it was asked."},
-    {sizeof *passes, TENON_PASS_KEEPS_NUMBERS, "liar", "negates an output", "edit", NULL, NULL, NULL, negate_once, NULL},
+    {sizeof *passes, TENON_PASS_KEEPS_NUMBERS, "mark", "annotates nodes", "edit", NULL, NULL, options, mark,
+     "Writes what it was asked."},
+    {sizeof *passes, TENON_PASS_KEEPS_NUMBERS, "liar", "negates an output", "edit", NULL, NULL, NULL, negate_once,
+     NULL},
     {sizeof *passes, 0, "honest", "negates an output", "edit", NULL, NULL, NULL, negate_once, NULL},
-    {sizeof *passes, TENON_PASS_KEEPS_NUMBERS, "twice", "negates an output twice", "edit", NULL, NULL, NULL, negate_twice, NULL},
+    {sizeof *passes, TENON_PASS_KEEPS_NUMBERS, "twice", "negates an output twice", "edit", NULL, NULL, NULL,
+     negate_twice, NULL},
 };
 static const tenon_pass *const list[] = {&passes[0], &passes[1], &passes[2], &passes[3], NULL};
 static const tenon_plugin plugin = {sizeof plugin, TENON_PLUGIN_ABI, "probe", "1.0", list, NULL, NULL, "Apache-2.0"};

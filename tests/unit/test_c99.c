@@ -1,6 +1,6 @@
 /* rooms: codegen loop base */
-/* Generated C against the interpreter, bit for bit: every expression kind with every element type and several lane counts,
- * the cases of the JIT's test. */
+/* Generated C against the interpreter, bit for bit: every expression kind with every element type and several lane
+ * counts, the cases of the JIT's test. */
 #include "test_c99_support.h"
 
 #define open_module engine_table

@@ -1,5 +1,6 @@
 /* rooms: codegen loop base */
-/* Generated files as a user meets them: names, comments, weights in their three forms, errors of the caller, the specimen. */
+/* Generated files as a user meets them: names, comments, weights in their three forms, errors of the caller, the
+ * specimen. */
 #include "test_c99_support.h"
 
 #define COUNT(array) ((int)(sizeof(array) / sizeof *(array)))
@@ -9,11 +10,14 @@
 static void add_kernel(bench *x, const char *name, const char *const *buffers, int in, int w, int out, int64_t n) {
     builder *b = builder_new(x->memory, x->p->target);
     const expr *i = build_for(b, "i", build_index(b, n), LOOP_SERIAL);
-    const expr *sum = build_add(b, build_load(b, 0, LTYPE(DT_F32, 1), i, NULL), build_load(b, 1, LTYPE(DT_F32, 1), i, NULL));
+    const expr *sum =
+        build_add(b, build_load(b, 0, LTYPE(DT_F32, 1), i, NULL), build_load(b, 1, LTYPE(DT_F32, 1), i, NULL));
     build_note(b, "sum */ of ?\?/\n both \\");
     build_store(b, 2, i, sum, NULL);
     build_end(b);
-    const kernel_buffer k[] = {{buffers[0], DT_F32, n, ACCESS_READ}, {buffers[1], DT_F32, n, ACCESS_READ}, {buffers[2], DT_F32, n, ACCESS_WRITE}};
+    const kernel_buffer k[] = {{buffers[0], DT_F32, n, ACCESS_READ},
+                               {buffers[1], DT_F32, n, ACCESS_READ},
+                               {buffers[2], DT_F32, n, ACCESS_WRITE}};
     bench_step(x, bench_kernel(x, b, name, k, 3), (step_arg[]){{in, 0}, {w, 0}, {out, 0}});
     x->p->steps.at[x->p->steps.n - 1].note = "Add '*/ #error' ?\?/\n// \\ \xc3\xa9";
 }
@@ -28,9 +32,11 @@ static void names_collide_with_nothing(void **state) {
     assert_non_null(longest);
     memset(longest, 'n', 10000);
     longest[10000] = '\0';
-    const char *const wanted[] = {"x",     "x",       "y.1/z", "y_1_z", "int",  "class", "linux",   "1st",      "__FILE__", "NULL",
-                                  longest, "tn_run",  "in",    "out",   "env",  "arena", "f32x8",   "TENON_OK", "m_run",    "m_ARENA_BYTES",
-                                  "",      "\"*/?\?/", "\xc3\xa9", "memcpy", "uint8_t", "bool", "printf", "stdin"};
+    const char *const wanted[] = {
+        "x",        "x",        "y.1/z",  "y_1_z",         "int", "class",    "linux",    "1st",
+        "__FILE__", "NULL",     longest,  "tn_run",        "in",  "out",      "env",      "arena",
+        "f32x8",    "TENON_OK", "m_run",  "m_ARENA_BYTES", "",    "\"*/?\?/", "\xc3\xa9", "memcpy",
+        "uint8_t",  "bool",     "printf", "stdin"};
     bench x = bench_new(target_find("generic", NULL));
     x.p->name = "m";
     x.p->origin = "tenon */ test\nfor ?\?/ \\\nand \xff";
@@ -41,16 +47,18 @@ static void names_collide_with_nothing(void **state) {
     for (int i = 0; i < COUNT(wanted); i++) {
         int w = bench_buffer(&x, PLACE_CONST, wanted[i], DT_F32, 3);
         const char *k = *wanted[i] == '\0' || strpbrk(wanted[i], "./\"\xc3") != NULL ? "k" : wanted[i];
-        add_kernel(&x, k, (const char *const[]){wanted[i], wanted[(i + 1) % COUNT(wanted)], "int64_t"}, i, w, COUNT(wanted) + i, 3);
+        add_kernel(&x, k, (const char *const[]){wanted[i], wanted[(i + 1) % COUNT(wanted)], "int64_t"}, i, w,
+                   COUNT(wanted) + i, 3);
     }
     char folder[512];
     make_folder(folder, sizeof folder, 0);
     write_model(&x, WEIGHTS_INLINE, folder);
     static const char *const commands[] = {"gcc -O1", "${CLANG:-clang-19} -O1", "gcc -O0 -std=gnu17"};
     for (int i = 0; i < COUNT(commands); i++)
-        run_command(folder, "%s " FLAGS " -c m.c -o m.o && %s " FLAGS " -c m_example.c -o example.o", commands[i], commands[i]);
-    run_command(folder, "echo '#include \"m.h\"' > use.cpp && g++ -x c++ -std=c++11 -Wall -Wextra -Wpedantic -Werror -I" TENON_SOURCE_DIR
-                        "/runtime/include -I. -c use.cpp");
+        run_command(folder, "%s " FLAGS " -c m.c -o m.o && %s " FLAGS " -c m_example.c -o example.o", commands[i],
+                    commands[i]);
+    run_command(folder, "echo '#include \"m.h\"' > use.cpp && g++ -x c++ -std=c++11 -Wall -Wextra -Wpedantic -Werror "
+                        "-I" TENON_SOURCE_DIR "/runtime/include -I. -c use.cpp");
     compile_model(folder, "m", 1, "gcc -O1");
     void *library;
     const tenon_model *m = load_model(folder, "m", 1, &library);
@@ -76,7 +84,8 @@ static void names_collide_with_nothing(void **state) {
 
 /* Constants of every type, short and long, infinities and NaN among them, each copied to an output. */
 static bench constants_program(void) {
-    static const dtype types[] = {DT_BOOL, DT_I8, DT_I16, DT_I32, DT_I64, DT_U8, DT_U16, DT_U32, DT_U64, DT_F32, DT_F64, DT_F16, DT_BF16, DT_F8E4M3FN};
+    static const dtype types[] = {DT_BOOL, DT_I8,  DT_I16, DT_I32, DT_I64, DT_U8,   DT_U16,
+                                  DT_U32,  DT_U64, DT_F32, DT_F64, DT_F16, DT_BF16, DT_F8E4M3FN};
     bench x = bench_new(target_host());
     x.p->name = "m";
     for (int i = 0; i < 2 * COUNT(types); i++)
@@ -90,7 +99,8 @@ static bench constants_program(void) {
         build_store(b, 1, k, build_load(b, 0, LTYPE(t, 1), k, NULL), NULL);
         build_end(b);
         const kernel_buffer buffers[] = {{"w", t, n, ACCESS_READ}, {"out", t, n, ACCESS_WRITE}};
-        bench_step(&x, bench_kernel(&x, b, arena_printf(x.memory, "copy%d", i), buffers, 2), (step_arg[]){{w, 0}, {i, 0}});
+        bench_step(&x, bench_kernel(&x, b, arena_printf(x.memory, "copy%d", i), buffers, 2),
+                   (step_arg[]){{w, 0}, {i, 0}});
     }
     return x;
 }
@@ -112,12 +122,14 @@ static void weights_are_the_same_in_every_form(void **state) {
     make_folder(folder, sizeof folder, 1);
     for (int i = 0; i < 3; i++) {
         write_model(&x, WEIGHTS_INLINE, folder);
-        compile_model(folder, "m", i, ((const char *const[]){"gcc -O1 -std=c99", "${CLANG:-clang-19} -O0", "gcc -O0 -std=gnu17"})[i]);
+        compile_model(folder, "m", i,
+                      ((const char *const[]){"gcc -O1 -std=c99", "${CLANG:-clang-19} -O0", "gcc -O0 -std=gnu17"})[i]);
         compare_weights(&x, load_model(folder, "m", i, &library), NULL);
         dlclose(library);
     }
     write_model(&x, WEIGHTS_C, folder);
-    run_command(folder, "gcc " FLAGS " -c m.c -o m.o && gcc " FLAGS " -c weights.c -o weights.o && gcc -shared -o 5.so m.o weights.o");
+    run_command(folder, "gcc " FLAGS " -c m.c -o m.o && gcc " FLAGS
+                        " -c weights.c -o weights.o && gcc -shared -o 5.so m.o weights.o");
     compare_weights(&x, load_model(folder, "m", 5, &library), NULL);
     dlclose(library);
     c99_files files;
@@ -135,7 +147,8 @@ static void weights_are_the_same_in_every_form(void **state) {
     env.weights = files.weights;
     env.weights_bytes--;
     assert_int_equal(m->run(d.inputs, d.outputs, &env), TENON_E_WEIGHTS);
-    run_command(folder, "gcc -O1 " FLAGS " m_example.c m.c -o example && ./example weights.bin && ! ./example /dev/null");
+    run_command(folder,
+                "gcc -O1 " FLAGS " m_example.c m.c -o example && ./example weights.bin && ! ./example /dev/null");
     dlclose(library);
     remove_folder(folder);
     bench_free(&x);
@@ -147,7 +160,10 @@ static void big_endian_machines_are_refused(void **state) {
     char folder[512];
     make_folder(folder, sizeof folder, 2);
     write_model(&x, WEIGHTS_INLINE, folder);
-    run_command(folder, "! gcc " FLAGS " -U__BYTE_ORDER__ -D__BYTE_ORDER__=__ORDER_BIG_ENDIAN__ -fsyntax-only m.c && grep -q little-endian log");
+    run_command(
+        folder,
+        "! gcc " FLAGS
+        " -U__BYTE_ORDER__ -D__BYTE_ORDER__=__ORDER_BIG_ENDIAN__ -fsyntax-only m.c && grep -q little-endian log");
     run_command(folder, "gcc -O1 " FLAGS " -U__BYTE_ORDER__ m_example.c m.c -o example && ./example");
     remove_folder(folder);
     bench_free(&x);
@@ -158,8 +174,10 @@ static void big_endian_machines_are_refused(void **state) {
 static bench arena_program(void) {
     bench x = bench_new(target_host());
     x.p->name = "m";
-    int in = bench_buffer(&x, PLACE_INPUT, "in", DT_F32, 1000), out = bench_buffer(&x, PLACE_OUTPUT, "out", DT_F32, 1000);
-    int w = bench_buffer(&x, PLACE_CONST, "w", DT_F32, 1000), between = bench_buffer(&x, PLACE_ARENA, "between", DT_F32, 1000);
+    int in = bench_buffer(&x, PLACE_INPUT, "in", DT_F32, 1000),
+        out = bench_buffer(&x, PLACE_OUTPUT, "out", DT_F32, 1000);
+    int w = bench_buffer(&x, PLACE_CONST, "w", DT_F32, 1000),
+        between = bench_buffer(&x, PLACE_ARENA, "between", DT_F32, 1000);
     add_kernel(&x, "first", plain, in, w, between, 1000);
     add_kernel(&x, "second", plain, between, w, out, 1000);
     return x;
@@ -175,7 +193,8 @@ static void bad_calls_are_refused(void **state) {
     compile_model(folder, "m", 0, "gcc -O1");
     const tenon_model *m = load_model(folder, "m", 0, &library);
     bench_data d = bench_data_new(&x, 3, 0);
-    tenon_env good = {.struct_size = (uint32_t)sizeof good, .arena = d.scratch, .arena_bytes = m->arena_bytes}, env = good;
+    tenon_env good = {.struct_size = (uint32_t)sizeof good, .arena = d.scratch, .arena_bytes = m->arena_bytes},
+              env = good;
     const void *no_input[] = {NULL};
     assert_int_equal(m->run(d.inputs, d.outputs, &env), TENON_OK);
     assert_int_equal(m->run(NULL, d.outputs, &env), TENON_E_ARGUMENT);
@@ -193,7 +212,8 @@ static void bad_calls_are_refused(void **state) {
     assert_int_equal(m->run(d.inputs, d.outputs, &env), TENON_E_STRUCT_SIZE);
     dlclose(library);
     run_command(folder, "! gcc " FLAGS " -ffast-math -fsyntax-only m.c && grep -q ffast-math log");
-    run_command(folder, "gcc -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all " FLAGS " m.c m_example.c -o example && ./example");
+    run_command(folder, "gcc -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all " FLAGS
+                        " m.c m_example.c -o example && ./example");
     remove_folder(folder);
     bench_free(&x);
 }
@@ -202,17 +222,18 @@ static void threads_do_not_meet(void **state) {
     (void)state;
     bench x = arena_program();
     char folder[512];
-    static const char caller[] = "#include <pthread.h>\n#include <stdlib.h>\n#include <string.h>\n#include \"m.h\"\n"
-                                 "static float x[1000], y[2][1000];\n"
-                                 "static void *run(void *result) {\n    m_inputs in = {x};\n    m_outputs out = {result};\n"
-                                 "    void *arena = NULL;\n    long failed = posix_memalign(&arena, 64, m_ARENA_BYTES);\n"
-                                 "    for (int i = 0; i < 50; i++)\n        failed |= m_run(&in, &out, arena);\n"
-                                 "    free(arena);\n    return (void *)failed;\n}\n"
-                                 "int main(void) {\n    pthread_t other;\n    void *result;\n"
-                                 "    for (int i = 0; i < 1000; i++)\n        x[i] = (float)i;\n"
-                                 "    if (pthread_create(&other, NULL, run, y[0]) != 0 || run(y[1]) != NULL)\n        return 1;\n"
-                                 "    pthread_join(other, &result);\n"
-                                 "    return result != NULL || memcmp(y[0], y[1], sizeof y[0]) != 0;\n}\n";
+    static const char caller[] =
+        "#include <pthread.h>\n#include <stdlib.h>\n#include <string.h>\n#include \"m.h\"\n"
+        "static float x[1000], y[2][1000];\n"
+        "static void *run(void *result) {\n    m_inputs in = {x};\n    m_outputs out = {result};\n"
+        "    void *arena = NULL;\n    long failed = posix_memalign(&arena, 64, m_ARENA_BYTES);\n"
+        "    for (int i = 0; i < 50; i++)\n        failed |= m_run(&in, &out, arena);\n"
+        "    free(arena);\n    return (void *)failed;\n}\n"
+        "int main(void) {\n    pthread_t other;\n    void *result;\n"
+        "    for (int i = 0; i < 1000; i++)\n        x[i] = (float)i;\n"
+        "    if (pthread_create(&other, NULL, run, y[0]) != 0 || run(y[1]) != NULL)\n        return 1;\n"
+        "    pthread_join(other, &result);\n"
+        "    return result != NULL || memcmp(y[0], y[1], sizeof y[0]) != 0;\n}\n";
     make_folder(folder, sizeof folder, 4);
     write_model(&x, WEIGHTS_INLINE, folder);
     write_file(folder, "caller.c", caller, strlen(caller));
@@ -262,9 +283,12 @@ static void the_specimen_is_a_model(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(names_collide_with_nothing),      cmocka_unit_test(weights_are_the_same_in_every_form),
-        cmocka_unit_test(big_endian_machines_are_refused), cmocka_unit_test(bad_calls_are_refused),
-        cmocka_unit_test(threads_do_not_meet),             cmocka_unit_test(the_specimen_is_a_model),
+        cmocka_unit_test(names_collide_with_nothing),
+        cmocka_unit_test(weights_are_the_same_in_every_form),
+        cmocka_unit_test(big_endian_machines_are_refused),
+        cmocka_unit_test(bad_calls_are_refused),
+        cmocka_unit_test(threads_do_not_meet),
+        cmocka_unit_test(the_specimen_is_a_model),
     };
     return cmocka_run_group_tests_name("c99_model", tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
-/* What the tests of generated C share: a program is written as C99, compiled by several compilers at several levels with
- * every warning an error, loaded, and run against the interpreter, bit for bit. */
+/* What the tests of generated C share: a program is written as C99, compiled by several compilers at several levels
+ * with every warning an error, loaded, and run against the interpreter, bit for bit. */
 #ifndef TENON_TEST_C99_SUPPORT_H
 #define TENON_TEST_C99_SUPPORT_H
 
@@ -84,9 +84,11 @@ static inline void write_model(const bench *x, weights_form form, const char *fo
 
 /* Compiles the folder's model to NUMBER.so with nothing undefined but what a freestanding compiler may call. */
 static inline void compile_model(const char *folder, const char *name, int number, const char *compiler) {
-    run_command(folder, "%s " WARNINGS " -I" TENON_SOURCE_DIR "/runtime/include -c %s.c -o %d.o", compiler, name, number);
+    run_command(folder, "%s " WARNINGS " -I" TENON_SOURCE_DIR "/runtime/include -c %s.c -o %d.o", compiler, name,
+                number);
     run_command(folder,
-                "! nm -u %d.o | grep -v -w -e memcpy -e memset -e memmove -e _GLOBAL_OFFSET_TABLE_ && gcc -shared -o %d.so %d.o",
+                "! nm -u %d.o | grep -v -w -e memcpy -e memset -e memmove -e _GLOBAL_OFFSET_TABLE_ && gcc -shared -o "
+                "%d.so %d.o",
                 number, number, number);
 }
 

@@ -1,6 +1,7 @@
 /* rooms: lower passes ops */
-/* Grouping, composition and layouts against their oracle: random graphs, fused and scheduled, give what the naive program of the same
- * graph gives, for every target row: integers exactly, floats within a bound relative to the size of the values. */
+/* Grouping, composition and layouts against their oracle: random graphs, fused and scheduled, give what the naive
+ * program of the same graph gives, for every target row: integers exactly, floats within a bound relative to the size
+ * of the values. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -157,7 +158,9 @@ static value *make_matmul(maker *m) {
         value *t = build(m, "Transpose", &x, 1, NULL, 0);
         return build(m, "MatMul", (value *[]){x, t}, 2, NULL, 0);
     }
-    return build(m, "MatMul", (value *[]){x, constant(m, DT_F32, 2, (int64_t[]){dims[rank - 1], between(m, 1, 20)}, NULL)}, 2, NULL, 0);
+    return build(m, "MatMul",
+                 (value *[]){x, constant(m, DT_F32, 2, (int64_t[]){dims[rank - 1], between(m, 1, 20)}, NULL)}, 2, NULL,
+                 0);
 }
 
 static value *make_conv(maker *m) {
@@ -167,14 +170,16 @@ static value *make_conv(maker *m) {
         return NULL;
     bool deep = next(m) % 3 == 0;
     int64_t out = deep ? dims[1] : between(m, 1, 9), pads[4] = {pad, pad, pad, pad}, strides[2] = {stride, stride};
-    attr attrs[3] = {ints_attr("pads", pads, 4), ints_attr("strides", strides, 2), int_attr("group", deep ? dims[1] : 1)};
+    attr attrs[3] = {ints_attr("pads", pads, 4), ints_attr("strides", strides, 2),
+                     int_attr("group", deep ? dims[1] : 1)};
     value *w = constant(m, DT_F32, 4, (int64_t[]){out, deep ? 1 : dims[1], k, k}, NULL);
     return build(m, "Conv", (value *[]){x, w, constant(m, DT_F32, 1, &out, NULL)}, 3, attrs, 3);
 }
 
 static value *make_conv_transpose(maker *m) {
     value *x = pick(m);
-    int64_t dims[8], k = between(m, 1, 4), stride = between(m, 1, 3), pads[4] = {0, 0, 0, 0}, strides[2] = {stride, between(m, 1, 3)};
+    int64_t dims[8], k = between(m, 1, 4), stride = between(m, 1, 3), pads[4] = {0, 0, 0, 0},
+                     strides[2] = {stride, between(m, 1, 3)};
     if (shape(x, dims) != 4 || dims[2] > 12 || dims[3] > 12)
         return NULL;
     pads[0] = pads[3] = k > 2 ? 1 : 0;
@@ -212,7 +217,8 @@ static value *make_slice(maker *m) {
     axis = between(m, 0, rank - 1);
     start = between(m, 0, dims[axis] - 1);
     end = between(m, start + 1, dims[axis]);
-    return build(m, "Slice", (value *[]){x, ints(m, 1, &start), ints(m, 1, &end), ints(m, 1, &axis), ints(m, 1, &step)}, 5, NULL, 0);
+    return build(m, "Slice", (value *[]){x, ints(m, 1, &start), ints(m, 1, &end), ints(m, 1, &axis), ints(m, 1, &step)},
+                 5, NULL, 0);
 }
 
 static value *make_gather(maker *m) {
@@ -228,9 +234,10 @@ static value *make_gather(maker *m) {
     return build(m, "Gather", (value *[]){x, ints(m, 3, index)}, 2, &a, 1);
 }
 
-static value *(*const makers[])(maker *m) = {make_unary,  make_unary, make_binary, make_binary, make_binary, make_transpose, make_reshape,
-                                             make_softmax, make_reduce, make_matmul, make_conv,   make_conv,   make_conv_transpose, make_pool, make_concat,
-                                             make_slice,  make_gather};
+static value *(*const makers[])(maker *m) = {
+    make_unary,          make_unary,   make_binary, make_binary, make_binary, make_transpose,
+    make_reshape,        make_softmax, make_reduce, make_matmul, make_conv,   make_conv,
+    make_conv_transpose, make_pool,    make_concat, make_slice,  make_gather};
 
 static void make_graph(maker *m) {
     static const int64_t starts[][4] = {{1, 3, 8, 8}, {2, 4, 6, 5}, {1, 16, 4, 4}, {3, 2, 1, 9}};
@@ -266,7 +273,8 @@ static void run(const graph *g, const target *t, bool naive, arena *a, const voi
     for (int k = 0; k < p->n_outputs; k++)
         y[k] = arena_alloc(a, (size_t)p->buffers.at[p->n_inputs + k].n * 4 + 4);
     char *scratch = arena_alloc(a, (size_t)p->arena_bytes + 64);
-    assert_int_equal(interp_run(i, (const void *const[]){x}, y, scratch + (64 - (uintptr_t)scratch % 64) % 64, &code), STATUS_OK);
+    assert_int_equal(interp_run(i, (const void *const[]){x}, y, scratch + (64 - (uintptr_t)scratch % 64) % 64, &code),
+                     STATUS_OK);
     assert_int_equal(code, 0);
 }
 
@@ -282,7 +290,8 @@ static void compare(const graph *g, int k, const float *naive, const float *fast
             const char *text = "";
             graph_print(g, &s);
             (void)strbuf_finish(&s, &text);
-            fail_msg("graph %d on %s: output %d element %lld is %g, naive %g\n%s", number, name, k, (long long)i, (double)fast[i], (double)naive[i], text);
+            fail_msg("graph %d on %s: output %d element %lld is %g, naive %g\n%s", number, name, k, (long long)i,
+                     (double)fast[i], (double)naive[i], text);
         }
     }
 }

@@ -1,6 +1,6 @@
 /* rooms: schedule loop base */
-/* The scheduler against its oracle: random contractions and poolings, scheduled and naive, give the same integers exactly and the
- * same floats within a bound that follows from the length of the sums. */
+/* The scheduler against its oracle: random contractions and poolings, scheduled and naive, give the same integers
+ * exactly and the same floats within a bound that follows from the length of the sums. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -37,15 +37,20 @@ static int64_t between(rng *r, int64_t low, int64_t high) {
 typedef struct conv_case {
     bool matmul, constant_weights, transposed, has_bias, has_relu, pooling;
     dtype elem;
-    int64_t batch, groups, ci, co;               /* channels per group */
+    int64_t batch, groups, ci, co; /* channels per group */
     int spatial;
-    int64_t in[MAX_SPATIAL], kernel[MAX_SPATIAL], stride[MAX_SPATIAL], dilation[MAX_SPATIAL], pad[MAX_SPATIAL], out[MAX_SPATIAL];
+    int64_t in[MAX_SPATIAL], kernel[MAX_SPATIAL], stride[MAX_SPATIAL], dilation[MAX_SPATIAL], pad[MAX_SPATIAL],
+        out[MAX_SPATIAL];
     int64_t m, n, k;
 } conv_case;
 
 static conv_case random_case(rng *r) {
-    conv_case c = {.matmul = next(r) % 2, .constant_weights = next(r) % 2, .transposed = next(r) % 2, .has_bias = next(r) % 2,
-                   .has_relu = next(r) % 2, .elem = next(r) % 4 == 0 ? DT_I32 : DT_F32};
+    conv_case c = {.matmul = next(r) % 2,
+                   .constant_weights = next(r) % 2,
+                   .transposed = next(r) % 2,
+                   .has_bias = next(r) % 2,
+                   .has_relu = next(r) % 2,
+                   .elem = next(r) % 4 == 0 ? DT_I32 : DT_F32};
     c.batch = between(r, 1, 3);
     c.m = between(r, 1, 40);
     c.n = between(r, 1, 40);
@@ -93,7 +98,8 @@ static shapes shapes_of(const conv_case *c) {
         set_shape(&s, 3, 3, (int64_t[]){c->batch, c->m, c->n});
         return s;
     }
-    int64_t x[4] = {c->batch, c->groups * c->ci}, w[4] = {c->groups * c->co, c->ci}, y[4] = {c->batch, c->groups * c->co};
+    int64_t x[4] = {c->batch, c->groups * c->ci}, w[4] = {c->groups * c->co, c->ci},
+            y[4] = {c->batch, c->groups * c->co};
     for (int d = 0; d < c->spatial; d++) {
         x[2 + d] = c->in[d];
         w[2 + d] = c->kernel[d];
@@ -125,7 +131,8 @@ static void matmul_nest(const conv_case *c, nest_list *l, nest *n) {
 
 static void conv_nest(const conv_case *c, nest_list *l, nest *n) {
     builder *b = l->b;
-    const expr *batch = nest_outer(n, "n", c->batch), *g = nest_outer(n, "g", c->groups), *co = nest_outer(n, "co", c->co);
+    const expr *batch = nest_outer(n, "n", c->batch), *g = nest_outer(n, "g", c->groups),
+               *co = nest_outer(n, "co", c->co);
     const expr *o[MAX_SPATIAL], *x_index[4], *w_index[4], *y_index[4], *mask = NULL;
     for (int d = 0; d < c->spatial; d++)
         o[d] = nest_outer(n, "o", c->out[d]);
@@ -138,17 +145,20 @@ static void conv_nest(const conv_case *c, nest_list *l, nest *n) {
     w_index[1] = ci;
     for (int d = 0; d < c->spatial; d++) {
         const expr *k = nest_inner(n, "k", c->kernel[d]);
-        const expr *at = build_add(b, build_mul(b, o[d], build_index(b, c->stride[d])), build_mul(b, k, build_index(b, c->dilation[d])));
+        const expr *at = build_add(b, build_mul(b, o[d], build_index(b, c->stride[d])),
+                                   build_mul(b, k, build_index(b, c->dilation[d])));
         x_index[2 + d] = build_sub(b, at, build_index(b, c->pad[d]));
         w_index[2 + d] = k;
         y_index[2 + d] = o[d];
         if (c->pad[d] == 0)
             continue;
-        const expr *in = build_and(b, build_le(b, build_index(b, 0), x_index[2 + d]), build_lt(b, x_index[2 + d], build_index(b, c->in[d])));
+        const expr *in = build_and(b, build_le(b, build_index(b, 0), x_index[2 + d]),
+                                   build_lt(b, x_index[2 + d], build_index(b, c->in[d])));
         mask = mask == NULL ? in : build_and(b, mask, in);
     }
     const expr *x = mask != NULL ? nest_read_masked(l, 0, x_index, mask) : nest_read(l, 0, x_index);
-    const expr *sum = c->pooling ? nest_reduce(n, REDUCE_MAX, x) : nest_reduce(n, REDUCE_SUM, build_mul(b, x, nest_read(l, 1, w_index)));
+    const expr *sum = c->pooling ? nest_reduce(n, REDUCE_MAX, x)
+                                 : nest_reduce(n, REDUCE_SUM, build_mul(b, x, nest_read(l, 1, w_index)));
     nest_store(n, 3, y_index, 2 + c->spatial, finish(c, l, sum, channel));
 }
 
@@ -166,14 +176,16 @@ static void fill(rng *r, dtype t, void *data, int64_t n) {
             ((int32_t *)data)[i] = (int32_t)between(r, -100, 100);
 }
 
-static program *make_program(arena *a, const conv_case *c, const shapes *s, const tensors *t, const target *target_row, bool naive) {
+static program *make_program(arena *a, const conv_case *c, const shapes *s, const tensors *t, const target *target_row,
+                             bool naive) {
     builder *b = builder_new(a, target_row);
     nest_list l = {.b = b, .n_inputs = 3, .n_outputs = 1};
     schedule_operand operands[4];
     for (int k = 0; k < 4; k++) {
         nest_operand o = {true, c->elem, s->rank[k], s->dims[k]};
         assert_int_equal(VEC_PUSH(a, l.operands, o), STATUS_OK);
-        operands[k] = (schedule_operand){c->elem, s->rank[k], s->dims[k], k == 1 && c->constant_weights ? t->data[1] : NULL, NULL};
+        operands[k] = (schedule_operand){c->elem, s->rank[k], s->dims[k],
+                                         k == 1 && c->constant_weights ? t->data[1] : NULL, NULL};
     }
     nest *n = nest_add(&l, "case");
     n->contract = !c->pooling;
@@ -187,13 +199,29 @@ static program *make_program(arena *a, const conv_case *c, const shapes *s, cons
     program *p = ARENA_NEW(a, program);
     *p = (program){.memory = a, .name = "p", .target = target_row, .n_inputs = 3, .n_outputs = 1};
     for (int k = 0; k < 4; k++) {
-        program_buffer buffer = {arena_printf(a, "b%d", k), "t", c->elem, s->count[k], k < 3 ? PLACE_INPUT : PLACE_OUTPUT, s->rank[k], s->dims[k], NULL, 0};
+        program_buffer buffer = {arena_printf(a, "b%d", k),
+                                 "t",
+                                 c->elem,
+                                 s->count[k],
+                                 k < 3 ? PLACE_INPUT : PLACE_OUTPUT,
+                                 s->rank[k],
+                                 s->dims[k],
+                                 NULL,
+                                 0};
         assert_int_equal(VEC_PUSH(a, p->buffers, buffer), STATUS_OK);
     }
     int first = (int)p->buffers.n;
     for (size_t i = 0; i < out.buffers.n; i++) {
         const schedule_buffer *x = &out.buffers.at[i];
-        program_buffer buffer = {arena_printf(a, "s%zu", i), NULL, x->elem, x->n, x->kind == SCHEDULE_CONST ? PLACE_CONST : PLACE_ARENA, 0, NULL, x->data, 0};
+        program_buffer buffer = {arena_printf(a, "s%zu", i),
+                                 NULL,
+                                 x->elem,
+                                 x->n,
+                                 x->kind == SCHEDULE_CONST ? PLACE_CONST : PLACE_ARENA,
+                                 0,
+                                 NULL,
+                                 x->data,
+                                 0};
         if (x->kind == SCHEDULE_OPERAND)
             buffer.n = 0;
         assert_int_equal(VEC_PUSH(a, p->buffers, buffer), STATUS_OK);
@@ -226,7 +254,9 @@ static void run(arena *a, const program *p, const tensors *t, void *y) {
     assert_int_equal(interp_new(p, a, &m), STATUS_OK);
     char *scratch = arena_alloc(a, (size_t)p->arena_bytes + 64);
     void *aligned = scratch + (64 - (uintptr_t)scratch % 64) % 64;
-    assert_int_equal(interp_run(m, (const void *const[]){t->data[0], t->data[1], t->data[2]}, (void *const[]){y}, aligned, &code), STATUS_OK);
+    assert_int_equal(
+        interp_run(m, (const void *const[]){t->data[0], t->data[1], t->data[2]}, (void *const[]){y}, aligned, &code),
+        STATUS_OK);
     assert_int_equal(code, 0);
 }
 
@@ -234,14 +264,16 @@ static void compare(const conv_case *c, const shapes *s, const void *x, const vo
     int64_t length = c->matmul ? c->k : c->ci;
     for (int d = 0; !c->matmul && d < c->spatial; d++)
         length *= c->kernel[d];
-    /* Each of at most length + 2 roundings is within half an ulp of a partial sum, whose terms are at most 1.01 * 1.01. */
+    /* Each of at most length + 2 roundings is within half an ulp of a partial sum, whose terms are at most 1.01 * 1.01.
+     */
     double bound = c->pooling ? 0 : 2 * (double)(length + 2) * (double)(length + 2) * 1.1 * 0x1p-24;
     for (int64_t i = 0; i < s->count[3]; i++) {
         if (c->elem == DT_I32 && ((const int32_t *)x)[i] != ((const int32_t *)y)[i])
-            fail_msg("case %d on %s: element %lld is %d, naive %d", number, name, (long long)i, ((const int32_t *)y)[i], ((const int32_t *)x)[i]);
+            fail_msg("case %d on %s: element %lld is %d, naive %d", number, name, (long long)i, ((const int32_t *)y)[i],
+                     ((const int32_t *)x)[i]);
         if (c->elem == DT_F32 && !(fabs((double)((const float *)x)[i] - (double)((const float *)y)[i]) <= bound))
-            fail_msg("case %d on %s: element %lld is %g, naive %g", number, name, (long long)i, (double)((const float *)y)[i],
-                     (double)((const float *)x)[i]);
+            fail_msg("case %d on %s: element %lld is %g, naive %g", number, name, (long long)i,
+                     (double)((const float *)y)[i], (double)((const float *)x)[i]);
     }
 }
 

@@ -99,7 +99,8 @@ static void target_of_another_architecture_is_generic(void **state) {
 
 static void target_refuses_words_of_no_meaning(void **state) {
     (void)state;
-    static const char *const triples[] = {"", "riscv64", "x86_64x-linux", "armeb-linux", "x86_64-pc-windows-msvc", "-linux"};
+    static const char *const triples[] = {"",      "riscv64", "x86_64x-linux", "armeb-linux", "x86_64-pc-windows-msvc",
+                                          "-linux"};
     static const char *const features[] = {"", "avx2", "+", "+a,,+b", "+a,", "+a +b", "+help", "-64bit-mode"};
     arena *a = arena_new(&allocator_system);
     diag *d = diag_new(&allocator_system);

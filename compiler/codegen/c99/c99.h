@@ -1,10 +1,10 @@
 /* The C99 back end, inside: how a program becomes text.
  *
  * A loop IR value becomes one or more PARTS, each a C expression: a scalar, or a GNU vector that fits a register of the
- * target. Wider values are several parts, so that a compiler never sees a vector that it would have to take apart itself;
- * without vector registers every part is a scalar and the text is standard C99. A bool vector is a vector of signed
- * integers, 0 or -1, as wide as the values that it was compared from. Expressions used twice, or grown long, become
- * constants (`const f32x8 t3 = ...`) before their statement.
+ * target. Wider values are several parts, so that a compiler never sees a vector that it would have to take apart
+ * itself; without vector registers every part is a scalar and the text is standard C99. A bool vector is a vector of
+ * signed integers, 0 or -1, as wide as the values that it was compared from. Expressions used twice, or grown long,
+ * become constants (`const f32x8 t3 = ...`) before their statement.
  */
 #ifndef TENON_CODEGEN_C99_C99_H
 #define TENON_CODEGEN_C99_C99_H
@@ -26,7 +26,8 @@ typedef struct part {
     code code;
 } part;
 
-/* `lanes` lanes of an element type; `bits`: of a lane in memory, or of the integers that stand for a bool in a vector. */
+/* `lanes` lanes of an element type; `bits`: of a lane in memory, or of the integers that stand for a bool in a vector.
+ */
 typedef struct value {
     dtype elem;
     int lanes, bits;
@@ -156,13 +157,14 @@ code c99_vector_concat(c99 *c, dtype elem, int count, code lo, code hi);
 /* ---- c99_value.c: values in parts ---- */
 code c99_temporary(c99 *c, dtype elem, int bits, int count, code x); /* a name that holds x; x itself where it is one */
 void c99_name_parts(c99 *c, value *v);
-code c99_lane(c99 *c, value *v, int lane);                           /* a scalar; a bool where v is one */
-code c99_piece(c99 *c, value *v, int first, int count);              /* any lanes as one vector, or a scalar */
+code c99_lane(c99 *c, value *v, int lane);              /* a scalar; a bool where v is one */
+code c99_piece(c99 *c, value *v, int first, int count); /* any lanes as one vector, or a scalar */
 code c99_gathered(c99 *c, dtype elem, int bits, int count, const code *lanes); /* lanes as a vector, or the scalar */
 value c99_mask_as(c99 *c, value *mask, int bits);
 /* What a lane of the vectors that make up v is in C. */
 dtype c99_lane_type(const value *v);
-/* Lanes first .. first+count-1 of v through `convert` (c99_vector_cast ..), as a vector of type `to`; false: lane by lane. */
+/* Lanes first .. first+count-1 of v through `convert` (c99_vector_cast ..), as a vector of type `to`; false: lane by
+ * lane. */
 typedef bool (*c99_converter)(c99 *c, dtype to, dtype from, int count, code x, code *out);
 bool c99_convert_piece(c99 *c, value *v, int first, int count, dtype to, c99_converter convert, code *out);
 

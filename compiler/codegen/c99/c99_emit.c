@@ -6,17 +6,16 @@ typedef struct isa_text {
     const char *include; /* its intrinsics */
 } isa_text;
 
-#define X86_TEXT                                                                                                               \
-    {                                                                                                                          \
-        "#if !defined(__x86_64__)\n#error \"this file was generated for x86-64\"\n#endif\n", "#include <immintrin.h>\n"        \
-    }
+#define X86_TEXT                                                                                                       \
+    {"#if !defined(__x86_64__)\n#error \"this file was generated for x86-64\"\n#endif\n", "#include <immintrin.h>\n"}
 
 static const isa_text isa_texts[] = {
     [ISA_NONE] = {"", ""},
     [ISA_SSE2] = X86_TEXT,
     [ISA_AVX2] = X86_TEXT,
     [ISA_AVX512] = X86_TEXT,
-    [ISA_NEON] = {"#if !defined(__aarch64__)\n#error \"this file was generated for aarch64\"\n#endif\n", "#include <arm_neon.h>\n"},
+    [ISA_NEON] = {"#if !defined(__aarch64__)\n#error \"this file was generated for aarch64\"\n#endif\n",
+                  "#include <arm_neon.h>\n"},
     /* Only flags choose the instructions that it has. */
     [ISA_VFP] = {"#if !defined(__arm__) || !defined(__ARM_FEATURE_FMA) || !defined(__ARM_FP) || (__ARM_FP & 4) == 0\n"
                  "#error \"compile this file with -mcpu=cortex-m4 -mfpu=fpv4-sp-d16 -mfloat-abi=hard\"\n#endif\n",
@@ -25,9 +24,10 @@ static const isa_text isa_texts[] = {
 
 /* Names that stand in the file whatever the model is. */
 static void reserve_names(c99 *c) {
-    static const char *const suffixes[] = {"inputs",  "outputs", "run", "run_env", "model", "ARENA_BYTES", "ARENA_ALIGN",
-                                           "WEIGHTS_BYTES"};
-    static const char *const locals[] = {"in", "out", "env", "arena", "weights", "code", "inputs", "outputs", "one", "max_abi", "known"};
+    static const char *const suffixes[] = {"inputs", "outputs",     "run",         "run_env",
+                                           "model",  "ARENA_BYTES", "ARENA_ALIGN", "WEIGHTS_BYTES"};
+    static const char *const locals[] = {"in",     "out",     "env", "arena",   "weights", "code",
+                                         "inputs", "outputs", "one", "max_abi", "known"};
     for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++)
         c99_reserve(c, &c->globals, c99_keep(c, arena_printf(c->memory, "%s_%s", c->p->name, suffixes[i])));
     for (size_t i = 0; i < sizeof locals / sizeof *locals; i++)
@@ -65,7 +65,8 @@ static void name_everything(c99 *c) {
         const kernel *k = p->kernels.at[s->kernel];
         /* A kernel may be called exp, which every compiler thinks it knows. */
         if (c->kernel_names[s->kernel] == NULL)
-            c->kernel_names[s->kernel] = c99_name(c, &c->globals, c99_keep(c, arena_printf(c->memory, "k_%s", k->name)));
+            c->kernel_names[s->kernel] =
+                c99_name(c, &c->globals, c99_keep(c, arena_printf(c->memory, "k_%s", k->name)));
         for (size_t a = 0; a < k->buffers.n; a++)
             name_const(c, s->args[a].buffer);
     }
@@ -84,13 +85,13 @@ static bool prepare(c99 *c, const program *p, weights_form weights, arena *a) {
     c->weights = weights;
     c->globals = (names){map_in(a), NULL};
     c->words = map_in(a);
-    c->helpers = ARENA_NEW_N(a, bool, (size_t)HELPER_COUNT * DT_COUNT * DT_COUNT);
+    c->helpers = ARENA_NEW_N(a, bool, (size_t)HELPER_COUNT *DT_COUNT *DT_COUNT);
     c->const_names = ARENA_NEW_N(a, const char *, n);
     c->fields = ARENA_NEW_N(a, const char *, n);
     c->kernel_names = ARENA_NEW_N(a, const char *, p->kernels.n + 1);
     c->kernel_checks = ARENA_NEW_N(a, bool, p->kernels.n + 1);
-    return c->helpers != NULL && c->const_names != NULL && c->fields != NULL && c->kernel_names != NULL && c->kernel_checks != NULL &&
-           weights_place(p, a, &c->table) == STATUS_OK;
+    return c->helpers != NULL && c->const_names != NULL && c->fields != NULL && c->kernel_names != NULL &&
+           c->kernel_checks != NULL && weights_place(p, a, &c->table) == STATUS_OK;
 }
 
 /* ---- PREFIX.c ---- */
@@ -98,16 +99,19 @@ static bool prepare(c99 *c, const program *p, weights_form weights, arena *a) {
 static void write_target(c99 *c, strbuf *out) {
     const target *t = c->target;
     strbuf_add(out, isa_texts[t->isa].check);
-    strbuf_add(out, "#if defined(__FAST_MATH__)\n#error \"this file needs IEEE arithmetic: compile it without -ffast-math\"\n#endif\n"
+    strbuf_add(out, "#if defined(__FAST_MATH__)\n#error \"this file needs IEEE arithmetic: compile it without "
+                    "-ffast-math\"\n#endif\n"
                     "#if defined(__FLT_EVAL_METHOD__) && __FLT_EVAL_METHOD__ == 2\n"
-                    "#error \"this file needs float arithmetic in float: compile it without x87, e.g. with -msse2 -mfpmath=sse\"\n#endif\n");
+                    "#error \"this file needs float arithmetic in float: compile it without x87, e.g. with -msse2 "
+                    "-mfpmath=sse\"\n#endif\n");
     if (c99_weights_have_order(c))
         strbuf_add(out, "#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__\n"
                         "#error \"the weights of this file are little-endian\"\n#endif\n");
     strbuf_add(out, "#if defined(__clang__)\n#pragma clang fp contract(off)\n#elif defined(__GNUC__)\n"
                     "#pragma GCC optimize(\"fp-contract=off\")\n");
     if (t->c_target != NULL)
-        /* With -march=native on an AVX-512 machine, gcc 12 turns some byte blends under an inverted mask the wrong way round. */
+        /* With -march=native on an AVX-512 machine, gcc 12 turns some byte blends under an inverted mask the wrong way
+         * round. */
         strbuf_printf(out, "#pragma GCC target(\"%s%s\")\n", t->c_target, t->isa == ISA_AVX2 ? ",no-avx512f" : "");
     strbuf_add(out, "#endif\n");
     strbuf_add(out, isa_texts[t->isa].include);
@@ -116,17 +120,20 @@ static void write_target(c99 *c, strbuf *out) {
         strbuf_add(out, "#if defined(__GNUC__) && !defined(__clang__) && !defined(__OPTIMIZE__)\n"
                         "#pragma GCC diagnostic ignored \"-Wsign-conversion\"\n#endif\n");
     if (t->c_target != NULL)
-        strbuf_printf(out, "#if defined(__clang__)\n#pragma clang attribute push(__attribute__((target(\"%s\"))), apply_to = function)\n#endif\n",
+        strbuf_printf(out,
+                      "#if defined(__clang__)\n#pragma clang attribute push(__attribute__((target(\"%s\"))), apply_to "
+                      "= function)\n#endif\n",
                       t->c_target);
 }
 
 static void write_macros(strbuf *out) {
-    strbuf_add(out, "#if defined(__GNUC__)\n#define TN_KERNEL __attribute__((noinline))\n#define TN_ALIGNED __attribute__((aligned(64)))\n"
+    strbuf_add(out, "#if defined(__GNUC__)\n#define TN_KERNEL __attribute__((noinline))\n#define TN_ALIGNED "
+                    "__attribute__((aligned(64)))\n"
                     "#else\n#define TN_KERNEL\n#define TN_ALIGNED\n#endif\n\n");
 }
 
-/* Weights and names may be longer strings than C99 promises: gcc and clang have no limit. And a model may well compare what
- * its constants decide. */
+/* Weights and names may be longer strings than C99 promises: gcc and clang have no limit. And a model may well compare
+ * what its constants decide. */
 static void write_diagnostics(strbuf *out) {
     strbuf_add(out, "#if defined(__GNUC__)\n#pragma GCC diagnostic ignored \"-Woverlength-strings\"\n"
                     "#pragma GCC diagnostic ignored \"-Wtautological-compare\"\n#endif\n");
@@ -154,7 +161,8 @@ static status write_source(c99 *c, strbuf *out) {
     const char *text;
     TRY(strbuf_finish(&kernels, &text));
     c99_banner(c, out);
-    strbuf_printf(out, "#include <stdbool.h>\n#include <stddef.h>\n#include <stdint.h>\n\n#include \"%s.h\"\n\n", c->p->name);
+    strbuf_printf(out, "#include <stdbool.h>\n#include <stddef.h>\n#include <stdint.h>\n\n#include \"%s.h\"\n\n",
+                  c->p->name);
     write_target(c, out);
     write_diagnostics(out);
     write_macros(out);

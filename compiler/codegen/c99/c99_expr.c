@@ -40,8 +40,8 @@ static bool is_bool_vector(const expr *x) {
 
 /* i < n for consecutive i, where n - i cannot wrap: a comparison of small numbers, in lanes of any width. */
 static bool is_tail_mask(c99 *c, const expr *x) {
-    if (x->kind != EXPR_LT || x->arg[0]->kind != EXPR_RAMP || x->arg[0]->imm != 1 || x->arg[1]->kind != EXPR_BROADCAST ||
-        x->arg[0]->type.elem != DT_I64)
+    if (x->kind != EXPR_LT || x->arg[0]->kind != EXPR_RAMP || x->arg[0]->imm != 1 ||
+        x->arg[1]->kind != EXPR_BROADCAST || x->arg[0]->type.elem != DT_I64)
         return false;
     c99_range i = c99_expr_range(c, x->arg[0]->arg[0]), n = c99_expr_range(c, x->arg[1]->arg[0]);
     return n.lo - i.hi >= INT64_MIN && n.hi - i.lo <= INT64_MAX && i.hi <= INT64_MAX - MAX_LANES;
@@ -134,7 +134,8 @@ static bool vector_shr_round(c99 *c, const expr *x, int count, code operand, cod
     code whole[2] = {operand, c99_code(c, LEVEL_NAME, 1, "%d", (int)n)};
     code bit[2] = {operand, c99_code(c, LEVEL_NAME, 1, "%d", (int)n - 1)};
     code one[2] = {{0}, c99_vector_splat(c, t, count, c99_int(c, t, 1))}, sum[2];
-    bool ok = c99_vector_op(c, EXPR_SHR, t, count, 2, whole, &sum[0]) && c99_vector_op(c, EXPR_SHR, t, count, 2, bit, &one[0]) &&
+    bool ok = c99_vector_op(c, EXPR_SHR, t, count, 2, whole, &sum[0]) &&
+              c99_vector_op(c, EXPR_SHR, t, count, 2, bit, &one[0]) &&
               c99_vector_op(c, EXPR_AND, t, count, 2, one, &sum[1]);
     return ok && c99_vector_op(c, EXPR_ADD, t, count, 2, sum, out);
 }
@@ -151,7 +152,8 @@ static value elementwise(c99 *c, const expr *x) {
         part *p = &v.at[i];
         code operands[3];
         if (p->count > 1) {
-            if (x->kind == EXPR_SHR_ROUND && vector_shr_round(c, x, p->count, c99_piece(c, args[0], p->first, p->count), &p->code))
+            if (x->kind == EXPR_SHR_ROUND &&
+                vector_shr_round(c, x, p->count, c99_piece(c, args[0], p->first, p->count), &p->code))
                 continue;
             for (int k = 0; k < x->n_args; k++)
                 operands[k] = c99_piece(c, args[k], p->first, p->count);
@@ -202,8 +204,9 @@ static value tail_mask(c99 *c, const expr *x, int bits) {
             continue;
         }
         if (*clamped.s == '\0')
-            clamped = c99_temporary(c, t, bits, 1, c99_code(c, LEVEL_ATOM, 9, "(%s)(%s < 0 ? 0 : %s > %d ? %d : %s)", c99_scalar_type(t),
-                                                            left.s, left.s, MAX_LANES, MAX_LANES, left.s));
+            clamped = c99_temporary(c, t, bits, 1,
+                                    c99_code(c, LEVEL_ATOM, 9, "(%s)(%s < 0 ? 0 : %s > %d ? %d : %s)",
+                                             c99_scalar_type(t), left.s, left.s, MAX_LANES, MAX_LANES, left.s));
         for (int j = 0; j < p->count; j++)
             lanes[j] = c99_int(c, t, p->first + j);
         code operands[2] = {c99_gathered(c, t, bits, p->count, lanes), c99_vector_splat(c, t, p->count, clamped)};
@@ -362,7 +365,8 @@ code c99_lane_of(c99 *c, const expr *x, int lane) {
     case EXPR_RAMP:
         args[0] = c99_scalar_expr(c, x->arg[0]);
         args[1] = c99_int(c, x->type.elem, (int64_t)((uint64_t)x->imm * (uint64_t)lane));
-        return lane == 0 ? args[0] : c99_scalar(c, EXPR_ADD, x->type.elem, x->type.elem, args, 2, c99_never_wraps(c, x));
+        return lane == 0 ? args[0]
+                         : c99_scalar(c, EXPR_ADD, x->type.elem, x->type.elem, args, 2, c99_never_wraps(c, x));
     case EXPR_ADD:
     case EXPR_SUB:
     case EXPR_MUL:

@@ -42,9 +42,11 @@ static void write_struct(c99 *c, strbuf *out, bool output) {
 static void write_sizes(c99 *c, strbuf *out) {
     const char *name = c->p->name;
     strbuf_printf(out, "/* Scratch memory for one run at a time, aligned to %s_ARENA_ALIGN. */\n", name);
-    strbuf_printf(out, "#define %s_ARENA_BYTES %lld\n#define %s_ARENA_ALIGN 64\n", name, (long long)c->p->arena_bytes, name);
+    strbuf_printf(out, "#define %s_ARENA_BYTES %lld\n#define %s_ARENA_ALIGN 64\n", name, (long long)c->p->arena_bytes,
+                  name);
     if (c->weight_bytes > 0)
-        strbuf_printf(out, "/* Of %s.weights, whose address goes into tenon_env, aligned to %d. */\n", name, WEIGHTS_ALIGN);
+        strbuf_printf(out, "/* Of %s.weights, whose address goes into tenon_env, aligned to %d. */\n", name,
+                      WEIGHTS_ALIGN);
     else
         strbuf_add(out, "/* The weights are compiled in. */\n");
     strbuf_printf(out, "#define %s_WEIGHTS_BYTES %llu\n\n", name, (unsigned long long)c->weight_bytes);
@@ -53,7 +55,8 @@ static void write_sizes(c99 *c, strbuf *out) {
 void c99_header_write(c99 *c, strbuf *out) {
     const char *name = c->p->name;
     c99_banner(c, out);
-    strbuf_printf(out, "#ifndef TENON_MODEL_%s_H\n#define TENON_MODEL_%s_H\n\n#include \"tenon/runtime.h\"\n\n", name, name);
+    strbuf_printf(out, "#ifndef TENON_MODEL_%s_H\n#define TENON_MODEL_%s_H\n\n#include \"tenon/runtime.h\"\n\n", name,
+                  name);
     strbuf_add(out, "#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n");
     write_sizes(c, out);
     write_struct(c, out, false);
@@ -82,8 +85,9 @@ static const char *print_format(dtype t) {
 static void write_example_buffers(c99 *c, strbuf *out) {
     for (int i = 0; i < c->p->n_inputs + c->p->n_outputs; i++) {
         const program_buffer *b = &c->p->buffers.at[i];
-        strbuf_printf(out, "static %s %s_%d[%lld]; /* ", c99_storage_type(b->elem), i < c->p->n_inputs ? "input" : "output",
-                      i < c->p->n_inputs ? i : i - c->p->n_inputs, (long long)dtype_bytes(b->elem, b->n == 0 ? 1 : (size_t)b->n));
+        strbuf_printf(out, "static %s %s_%d[%lld]; /* ", c99_storage_type(b->elem),
+                      i < c->p->n_inputs ? "input" : "output", i < c->p->n_inputs ? i : i - c->p->n_inputs,
+                      (long long)dtype_bytes(b->elem, b->n == 0 ? 1 : (size_t)b->n));
         c99_comment(out, c99_title(b));
         strbuf_add(out, " */\n");
     }
@@ -97,12 +101,14 @@ static void write_example_inputs(c99 *c, strbuf *out) {
         const program_buffer *b = &c->p->buffers.at[i];
         const char *type = c99_storage_type(b->elem);
         if (b->elem == DT_F32 || b->elem == DT_F64)
-            strbuf_printf(out, "    for (i = 0; i < %lld; i++)\n        input_%d[i] = (%s)(i %% 17) / 16;\n", (long long)b->n, i, type);
+            strbuf_printf(out, "    for (i = 0; i < %lld; i++)\n        input_%d[i] = (%s)(i %% 17) / 16;\n",
+                          (long long)b->n, i, type);
         else if (dtype_is_float(b->elem))
-            strbuf_printf(out, "    for (i = 0; i < %lld; i++)\n        input_%d[i] = 0; /* bits of %s */\n", (long long)b->n, i,
-                          dtype_name(b->elem));
+            strbuf_printf(out, "    for (i = 0; i < %lld; i++)\n        input_%d[i] = 0; /* bits of %s */\n",
+                          (long long)b->n, i, dtype_name(b->elem));
         else
-            strbuf_printf(out, "    for (i = 0; i < %lld; i++)\n        input_%d[i] = (%s)(i %% 2);\n", (long long)b->n, i, type);
+            strbuf_printf(out, "    for (i = 0; i < %lld; i++)\n        input_%d[i] = (%s)(i %% 2);\n", (long long)b->n,
+                          i, type);
         strbuf_printf(out, "    in.%s = input_%d;\n", c->fields[i], i);
     }
     for (int i = 0; i < c->p->n_outputs; i++)
@@ -127,7 +133,8 @@ static void write_example_outputs(c99 *c, strbuf *out) {
         long long shown = b->n < 10 ? b->n : 10;
         strbuf_add(out, "    printf(\"%s:\", ");
         c99_string(out, c99_keep(c, arena_strndup(c->memory, c99_title(b), SHOWN_NAME)));
-        strbuf_printf(out, ");\n    for (i = 0; i < %lld; i++)\n        %soutput_%d[i]);\n", shown, print_format(b->elem), i);
+        strbuf_printf(out, ");\n    for (i = 0; i < %lld; i++)\n        %soutput_%d[i]);\n", shown,
+                      print_format(b->elem), i);
         strbuf_printf(out, "    printf(\"%s\\n\");\n", b->n > shown ? " ..." : "");
     }
 }
@@ -138,23 +145,28 @@ void c99_example_write(c99 *c, strbuf *out) {
     c99_banner(c, out);
     strbuf_printf(out, "#include <stdio.h>\n\n#include \"%s.h\"\n\n", name);
     write_example_buffers(c, out);
-    strbuf_printf(out, "\nint main(%s) {\n    %s_inputs in = {0};\n    %s_outputs out = {0};\n    tenon_env env = {0};\n",
+    strbuf_printf(out,
+                  "\nint main(%s) {\n    %s_inputs in = {0};\n    %s_outputs out = {0};\n    tenon_env env = {0};\n",
                   file ? "int argc, char **argv" : "void", name, name);
     strbuf_add(out, "    int64_t i;\n    int code;\n");
     if (file)
-        strbuf_printf(out, "    FILE *file;\n    unsigned char *weights = weight_memory;\n\n"
-                           "    while (((uintptr_t)weights & (%d - 1)) != 0)\n        weights++;\n",
+        strbuf_printf(out,
+                      "    FILE *file;\n    unsigned char *weights = weight_memory;\n\n"
+                      "    while (((uintptr_t)weights & (%d - 1)) != 0)\n        weights++;\n",
                       WEIGHTS_ALIGN);
-    strbuf_printf(out,
-                  "    env.struct_size = (uint32_t)sizeof env;\n    env.arena = memory;\n    env.arena_bytes = %s_ARENA_BYTES;\n"
-                  "    while (((uintptr_t)env.arena & (%s_ARENA_ALIGN - 1)) != 0)\n"
-                  "        env.arena = (unsigned char *)env.arena + 1;\n",
-                  name, name);
+    strbuf_printf(
+        out,
+        "    env.struct_size = (uint32_t)sizeof env;\n    env.arena = memory;\n    env.arena_bytes = %s_ARENA_BYTES;\n"
+        "    while (((uintptr_t)env.arena & (%s_ARENA_ALIGN - 1)) != 0)\n"
+        "        env.arena = (unsigned char *)env.arena + 1;\n",
+        name, name);
     if (file)
         write_example_weights(c, out);
     write_example_inputs(c, out);
     strbuf_printf(out, "    code = %s_run_env(&in, &out, &env);\n", name);
-    strbuf_add(out, "    if (code != TENON_OK) {\n        fprintf(stderr, \"error %d\\n\", code);\n        return 1;\n    }\n");
+    strbuf_add(
+        out,
+        "    if (code != TENON_OK) {\n        fprintf(stderr, \"error %d\\n\", code);\n        return 1;\n    }\n");
     write_example_outputs(c, out);
     strbuf_add(out, "    return 0;\n}\n");
 }

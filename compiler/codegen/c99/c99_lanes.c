@@ -43,8 +43,9 @@ value c99_ramp(c99 *c, const expr *x) {
         }
         for (int j = 0; j < p->count; j++) {
             uint64_t step = (uint64_t)x->imm * (uint64_t)(p->first + j);
-            lanes[j] = c99_int(c, t, dtype_is_signed(t) ? (int64_t)(step << (64 - bits)) >> (64 - bits)
-                                                        : (int64_t)(step << (64 - bits) >> (64 - bits)));
+            lanes[j] = c99_int(c, t,
+                               dtype_is_signed(t) ? (int64_t)(step << (64 - bits)) >> (64 - bits)
+                                                  : (int64_t)(step << (64 - bits) >> (64 - bits)));
         }
         code operands[2] = {c99_vector_splat(c, t, p->count, base), c99_gathered(c, t, bits, p->count, lanes)};
         c99_vector_op(c, EXPR_ADD, t, p->count, 2, operands, &p->code);
@@ -117,11 +118,13 @@ value c99_shuffle(c99 *c, const expr *x) {
     for (int i = 0; i < v.n && !c->failed; i++) {
         part *p = &v.at[i];
         const uint8_t *from = x->lanes + p->first;
-        if (p->count > 1 && (shuffle_run(c, ab, from, p->count, &p->code) || shuffle_two(c, ab, from, p->count, &p->code)))
+        if (p->count > 1 &&
+            (shuffle_run(c, ab, from, p->count, &p->code) || shuffle_two(c, ab, from, p->count, &p->code)))
             continue;
         code lanes[MAX_LANES];
         for (int j = 0; j < p->count; j++)
-            lanes[j] = from[j] >= ab[0]->lanes ? c99_lane(c, ab[1], from[j] - ab[0]->lanes) : c99_lane(c, ab[0], from[j]);
+            lanes[j] =
+                from[j] >= ab[0]->lanes ? c99_lane(c, ab[1], from[j] - ab[0]->lanes) : c99_lane(c, ab[0], from[j]);
         p->code = c99_gathered(c, v.elem, v.bits, p->count, lanes);
     }
     return v;
@@ -161,8 +164,8 @@ static code cast_lanes(c99 *c, const expr *x, value *from, const part *p, int bi
 
 static code mask_to_number(c99 *c, dtype t, int count, code mask) {
     uint64_t one = dtype_is_float(t) ? c99_float_bits(t, 1) : 1;
-    return c99_code(c, LEVEL_UNARY, mask.cost + 1, "(%s)(%s & %s)", c99_vector(c, t, count), c99_inside(c, mask, LEVEL_UNARY),
-                    c99_int(c, DT_I64, (int64_t)one).s);
+    return c99_code(c, LEVEL_UNARY, mask.cost + 1, "(%s)(%s & %s)", c99_vector(c, t, count),
+                    c99_inside(c, mask, LEVEL_UNARY), c99_int(c, DT_I64, (int64_t)one).s);
 }
 
 static bool is_zero_test(const expr *x) {
@@ -173,7 +176,8 @@ static bool cast_vector(c99 *c, const expr *x, value *from, const part *p, code 
     dtype to = x->type.elem, t = from->elem;
     if (x->kind == EXPR_BITCAST) {
         code piece = c99_piece(c, from, p->first, p->count);
-        *out = c99_code(c, LEVEL_UNARY, piece.cost, "(%s)%s", c99_vector(c, to, p->count), c99_inside(c, piece, LEVEL_UNARY));
+        *out = c99_code(c, LEVEL_UNARY, piece.cost, "(%s)%s", c99_vector(c, to, p->count),
+                        c99_inside(c, piece, LEVEL_UNARY));
         return true;
     }
     if (is_zero_test(x)) {
@@ -185,14 +189,15 @@ static bool cast_vector(c99 *c, const expr *x, value *from, const part *p, code 
         *out = mask_to_number(c, to, p->count, c99_piece(c, from, p->first, p->count));
         return true;
     }
-    return c99_convert_piece(c, from, p->first, p->count, to, x->kind == EXPR_CAST ? c99_vector_cast : c99_vector_saturate, out);
+    return c99_convert_piece(c, from, p->first, p->count, to,
+                             x->kind == EXPR_CAST ? c99_vector_cast : c99_vector_saturate, out);
 }
 
 /* kernel_legalise leaves no conversion of the small floats but f16 to and from f32. */
 static bool is_legal(dtype to, dtype from) {
     bool small = dtype_is_float(to) && dtype_bits(to) < 32, from_small = dtype_is_float(from) && dtype_bits(from) < 32;
-    return to == from || (!small && !from_small) || (to == DT_F16 && from == DT_F32) || (to == DT_F32 && from == DT_F16) ||
-           (from == DT_BOOL && !from_small);
+    return to == from || (!small && !from_small) || (to == DT_F16 && from == DT_F32) ||
+           (to == DT_F32 && from == DT_F16) || (from == DT_BOOL && !from_small);
 }
 
 value c99_cast(c99 *c, const expr *x) {
@@ -233,7 +238,8 @@ value c99_dot(c99 *c, const expr *x) {
     for (int i = 0; i < v.n && !c->failed; i++) {
         part *p = &v.at[i];
         if (p->count > 1) {
-            code operands[3] = {c99_piece(c, args[0], p->first, p->count), c99_piece(c, args[1], n * p->first, n * p->count),
+            code operands[3] = {c99_piece(c, args[0], p->first, p->count),
+                                c99_piece(c, args[1], n * p->first, n * p->count),
                                 c99_piece(c, args[2], n * p->first, n * p->count)};
             if (c99_vector_op(c, x->kind, DT_I32, p->count, 3, operands, &p->code))
                 continue;

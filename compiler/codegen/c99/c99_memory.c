@@ -31,8 +31,8 @@ static code element(c99 *c, int buffer, code index) {
 /* A vector in memory, as what may be read or written. */
 static code vector_at(c99 *c, int buffer, dtype elem, int count, code index) {
     bool is_const = c->k->buffers.at[buffer].access == ACCESS_READ;
-    return c99_code(c, LEVEL_UNARY, index.cost + 1, "*(%s%s *)(%s)", is_const ? "const " : "", c99_memory_vector(c, elem, count),
-                    address(c, buffer, index));
+    return c99_code(c, LEVEL_UNARY, index.cost + 1, "*(%s%s *)(%s)", is_const ? "const " : "",
+                    c99_memory_vector(c, elem, count), address(c, buffer, index));
 }
 
 /* One element, 0 where the mask is false. */
@@ -52,7 +52,8 @@ static code load_lane(c99 *c, int buffer, dtype elem, code index, const code *ma
 
 /* A byte vector of bools as a mask. */
 static code bytes_to_mask(c99 *c, int count, code bytes) {
-    return c99_code(c, LEVEL_UNARY, bytes.cost + 1, "(%s)(%s != 0)", c99_vector(c, DT_I8, count), c99_inside(c, bytes, LEVEL_UNARY));
+    return c99_code(c, LEVEL_UNARY, bytes.cost + 1, "(%s)(%s != 0)", c99_vector(c, DT_I8, count),
+                    c99_inside(c, bytes, LEVEL_UNARY));
 }
 
 static bool load_vector(c99 *c, const expr *x, code index, value *mask, const part *p, code *out) {
@@ -60,7 +61,8 @@ static bool load_vector(c99 *c, const expr *x, code index, value *mask, const pa
     code at = advanced(c, index, p->first);
     if (mask == NULL)
         *out = vector_at(c, x->ref, t, p->count, at);
-    else if (!c99_vector_masked_load(c, t, p->count, address(c, x->ref, at), c99_piece(c, mask, p->first, p->count), out))
+    else if (!c99_vector_masked_load(c, t, p->count, address(c, x->ref, at), c99_piece(c, mask, p->first, p->count),
+                                     out))
         return false;
     if (x->type.elem == DT_BOOL)
         *out = bytes_to_mask(c, p->count, *out);
@@ -84,7 +86,8 @@ value c99_load(c99 *c, const expr *x) {
         for (int j = 0; j < p->count; j++) {
             int lane = p->first + j;
             code m = mask == NULL ? (code){"", LEVEL_NAME, 0} : c99_lane(c, mask, lane);
-            lanes[j] = load_lane(c, x->ref, t, gathers ? c99_lane_of(c, i, lane) : advanced(c, index, lane), mask == NULL ? NULL : &m);
+            lanes[j] = load_lane(c, x->ref, t, gathers ? c99_lane_of(c, i, lane) : advanced(c, index, lane),
+                                 mask == NULL ? NULL : &m);
         }
         p->code = c99_gathered(c, t, v.bits, p->count, lanes);
     }
@@ -95,7 +98,8 @@ static bool store_vector(c99 *c, const stmt *s, code index, value *v, value *mas
     dtype t = c99_stored(v->elem);
     code x = c99_piece(c, v, p->first, p->count), at = advanced(c, index, p->first);
     if (v->elem == DT_BOOL)
-        x = c99_code(c, LEVEL_UNARY, x.cost + 1, "(%s)(%s & 1)", c99_vector(c, DT_U8, p->count), c99_inside(c, x, LEVEL_UNARY));
+        x = c99_code(c, LEVEL_UNARY, x.cost + 1, "(%s)(%s & 1)", c99_vector(c, DT_U8, p->count),
+                     c99_inside(c, x, LEVEL_UNARY));
     if (mask == NULL) {
         c99_line(c, "%s = %s;", vector_at(c, s->store.buffer, t, p->count, at).s, x.s);
         return true;
@@ -111,7 +115,8 @@ static bool store_vector(c99 *c, const stmt *s, code index, value *v, value *mas
 static void store_lane(c99 *c, const stmt *s, code index, value *v, value *mask, int lane) {
     const char *to = element(c, s->store.buffer, index).s;
     code x = c99_lane(c, v, lane);
-    const char *text = v->elem == DT_BOOL ? c99_code(c, LEVEL_UNARY, 0, "(uint8_t)%s", c99_inside(c, x, LEVEL_UNARY)).s : x.s;
+    const char *text =
+        v->elem == DT_BOOL ? c99_code(c, LEVEL_UNARY, 0, "(uint8_t)%s", c99_inside(c, x, LEVEL_UNARY)).s : x.s;
     if (mask == NULL)
         c99_line(c, "%s = %s;", to, text);
     else {

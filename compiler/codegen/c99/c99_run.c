@@ -21,7 +21,8 @@ static void write_pointer_checks(c99 *c, strbuf *out) {
         for (int i = 0; i < n_tensors(c, o); i++) {
             int at = o ? c->p->n_inputs + i : i;
             if (c->p->buffers.at[at].n > 0)
-                strbuf_printf(out, "    if (%s->%s == NULL)\n        return TENON_E_ARGUMENT;\n", o ? "out" : "in", c->fields[at]);
+                strbuf_printf(out, "    if (%s->%s == NULL)\n        return TENON_E_ARGUMENT;\n", o ? "out" : "in",
+                              c->fields[at]);
         }
 }
 
@@ -107,7 +108,8 @@ static void write_step(c99 *c, strbuf *out, const program_step *s) {
 static void write_run_env(c99 *c, strbuf *out) {
     const char *name = c->p->name;
     bool checks = false;
-    strbuf_printf(out, "int %s_run_env(const %s_inputs *in, %s_outputs *out, const tenon_env *env) {\n", name, name, name);
+    strbuf_printf(out, "int %s_run_env(const %s_inputs *in, %s_outputs *out, const tenon_env *env) {\n", name, name,
+                  name);
     write_pointer_checks(c, out);
     write_memory_checks(c, out);
     for (size_t i = 0; i < c->p->steps.n; i++)
@@ -142,11 +144,12 @@ static void write_info(c99 *c, strbuf *out, bool output, int i) {
     strbuf_printf(out, "static const int64_t tn_%s_%d_dims[] = {", kind, i);
     for (int d = 0; d < b->rank; d++)
         strbuf_printf(out, "%s%s", d == 0 ? "" : ", ", c99_int(c, DT_I64, b->dims[d]).s);
-    strbuf_printf(out, "%s};\nstatic const tenon_tensor_info tn_%s_%d = {\n    (uint32_t)sizeof(tenon_tensor_info), %d, ",
+    strbuf_printf(out,
+                  "%s};\nstatic const tenon_tensor_info tn_%s_%d = {\n    (uint32_t)sizeof(tenon_tensor_info), %d, ",
                   b->rank == 0 ? "1" : "", kind, i, dtype_to_onnx(b->elem));
     c99_string(out, c99_title(b));
-    strbuf_printf(out, ", tn_%s_%d_dims, %llu, %d, %d,\n};\n", kind, i, (unsigned long long)dtype_bytes(b->elem, (size_t)b->n),
-                  b->rank, (int)dtype_bytes(b->elem, 1));
+    strbuf_printf(out, ", tn_%s_%d_dims, %llu, %d, %d,\n};\n", kind, i,
+                  (unsigned long long)dtype_bytes(b->elem, (size_t)b->n), b->rank, (int)dtype_bytes(b->elem, 1));
 }
 
 static void write_infos(c99 *c, strbuf *out, bool output) {
@@ -161,11 +164,12 @@ static void write_infos(c99 *c, strbuf *out, bool output) {
 
 static void write_run_pointers(c99 *c, strbuf *out) {
     const char *name = c->p->name;
-    strbuf_printf(out,
-                  "static int tn_run_pointers(const void *const *inputs, void *const *outputs, const tenon_env *env) {\n"
-                  "    %s_inputs in = {0};\n    %s_outputs out = {0};\n"
-                  "    if (inputs == NULL || outputs == NULL)\n        return TENON_E_ARGUMENT;\n",
-                  name, name);
+    strbuf_printf(
+        out,
+        "static int tn_run_pointers(const void *const *inputs, void *const *outputs, const tenon_env *env) {\n"
+        "    %s_inputs in = {0};\n    %s_outputs out = {0};\n"
+        "    if (inputs == NULL || outputs == NULL)\n        return TENON_E_ARGUMENT;\n",
+        name, name);
     for (int o = 0; o < 2; o++)
         for (int i = 0; i < n_tensors(c, o); i++) {
             int at = o ? c->p->n_inputs + i : i;
@@ -177,14 +181,15 @@ static void write_run_pointers(c99 *c, strbuf *out) {
 
 static void write_model(c99 *c, strbuf *out) {
     const char *name = c->p->name;
-    strbuf_printf(out,
-                  "static const tenon_model tn_description = {\n"
-                  "    (uint32_t)sizeof(tenon_model), TENON_ABI, \"%s\", tn_input_list, tn_output_list,\n"
-                  "    %s_ARENA_BYTES, %s_ARENA_ALIGN, %s_WEIGHTS_BYTES, %d, tn_run_pointers, \"%s\",\n};\n\n"
-                  "const tenon_model *%s_model(uint32_t max_abi) {\n"
-                  "    const int known = TENON_ABI >> 16 == max_abi >> 16 && (TENON_ABI & 0xffffu) <= (max_abi & 0xffffu);\n"
-                  "    return known ? &tn_description : NULL;\n}\n",
-                  name, name, name, name, WEIGHTS_ALIGN, c->target->name, name);
+    strbuf_printf(
+        out,
+        "static const tenon_model tn_description = {\n"
+        "    (uint32_t)sizeof(tenon_model), TENON_ABI, \"%s\", tn_input_list, tn_output_list,\n"
+        "    %s_ARENA_BYTES, %s_ARENA_ALIGN, %s_WEIGHTS_BYTES, %d, tn_run_pointers, \"%s\",\n};\n\n"
+        "const tenon_model *%s_model(uint32_t max_abi) {\n"
+        "    const int known = TENON_ABI >> 16 == max_abi >> 16 && (TENON_ABI & 0xffffu) <= (max_abi & 0xffffu);\n"
+        "    return known ? &tn_description : NULL;\n}\n",
+        name, name, name, name, WEIGHTS_ALIGN, c->target->name, name);
 }
 
 void c99_run_write(c99 *c, strbuf *out) {

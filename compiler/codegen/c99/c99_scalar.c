@@ -8,7 +8,7 @@ enum {
     BOOLS = 1,
     NARROW_S = 2, /* i8, i16: C computes in int */
     NARROW_U = 4,
-    WIDE_S = 8,   /* i32, i64: overflow must be kept away */
+    WIDE_S = 8, /* i32, i64: overflow must be kept away */
     WIDE_U = 16,
     FLOATS = 32,
     NARROW = NARROW_S | NARROW_U,
@@ -21,15 +21,18 @@ enum {
 typedef struct scalar_row {
     expr_kind kind;
     int classes;
-    bool plain;          /* only where it is proven not to wrap */
+    bool plain; /* only where it is proven not to wrap */
     level result;
-    level left, right;   /* how loosely operands may bind */
-    const char *text;    /* $0 $1 operands, $T the type, $U its unsigned form, $C operand 1 as a shift count; NULL: a helper */
+    level left, right; /* how loosely operands may bind */
+    const char
+        *text; /* $0 $1 operands, $T the type, $U its unsigned form, $C operand 1 as a shift count; NULL: a helper */
     c99_helper helper;
 } scalar_row;
 
-#define OPERATOR(kind, classes, l, left, right, text) {EXPR_##kind, classes, false, LEVEL_##l, LEVEL_##left, LEVEL_##right, text, 0}
-#define CALL(kind, classes, helper) {EXPR_##kind, classes, false, LEVEL_ATOM, LEVEL_ANY, LEVEL_ANY, NULL, HELPER_##helper}
+#define OPERATOR(kind, classes, l, left, right, text)                                                                  \
+    {EXPR_##kind, classes, false, LEVEL_##l, LEVEL_##left, LEVEL_##right, text, 0}
+#define CALL(kind, classes, helper)                                                                                    \
+    {EXPR_##kind, classes, false, LEVEL_ATOM, LEVEL_ANY, LEVEL_ANY, NULL, HELPER_##helper}
 
 static const scalar_row rows[] = {
     {EXPR_ADD, WIDE_S, true, LEVEL_ADD, LEVEL_ADD, LEVEL_MUL, "$0 + $1", 0},
@@ -194,10 +197,12 @@ static code cast(c99 *c, dtype to, dtype from, const code *x) {
     if (to == DT_BOOL)
         return c99_code(c, LEVEL_ANY, x->cost + 1, "%s != 0", c99_inside(c, comparable(c, from, *x), LEVEL_ADD));
     if (from == DT_BOOL && dtype_is_float(to) && to != DT_F32 && to != DT_F64)
-        return c99_code(c, LEVEL_ANY, x->cost + 1, "%s ? %s : 0", c99_inside(c, *x, LEVEL_UNARY), c99_float(c, to, 1).s);
+        return c99_code(c, LEVEL_ANY, x->cost + 1, "%s ? %s : 0", c99_inside(c, *x, LEVEL_UNARY),
+                        c99_float(c, to, 1).s);
     /* gcc takes (int)flag for a flag still, and warns of ~ on it. */
     if (from == DT_BOOL && dtype_is_int(to))
-        return c99_code(c, LEVEL_UNARY, x->cost + 1, "(%s)(%s ? 1 : 0)", c99_scalar_type(to), c99_inside(c, *x, LEVEL_UNARY));
+        return c99_code(c, LEVEL_UNARY, x->cost + 1, "(%s)(%s ? 1 : 0)", c99_scalar_type(to),
+                        c99_inside(c, *x, LEVEL_UNARY));
     if (from == DT_F16)
         return call(c, c99_helper_name(c, neon ? HELPER_HALF_TO_FLOAT_NEON : HELPER_HALF_TO_FLOAT_X86, to, from), x, 1);
     if (to == DT_F16)
@@ -209,7 +214,7 @@ static code cast(c99 *c, dtype to, dtype from, const code *x) {
 
 static code saturate(c99 *c, dtype to, dtype from, const code *x) {
     c99_range t = c99_type_range(to), f = c99_type_range(from);
-    bool low = f.lo < t.lo, high = f.hi > t.hi;
+    bool low = f.lo<t.lo, high = f.hi> t.hi;
     if (!low && !high)
         return cast(c, to, from, x);
     c99_helper h = low && high ? HELPER_SATURATE : low ? HELPER_SATURATE_LOW : HELPER_SATURATE_HIGH;

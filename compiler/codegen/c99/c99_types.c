@@ -63,8 +63,8 @@ void c99_vector_typedefs(c99 *c, strbuf *out) {
             const char *type = dtype_name(t);
             int count = 1 << l;
             if (c->vectors[t][l])
-                strbuf_printf(out, "typedef %s %sx%d __attribute__((vector_size(%d)));\n", c99_storage_type(t), type, count,
-                              count * bytes);
+                strbuf_printf(out, "typedef %s %sx%d __attribute__((vector_size(%d)));\n", c99_storage_type(t), type,
+                              count, count * bytes);
             if (c->memory_vectors[t][l])
                 strbuf_printf(out, "typedef %s %sx%d_u __attribute__((vector_size(%d), aligned(%d), may_alias));\n",
                               c99_storage_type(t), type, count, count * bytes, bytes);
@@ -143,5 +143,6 @@ code c99_float(c99 *c, dtype t, double x) {
     if (strbuf_finish(&s, &text) != STATUS_OK)
         c->failed = true;
     bool has_point = strpbrk(text, ".e") != NULL;
-    return c99_code(c, signbit(x) ? LEVEL_ADD : LEVEL_NAME, 1, "%s%s%s", text, has_point ? "" : ".0", t == DT_F32 ? "f" : "");
+    return c99_code(c, signbit(x) ? LEVEL_ADD : LEVEL_NAME, 1, "%s%s%s", text, has_point ? "" : ".0",
+                    t == DT_F32 ? "f" : "");
 }

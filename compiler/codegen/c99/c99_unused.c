@@ -1,5 +1,5 @@
-/* Drops what nothing uses from a kernel's text, constants and registers: a compiler would warn about them. A value is spelt
- * before it is known which of its parts are needed. */
+/* Drops what nothing uses from a kernel's text, constants and registers: a compiler would warn about them. A value is
+ * spelt before it is known which of its parts are needed. */
 #include <string.h>
 
 #include "codegen/c99/c99.h"
@@ -45,7 +45,8 @@ static status use_words(map *used, const char *line, const char *end) {
     return STATUS_OK;
 }
 
-/* One look at every line from the end, so that most uses come before what they use; kept[] is by a line's first character. */
+/* One look at every line from the end, so that most uses come before what they use; kept[] is by a line's first
+ * character. */
 static status keep_used(const char *text, size_t n, char *kept, map *used, bool *out_more) {
     const char *end = text + n;
     *out_more = false;

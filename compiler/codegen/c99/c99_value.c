@@ -108,7 +108,8 @@ value c99_mask_as(c99 *c, value *mask, int bits) {
     value v = c99_value(c, DT_BOOL, bits, mask->lanes);
     for (int i = 0; i < v.n; i++) {
         part *p = &v.at[i];
-        if (p->count > 1 && c99_convert_piece(c, mask, p->first, p->count, c99_int_type(bits, true), c99_vector_cast, &p->code))
+        if (p->count > 1 &&
+            c99_convert_piece(c, mask, p->first, p->count, c99_int_type(bits, true), c99_vector_cast, &p->code))
             continue;
         code lanes[MAX_LANES];
         for (int j = 0; j < p->count; j++)

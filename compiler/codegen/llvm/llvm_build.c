@@ -1,5 +1,5 @@
-/* A program as objects in memory, for the JIT: its kernels in several modules, compiled side by side where there are cores. What comes
- * out of a kernel does not depend on where it was compiled. */
+/* A program as objects in memory, for the JIT: its kernels in several modules, compiled side by side where there are
+ * cores. What comes out of a kernel does not depend on where it was compiled. */
 #include "codegen/llvm/llvm_emit.h"
 
 #include <pthread.h>
@@ -111,7 +111,8 @@ static void end(part *t, diag *d) {
     diag_free(t->d);
 }
 
-status llvm_build_objects(const program *p, const llvm_options *o, arena *a, diag *d, LLVMMemoryBufferRef *out, int *out_n) {
+status llvm_build_objects(const program *p, const llvm_options *o, arena *a, diag *d, LLVMMemoryBufferRef *out,
+                          int *out_n) {
     part parts[LLVM_MOST_PARTS] = {{0}};
     int *of = ARENA_NEW_N(a, int, p->kernels.n + 1);
     TRY_ALLOC(of);

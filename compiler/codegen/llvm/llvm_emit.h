@@ -173,9 +173,10 @@ status llvm_target_fail(char *message, const char *doing, diag *d);
 
 /* ---- llvm_build.c ---- */
 #define LLVM_MOST_PARTS 4
-/* p compiled for the JIT, its constants used in place: up to LLVM_MOST_PARTS objects, which the caller disposes of. None after a
- * failure. */
-status llvm_build_objects(const program *p, const llvm_options *o, arena *a, diag *d, LLVMMemoryBufferRef *out, int *out_n);
+/* p compiled for the JIT, its constants used in place: up to LLVM_MOST_PARTS objects, which the caller disposes of.
+ * None after a failure. */
+status llvm_build_objects(const program *p, const llvm_options *o, arena *a, diag *d, LLVMMemoryBufferRef *out,
+                          int *out_n);
 
 /* ---- llvm_jit.c ---- */
 status llvm_jit_compile(const program *p, const llvm_options *o, const allocator *from, diag *d, llvm_code **out);

@@ -50,8 +50,8 @@ static status start(llvm_code *c, const llvm_options *o, LLVMTargetMachineRef ma
 }
 
 /* Consumes the objects and the machine. */
-static status link_objects(llvm_code *c, const llvm_options *o, LLVMTargetMachineRef machine, LLVMMemoryBufferRef *objects,
-                           int n, const char *entry, diag *d) {
+static status link_objects(llvm_code *c, const llvm_options *o, LLVMTargetMachineRef machine,
+                           LLVMMemoryBufferRef *objects, int n, const char *entry, diag *d) {
     status result = start(c, o, machine, d);
     for (int i = 0; i < n; i++) {
         c->code_bytes += text_bytes(objects[i]);

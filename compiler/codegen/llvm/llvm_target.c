@@ -18,7 +18,8 @@ static const llvm_backend backends[] = {
     BACKEND(X86), BACKEND(AArch64), BACKEND(ARM), BACKEND(RISCV), BACKEND(PowerPC), BACKEND(LoongArch),
 };
 
-/* The registry of LLVM's back ends is not locked, so it is filled once, under the loader's lock: with all that targets and
+/* The registry of LLVM's back ends is not locked, so it is filled once, under the loader's lock: with all that targets
+ * and
  * --triple may name, which takes a third of a millisecond. */
 __attribute__((constructor)) static void register_backends(void) {
     for (size_t i = 0; i < sizeof backends / sizeof backends[0]; i++) {

@@ -3,8 +3,8 @@
  * What a compiled model and its caller share: error codes, the environment of a run, and the uniform description of a
  * model. Freestanding C99 and C++; nothing here needs a library. Copied next to every generated model.
  *
- * Growth: every struct begins with struct_size, filled with sizeof by whoever makes it, and grows at its end only. A field
- * is read only where TENON_HAS says that it is there. Lists are NULL-terminated arrays of pointers.
+ * Growth: every struct begins with struct_size, filled with sizeof by whoever makes it, and grows at its end only. A
+ * field is read only where TENON_HAS says that it is there. Lists are NULL-terminated arrays of pointers.
  */
 #ifndef TENON_RUNTIME_H
 #define TENON_RUNTIME_H
@@ -16,8 +16,8 @@
 extern "C" {
 #endif
 
-/* major << 16 | minor. A model of abi A can be used through max_abi M where the majors are equal and A's minor is not above
- * M's. Major 0: still growing. */
+/* major << 16 | minor. A model of abi A can be used through max_abi M where the majors are equal and A's minor is not
+ * above M's. Major 0: still growing. */
 #define TENON_ABI 0x00000001u
 
 /* Does the struct that `p` points to reach to the end of `field`? */
@@ -69,19 +69,19 @@ typedef struct tenon_tensor_info {
     const int64_t *dims;  /* `rank` dimensions, never NULL */
     uint64_t bytes;       /* of the whole tensor */
     int32_t rank;
-    uint32_t alignment;   /* bytes that its address must be a multiple of: its element's size */
+    uint32_t alignment; /* bytes that its address must be a multiple of: its element's size */
 } tenon_tensor_info;
 
 /* What the caller gives for one run. Two runs at the same time need two arenas; everything else may be shared. */
 typedef struct tenon_env {
     uint32_t struct_size;
-    uint32_t reserved;      /* 0 */
-    void *arena;            /* scratch memory; contents before and after mean nothing. NULL where the model needs none */
+    uint32_t reserved; /* 0 */
+    void *arena;       /* scratch memory; contents before and after mean nothing. NULL where the model needs none */
     uint64_t arena_bytes;
-    const void *weights;    /* PREFIX.weights, where the model was written with `--weights bin`; else ignored */
+    const void *weights; /* PREFIX.weights, where the model was written with `--weights bin`; else ignored */
     uint64_t weights_bytes;
-    /* Runs body(data, i) for every i in [0, n) in any order, on any threads, and returns when all are done; bodies never
-     * call it again. NULL: the calling thread does everything, as models of this ABI do anyway. */
+    /* Runs body(data, i) for every i in [0, n) in any order, on any threads, and returns when all are done; bodies
+     * never call it again. NULL: the calling thread does everything, as models of this ABI do anyway. */
     void (*parallel_for)(void *ctx, int64_t n, void (*body)(void *data, int64_t i), void *data);
     void *ctx;
 } tenon_env;
@@ -89,16 +89,16 @@ typedef struct tenon_env {
 /* A compiled model, constant, in read-only memory. */
 typedef struct tenon_model {
     uint32_t struct_size;
-    uint32_t abi;                            /* the TENON_ABI it was compiled for */
-    const char *name;                        /* the prefix of its symbols */
-    const tenon_tensor_info *const *inputs;  /* in the model's order, NULL at the end */
+    uint32_t abi;                           /* the TENON_ABI it was compiled for */
+    const char *name;                       /* the prefix of its symbols */
+    const tenon_tensor_info *const *inputs; /* in the model's order, NULL at the end */
     const tenon_tensor_info *const *outputs;
-    uint64_t arena_bytes;                    /* what a run needs */
+    uint64_t arena_bytes; /* what a run needs */
     uint64_t arena_alignment;
-    uint64_t weights_bytes;                  /* what tenon_env must bring; 0 where the weights are compiled in */
+    uint64_t weights_bytes; /* what tenon_env must bring; 0 where the weights are compiled in */
     uint64_t weights_alignment;
-    /* One pointer per input and output, in order. Returns TENON_OK or a TENON_E... code; on an error the outputs' contents
-     * mean nothing. Re-entrant; any thread. */
+    /* One pointer per input and output, in order. Returns TENON_OK or a TENON_E... code; on an error the outputs'
+     * contents mean nothing. Re-entrant; any thread. */
     int (*run)(const void *const *inputs, void *const *outputs, const tenon_env *env);
     const char *target; /* what it was compiled for: "x86-64-v3"; other machines may not have its instructions */
 } tenon_model;

@@ -10,7 +10,8 @@ static int run(tenon_code *code) {
     float *x = calloc(1, in.bytes), *y = calloc(1, out.bytes);
     const void *inputs[] = {x};
     void *outputs[] = {y};
-    int failed = x == NULL || y == NULL || out.element_type != TENON_FLOAT || tenon_code_run(code, inputs, outputs) != TENON_DONE;
+    int failed = x == NULL || y == NULL || out.element_type != TENON_FLOAT ||
+                 tenon_code_run(code, inputs, outputs) != TENON_DONE;
     if (!failed)
         printf("%s: %zu values, the first is %g\n", out.name, out.bytes / sizeof *y, (double)*y);
     free(x);
@@ -25,8 +26,10 @@ int main(int argc, char **argv) {
     tenon_code *code = NULL;
     if (argc != 2 || tenon_context_new(NULL, &context) != TENON_DONE)
         return 2;
-    int failed = tenon_options_new(context, &options) != TENON_DONE || tenon_options_set(options, "dim", "batch=1") != TENON_DONE ||
-                 tenon_graph_open(context, argv[1], options, &graph) != TENON_DONE || tenon_code_new(graph, &code) != TENON_DONE || run(code);
+    int failed = tenon_options_new(context, &options) != TENON_DONE ||
+                 tenon_options_set(options, "dim", "batch=1") != TENON_DONE ||
+                 tenon_graph_open(context, argv[1], options, &graph) != TENON_DONE ||
+                 tenon_code_new(graph, &code) != TENON_DONE || run(code);
     for (size_t i = 0; i < tenon_message_count(context); i++)
         fprintf(stderr, "%s\n", tenon_message(context, i));
     tenon_code_free(code);
