@@ -64,6 +64,7 @@ struct op_row {
     op_kind kind;
     const op_param *inputs, *outputs;
     const op_attr *attrs; /* NULL: none */
+    bool is_random;       /* two nodes of it without the attribute `seed` differ though all else of them is the same */
     const char *note;     /* for `tenon ops`: what is not supported, NULL where all is */
     /* Element types and shapes of the outputs from the inputs, attributes and known contents. Called after arity,
      * attributes and types have been checked. NULL for OP_SCALAR: broadcast shape, output type by type variable. */

@@ -103,6 +103,8 @@ status pass_canonicalise(graph *g) {
 /* A text that is equal for nodes that compute the same. Nodes with sub-graphs or tensors in attributes have none. */
 static const char *node_key(const node *n, arena *a) {
     strbuf s = strbuf_in(a);
+    if (n->row != NULL && n->row->is_random && node_attr(n, "seed") == NULL)
+        return NULL;
     strbuf_printf(&s, "%s:%s:%d:%d", n->domain, n->op, n->version, n->n_outputs);
     for (int i = 0; i < n->n_inputs; i++)
         strbuf_printf(&s, " %d", n->inputs[i].v != NULL ? (int)n->inputs[i].v->id : -1);

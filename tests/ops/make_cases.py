@@ -856,6 +856,43 @@ def not_numbers(c):
                 c.add(op, [x.T.astype(dtype)], reference=True, axis=0, select_last_index=last)
 
 
+def splitmix(seed, places, dtype):
+    """Numbers in [0, 1) as compiler/ops/random.c defines them."""
+    bits = np.frombuffer(np.float64(np.float32(seed)).tobytes(), np.uint64)
+    x = (places.astype(np.uint64) + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15) + bits
+    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    x ^= x >> np.uint64(31)
+    return (x >> np.uint64(11)).astype(F64) * 2.0**-53 if dtype == F64 else (x >> np.uint64(40)).astype(F32) * F32(2.0**-24)
+
+
+def random_numbers(c):
+    """No other runtime has the same numbers: they are made again here, and their distribution is looked at."""
+    places = np.arange(6000, dtype=np.uint64)
+    for dtype in (F32, F64, F16, BF16):
+        elem, wide = helper.np_dtype_to_tensor_dtype(np.dtype(dtype)), F64 if dtype == F64 else F32
+        u, v, w = splitmix(3.5, places, wide), splitmix(3.5, 2 * places, wide), splitmix(3.5, 2 * places + 1, wide)
+        even, bell = (wide(-2) + u * wide(6)).reshape(20, 300).astype(dtype), np.sqrt(-2 * np.log(1 - v)) * np.cos(w * wide(2 * np.pi))
+        assert abs(u.mean() - 0.5) < 0.02 and abs(u.std() - 12**-0.5) < 0.01 and abs(bell.mean()) < 0.03 and abs(bell.std() - 1) < 0.03
+        bell = (wide(1) + wide(0.5) * bell).reshape(20, 300).astype(dtype)
+        like = c.real(20, 300, dtype=dtype)
+        c.add("RandomUniform", [], opset=22, want=[even], shape=[20, 300], dtype=elem, low=-2.0, high=4.0, seed=3.5)
+        c.add("RandomNormal", [], opset=22, want=[bell], shape=[20, 300], dtype=elem, mean=1.0, scale=0.5, seed=3.5)
+        c.add("RandomUniformLike", [like], opset=22, want=[even], low=-2.0, high=4.0, seed=3.5)
+        c.add("RandomNormalLike", [c.whole(20, 300)], opset=22, want=[bell], dtype=elem, mean=1.0, scale=0.5, seed=3.5)
+    c.add("RandomUniform", [], opset=7, want=[splitmix(0, places[:5], F32)], shape=[5], seed=0.0)
+    chances = c.real(4, 50, low=0.0, high=1.0)
+    ones = splitmix(-7, places[:200], F32).reshape(4, 50) < chances
+    c.add("Bernoulli", [chances], opset=15, want=[ones.astype(F32)], seed=-7.0)
+    c.add("Bernoulli", [chances], opset=22, want=[ones], seed=-7.0, dtype=TensorProto.BOOL)
+    c.add("Bernoulli", [np.array([0, 1] * 8, F32)], opset=22, want=[np.array([0, 1] * 8, np.int32)], dtype=TensorProto.INT32)
+    logs, noise = c.real(2, 5), -np.log(-np.log(splitmix(2, places[:4000], F32))).reshape(2, 400, 5)
+    chosen = (logs[:, None] + noise).argmax(2)
+    share = np.exp(logs) / np.exp(logs).sum(1, keepdims=True)
+    assert np.abs(np.stack([np.bincount(row, minlength=5) / 400 for row in chosen]) - share).max() < 0.1
+    c.add("Multinomial", [logs], opset=22, want=[chosen.astype(np.int64)], sample_size=400, dtype=TensorProto.INT64, seed=2.0)
+
+
 def old_forms(c):
     """Operators of opset 6 and before, in numpy's words."""
     x, y = c.real(2, 3, 4, 5), c.real(3, 4, low=0.5)
@@ -947,7 +984,7 @@ def narrow(c):
 
 FAMILIES = (elementwise, unary, activations, comparisons, casts, constants, shapes, movement, slices, gathers, matrices, convolutions, pools, normalizations,
             reductions, losses, quantization, resizing, selection, recurrent, sampling, attentions,
-            bounds_from_data, resized_by_data, signals, pieces, grams, not_numbers, old_forms, narrow)
+            bounds_from_data, resized_by_data, signals, pieces, grams, not_numbers, random_numbers, old_forms, narrow)
 
 
 # ---- models and their expected outputs ----
