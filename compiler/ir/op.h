@@ -123,7 +123,9 @@ const int64_t *op_ints(const node *n, const char *name, int64_t *out_n);
 tensor_type *op_input_type(const node *n, int index);                            /* NULL where absent */
 int op_input_rank(const node *n, int index);                                     /* -1 where absent or not known */
 status op_set_output(node *n, int index, dtype elem, int rank, const dim *dims); /* no-op for an absent output */
-status op_unknown_output(node *n, int index, dtype elem);                        /* shape not known */
+status op_unknown_output(node *n, int index, dtype elem);
+/* The same where the number of dimensions can be told, and a declared one must be that: [shape-mismatch]. */
+status op_output_of_rank(node *n, int index, dtype elem, int rank); /* shape not known */
 /* numpy broadcasting of two dims / of all inputs; [shape-mismatch] names the two. Unequal symbols: taken as equal at
  * run time only where one of them is a known 1; otherwise the result is the known one (or the first), and lowering
  * checks after binding. */

@@ -128,6 +128,15 @@ status op_unknown_output(node *n, int index, dtype elem) {
     return STATUS_OK;
 }
 
+status op_output_of_rank(node *n, int index, dtype elem, int rank) {
+    const value *v = node_output(n, index);
+    TRY(op_unknown_output(n, index, elem));
+    if (v == NULL || v->type.rank < 0 || v->type.rank == rank)
+        return STATUS_OK;
+    return op_invalid(n, "shape-mismatch", "output '%s' is declared with %d dimensions, it has %d", v->name,
+                      v->type.rank, rank);
+}
+
 /* ---- reading inputs ---- */
 
 /* The type of input `index`; NULL where absent. */

@@ -138,10 +138,10 @@ static int64_t range_count_ints(int64_t start, int64_t limit, int64_t delta) {
 static status range_infer(node *n) {
     const tensor *start = kit_constant(n, 0), *limit = kit_constant(n, 1), *delta = kit_constant(n, 2);
     dtype elem = op_input_type(n, 0)->elem;
+    for (int k = 0; k < 3; k++)
+        TRY(kit_check_single(n, k));
     if (start == NULL || limit == NULL || delta == NULL)
-        return op_unknown_output(n, 0, elem);
-    if (start->count != 1 || limit->count != 1 || delta->count != 1)
-        return op_invalid(n, "shape-mismatch", "start, limit and delta must be scalars");
+        return op_output_of_rank(n, 0, elem, 1);
     bool is_float = dtype_is_float(elem);
     if (is_float ? tensor_double(delta, 0) == 0 : tensor_int(delta, 0) == 0)
         return op_invalid(n, "bad-value", "'delta' is 0");

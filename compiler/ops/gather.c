@@ -180,8 +180,10 @@ static status one_hot_infer(node *n) {
     const tensor_type *x = op_input_type(n, 0);
     const tensor *depth = kit_constant(n, 1);
     dtype elem = op_input_type(n, 2)->elem;
-    if (x->rank < 0 || depth == NULL)
+    if (x->rank < 0)
         return op_unknown_output(n, 0, elem);
+    if (depth == NULL)
+        return op_output_of_rank(n, 0, elem, x->rank + 1);
     int64_t classes = depth->count == 1 ? (int64_t)tensor_double(depth, 0) : 0;
     int axis = one_hot_axis(n, x->rank);
     if (depth->count != 1 || classes < 1)

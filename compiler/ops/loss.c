@@ -12,6 +12,9 @@ static status check_target(node *n) {
     if (!reduction_is(n, "none") && !reduction_is(n, "sum") && !reduction_is(n, "mean"))
         return op_invalid(n, "wrong-attribute", "reduction is '%s', expected none, sum or mean",
                           op_string(n, "reduction"));
+    if (node_input(n, 2) != NULL && op_input_rank(n, 2) >= 0 && op_input_rank(n, 2) != 1)
+        return op_invalid(n, "wrong-rank", "'%s' must have one dimension, it has %d", n->row->inputs[2].name,
+                          op_input_rank(n, 2));
     if (x->rank < 0 || labels->rank < 0)
         return STATUS_OK;
     if (x->rank < 2 || labels->rank != x->rank - 1)

@@ -137,8 +137,10 @@ static status tile_infer(node *n) {
     const tensor_type *x = op_input_type(n, 0);
     int64_t count;
     const int64_t *repeats = op_known_ints(n, 1, &count);
-    if (x->rank < 0 || repeats == NULL)
+    if (x->rank < 0)
         return op_unknown_output(n, 0, x->elem);
+    if (repeats == NULL)
+        return op_output_of_rank(n, 0, x->elem, x->rank);
     if (count != x->rank)
         return op_invalid(n, "shape-mismatch", "'repeats' has %lld entries, the input %d dimensions", (long long)count,
                           x->rank);

@@ -116,11 +116,11 @@ static status symbolic_sizes(node *n, const tensor_type *x) {
     dim dims[TENSOR_MAX_RANK];
     if (t == NULL || t->count != x->rank || op_has(n, "axes") ||
         strcmp(op_string(n, "keep_aspect_ratio_policy"), "stretch") != 0)
-        return op_unknown_output(n, 0, x->elem);
+        return op_output_of_rank(n, 0, x->elem, x->rank);
     for (int k = 0; k < x->rank; k++) {
         double scale = scales != NULL ? tensor_double(t, k) : 1;
         if (scales != NULL && (scale != floor(scale) || scale < 1 || scale > INT32_MAX))
-            return op_unknown_output(n, 0, x->elem);
+            return op_output_of_rank(n, 0, x->elem, x->rank);
         dims[k] = scales == NULL ? DIM(tensor_int(t, k)) : dim_mul(n->graph->memory, x->dims[k], DIM((int64_t)scale));
     }
     return op_set_output(n, 0, x->elem, x->rank, dims);
@@ -138,7 +138,7 @@ static status resize_infer(node *n) {
         return symbolic_sizes(n, x);
     TRY(read_sizes(n, in, x->rank, &r, &known));
     if (!known)
-        return op_unknown_output(n, 0, x->elem);
+        return op_output_of_rank(n, 0, x->elem, x->rank);
     for (int k = 0; k < x->rank; k++)
         dims[k] = DIM(r.out[k]);
     return op_set_output(n, 0, x->elem, x->rank, dims);
@@ -358,8 +358,10 @@ static status upsample_infer(node *n) {
     const tensor *scales = kit_constant(n, 1);
     int64_t in[TENSOR_MAX_RANK];
     dim dims[TENSOR_MAX_RANK];
-    if (x->rank < 0 || scales == NULL || !type_shape(x, in))
+    if (x->rank < 0)
         return op_unknown_output(n, 0, x->elem);
+    if (scales == NULL || !type_shape(x, in))
+        return op_output_of_rank(n, 0, x->elem, x->rank);
     if (scales->count != x->rank)
         return op_invalid(n, "shape-mismatch", "'scales' has %lld entries, the input %d dimensions",
                           (long long)scales->count, x->rank);

@@ -178,6 +178,7 @@ static status plan(const node *n, run_resize *s) {
         return op_unsupported(n, "not-constant",
                               "antialias in a region of interest that is data; make 'roi' a constant");
     int most = 1;
+    double rows = 0;
     for (int k = 0; k < s->rank; k++) {
         double scale = x->dims[k] > 0 ? (double)y->dims[k] / (double)x->dims[k] : 1;
         if (x->dims[k] == 0 && y->dims[k] > 0)
@@ -194,12 +195,13 @@ static status plan(const node *n, run_resize *s) {
                                 .start = s->rows,
                                 .taps = most};
         s->axes[k].size = number(s->b, (double)x->dims[k]);
-        s->rows += y->dims[k];
+        rows += (double)y->dims[k];
+        s->rows = rows <= RESIZE_MOST_ENTRIES ? s->rows + y->dims[k] : 0;
     }
+    if (rows * most > RESIZE_MOST_ENTRIES)
+        return op_unsupported(n, "too-large", "%.0f rows of elements, each of up to %d others, are too many", rows,
+                              most);
     s->entries = s->rows * most;
-    if ((double)s->rows * most > RESIZE_MOST_ENTRIES)
-        return op_unsupported(n, "too-large", "%lld rows of elements, each of up to %d others, are too many",
-                              (long long)s->rows, most);
     return STATUS_OK;
 }
 

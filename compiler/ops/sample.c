@@ -182,7 +182,9 @@ static status affine_grid_infer(node *n) {
     int64_t count;
     const int64_t *size = op_known_ints(n, 1, &count);
     if (size == NULL)
-        return op_unknown_output(n, 0, theta->elem);
+        return theta->rank == 3 && dim_is_known(theta->dims[1]) && (theta->dims[1].n == 2 || theta->dims[1].n == 3)
+                   ? op_output_of_rank(n, 0, theta->elem, (int)theta->dims[1].n + 2)
+                   : op_unknown_output(n, 0, theta->elem);
     if (count != 4 && count != 5)
         return op_invalid(n, "bad-shape", "'size' has %lld entries, expected 4 or 5", (long long)count);
     if (theta->rank >= 0 && theta->rank != 3)

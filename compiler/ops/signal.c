@@ -146,7 +146,7 @@ static status dft_infer(node *n) {
         return op_unknown_output(n, 0, x->elem);
     TRY(dft_check(n, x));
     if ((length == NULL && node_input(n, DFT_LENGTH) != NULL) || (given == NULL && node_input(n, DFT_AXIS) != NULL))
-        return op_unknown_output(n, 0, x->elem);
+        return op_output_of_rank(n, 0, x->elem, x->rank);
     TRY(dft_axis_of(n, given == NULL ? -2 : tensor_int(given, 0), x->rank, &axis));
     if (length != NULL && tensor_int(length, 0) < 1)
         return op_invalid(n, "bad-value", "'dft_length' is %lld", (long long)tensor_int(length, 0));
@@ -299,7 +299,7 @@ static status stft_infer(node *n) {
     TRY(stft_check(n, x, window));
     if (x->rank < 0 || step == NULL || (length == NULL && node_input(n, STFT_LENGTH) != NULL) ||
         (length == NULL && window->rank < 0))
-        return op_unknown_output(n, 0, x->elem);
+        return op_output_of_rank(n, 0, x->elem, 4);
     dim size = length != NULL ? DIM(tensor_int(length, 0)) : window->dims[0];
     if (tensor_int(step, 0) < 1 || (dim_is_known(size) && size.n < 1))
         return op_invalid(n, "bad-value", "frames of %lld elements, %lld apart", (long long)size.n,

@@ -12,9 +12,10 @@ static status window_infer(node *n) {
     if ((TYPES_NUMBER & TYPE_BIT(elem)) == 0)
         return op_unsupported(n, "unsupported-type", "'output_datatype' is %lld",
                               (long long)op_int(n, "output_datatype"));
+    TRY(kit_check_single(n, 0));
     if (size == NULL)
-        return op_unknown_output(n, 0, elem);
-    if (size->count != 1 || tensor_int(size, 0) < 0)
+        return op_output_of_rank(n, 0, elem, 1);
+    if (tensor_int(size, 0) < 0)
         return op_invalid(n, "bad-value", "'size' must be one number of 0 or more");
     if (tensor_int(size, 0) > MOST_ELEMENTS)
         return op_unsupported(n, "too-large", "'size' is %lld; windows of up to %d elements are made",
@@ -101,7 +102,7 @@ static status mel_infer(node *n) {
     for (int k = 0; k < 5; k++)
         TRY(kit_check_single(n, k));
     if (bins == NULL || length == NULL)
-        return op_unknown_output(n, 0, elem);
+        return op_output_of_rank(n, 0, elem, 2);
     if (tensor_int(bins, 0) < 0 || tensor_int(length, 0) < 0)
         return op_invalid(n, "bad-value", "'num_mel_bins' is %lld and 'dft_length' %lld",
                           (long long)tensor_int(bins, 0), (long long)tensor_int(length, 0));

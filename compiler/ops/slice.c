@@ -60,8 +60,12 @@ static status slice_check(const node *n, int rank) {
     int64_t count[5] = {0};
     const int64_t *list[5] = {NULL};
     bool seen[TENSOR_MAX_RANK];
-    for (int k = 1; k < 5; k++)
+    for (int k = 1; k < 5; k++) {
         list[k] = op_known_ints(n, k, &count[k]);
+        if (node_input(n, k) != NULL && op_input_rank(n, k) >= 0 && op_input_rank(n, k) != 1)
+            return op_invalid(n, "wrong-rank", "'%s' must have one dimension, it has %d", n->row->inputs[k].name,
+                              op_input_rank(n, k));
+    }
     for (int k = 2; k < 5; k++)
         if (list[1] != NULL && list[k] != NULL && count[k] != count[1])
             return op_invalid(n, "shape-mismatch", "'%s' has %lld entries, 'starts' %lld", n->row->inputs[k].name,
@@ -97,7 +101,7 @@ static status slice_symbolic(node *n, const tensor_type *x) {
         dims[axis] = starts[k] == 0 ? size : dim_max(a, DIM(0), dim_sub(a, size, DIM(starts[k])));
         ok &= dim_status(dims[axis]) == STATUS_OK;
     }
-    return ok ? op_set_output(n, 0, x->elem, x->rank, dims) : op_unknown_output(n, 0, x->elem);
+    return ok ? op_set_output(n, 0, x->elem, x->rank, dims) : op_output_of_rank(n, 0, x->elem, x->rank);
 }
 
 static status slice_infer(node *n) {
@@ -281,8 +285,10 @@ static status pad_infer(node *n) {
         return op_invalid(n, "wrong-attribute", "mode is '%s', expected constant, reflect, edge or wrap",
                           op_string(n, "mode"));
     TRY(kit_check_single(n, 2));
-    if (x->rank < 0 || !pad_read(n, x->rank, begin, end, &outcome))
-        return outcome != STATUS_OK ? outcome : op_unknown_output(n, 0, x->elem);
+    if (x->rank < 0)
+        return op_unknown_output(n, 0, x->elem);
+    if (!pad_read(n, x->rank, begin, end, &outcome))
+        return outcome != STATUS_OK ? outcome : op_output_of_rank(n, 0, x->elem, x->rank);
     dim dims[TENSOR_MAX_RANK];
     for (int k = 0; k < x->rank; k++) {
         dims[k] = dim_add(a, x->dims[k], dim_add(a, DIM(begin[k]), DIM(end[k])));

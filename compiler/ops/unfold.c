@@ -177,10 +177,12 @@ static status max_unpool_infer(node *n) {
     dim dims[TENSOR_MAX_RANK];
     if (x->rank >= 0 && x->rank < 3)
         return op_invalid(n, "wrong-rank", "'X' must have 3 dimensions or more, it has %d", x->rank);
-    if (x->rank < 0 || (shape == NULL && node_input(n, 2) != NULL))
+    if (x->rank < 0)
         return op_unknown_output(n, 0, x->elem);
     if (at->rank >= 0 && at->rank != x->rank)
         return op_invalid(n, "shape-mismatch", "'X' has %d dimensions, 'I' %d", x->rank, at->rank);
+    if (shape == NULL && node_input(n, 2) != NULL)
+        return op_output_of_rank(n, 0, x->elem, x->rank);
     TRY(unpooled_shape(n, x, dims));
     if (shape != NULL && count != x->rank)
         return op_invalid(n, "shape-mismatch", "'output_shape' has %lld entries, expected %d", (long long)count,
