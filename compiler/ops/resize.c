@@ -403,6 +403,8 @@ static status upsample_expand(graph *g, node *n) {
     kit_chain c = KIT_CHAIN(g, n);
     node *made = graph_build(g, n, "Resize", inputs, 3, attrs, 3, 1);
     c.failed = made == NULL;
+    if (made != NULL) /* what the model declares is all that is known where the scales are data */
+        TRY(graph_set_type(g, made->outputs[0], &n->outputs[0]->type));
     return kit_chain_result(&c, node_output(n, 0), made == NULL ? NULL : made->outputs[0]);
 }
 
@@ -411,12 +413,11 @@ OP_ROW(Upsample) = {
     .domain = "",
     .versions = VERSIONS(1, 7, 9, 10),
     .kind = OP_EXPAND,
-    .inputs = PARAMS({"X", TYPES_MOVE, 'T', 0}, {"scales", TYPE_BIT(DT_F32), 0, PARAM_KNOWN}),
+    .inputs = PARAMS({"X", TYPES_MOVE, 'T', 0}, {"scales", TYPE_BIT(DT_F32), 0, 0}),
     .outputs = PARAMS({"Y", TYPES_MOVE, 'T', 0}),
     .attrs = ATTRS({"mode", ATTR_STRING, .s = "nearest"}),
     .note = "no strings, no complex numbers",
     .infer = upsample_infer,
     .upgrade = upsample_upgrade,
     .expand = upsample_expand,
-    .lower = upsample_data_lower,
 };

@@ -45,6 +45,5 @@ value *resize_given(const node *n, int k);
 int resize_reach(const resizing *r, double scale);
 /* Where scales, sizes or the region of interest are data and the model declares the output's shape. */
 status resize_data_lower(const node *n, nest_list *l);
-status upsample_data_lower(const node *n, nest_list *l);
 
 #endif

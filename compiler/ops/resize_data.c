@@ -14,7 +14,7 @@ typedef struct run_resize {
     resizing r;
     builder *b;
     nest_list *l;
-    int rank, input_scales;
+    int rank;
     run_axis axes[TENSOR_MAX_RANK];
     int64_t rows, entries;
     int places, weights, outside; /* temporaries: first neighbour, weights of all, is it outside the input */
@@ -39,7 +39,7 @@ static void read_axis(run_resize *s, int axis, int64_t k, int64_t count, bool sc
         a->to = element(s, INPUT_ROI, count + k);
     }
     if (scales) {
-        a->scale = build_let(b, "scale", element(s, s->input_scales, k));
+        a->scale = build_let(b, "scale", element(s, INPUT_SCALES, k));
         a->size = build_mul(b, number(b, (double)a->in), build_sub(b, a->to, a->from));
         a->size = build_unary(b, EXPR_FLOOR, build_mul(b, a->size, a->scale));
     } else {
@@ -207,9 +207,9 @@ static status plan(const node *n, run_resize *s) {
 
 static status make_tables(const node *n, run_resize *s, const int *axes, int64_t count) {
     builder *b = s->b;
-    bool scales = s->input_scales == 1 || resize_given(n, s->input_scales) != NULL;
+    bool scales = INPUT_SCALES == 1 || resize_given(n, INPUT_SCALES) != NULL;
     const int64_t rows[] = {s->rows}, entries[] = {s->entries};
-    const nest_operand *list = kit_operand(s->l, scales ? s->input_scales : INPUT_SIZES);
+    const nest_operand *list = kit_operand(s->l, scales ? INPUT_SCALES : INPUT_SIZES);
     if (list->rank != 1 || list->dims[0] != count)
         return op_invalid(n, "shape-mismatch", "'scales' or 'sizes' must have %lld entries", (long long)count);
     if (s->r.place == PLACE_CROP &&
@@ -281,7 +281,7 @@ static status lower_by(const node *n, run_resize *s, const int *axes, int64_t co
 }
 
 status resize_data_lower(const node *n, nest_list *l) {
-    run_resize s = {.b = l->b, .l = l, .input_scales = INPUT_SCALES};
+    run_resize s = {.b = l->b, .l = l};
     int axes[TENSOR_MAX_RANK];
     int64_t count;
     const int64_t *list = op_ints(n, "axes", &count);
@@ -291,17 +291,4 @@ status resize_data_lower(const node *n, nest_list *l) {
     for (int64_t k = 0; k < count; k++)
         axes[k] = list == NULL ? (int)k : kit_axis(list[k], s.rank);
     return lower_by(n, &s, axes, count);
-}
-
-status upsample_data_lower(const node *n, nest_list *l) {
-    run_resize s = {.b = l->b, .l = l, .input_scales = 1};
-    int axes[TENSOR_MAX_RANK];
-    bool nearest = strcmp(op_string(n, "mode"), "nearest") == 0;
-    if (!nearest && strcmp(op_string(n, "mode"), "linear") != 0)
-        return op_invalid(n, "wrong-attribute", "mode is '%s', expected nearest or linear", op_string(n, "mode"));
-    s.r = (resizing){.mode = nearest ? MODE_NEAREST : MODE_LINEAR, .nearest = NEAREST_FLOOR, .place = PLACE_ASYMMETRIC};
-    TRY(plan(n, &s));
-    for (int k = 0; k < s.rank; k++)
-        axes[k] = k;
-    return lower_by(n, &s, axes, s.rank);
 }
