@@ -72,8 +72,9 @@ static int read_arguments(pattern *p, int of) {
         t->arguments[t->n_arguments++] = argument;
         skip_blanks(p);
     } while (*p->at == ',');
-    if (*p->at++ != ')')
+    if (*p->at != ')')
         return fail(p, "expected ',' or ')'");
+    p->at++;
     if (is_commutative(&p->terms[of]))
         p->terms[of].swap = p->n_swaps++;
     return p->n_swaps <= MOST_SWAPS ? of : fail(p, "too many operators that match both ways");

@@ -80,6 +80,8 @@ static status resolve_reads(plan *p) {
      */
     for (size_t i = 0; i < reads.at.n; i++) {
         const expr *load = NULL;
+        if (reads.at.at[i]->kind != EXPR_READ)
+            continue; /* known indices have made it one of those before */
         TRY(resolve_read(p, reads.at.at[i], &load));
         plan_substitute(p, &reads.at.at[i], &load, 1);
         const expr *from = reads.at.at[i];
