@@ -582,7 +582,7 @@ def resizing(c):
             for sizes in ((1, 2, 8, 6), (1, 2, 3, 2), (1, 2, 7, 5)):
                 c.add("Resize", [c.real(1, 2, 4, 3), absent, absent, ints(*sizes)], mode=mode, coordinate_transformation_mode=coordinates, opset=opset)
     # Two of the neighbours along the first axis are the same one.
-    c.add("Resize", [c.real(1, 2, 8, 9), absent, Const(np.array([1.0002441, 1, 0.4, 0.5], F32))], mode="linear", antialias=1, opset=18, reference=True)
+    c.add("Resize", [np.linspace(-3, 3, 144, dtype=F32).reshape(1, 2, 8, 9), absent, Const(np.array([1.0002441, 1, 0.4, 0.5], F32))], mode="linear", antialias=1, opset=18, reference=True)
     for nearest in ("floor", "ceil", "round_prefer_floor", "round_prefer_ceil"):
         c.add("Resize", [c.real(1, 2, 4, 3), absent, Const(np.array([1, 1, 2, 1.7], F32))], mode="nearest", nearest_mode=nearest, opset=13)
         c.add("Resize", [c.real(1, 2, 4, 6), absent, Const(np.array([1, 1, 0.5, 0.6], F32))], mode="nearest", nearest_mode=nearest, coordinate_transformation_mode="asymmetric", opset=13)
