@@ -90,15 +90,7 @@ static status constant_of_shape_infer(node *n) {
     if (shape == NULL)
         return kit_known_dims(n, 0, dims, &count) ? op_set_output(n, 0, elem, count, dims)
                                                   : op_unknown_output(n, 0, elem);
-    if (rank > TENSOR_MAX_RANK)
-        return op_unsupported(n, "too-many-dimensions", "%lld dimensions, more than %d", (long long)rank,
-                              TENSOR_MAX_RANK);
-    for (int64_t k = 0; k < rank; k++) {
-        if (shape[k] < 0)
-            return op_invalid(n, "bad-shape", "dimension %lld is %lld", (long long)k, (long long)shape[k]);
-        dims[k] = DIM(shape[k]);
-    }
-    return op_set_output(n, 0, elem, (int)rank, dims);
+    return kit_output_of_ints(n, elem, shape, rank);
 }
 
 static status constant_of_shape_lower(const node *n, nest_list *l) {

@@ -118,6 +118,8 @@ const expr *kit_int_at(const node *n, const nest_list *l, int operand, int64_t k
 status kit_infer_same(node *n);
 /* Input k, where it is given, must have one element, of whatever rank. */
 status kit_check_single(const node *n, int k);
+/* Output 0 has the shape that `rank` integers say: [too-many-dimensions], [bad-shape]. */
+status kit_output_of_ints(node *n, dtype elem, const int64_t *shape, int64_t rank);
 status kit_output_like(node *n, int output, int input);
 status kit_output_shaped(node *n, int output, int input, dtype elem);
 /* [bad-index] where input k is a constant with an element outside [-extent, extent). */

@@ -10,6 +10,19 @@ status kit_output_like(node *n, int output, int input) {
     return kit_output_shaped(n, output, input, op_input_type(n, input)->elem);
 }
 
+status kit_output_of_ints(node *n, dtype elem, const int64_t *shape, int64_t rank) {
+    dim dims[TENSOR_MAX_RANK];
+    if (rank > TENSOR_MAX_RANK)
+        return op_unsupported(n, "too-many-dimensions", "%lld dimensions, more than %d", (long long)rank,
+                              TENSOR_MAX_RANK);
+    for (int64_t k = 0; k < rank; k++) {
+        if (shape[k] < 0)
+            return op_invalid(n, "bad-shape", "dimension %lld is %lld", (long long)k, (long long)shape[k]);
+        dims[k] = DIM(shape[k]);
+    }
+    return op_set_output(n, 0, elem, (int)rank, dims);
+}
+
 status kit_infer_same(node *n) {
     return kit_output_like(n, 0, 0);
 }

@@ -90,17 +90,8 @@ static status shape_infer(node *n) {
     dtype elem = dtype_from_onnx((int32_t)op_int(n, "dtype"));
     int64_t rank = 0;
     const int64_t *shape = op_ints(n, "shape", &rank);
-    dim dims[TENSOR_MAX_RANK];
     TRY(check_type(n, elem, TYPES_FLOAT));
-    if (rank > TENSOR_MAX_RANK)
-        return op_unsupported(n, "too-many-dimensions", "%lld dimensions, more than %d", (long long)rank,
-                              TENSOR_MAX_RANK);
-    for (int64_t k = 0; k < rank; k++) {
-        if (shape[k] < 0)
-            return op_invalid(n, "bad-shape", "dimension %lld is %lld", (long long)k, (long long)shape[k]);
-        dims[k] = DIM(shape[k]);
-    }
-    return op_set_output(n, 0, elem, (int)rank, dims);
+    return kit_output_of_ints(n, elem, shape, rank);
 }
 
 static dtype asked_type(const node *n) {

@@ -1,6 +1,5 @@
 #!/usr/bin/env python3
 """tenon check --suite: what becomes of each kind of case, exit statuses, JSON, crashes and hangs, Ctrl-C."""
-import glob
 import json
 import os
 import shutil
@@ -15,7 +14,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "tools"))
-from checks import BUILD, TENON, Checks, run, scratch, tenon  # noqa: E402
+from checks import BUILD, TENON, Checks, gone, run, scratch, tenon, workers  # noqa: E402
 
 FOLDER = scratch("suite")
 HOSTILE = os.path.join(BUILD, "tests", "hostile.so")
@@ -127,26 +126,6 @@ def test_status(checks):
     checks.check("--json - is stdout", json.loads(done.out)["passed"] == 2, done.out[:100])
 
 
-def workers(mark):
-    found = []
-    for path in glob.glob("/proc/[0-9]*"):
-        try:
-            with open(path + "/environ", "rb") as f:
-                if f"TENON_TEST_MARK={mark}".encode() in f.read().split(b"\0") and "tenon" in os.readlink(path + "/exe"):
-                    found.append(path)
-        except OSError:
-            pass
-    return found
-
-
-def gone(mark):
-    for _ in range(60):
-        if not workers(mark):
-            return True
-        time.sleep(0.05)
-    return False
-
-
 def test_harm(checks, want):
     """Where a plugin harms its process, that is the result of each case that gets so far; the others end as without it."""
     for harm, result, said in (("crash in run", "crash", "crashed: signal 11 (Segmentation fault)"), ("hang in run", "timeout", "was not done after 1 seconds"),
@@ -164,7 +143,7 @@ def test_harm(checks, want):
         checks.check(f"{harm}: message", all(said in c["message"] for c in cases if c["result"] == result), str(cases)[:300])
         others = {c["name"]: c["result"] for c in cases if c["name"] not in harmed}
         checks.equal(f"{harm}: the others", others, {n: r for n, (r, _) in want.items() if n not in harmed})
-        checks.check(f"{harm}: status, nothing left", done.status == 1 and gone(mark) and os.listdir(temporary) == [], f"{done.status} {os.listdir(temporary)}")
+        checks.check(f"{harm}: status, nothing left", done.status == 1 and gone(mark, 3) and os.listdir(temporary) == [], f"{done.status} {os.listdir(temporary)}")
 
 
 def test_ends(checks):
@@ -183,7 +162,7 @@ def test_ends(checks):
         child.send_signal(number)
         out, err = child.communicate(timeout=60)
         checks.check(f"{name}: ends at once", child.returncode == -number and time.time() - begin < 10 and out == "", f"{child.returncode}: {out}")
-        checks.check(f"{name}: no worker is left", gone(mark))
+        checks.check(f"{name}: no worker is left", gone(mark, 3))
         checks.check(f"{name}: what is said", number == signal.SIGKILL or ("error[stopped]" in err and os.listdir(temporary) == []), err)
 
 

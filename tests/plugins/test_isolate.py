@@ -12,7 +12,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "tools"))
-from checks import BUILD, MODELS, ROOT, TENON, Checks, run, scratch, tenon  # noqa: E402
+from checks import BUILD, MODELS, ROOT, TENON, Checks, gone, run, scratch, tenon, workers  # noqa: E402
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 FOLDER = scratch("isolate")
@@ -47,34 +47,12 @@ HARMS_LOADED = {"hang in load": ("plugin-late", "was not done after 1 seconds"),
 HARMLESS = ["", "spoil in run", "talk in run", "leave-child in run", "leave-child in load"]
 
 
-def workers(mark):
-    """The processes that were started under this mark, but for those that have ended."""
-    found = []
-    for path in glob.glob("/proc/[0-9]*"):
-        try:
-            with open(path + "/environ", "rb") as f:
-                if f"TENON_TEST_MARK={mark}".encode() in f.read().split(b"\0") and "tenon" in os.readlink(path + "/exe"):
-                    found.append(path)
-        except OSError:
-            pass
-    return found
-
-
-def gone(mark):
-    """Are they, within a moment?"""
-    for _ in range(40):
-        if not workers(mark):
-            return True
-        time.sleep(0.05)
-    return False
-
-
 def hostile(harm, *words, limits="seconds=1,memory=256", form="graph"):
     mark = harm.replace(" ", "-") + str(os.getpid())
     begin = time.time()
     done = run([TENON, "compile", CNN, "--emit", form, "-o", "-", "--plugin", HOSTILE, f"--isolate={limits}", "-p", "hostile", *words], timeout=60,
                env={"HARM": harm, "TENON_TEST_MARK": mark})
-    done.seconds, done.gone = time.time() - begin, gone(mark)
+    done.seconds, done.gone = time.time() - begin, gone(mark, 2)
     return done
 
 
@@ -116,7 +94,7 @@ def test_ends(checks):
         child.send_signal(number)
         err = child.communicate(timeout=60)[1]
         checks.check(f"{name}: ends at once", child.returncode == -number and time.time() - begin < 10, f"status {child.returncode}")
-        checks.check(f"{name}: no worker is left", gone(mark))
+        checks.check(f"{name}: no worker is left", gone(mark, 2))
         checks.check(f"{name}: what is said", number == signal.SIGKILL or "error[stopped]" in err, err)
     bare = os.path.join(FOLDER, "bare")
     os.makedirs(bare)

@@ -1,7 +1,9 @@
 """What the test scripts share: counting checks, running commands, finding the tools."""
+import glob
 import os
 import subprocess
 import sys
+import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.environ.get("TENON_BUILD", os.path.join(ROOT, "build"))
@@ -80,3 +82,26 @@ def cached(folder, key, make):
         with open(mark, "w") as f:
             f.write(key)
     return folder
+
+
+def workers(mark):
+    """The processes of tenon's that were started with TENON_TEST_MARK=mark, but for those that have ended."""
+    found = []
+    for path in glob.glob("/proc/[0-9]*"):
+        try:
+            with open(path + "/environ", "rb") as f:
+                if f"TENON_TEST_MARK={mark}".encode() in f.read().split(b"\0") and "tenon" in os.readlink(path + "/exe"):
+                    found.append(path)
+        except OSError:
+            pass
+    return found
+
+
+def gone(mark, seconds):
+    """Are they, within so long?"""
+    end = time.monotonic() + seconds
+    while workers(mark):
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.05)
+    return True
