@@ -54,7 +54,7 @@ static status make_ready(tenon_code *code, tenon_graph *t) {
     TRY(open_engines(code, t));
     pipeline_note_time(&code->built, "engine", clock_ms() - begin);
     note_sizes(code, t->o);
-    TRY_ALLOC(code->scratch = arena_alloc(code->memory, (size_t)code->p->arena_bytes + 256));
+    TRY_ALLOC(code->scratch = arena_alloc_raw(code->memory, (size_t)code->p->arena_bytes + 256));
     return code->n_engines > 1 ? code_new_outputs(code, code->memory, &code->others) : STATUS_OK;
 }
 

@@ -100,7 +100,7 @@ static void feed_alike(evaluation *x, const evaluation *from) {
 static status run(const proof *p, evaluation *x) {
     interp *m = NULL;
     int code = 0;
-    char *scratch = arena_alloc(p->a, (size_t)x->p->arena_bytes + 64);
+    char *scratch = arena_alloc_raw(p->a, (size_t)x->p->arena_bytes + 64);
     TRY_ALLOC(scratch);
     TRY(interp_new(x->p, p->a, &m));
     TRY(interp_run(m, (const void *const *)x->inputs, x->outputs, (void *)(((uintptr_t)scratch + 63) & ~(uintptr_t)63),

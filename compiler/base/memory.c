@@ -85,8 +85,7 @@ static chunk *chunk_for(arena *a, chunk *fill, size_t bytes) {
     return own;
 }
 
-/* An uninitialised block. */
-static void *arena_take(arena *a, size_t bytes) {
+void *arena_alloc_raw(arena *a, size_t bytes) {
     size_t align = bytes >= BIG_BYTES ? BIG_ALIGN : SMALL_ALIGN;
     chunk *c = a->top == NULL ? NULL : a->top->fill;
     size_t start = c == NULL ? 0 : chunk_start(c, align);
@@ -118,7 +117,7 @@ void arena_free(arena *a) {
 
 /* `bytes` zeroed bytes; never NULL for want of a size: zero bytes have an address too. */
 void *arena_alloc(arena *a, size_t bytes) {
-    void *block = arena_take(a, bytes);
+    void *block = arena_alloc_raw(a, bytes);
     return block == NULL ? NULL : memset(block, 0, bytes);
 }
 
@@ -130,7 +129,7 @@ void *arena_alloc_n(arena *a, size_t n, size_t each) {
 
 /* A copy of the bytes. */
 void *arena_copy(arena *a, const void *from, size_t bytes) {
-    void *block = arena_take(a, bytes);
+    void *block = arena_alloc_raw(a, bytes);
     if (block != NULL && bytes > 0)
         memcpy(block, from, bytes);
     return block;
@@ -144,7 +143,7 @@ char *arena_strdup(arena *a, const char *text) {
 /* A terminated copy of at most n characters. */
 char *arena_strndup(arena *a, const char *text, size_t n) {
     size_t length = strnlen(text, n);
-    char *copy = length == SIZE_MAX ? NULL : arena_take(a, length + 1);
+    char *copy = length == SIZE_MAX ? NULL : arena_alloc_raw(a, length + 1);
     if (copy == NULL)
         return NULL;
     memcpy(copy, text, length);
@@ -158,7 +157,7 @@ char *arena_printf(arena *a, const char *format, ...) {
     va_start(args, format);
     va_copy(again, args);
     int length = vsnprintf(NULL, 0, format, args);
-    char *text = length < 0 ? NULL : arena_take(a, (size_t)length + 1);
+    char *text = length < 0 ? NULL : arena_alloc_raw(a, (size_t)length + 1);
     if (text != NULL)
         vsnprintf(text, (size_t)length + 1, format, again);
     va_end(again);
@@ -168,7 +167,7 @@ char *arena_printf(arena *a, const char *format, ...) {
 
 /* Runs fn(object) when the arena is freed, or at once when there is no memory to remember it. */
 status arena_on_free(arena *a, void (*fn)(void *object), void *object) {
-    cleanup *c = arena_take(a, sizeof *c);
+    cleanup *c = arena_alloc_raw(a, sizeof *c);
     if (c == NULL) {
         fn(object);
         return STATUS_RESOURCE;

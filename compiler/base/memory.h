@@ -32,6 +32,8 @@ arena *arena_new(const allocator *from);
 void arena_free(arena *a);
 /* `bytes` zeroed bytes aligned to 16 (to 64 from 256 bytes on); NULL when out of memory. */
 void *arena_alloc(arena *a, size_t bytes);
+/* The same, but what the bytes are is open: memory that will be written before it is read. */
+void *arena_alloc_raw(arena *a, size_t bytes);
 /* `n` zeroed objects of `each` bytes; NULL also where the product overflows. */
 void *arena_alloc_n(arena *a, size_t n, size_t each);
 /* Copies; NULL when out of memory. */

@@ -217,12 +217,14 @@ status node_import_all(importer *im, scope *s, Onnx__NodeProto *const *nodes, si
         return diag_error(im->d, STATUS_UNSUPPORTED, "too-large", scope_place(im, s),
                           "with the functions in place of their calls, nodes have more than %zu inputs and outputs",
                           IMPORT_MAX_MADE(im->n_bytes));
-    node **made = ARENA_NEW_N(im->scratch, node *, n);
+    node **made = ARENA_NEW_N(im->scratch, node *, n), *first = NULL;
     TRY_ALLOC(made);
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
         COLLECT(im, import_node(im, s, nodes[i], i, &made[i]));
+        first = first == NULL ? made[i] : first;
+    }
     for (size_t i = 0; i < n; i++)
         if (made[i] != NULL)
             COLLECT(im, connect_inputs(im, s, nodes[i], i, made[i]));
-    return s->is_unsorted ? graph_sort(im->g) : STATUS_OK;
+    return s->is_unsorted ? graph_sort(im->g, first, s->call != NULL ? s->call->prev : im->g->last) : STATUS_OK;
 }

@@ -194,8 +194,9 @@ status graph_replace_all_uses(graph *g, value *from, value *to); /* [use-before-
 status graph_erase_node(graph *g, node *n);
 /* Moves n before `before` (NULL: to the end); refused ([use-before-definition]) where the order would break. */
 status graph_move_before(graph *g, node *n, node *before);
-/* Puts nodes in topological order (stable); [cycle] STATUS_INVALID names the nodes on a cycle. */
-status graph_sort(graph *g);
+/* Puts the nodes from first to last (NULL: the graph has none) in topological order (stable); [cycle] STATUS_INVALID
+ * names the nodes on a cycle. */
+status graph_sort(graph *g, node *first, node *last);
 
 /* ---- reading ---- */
 value *node_input(const node *n, int index); /* NULL where absent */

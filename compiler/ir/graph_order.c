@@ -78,13 +78,24 @@ enum { UNSEEN, OPEN, PLACED };
 /* Depth-first walk with a stack of its own: a chain may be as long as the model. */
 typedef struct sorter {
     graph *g;
+    uint64_t low;  /* the first node's order; meanwhile node->order counts on from it */
+    uint64_t step; /* from one node's order to the next one's, in the end */
+    int n;         /* nodes to sort */
     node **stack;
     int *next_input; /* by stack slot */
     int depth;
-    uint8_t *marks; /* by node->order, which counts from 0 meanwhile */
+    uint8_t *marks; /* by node->order - low */
     node **sorted;
     int n_sorted;
 } sorter;
+
+static uint8_t *mark_of(const sorter *s, const node *n) {
+    return &s->marks[n->order - s->low];
+}
+
+static bool is_sorted_by(const sorter *s, const node *n) {
+    return n->order >= s->low && n->order - s->low < (uint64_t)s->n;
+}
 
 static status report_cycle(const sorter *s, const node *again) {
     int from = s->depth - 1;
@@ -109,64 +120,79 @@ static node *next_definition(sorter *s) {
     int *i = &s->next_input[s->depth - 1];
     while (*i < top->n_inputs) {
         const value *v = top->inputs[(*i)++].v;
-        if (v != NULL && v->def != NULL && s->marks[v->def->order] != PLACED)
+        if (v != NULL && v->def != NULL && is_sorted_by(s, v->def) && *mark_of(s, v->def) != PLACED)
             return v->def;
     }
     return NULL;
 }
 
 static void open_node(sorter *s, node *n) {
-    s->marks[n->order] = OPEN;
+    *mark_of(s, n) = OPEN;
     s->next_input[s->depth] = 0;
     s->stack[s->depth++] = n;
 }
 
 static status place(sorter *s, node *root) {
-    if (s->marks[root->order] != UNSEEN)
+    if (*mark_of(s, root) != UNSEEN)
         return STATUS_OK;
     open_node(s, root);
     while (s->depth > 0) {
         node *def = next_definition(s);
-        if (def != NULL && s->marks[def->order] == OPEN)
+        if (def != NULL && *mark_of(s, def) == OPEN)
             return report_cycle(s, def);
         if (def != NULL) {
             open_node(s, def);
             continue;
         }
         node *done = s->stack[--s->depth];
-        s->marks[done->order] = PLACED;
+        *mark_of(s, done) = PLACED;
         s->sorted[s->n_sorted++] = done;
     }
     return STATUS_OK;
 }
 
-static status sort_nodes(graph *g) {
-    sorter s = {.g = g};
-    s.stack = ARENA_NEW_N(g->memory, node *, g->n_nodes);
-    s.sorted = ARENA_NEW_N(g->memory, node *, g->n_nodes);
-    s.next_input = ARENA_NEW_N(g->memory, int, g->n_nodes);
-    s.marks = ARENA_NEW_N(g->memory, uint8_t, g->n_nodes);
-    if (s.stack == NULL || s.sorted == NULL || s.next_input == NULL || s.marks == NULL)
-        return STATUS_RESOURCE;
-    uint64_t index = 0;
-    for (node *n = g->first; n != NULL; n = n->next)
-        n->order = index++;
-    for (node *n = g->first; n != NULL; n = n->next)
-        TRY(place(&s, n));
-    for (int i = 0; i < s.n_sorted; i++) {
-        s.sorted[i]->prev = i > 0 ? s.sorted[i - 1] : NULL;
-        s.sorted[i]->next = i + 1 < s.n_sorted ? s.sorted[i + 1] : NULL;
+/* Links the nodes between those around them. */
+static void link_sorted(const sorter *s, node *before, node *after) {
+    graph *g = s->g;
+    for (int i = 0; i < s->n; i++) {
+        node *n = s->sorted[i];
+        n->prev = i > 0 ? s->sorted[i - 1] : before;
+        n->next = i + 1 < s->n ? s->sorted[i + 1] : after;
+        n->order = s->low + (uint64_t)i * s->step;
     }
-    g->first = s.n_sorted > 0 ? s.sorted[0] : NULL;
-    g->last = s.n_sorted > 0 ? s.sorted[s.n_sorted - 1] : NULL;
+    *(before != NULL ? &before->next : &g->first) = s->sorted[0];
+    *(after != NULL ? &after->prev : &g->last) = s->sorted[s->n - 1];
+}
+
+static status sort_nodes(sorter *s, node *first, node *last) {
+    node *before = first->prev, *after = last->next;
+    arena *a = s->g->memory;
+    s->stack = ARENA_NEW_N(a, node *, s->n);
+    s->sorted = ARENA_NEW_N(a, node *, s->n);
+    s->next_input = ARENA_NEW_N(a, int, s->n);
+    s->marks = ARENA_NEW_N(a, uint8_t, s->n);
+    if (s->stack == NULL || s->sorted == NULL || s->next_input == NULL || s->marks == NULL)
+        return STATUS_RESOURCE;
+    uint64_t order = s->low;
+    for (node *n = first; n != after; n = n->next)
+        n->order = order++;
+    for (node *n = first; n != after; n = n->next)
+        TRY(place(s, n));
+    link_sorted(s, before, after);
     return STATUS_OK;
 }
 
-/* Puts nodes in topological order: each keeps its place unless a definition must come before it. */
-status graph_sort(graph *g) {
+/* Puts the nodes from first to last in topological order: each keeps its place unless a definition must come before
+ * it. */
+status graph_sort(graph *g, node *first, node *last) {
+    if (first == NULL)
+        return STATUS_OK;
     arena_mark mark = arena_get_mark(g->memory);
-    status s = sort_nodes(g);
+    sorter s = {.g = g, .low = first->order};
+    for (const node *n = first; n != last->next; n = n->next)
+        s.n++;
+    s.step = s.n > 1 ? (last->order - s.low) / (uint64_t)(s.n - 1) : 1;
+    status outcome = sort_nodes(&s, first, last);
     arena_reset(g->memory, mark);
-    relabel(g);
-    return s;
+    return outcome;
 }

@@ -452,7 +452,7 @@ static status order_nodes(graph *g) {
         for (int i = 0; i < n->n_inputs; i++) {
             const value *v = n->inputs[i].v;
             if (v != NULL && v->def != NULL && !node_is_before(v->def, n))
-                return graph_sort(g);
+                return graph_sort(g, g->first, g->last);
         }
     return STATUS_OK;
 }

@@ -132,10 +132,35 @@ static void graph_sorts_stably(void **state) {
     assert_string_equal(bench_messages(&b),
                         "test.onnx: main/'n0' (Add-13): error[use-before-definition]: node 'n0' (Add) uses 'n4' "
                         "before its definition by 'n4' (Add)\n");
-    assert_int_equal(graph_sort(b.g), STATUS_OK);
+    assert_int_equal(graph_sort(b.g, b.g->first, b.g->last), STATUS_OK);
     static const int expected[] = {4, 0, 3, 1, 2};
     for (int i = 0; i < 5; i++)
         assert_int_equal(node_index(n[expected[i]]), i);
+    assert_int_equal(graph_infer(b.g), STATUS_OK);
+    assert_graph_is_whole(&b);
+    bench_free(&b);
+}
+
+/* Only n1 to n3; what lies around them stays, and whatever it needs of them is no concern of theirs. */
+static void graph_sorts_a_part(void **state) {
+    (void)state;
+    bench b = bench_new();
+    value *x = graph_add_input(b.g, "x", &(tensor_type){DT_F32, 0, NULL});
+    static const char *const names[] = {"n0", "n1", "n2", "n3", "n4"};
+    node *n[5];
+    for (int i = 0; i < 5; i++)
+        n[i] = graph_add_node(b.g, NULL, "", "Add", 13, names[i], (value *[]){x, x}, 2, &names[i], 1);
+    assert_int_equal(node_set_input(n[1], 0, n[3]->outputs[0]), STATUS_OK);
+    assert_int_equal(node_set_input(n[1], 1, n[0]->outputs[0]), STATUS_OK);
+    assert_int_equal(node_set_input(n[4], 0, n[1]->outputs[0]), STATUS_OK);
+    assert_int_equal(graph_sort(b.g, n[1], n[3]), STATUS_OK);
+    static const int expected[] = {0, 3, 1, 2, 4};
+    for (int i = 0; i < 5; i++)
+        assert_int_equal(node_index(n[expected[i]]), i);
+    for (int i = 1; i < 5; i++)
+        assert_true(node_is_before(n[expected[i - 1]], n[expected[i]]));
+    assert_int_equal(graph_sort(b.g, n[0], n[0]), STATUS_OK);
+    assert_int_equal(graph_sort(b.g, NULL, NULL), STATUS_OK);
     assert_int_equal(graph_infer(b.g), STATUS_OK);
     assert_graph_is_whole(&b);
     bench_free(&b);
@@ -146,13 +171,13 @@ static void graph_sort_names_the_cycle(void **state) {
     bench b = bench_parse(DIAMOND);
     node *relu = find_node(b.g, "relu");
     assert_int_equal(node_set_input(relu, 0, graph_find_value(b.g, "b")), STATUS_OK);
-    assert_int_equal(graph_sort(b.g), STATUS_INVALID);
+    assert_int_equal(graph_sort(b.g, b.g->first, b.g->last), STATUS_INVALID);
     assert_string_equal(bench_messages(&b),
                         "test.onnx: main/node 0 'relu' (Relu-13): error[cycle]: the graph has a cycle: 'a' (Add) -> "
                         "'b' (Mul) -> 'relu' (Relu) -> 'a' (Add)\n");
     diag_clear(b.messages);
     assert_int_equal(node_set_input(relu, 0, graph_find_value(b.g, "y")), STATUS_OK);
-    assert_int_equal(graph_sort(b.g), STATUS_INVALID);
+    assert_int_equal(graph_sort(b.g, b.g->first, b.g->last), STATUS_INVALID);
     assert_non_null(strstr(bench_messages(&b), "a cycle: 'relu' (Relu) -> 'relu' (Relu)\n"));
     bench_free(&b);
 }
@@ -169,7 +194,7 @@ static void graph_sorts_long_chains(void **state) {
             assert_int_equal(node_set_input(later, 0, n->outputs[0]), STATUS_OK);
         later = n;
     }
-    assert_int_equal(graph_sort(b.g), STATUS_OK);
+    assert_int_equal(graph_sort(b.g, b.g->first, b.g->last), STATUS_OK);
     assert_ptr_equal(b.g->first, later);
     assert_int_equal(graph_infer(b.g), STATUS_OK);
     assert_graph_is_whole(&b);
@@ -487,7 +512,7 @@ static status edit_all(graph *g) {
     TRY(node_set_input(copy, 1, x));
     TRY(graph_set_name(g, x, "renamed"));
     TRY(graph_infer(g));
-    TRY(graph_sort(g));
+    TRY(graph_sort(g, g->first, g->last));
     return graph_verify(g);
 }
 
@@ -532,6 +557,7 @@ int main(void) {
         cmocka_unit_test(graph_moves_keep_the_order),
         cmocka_unit_test(graph_order_labels_never_run_out),
         cmocka_unit_test(graph_sorts_stably),
+        cmocka_unit_test(graph_sorts_a_part),
         cmocka_unit_test(graph_sort_names_the_cycle),
         cmocka_unit_test(graph_sorts_long_chains),
         cmocka_unit_test(graph_makes_names_unique),
