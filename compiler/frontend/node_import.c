@@ -161,6 +161,8 @@ static status make_node(importer *im, scope *s, const Onnx__NodeProto *p, diag_p
     node *n = graph_add_node(im->g, s->call, scope_domain(p->domain), import_text(p->op_type), version,
                              import_text(p->name)[0] == '\0' ? "" : name, none, (int)n_inputs, names, (int)n_outputs);
     TRY_ALLOC(n);
+    if (strcmp(n->domain, OP_OWN_DOMAIN) == 0)
+        n->row = NULL; /* no file has these */
     n->source = s->call != NULL ? s->call->source : where.node;
     if (called != NULL)
         TRY(map_set_key(&im->calls, MAP_KEY(n), called));

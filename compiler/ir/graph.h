@@ -178,7 +178,8 @@ status graph_set_type(graph *g, value *v,
  * looked up by domain and op. NULL when out of memory. */
 node *graph_add_node(graph *g, node *before, const char *domain, const char *op, int version, const char *name,
                      value *const *inputs, int n_inputs, const char *const *output_names, int n_outputs);
-/* Also infers the types of its outputs (op.h): what passes and expansions use. NULL after a diagnostic. */
+/* Also infers the types of its outputs (op.h): what passes and expansions use. The operator is ONNX's, or one of
+ * tenon's own. NULL after a diagnostic. */
 node *graph_build(graph *g, node *before, const char *op, value *const *inputs, int n_inputs, const attr *attrs,
                   int n_attrs, int n_outputs);
 status node_set_input(node *n, int index, value *v); /* v NULL: absent; an index beyond the end adds inputs */

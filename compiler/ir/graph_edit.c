@@ -67,13 +67,14 @@ static status complete_node(node *n, const attr *attrs, int n_attrs) {
     return op_infer(n);
 }
 
-/* A node of the newest version in domain "", with inferred output types; NULL after a diagnostic or for want of memory.
+/* A node of the newest version in domain "" or tenon's own, with inferred output types; NULL after a diagnostic or for want of memory.
  */
 node *graph_build(graph *g, node *before, const char *op, value *const *inputs, int n_inputs, const attr *attrs,
                   int n_attrs, int n_outputs) {
-    const op_row *row = op_find(g->ops, "", op);
+    const op_row *own = op_find(g->ops, OP_OWN_DOMAIN, op), *row = own != NULL ? own : op_find(g->ops, "", op);
     int version = row == NULL ? 0 : op_newest(row);
-    node *n = graph_add_node(g, before, "", op, version, NULL, inputs, n_inputs, NULL, n_outputs);
+    node *n = graph_add_node(g, before, own != NULL ? OP_OWN_DOMAIN : "", op, version, NULL, inputs, n_inputs, NULL,
+                             n_outputs);
     if (n == NULL)
         return NULL;
     if (complete_node(n, attrs, n_attrs) != STATUS_OK) {

@@ -82,6 +82,9 @@ struct op_row {
     status (*lower)(const node *n, struct nest_list *l);
 };
 
+/* The domain of operators that only passes before lowering make: no file has them, and no list shows them. */
+#define OP_OWN_DOMAIN "tenon"
+
 /* Marks a row for the build: expands to nothing else than the declaration. */
 #define OP_ROW(NAME)                                                                                                   \
     extern const op_row op_##NAME;                                                                                     \

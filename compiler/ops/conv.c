@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "ops/conv.h"
+#include "ops/integer.h"
 #include "ops/quantize.h"
 
 status conv_check_operands(node *n, int *out_rank) {
@@ -236,4 +237,39 @@ OP_ROW(QLinearConv) = {
     .attrs = ATTRS(CONV_ATTRS),
     .infer = qlinear_conv_infer,
     .lower = qlinear_conv_lower,
+};
+
+/* ---- IntegerConv: of integers as they stand, around which zeros are; summed in the type that `wide` says ---- */
+
+static status integer_conv_infer(node *n) {
+    int rank;
+    TRY(conv_check_operands(n, &rank));
+    if (rank < 0)
+        return op_unknown_output(n, 0, integer_sum_type(n));
+    TRY(conv_check_bias(n, 2, op_input_type(n, 1)->dims[0]));
+    return conv_shape(n, 1, integer_sum_type(n));
+}
+
+static status integer_conv_lower(const node *n, nest_list *l) {
+    convolution c;
+    dtype t = integer_sum_type(n);
+    TRY(open_convolution(n, l, "conv_integer", 1, &c));
+    const expr *term = integer_product(l->b, t, kit_read_masked(l, 0, c.x_index, c.mask), 0, kit_read(l, 1, c.w_index), 0);
+    const expr *sum = nest_reduce(c.m, REDUCE_SUM, term);
+    if (node_input(n, 2) != NULL)
+        sum = build_add(l->b, sum, build_cast(l->b, t, kit_read(l, 2, c.y_index + 1)));
+    kit_store(l, c.m, nest_output(l, 0), c.y_index, sum);
+    return builder_status(l->b);
+}
+
+OP_ROW(tenon__IntegerConv) = {
+    .name = "IntegerConv",
+    .domain = OP_OWN_DOMAIN,
+    .versions = VERSIONS(1),
+    .kind = OP_CONTRACT,
+    .inputs = PARAMS({"X", TYPES_QUANTISED, 0, 0}, {"W", TYPES_QUANTISED, 0, 0}, {"B", TYPES_SUM, 0, PARAM_OPTIONAL}),
+    .outputs = PARAMS({"Y", TYPES_SUM, 0, 0}),
+    .attrs = ATTRS(CONV_ATTRS, WIDE_ATTR),
+    .infer = integer_conv_infer,
+    .lower = integer_conv_lower,
 };

@@ -1,5 +1,6 @@
 /* ConvTranspose. */
 #include "ops/conv.h"
+#include "ops/integer.h"
 
 /* Output sizes and begin pads (into win->begin) from the attributes: pads of output_shape and SAME follow from the
  * sizes. */
@@ -27,14 +28,14 @@ static status transposed_sizes(const node *n, const int64_t *in, window *win, in
     return STATUS_OK;
 }
 
-static status conv_transpose_infer(node *n) {
+static status infer_as(node *n, dtype elem) {
     int rank;
     const tensor_type *x = op_input_type(n, 0), *w = op_input_type(n, 1);
     int64_t group = op_int(n, "group"), sizes[TENSOR_MAX_RANK], in[TENSOR_MAX_RANK], out[TENSOR_MAX_RANK];
     window win;
     TRY(conv_check_operands(n, &rank));
     if (rank < 0 || (conv_kernel_of(w, sizes) == NULL && !op_has(n, "kernel_shape")))
-        return op_unknown_output(n, 0, x->elem);
+        return op_unknown_output(n, 0, elem);
     TRY(window_read(n, rank, conv_kernel_of(w, sizes), &win));
     TRY(conv_check_channels(n, w->dims[0], x->dims[1], "channels", "W"));
     if (dim_is_known(x->dims[1]) && x->dims[1].n % group != 0)
@@ -44,13 +45,21 @@ static status conv_transpose_infer(node *n) {
     TRY(conv_check_bias(n, 2, dims[1]));
     for (int k = 0; k < rank; k++) {
         if (!dim_is_known(x->dims[2 + k]))
-            return op_unknown_output(n, 0, x->elem);
+            return op_unknown_output(n, 0, elem);
         in[k] = x->dims[2 + k].n;
     }
     TRY(transposed_sizes(n, in, &win, out));
     for (int k = 0; k < rank; k++)
         dims[2 + k] = DIM(out[k]);
-    return op_set_output(n, 0, x->elem, rank + 2, dims);
+    return op_set_output(n, 0, elem, rank + 2, dims);
+}
+
+static status conv_transpose_infer(node *n) {
+    return infer_as(n, op_input_type(n, 0)->elem);
+}
+
+static status integer_conv_transpose_infer(node *n) {
+    return infer_as(n, integer_sum_type(n));
 }
 
 /* ---- the nest: what both ways share ---- */
@@ -58,6 +67,7 @@ static status conv_transpose_infer(node *n) {
 typedef struct transposed {
     nest_list *l;
     nest *m;
+    dtype sum; /* what is added up */
     int64_t in_group;
     const expr *group;
     const expr *o_index[TENSOR_MAX_RANK], *i_index[TENSOR_MAX_RANK],
@@ -69,7 +79,10 @@ static void open_transposed(const node *n, nest_list *l, transposed *out) {
     const nest_operand *x = kit_operand(l, 0), *w = kit_operand(l, 1);
     int64_t groups = op_int(n, "group"), out_group = w->dims[1];
     const expr *zero = build_index(b, 0);
-    *out = (transposed){.l = l, .m = nest_add(l, "conv_transpose"), .in_group = x->dims[1] / groups};
+    *out = (transposed){.l = l,
+                        .m = nest_add(l, "conv_transpose"),
+                        .sum = dtype_is_float(x->elem) ? kit_compute(x->elem) : integer_sum_type(n),
+                        .in_group = x->dims[1] / groups};
     out->o_index[0] = out->i_index[0] = nest_outer(out->m, "n", x->dims[0]);
     out->group = groups > 1 ? nest_outer(out->m, "g", groups) : zero;
     out->w_index[1] = out_group > 1 || groups == 1 ? nest_outer(out->m, "co", out_group) : zero;
@@ -86,16 +99,17 @@ static void open_reduction(transposed *t) {
 
 static const expr *reduce(transposed *t, const expr *mask) {
     nest_list *l = t->l;
-    return nest_reduce(t->m, REDUCE_SUM,
-                       build_mul(l->b, kit_read_masked(l, 0, t->i_index, mask), kit_read(l, 1, t->w_index)));
+    const expr *x = build_cast(l->b, t->sum, kit_read_masked(l, 0, t->i_index, mask)),
+               *w = build_cast(l->b, t->sum, kit_read(l, 1, t->w_index));
+    return nest_reduce(t->m, REDUCE_SUM, build_mul(l->b, x, w));
 }
 
 /* Stores sum (NULL: 0) and bias. */
 static void close_transposed(const node *n, transposed *t, const expr *sum) {
     nest_list *l = t->l;
     bool has_bias = node_input(n, 2) != NULL;
-    const expr *bias = has_bias ? kit_read(l, 2, t->o_index + 1)
-                                : build_const(l->b, kit_operand(l, 0)->elem == DT_F64 ? DT_F64 : DT_F32, 0);
+    const expr *bias =
+        has_bias ? build_cast(l->b, t->sum, kit_read(l, 2, t->o_index + 1)) : build_const(l->b, t->sum, 0);
     if (sum != NULL)
         bias = has_bias ? build_add(l->b, sum, bias) : sum;
     kit_store(l, t->m, nest_output(l, 0), t->o_index, bias);
@@ -233,5 +247,18 @@ OP_ROW(ConvTranspose) = {
     .outputs = kit_float_Y,
     .attrs = ATTRS(CONV_ATTRS, {"output_padding", .kind = ATTR_INTS}, {"output_shape", .kind = ATTR_INTS}),
     .infer = conv_transpose_infer,
+    .lower = conv_transpose_lower,
+};
+
+/* Of integers as they stand, where nothing is 0; summed in the type that `wide` says. */
+OP_ROW(tenon__IntegerConvTranspose) = {
+    .name = "IntegerConvTranspose",
+    .domain = OP_OWN_DOMAIN,
+    .versions = VERSIONS(1),
+    .kind = OP_CONTRACT,
+    .inputs = PARAMS({"X", TYPES_QUANTISED, 0, 0}, {"W", TYPES_QUANTISED, 0, 0}, {"B", TYPES_SUM, 0, PARAM_OPTIONAL}),
+    .outputs = PARAMS({"Y", TYPES_SUM, 0, 0}),
+    .attrs = ATTRS(CONV_ATTRS, {"output_padding", .kind = ATTR_INTS}, {"output_shape", .kind = ATTR_INTS}, WIDE_ATTR),
+    .infer = integer_conv_transpose_infer,
     .lower = conv_transpose_lower,
 };

@@ -1,6 +1,7 @@
 /* Matrix products: MatMul, Gemm, MatMulInteger, QLinearMatMul. */
 #include <string.h>
 
+#include "ops/integer.h"
 #include "ops/quantize.h"
 
 /* ---- MatMul: numpy's rules for vectors and stacks of matrices ---- */
@@ -182,6 +183,39 @@ OP_ROW(QLinearMatMul) = {
     .note = "no float8 elements",
     .infer = qlinear_matmul_infer,
     .lower = qlinear_matmul_lower,
+};
+
+/* ---- IntegerMatMul: of a - a_zero and b - b_zero, plus a bias by column, in the type that `wide` says ---- */
+
+static status integer_matmul_infer(node *n) {
+    return matmul_shape(n, 0, 1, integer_sum_type(n));
+}
+
+static status integer_matmul_lower(const node *n, nest_list *l) {
+    product p;
+    builder *b = l->b;
+    dtype t = integer_sum_type(n);
+    int y = nest_output(l, 0);
+    open_product(l, "matmul_integer", 0, 1, &p);
+    const expr *term = integer_product(b, t, kit_read(l, 0, p.a_index), op_int(n, "a_zero"), kit_read(l, 1, p.b_index),
+                                       op_int(n, "b_zero"));
+    const expr *sum = nest_reduce(p.m, REDUCE_SUM, term);
+    if (node_input(n, 2) != NULL)
+        sum = build_add(b, sum, build_cast(b, t, nest_read_broadcast(l, 2, p.i, kit_operand(l, y)->rank)));
+    kit_store(l, p.m, y, p.i, sum);
+    return builder_status(b);
+}
+
+OP_ROW(tenon__IntegerMatMul) = {
+    .name = "IntegerMatMul",
+    .domain = OP_OWN_DOMAIN,
+    .versions = VERSIONS(1),
+    .kind = OP_CONTRACT,
+    .inputs = PARAMS({"A", TYPES_QUANTISED, 0, 0}, {"B", TYPES_QUANTISED, 0, 0}, {"C", TYPES_SUM, 0, PARAM_OPTIONAL}),
+    .outputs = PARAMS({"Y", TYPES_SUM, 0, 0}),
+    .attrs = ATTRS({"a_zero", ATTR_INT, .i = 0}, {"b_zero", ATTR_INT, .i = 0}, WIDE_ATTR),
+    .infer = integer_matmul_infer,
+    .lower = integer_matmul_lower,
 };
 
 /* ---- Gemm ---- */

@@ -9,8 +9,8 @@
 #define GROWTH 4
 
 /* Is everything known that the node's results depend on, and is the result of a sensible size? */
-static bool may_fold(const node *n) {
-    if (n->row == NULL || n->row->kind == OP_EXPAND || n->n_outputs == 0)
+static bool may_fold(const node *n, bool all) {
+    if (n->row == NULL || n->row->kind == OP_EXPAND || n->n_outputs == 0 || (!all && is_op(n, "DequantizeLinear")))
         return false;
     size_t in = 0, out = 0;
     for (int i = 0; i < n->n_inputs; i++) {
@@ -92,7 +92,7 @@ static status infer_again(node *n) {
     return STATUS_OK;
 }
 
-status pass_fold(graph *g) {
+static status fold(graph *g, bool all) {
     arena *scratch = arena_new(arena_allocator(g->memory));
     TRY_ALLOC(scratch);
     status s = STATUS_OK;
@@ -100,9 +100,17 @@ status pass_fold(graph *g) {
         next = n->next;
         if (n->row != NULL)
             s = infer_again(n);
-        if (s == STATUS_OK && may_fold(n))
+        if (s == STATUS_OK && may_fold(n, all))
             s = fold_node(g, n, scratch);
     }
     arena_free(scratch);
     return s;
+}
+
+status pass_fold(graph *g) {
+    return fold(g, false);
+}
+
+status pass_fold_all(graph *g) {
+    return fold(g, true);
 }

@@ -78,9 +78,31 @@ CLEAN_UP(dead_code, "dead-code", AFTER("cse"),
          "nodes whose results nobody uses, and constants that nobody uses, are removed",
          "Inputs and outputs of the model stay; the pass dead_inputs takes them away.")
 
+static int run_integer(const tenon_plugin_host *host, void *state, tenon_graph *g) {
+    (void)host, (void)state;
+    return (int)pass_integer(pass_graph(g), &(integer_options){.target = NULL});
+}
+static const tenon_pass integer_pass = {
+    sizeof integer_pass,
+    TENON_PASS_KEEPS_NUMBERS,
+    "integer",
+    "quantised models compute in integers",
+    "lowering",
+    NULL,
+    NULL,
+    NULL,
+    run_integer,
+    "What stands between DequantizeLinear and QuantizeLinear becomes operators of integers: products are summed in i32, "
+    "or in i64 where the\n"
+    "weights could make i32 overflow, and rounded once to the result's scale. Functions of 8 bits become tables. A product "
+    "whose result is not\n"
+    "quantised is summed in integers, too, and multiplied by its scale. Results differ from those in floats where one "
+    "of these rounds the other\n"
+    "way, by one step. Runs when the model is lowered; --emit graph and --emit onnx show the model before it."};
+
 const tenon_pass *const builtin_passes[] = {
     &input_pass, &fold_batch_norm_pass, &expand_pass, &fold_pass, &algebra_pass,   &canonicalise_pass,
-    &fuse_pass,  &fuse_attention_pass,  &layout_pass, &cse_pass,  &dead_code_pass, NULL};
+    &fuse_pass,  &fuse_attention_pass,  &layout_pass, &cse_pass,  &dead_code_pass, &integer_pass, NULL};
 
 /* ---- the clean-up ---- */
 
@@ -186,11 +208,30 @@ static status skip_too(const pass_options *o, const char *name, arena *a, pass_o
     return STATUS_OK;
 }
 
+/* Runs `integer`, which changes graphs in ways that only lowering understands. */
+static status to_integers(graph *g, const pass_options *o) {
+    if (is_skipped(o, integer_pass.name))
+        return STATUS_OK;
+    TRY(pass_integer(g, &o->integer));
+    if (o->verify)
+        TRY(graph_verify(g));
+    return o->after != NULL ? o->after(o->ctx, integer_pass.name, g) : STATUS_OK;
+}
+
 status passes_before_lowering(const pass_registry *r, graph **g, const pass_options *o) {
     pass_options rest;
-    if (!has_unexpanded(*g))
-        return STATUS_OK;
-    TRY(pass_expand_all(*g));
+    TRY(check_skipped(r, *g, o));
     TRY(skip_too(o, "fuse-attention", (*g)->memory, &rest));
-    return passes_clean_up(r, g, &rest);
+    if (has_unexpanded(*g)) {
+        TRY(pass_expand_all(*g));
+        TRY(passes_clean_up(r, g, &rest));
+    }
+    uint32_t before = (*g)->next_id;
+    int nodes = (*g)->n_nodes;
+    TRY(to_integers(*g, o));
+    if (!is_skipped(o, "fold"))
+        TRY(pass_fold_all(*g));
+    if (has_changed(*g, before, nodes))
+        TRY(passes_clean_up(r, g, &rest));
+    return o->integer.no_float ? integer_check(*g) : STATUS_OK;
 }

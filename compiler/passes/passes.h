@@ -159,10 +159,22 @@ status pass_apply(const pass_registry *r, const pass_request *q, graph **g, pass
 
 /* ---- passes.c ---- */
 
+typedef struct target target; /* loop/target.h */
+
+/* How quantised nodes are to be computed. */
+typedef struct integer_options {
+    const target *target;
+    bool no_float; /* --float=none: in integers, or not at all */
+} integer_options;
+
+/* The annotation by which a lowered contraction says what it multiplies, and sums in: "i8xi8->i32". */
+#define INTEGER_NOTE "tenon.precision"
+
 typedef struct pass_options {
     const char *const *skip; /* names of passes to leave out; NULL-terminated, or NULL */
     bool verify;             /* run the verifier after each */
     bool in_place;           /* only the built-in passes, which put no copy in the graph's place */
+    integer_options integer; /* of the pass `integer`, before lowering */
     /* Called after each pass; stop by returning other than STATUS_OK. May be NULL. */
     status (*after)(void *ctx, const char *pass, graph *g);
     /* Called after each pass that changed something, with a copy of the graph as it was before. May be NULL. */
@@ -173,12 +185,12 @@ typedef struct pass_options {
 /* Runs the clean-up: the registry's passes of that stage in order, until nothing changes. An unknown name in skip is
  * [unknown-pass], STATUS_USAGE, with the nearest name. */
 status passes_clean_up(const pass_registry *r, graph **g, const pass_options *o);
-/* What lowering needs beyond that: the operators that the clean-up leaves whole are expanded, and the clean-up runs
- * once more. */
+/* What lowering needs beyond that: the operators that the clean-up leaves whole are expanded, quantised ones become
+ * integer ones (the pass `integer`), what is left of weights is dequantised, and the clean-up runs once more. With
+ * integer.no_float, [needs-float] STATUS_UNSUPPORTED for each node that computes in floats. */
 status passes_before_lowering(const pass_registry *r, graph **g, const pass_options *o);
 
 /* ---- node_macs.c ---- */
-typedef struct target target; /* loop/target.h */
 /* Multiply-accumulates of the operator itself: of its naive program, or of what it is expanded to. Its inputs' shapes
  * must be known. */
 status passes_node_macs(const pass_registry *r, const node *n, const target *t, int64_t *out);

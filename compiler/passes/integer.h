@@ -1,0 +1,135 @@
+/* The pass `integer`: what its files share. Private to passes/.
+ *
+ * Quantised values stand in the graph as DequantizeLinear and QuantizeLinear around float operators. The pass puts
+ * operators of tenon's own domain in their place, which compute with the integers themselves; scales and zero points
+ * become constants of one rounding at the end.
+ */
+#ifndef TENON_PASSES_INTEGER_H
+#define TENON_PASSES_INTEGER_H
+
+#include "passes/builtin.h"
+
+typedef struct integer_work {
+    graph *g;
+    arena *scratch;
+    const integer_options *o;
+} integer_work;
+
+/* ---- integer_scale.c: numbers ---- */
+
+typedef struct span {
+    int64_t lo, hi;
+} span;
+
+/* The real number mult * 2^-shift. */
+typedef struct fixed {
+    int64_t mult;
+    int shift;
+} fixed;
+
+/* The one nearest to x > 0 with mult < 2^bits and shift <= most. False where x is too large or no number. */
+bool fixed_of(double x, int bits, int most, fixed *out);
+/* How many bits a multiplier may have so that its products with values of the span fit 62 bits: 31 or fewer. */
+int fixed_bits(span of);
+/* round half to even(x / scale) + zero, within lo .. hi; zero where x is no number. */
+int64_t quantised_number(double x, double scale, int64_t zero, span within);
+bool span_fits(span x, dtype t);
+/* All sums of n products of one value from each span. */
+span span_of_product(span a, span b, int64_t n);
+/* Adds the products of a number with all values of x. */
+void span_add_scaled(span *sum, int64_t factor, span x);
+
+/* ---- integer_read.c: what the graph says ---- */
+
+/* A value that DequantizeLinear makes of integers of 16 bits or fewer (32 for constants), with constant parameters. */
+typedef struct quantised {
+    const node *n; /* DequantizeLinear */
+    value *q;
+    const tensor *scales, *zeros; /* zeros NULL: all are 0 */
+    int axis;                     /* -1: one for all */
+    int64_t block;                /* elements along the axis that share one; 0: each place has its own */
+} quantised;
+
+bool quantised_read(const value *v, quantised *out);
+/* One scale and zero point for all? */
+bool quantised_is_single(const quantised *x);
+double quantised_scale(const quantised *x, int64_t channel);
+int64_t quantised_zero(const quantised *x, int64_t channel);
+/* What the integers can be: by their type, or by what made them. */
+span quantised_span(const quantised *x);
+bool quantised_same(const quantised *x, const quantised *y);
+
+/* A QuantizeLinear with constant parameters for the whole tensor, and what stands before it. */
+typedef struct quantiser {
+    node *n; /* QuantizeLinear; NULL: none */
+    dtype to;
+    double scale;
+    int64_t zero;
+    span within;  /* after Relu and Clip */
+    double slope; /* below 0: LeakyRelu; else 1 */
+    value *from;  /* what is left to compute */
+} quantiser;
+
+/* Of the node itself, looking through Relu, Clip and LeakyRelu whose results nobody else uses. */
+bool quantiser_read(node *n, quantiser *out);
+/* Of the value's only user, or of what follows through Relu, Clip and LeakyRelu. False where that is no QuantizeLinear. */
+bool quantiser_after(const value *v, quantiser *out);
+
+/* Real numbers that are known: a constant, or one that is dequantised. */
+typedef struct reals {
+    const double *at;
+    int64_t n;
+    int rank;
+    const int64_t *dims;
+} reals;
+/* False where the value is not known; at is NULL for want of memory. */
+bool reals_read(const value *v, arena *a, reals *out);
+/* Is v used once, by a node? Which. */
+node *only_user(const value *v);
+
+/* ---- integer_build.c: new nodes ---- */
+
+/* Every node of the graph; those that go away meanwhile are `erased`. */
+typedef VEC(node *) node_list;
+status integer_nodes(integer_work *w, node_list *out);
+
+#define INT_ATTR(name_, x) ((attr){.name = (name_), .kind = ATTR_INT, .i = (x)})
+/* A node before `like`, which takes over its place in reports; its first output in *out. */
+status integer_node(integer_work *w, node *like, const char *op, value *const *inputs, int n, const attr *attrs,
+                    int n_attrs, value **out);
+/* v takes the place of output 0 of n, and its name; n is erased. */
+status integer_replace(integer_work *w, node *n, value *v);
+/* A constant of n integers of type t, shaped `dims` (rank 0: a scalar). */
+status integer_constant(integer_work *w, dtype t, int rank, const int64_t *dims, const int64_t *numbers, value **out);
+status real_constant(integer_work *w, int rank, const int64_t *dims, const double *numbers, value **out);
+/* DequantizeLinear of q with the parameters of x (one for all). */
+status integer_dequantize(integer_work *w, node *like, value *q, const quantised *x, value **out);
+
+/* A sum of integers, and what one step of it is worth. */
+typedef struct rescaling {
+    value *sum;
+    span range;
+    int64_t from;          /* what stands for 0 */
+    const double *scales;  /* of the sum: n of them */
+    const double *offsets; /* in real numbers, added before rounding; NULL: none */
+    int64_t n;
+    int rank; /* of the parameters, which broadcast against the sum */
+    const int64_t *dims;
+} rescaling;
+/* Requantize before q's node, for what q makes of the sum. NULL where the scales do not allow that. */
+status integer_requantize(integer_work *w, const rescaling *r, const quantiser *q, value **out);
+
+/* ---- the parts of the pass; each changes what it can ---- */
+status integer_from_qoperators(integer_work *w);  /* integer_qoperator.c: QLinearConv and the like become DQ, operator, Q */
+status integer_move_down(integer_work *w);        /* integer_move.c: DequantizeLinear behind what only moves */
+status integer_contractions(integer_work *w);     /* integer_contract.c */
+status integer_dynamic_products(integer_work *w); /* integer_dynamic.c: MatMulInteger, ConvInteger */
+status integer_maps(integer_work *w);             /* integer_map.c: sums, products, pools, tables between DQ and Q */
+/* integer_table.c: what lies between q and one narrow quantised value becomes a table. */
+status integer_table(integer_work *w, const quantiser *q, value **out);
+status integer_softmax(integer_work *w, const quantiser *q, value **out);
+
+/* integer.c: the one place where it is decided in what a node computes. */
+bool integer_is_better(const integer_work *w, const node *n);
+
+#endif

@@ -1,0 +1,138 @@
+/* New nodes of an integer program. */
+#include <math.h>
+
+#include "passes/integer.h"
+
+status integer_nodes(integer_work *w, node_list *out) {
+    *out = (node_list){0};
+    for (node *n = w->g->first; n != NULL; n = n->next)
+        TRY(VEC_PUSH(w->scratch, *out, n));
+    return STATUS_OK;
+}
+
+status integer_node(integer_work *w, node *like, const char *op, value *const *inputs, int n, const attr *attrs,
+                    int n_attrs, value **out) {
+    size_t errors = diag_errors(w->g->diags);
+    node *made = graph_build(w->g, like, op, inputs, n, attrs, n_attrs, 1);
+    if (made == NULL)
+        return diag_errors(w->g->diags) > errors ? STATUS_INVALID : STATUS_RESOURCE;
+    made->source = like->source;
+    made->name = like->name;
+    *out = made->outputs[0];
+    return STATUS_OK;
+}
+
+status integer_replace(integer_work *w, node *n, value *v) {
+    const char *name = n->outputs[0]->name;
+    bool is_new = v->def != NULL && v->n_uses == 0 && v->constant == NULL;
+    TRY(graph_replace_all_uses(w->g, n->outputs[0], v));
+    TRY(graph_erase_node(w->g, n));
+    return is_new ? graph_set_name(w->g, v, name) : STATUS_OK;
+}
+
+status integer_constant(integer_work *w, dtype t, int rank, const int64_t *dims, const int64_t *numbers, value **out) {
+    tensor *made = tensor_new(w->g->memory, t, rank, dims, NULL);
+    TRY_ALLOC(made);
+    for (int64_t i = 0; i < made->count; i++)
+        dtype_set_int(t, (void *)(uintptr_t)made->data, (size_t)i, numbers[i]);
+    *out = graph_add_constant(w->g, NULL, made);
+    TRY_ALLOC(*out);
+    return STATUS_OK;
+}
+
+status real_constant(integer_work *w, int rank, const int64_t *dims, const double *numbers, value **out) {
+    tensor *made = tensor_new(w->g->memory, DT_F32, rank, dims, NULL);
+    TRY_ALLOC(made);
+    for (int64_t i = 0; i < made->count; i++)
+        dtype_set_double(DT_F32, (void *)(uintptr_t)made->data, (size_t)i, numbers[i]);
+    *out = graph_add_constant(w->g, NULL, made);
+    TRY_ALLOC(*out);
+    return STATUS_OK;
+}
+
+status integer_dequantize(integer_work *w, node *like, value *q, const quantised *x, value **out) {
+    value *inputs[] = {q, node_input(x->n, 1), node_input(x->n, 2)};
+    return integer_node(w, like, "DequantizeLinear", inputs, inputs[2] != NULL ? 3 : 2, x->n->attrs, x->n->n_attrs, out);
+}
+
+/* ---- Requantize ---- */
+
+enum { MOST_SHIFT = 62 };
+
+/* Multipliers and shifts, one for each scale; `plain` where all of them are powers of two. */
+typedef struct factors {
+    int64_t *mult, *shift;
+    bool plain;
+} factors;
+
+static status read_factors(integer_work *w, const rescaling *r, double by, factors *out, bool *out_fits) {
+    int bits = fixed_bits((span){r->range.lo - r->from, r->range.hi - r->from});
+    *out = (factors){ARENA_NEW_N(w->scratch, int64_t, r->n + 1), ARENA_NEW_N(w->scratch, int64_t, r->n + 1), true};
+    TRY_ALLOC(out->mult);
+    TRY_ALLOC(out->shift);
+    *out_fits = bits >= 16;
+    for (int64_t i = 0; i < r->n && *out_fits; i++) {
+        fixed f = {0, 0};
+        *out_fits = fixed_of(r->scales[i] * by, bits, MOST_SHIFT, &f);
+        out->mult[i] = f.mult;
+        out->shift[i] = f.shift;
+        out->plain &= f.mult == INT64_C(1) << (bits - 1) && f.shift >= bits - 1 && f.shift < bits + 30;
+    }
+    for (int64_t i = 0; i < r->n && out->plain && *out_fits; i++)
+        out->shift[i] -= bits - 1;
+    return STATUS_OK;
+}
+
+static bool all_same(const int64_t *x, int64_t n) {
+    for (int64_t i = 1; i < n; i++)
+        if (x[i] != x[0])
+            return false;
+    return true;
+}
+
+/* One number for all is a scalar. */
+static status parameter(integer_work *w, const rescaling *r, dtype t, const int64_t *numbers, value **out) {
+    bool same = all_same(numbers, r->n);
+    return integer_constant(w, t, same ? 0 : r->rank, same ? NULL : r->dims, numbers, out);
+}
+
+static status add_factors(integer_work *w, const rescaling *r, const factors *f, value **out_shift, value **out_mult) {
+    TRY(parameter(w, r, DT_I32, f->shift, out_shift));
+    return f->plain ? STATUS_OK : parameter(w, r, DT_I32, f->mult, out_mult);
+}
+
+/* What is added before the shift: 2^shift times what the offset is in steps of the result. */
+static status read_offsets(integer_work *w, const rescaling *r, const quantiser *q, const factors *f, value **out) {
+    int64_t *numbers = ARENA_NEW_N(w->scratch, int64_t, r->n + 1);
+    TRY_ALLOC(numbers);
+    for (int64_t i = 0; i < r->n; i++) {
+        double x = ldexp(r->offsets[i] / q->scale, (int)f->shift[i]), most = ldexp(1, 61);
+        numbers[i] = llrint(x > most ? most : x < -most ? -most : x);
+    }
+    return parameter(w, r, DT_I64, numbers, out);
+}
+
+enum { SHIFT = 1, MULT, BELOW_SHIFT, BELOW_MULT, OFFSET, N_INPUTS };
+
+status integer_requantize(integer_work *w, const rescaling *r, const quantiser *q, value **out) {
+    factors above, below;
+    value *inputs[N_INPUTS] = {r->sum};
+    bool fits = false;
+    *out = NULL;
+    TRY(read_factors(w, r, 1 / q->scale, &above, &fits));
+    if (fits && q->slope != 1)
+        TRY(read_factors(w, r, q->slope / q->scale, &below, &fits));
+    if (!fits || (q->slope != 1 && r->offsets != NULL))
+        return STATUS_OK;
+    TRY(add_factors(w, r, &above, &inputs[SHIFT], &inputs[MULT]));
+    if (q->slope != 1)
+        TRY(add_factors(w, r, &below, &inputs[BELOW_SHIFT], &inputs[BELOW_MULT]));
+    if (r->offsets != NULL)
+        TRY(read_offsets(w, r, q, &above, &inputs[OFFSET]));
+    int n = N_INPUTS;
+    while (inputs[n - 1] == NULL)
+        n--;
+    const attr attrs[] = {INT_ATTR("from", r->from), INT_ATTR("zero", q->zero), INT_ATTR("lo", q->within.lo),
+                          INT_ATTR("hi", q->within.hi), INT_ATTR("to", dtype_to_onnx(q->to))};
+    return integer_node(w, q->n, "Requantize", inputs, n, attrs, 5, out);
+}
