@@ -85,6 +85,33 @@ static int64_t arena_of_node(const program *p, const node *n) {
     return most;
 }
 
+static bool has_floats(const node *n) {
+    bool any = false;
+    for (int i = 0; i < n->n_inputs; i++)
+        any |= node_input(n, i) != NULL && dtype_is_float(node_input(n, i)->type.elem);
+    for (int i = 0; i < n->n_outputs; i++)
+        any |= n->outputs[i] != NULL && dtype_is_float(n->outputs[i]->type.elem);
+    return any;
+}
+
+/* What the lowered nodes that stand for n compute in: what a contraction says of itself, else whether floats take part.
+ */
+static const char *precision_of(const inspection *x, const node *n) {
+    const char *found = "";
+    for (const node *m = x->w->g->first; m != NULL && n->source >= 0; m = m->next) {
+        if (m->source != n->source)
+            continue;
+        const char *note = m->notes != NULL ? map_get(m->notes, INTEGER_NOTE) : NULL;
+        if (note != NULL)
+            return note;
+        if (has_floats(m))
+            found = "float";
+        else if (found[0] == '\0')
+            found = strcmp(m->op, "Lookup") == 0 ? "table" : "int";
+    }
+    return found;
+}
+
 static status list_nodes(inspection *x) {
     const graph *g = x->g;
     inspect_node *nodes = ARENA_NEW_N(x->memory, inspect_node, g->n_nodes + 1);
@@ -96,6 +123,7 @@ static status list_nodes(inspection *x) {
                              .name = n->name,
                              .op = n->op,
                              .output = "",
+                             .precision = precision_of(x, n),
                              .params = own_params(x, n),
                              .bytes = output_bytes(n),
                              .arena = arena_of_node(x->w->p, n)};

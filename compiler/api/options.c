@@ -38,6 +38,7 @@ static const choices backends = {engine_names, none};
 static const choices emissions = {
     (const char *const[]){"c", "obj", "lib", "shared", "llvm", "asm", "loops", "graph", "onnx", "dot", NULL}, none};
 static const choices weight_forms = {(const char *const[]){"inline", "c", "obj", "bin", NULL}, none};
+static const choices floats = {(const char *const[]){"any", "none", NULL}, none};
 static const choices metrics = {(const char *const[]){"accuracy", "mse", NULL}, (const char *const[]){"sqnr", NULL}};
 
 #define ALL                                                                                                            \
@@ -144,7 +145,11 @@ static const option_row rows[] = {
      KIND_CHOICE,
      FIELD(schedule),
      &schedules},
-    {{"skip", "PASS", "leaves a pass of the clean-up out", ALL}, KIND_WORDS, FIELD(skip), NULL},
+    {{"float", "any|none", "none: a quantised model without one float instruction; says which nodes prevent that", ALL},
+     KIND_CHOICE,
+     FIELD(floats),
+     &floats},
+    {{"skip", "PASS", "leaves a pass of the clean-up out, or integer", ALL}, KIND_WORDS, FIELD(skip), NULL},
     {{"dump-after", "STAGE|PASS", "prints the form after a stage or pass, on stderr", ALL},
      KIND_WORDS,
      FIELD(dump_after),
@@ -176,6 +181,7 @@ TENON_API tenon_status tenon_options_new(tenon_context *c, tenon_options **out) 
     *o = (tenon_options){.c = c,
                          .memory = memory,
                          .schedule = "best",
+                         .floats = "any",
                          .backend = "jit",
                          .emit = "c",
                          .weights = "inline",

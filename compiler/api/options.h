@@ -25,7 +25,7 @@ struct tenon_options {
     word_list skip, dump_after, stop_after;
     named_list asked; /* -p and --pipeline, in order: option, text */
     word_list plugins;
-    const char *schedule, *backend, *target; /* target NULL: what the command takes */
+    const char *schedule, *floats, *backend, *target; /* target NULL: what the command takes */
     bool verify_passes, verbose, time_passes, perf_map;
     isolate_limits isolate;
     named_list given; /* options as they were set; text NULL where there was none */

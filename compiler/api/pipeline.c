@@ -107,7 +107,8 @@ static status bind(pipeline *w) {
 }
 
 static status lower(pipeline *w) {
-    const pass_options passes = options_of(w);
+    pass_options passes = options_of(w);
+    passes.integer = (integer_options){.target = w->machine, .no_float = strcmp(w->o->floats, "none") == 0};
     TRY(passes_before_lowering(w->plan->registry, &w->g, &passes));
     lower_options o = {.target = w->machine,
                        .naive = strcmp(w->o->schedule, "naive") == 0,

@@ -45,9 +45,11 @@ static status bind_symbols(const proof *p, graph *g) {
 static status make_lowerable(const proof *p, graph **g) {
     static const char *const needed[] = {"expand", "fold", "dead-code"};
     const pass_registry *r = p->w->plan->registry;
-    const char **skip = ARENA_NEW_N(p->a, const char *, r->clean_up.n + 1);
+    const char **skip = ARENA_NEW_N(p->a, const char *, r->clean_up.n + 2);
+    size_t n = 0;
     TRY_ALLOC(skip);
-    for (size_t i = 0, n = 0; i < r->clean_up.n; i++) {
+    skip[n++] = "integer"; /* floats show what a pass does to them */
+    for (size_t i = 0; i < r->clean_up.n; i++) {
         bool keep = false;
         for (size_t k = 0; k < sizeof needed / sizeof *needed; k++)
             keep |= strcmp(pass_name(r->clean_up.at[i]), needed[k]) == 0;

@@ -4,7 +4,7 @@
 #include "report/json.h"
 #include "report/report.h"
 
-enum { COLUMNS = 8, SUMS = 4, LONGEST_NAME = 48 };
+enum { COLUMNS = 9, SUMS = 4, LONGEST_NAME = 48 };
 
 static const char *number(arena *a, int64_t x) {
     const char *text = x == 0 ? "." : arena_printf(a, "%lld", (long long)x);
@@ -12,7 +12,7 @@ static const char *number(arena *a, int64_t x) {
 }
 
 static status add_nodes(strbuf *s, const inspect_result *r, arena *a) {
-    static const char *const heads[COLUMNS] = {"node", "operator", "name",  "output",
+    static const char *const heads[COLUMNS] = {"node", "operator", "name",  "output", "computes in",
                                                "MACs", "params",   "bytes", "arena"};
     const char **cells = ARENA_NEW_N(a, const char *, (r->n_nodes + 1) * COLUMNS);
     TRY_ALLOC(cells);
@@ -24,6 +24,7 @@ static status add_nodes(strbuf *s, const inspect_result *r, arena *a) {
                                     n->op,
                                     report_name(a, n->name, LONGEST_NAME),
                                     n->output,
+                                    n->precision[0] != '\0' ? n->precision : ".",
                                     number(a, n->macs),
                                     number(a, n->params),
                                     number(a, n->bytes),
@@ -31,7 +32,7 @@ static status add_nodes(strbuf *s, const inspect_result *r, arena *a) {
         for (size_t c = 0; c < COLUMNS; c++)
             TRY_ALLOC(cells[(i + 1) * COLUMNS + c] = row[c]);
     }
-    report_table(s, cells, r->n_nodes + 1, COLUMNS, 4);
+    report_table(s, cells, r->n_nodes + 1, COLUMNS, 5);
     return STATUS_OK;
 }
 
@@ -88,6 +89,7 @@ static void json_nodes(json *j, const inspect_result *r) {
         json_text(j, item, "name", n->name);
         json_text(j, item, "op", n->op);
         json_text(j, item, "output", n->output);
+        json_text(j, item, "precision", n->precision);
         json_integer(j, item, "macs", n->macs);
         json_integer(j, item, "params", n->params);
         json_integer(j, item, "bytes", n->bytes);
