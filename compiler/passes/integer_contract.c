@@ -125,29 +125,56 @@ static void read_padding(const contraction *c, int64_t *begin, int64_t *end) {
     }
 }
 
+static bool has_padding(const contraction *c) {
+    int64_t begin[TENSOR_MAX_RANK] = {0}, end[TENSOR_MAX_RANK] = {0};
+    bool any = false;
+    read_padding(c, begin, end);
+    for (int d = 0; d < c->x.q->type.rank - 2; d++)
+        any |= begin[d] != 0 || end[d] != 0;
+    return any;
+}
+
 /* x surrounded by what stands for 0. */
 static status padded(contraction *c, value **x) {
     int rank = c->x.q->type.rank;
-    int64_t pads[2 * TENSOR_MAX_RANK] = {0};
-    bool any = false;
-    read_padding(c, pads + 2, pads + rank + 2);
-    for (int k = 0; k < 2 * rank; k++)
-        any |= pads[k] != 0;
-    if (!any)
-        return STATUS_OK;
-    int64_t n = 2 * rank;
+    int64_t pads[2 * TENSOR_MAX_RANK] = {0}, n = 2 * rank;
     value *inputs[3] = {*x};
+    read_padding(c, pads + 2, pads + rank + 2);
     TRY(integer_constant(c->work, DT_I64, 1, &n, pads, &inputs[1]));
     TRY(integer_constant(c->work, (*x)->type.elem, 0, NULL, &c->x_zero, &inputs[2]));
     return integer_node(c->work, c->n, "Pad", inputs, 3, NULL, 0, x);
 }
 
-/* x - centre in 16 bits, for what sums other parts of the weights at each place. */
+/* The type of `most` bits or fewer, a byte or two, that holds all of the span; DT_NONE where there is none. */
+static dtype type_for(span of, int most) {
+    static const dtype types[] = {DT_I8, DT_U8, DT_I16, DT_U16};
+    for (size_t k = 0; k < sizeof types / sizeof *types; k++)
+        if (dtype_bits(types[k]) <= most && span_fits(of, types[k]))
+            return types[k];
+    return DT_NONE;
+}
+
+/* What reads x beside zeros, or sums other parts of the weights at each place, reads x less what stands for 0. That is a
+ * part of what makes x: a border of other numbers would be a copy. */
+static bool choose_centre(contraction *c) {
+    span of = {c->x_span.lo - c->x_zero, c->x_span.hi - c->x_zero};
+    bool is_transposed = c->form->kind == FORM_TRANSPOSED;
+    int bits = is_transposed ? 16 : dtype_bits(c->x.q->type.elem);
+    c->reads = type_for(of, bits < 8 ? 8 : bits);
+    if (c->reads == DT_NONE || c->x_zero == 0 || !(is_transposed || (c->form->kind == FORM_CONV && has_padding(c))))
+        return c->reads != DT_NONE || !is_transposed;
+    c->centre = c->x_zero;
+    c->x_zero = 0;
+    c->x_span = of;
+    return true;
+}
+
+/* x - centre. */
 static status centred(contraction *c, value **x) {
     const int64_t none = 0;
     value *inputs[2] = {*x};
     TRY(integer_constant(c->work, DT_I32, 0, NULL, &none, &inputs[1]));
-    const attr attrs[] = {INT_ATTR("from", c->centre), INT_ATTR("to", dtype_to_onnx(DT_I16)),
+    const attr attrs[] = {INT_ATTR("from", c->centre), INT_ATTR("to", dtype_to_onnx(c->reads)),
                           INT_ATTR("lo", c->x_span.lo), INT_ATTR("hi", c->x_span.hi)};
     return integer_node(c->work, c->n, "Requantize", inputs, 2, attrs, 4, x);
 }
@@ -184,8 +211,8 @@ static status sum_node(contraction *c, value *const *inputs, int n, bool is_padd
 /* With constant weights. */
 static status known_sum(contraction *c, value **out) {
     value *inputs[3] = {c->x.q, c->weights};
-    bool is_conv = c->form->kind == FORM_CONV, any = false;
-    if (is_conv && c->x_zero != 0)
+    bool is_padded = c->form->kind == FORM_CONV && c->x_zero != 0 && has_padding(c), any = false;
+    if (is_padded)
         TRY(padded(c, &inputs[0]));
     if (c->centre != 0)
         TRY(centred(c, &inputs[0]));
@@ -195,7 +222,7 @@ static status known_sum(contraction *c, value **out) {
         any |= (add[k] = constant_part(c, k)) != 0;
     if (any)
         TRY(integer_constant(c->work, c->wide ? DT_I64 : DT_I32, 1, &c->channels, add, &inputs[2]));
-    return sum_node(c, inputs, any ? 3 : 2, is_conv && c->x_zero != 0, NULL, 0, out);
+    return sum_node(c, inputs, any ? 3 : 2, is_padded, NULL, 0, out);
 }
 
 /* ---- what becomes of it ---- */
@@ -261,13 +288,8 @@ static status finish(contraction *c, value *sum) {
 static status with_known_weights(contraction *c) {
     bool fits = false;
     value *sum;
-    if (c->form->kind == FORM_TRANSPOSED) {
-        c->centre = c->x_zero;
-        c->x_zero = 0;
-        c->x_span = (span){c->x_span.lo - c->centre, c->x_span.hi - c->centre};
-        if (!span_fits(c->x_span, DT_I16))
-            return STATUS_OK;
-    }
+    if (!choose_centre(c))
+        return STATUS_OK;
     TRY(weights_read(c, &fits));
     if (!fits)
         return STATUS_OK;

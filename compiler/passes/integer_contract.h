@@ -20,6 +20,7 @@ typedef struct contraction {
     span x_span;    /* of x as the contraction reads it */
     int64_t x_zero; /* what stands for 0 there */
     int64_t centre; /* what is subtracted from x before */
+    dtype reads;    /* then: as which type */
     value *bias;    /* real; NULL: none */
     node *adds;     /* Add of the bias behind a MatMul; NULL: none */
     /* of constant weights */

@@ -197,7 +197,7 @@ static status from_windows(integer_work *w, const quantiser *q, const quantised 
     const int64_t *sizes = op_ints(n, "kernel_shape", &count), *strides = node_attr(n, "strides") != NULL ? op_ints(n, "strides", &count) : NULL;
     const int64_t *padding = op_ints(n, "pads", &count);
     value *inputs[3] = {x->q}, *conv[3] = {NULL};
-    if (!has_plain_window(n))
+    if (!has_plain_window(n) || dtype_bits(x->q->type.elem) < 8)
         return STATUS_OK;
     kernel[0] = channels;
     kernel[1] = 1;
