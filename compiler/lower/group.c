@@ -187,6 +187,17 @@ static bool is_broadcast(const grouping *x, const node_info *i) {
     return false;
 }
 
+/* Does it make a narrower type of what a contraction computes? Then it is better stored than the sums. */
+static bool narrows(const grouping *x, const node_info *i) {
+    for (int k = 0; k < i->n->n_inputs; k++) {
+        const value *v = node_input(i->n, k);
+        if (v != NULL && v->def != NULL && v->constant == NULL && group_info(x, v->def)->contract && v->n_uses == 1 &&
+            dtype_bits(v->type.elem) > dtype_bits(node_output(i->n, 0)->type.elem))
+            return true;
+    }
+    return false;
+}
+
 static status stays_affine(const grouping *x, const node_info *root, arena *scratch, bool *out) {
     arena_mark mark = arena_get_mark(scratch);
     const node_info *which = root->core >= 0 ? &x->nodes[root->core] : root;
@@ -201,6 +212,12 @@ static status may_inline(grouping *x, node_info *i, arena *scratch, bool *out) {
     *out = false;
     if (!i->map || i->operand_of_raw)
         return STATUS_OK;
+    if (narrows(x, i)) { /* with the contraction it becomes the end of one kernel; a second one is stored */
+        node_info *root = &x->nodes[i->roots[0]];
+        *out = i->n_roots == 1 && root->map && !root->narrowed && !i->hot && !i->repeated;
+        root->narrowed |= *out;
+        return STATUS_OK;
+    }
     if (i->hot) {
         if (!i->movement)
             return STATUS_OK;
@@ -256,7 +273,7 @@ static bool same_shape(const value *v, const value *w) {
 
 static status may_join(const grouping *x, const node_info *i, arena *scratch, bool *out) {
     *out = false;
-    if (!i->may_be_core || i->n_roots != 1 || i->operand_of_raw)
+    if (!i->may_be_core || i->n_roots != 1 || i->operand_of_raw || narrows(x, i))
         return STATUS_OK;
     const node_info *root = &x->nodes[i->roots[0]];
     const value *v = node_output(i->n, 0), *y = node_output(root->n, 0);

@@ -32,6 +32,7 @@ typedef struct node_info {
     bool hot;                   /* evaluated inside a contraction's reduction */
     bool repeated;              /* evaluated several times per element */
     bool operand_of_raw;
+    bool narrowed; /* a root: what makes a contraction's sums narrower is inlined */
 } node_info;
 
 typedef struct grouping {

@@ -21,6 +21,7 @@ static status run(integer_work *w) {
     TRY(integer_from_qoperators(w));
     TRY(integer_move_down(w));
     TRY(pass_fold(w->g));
+    TRY(integer_recode(w));
     TRY(integer_contractions(w));
     TRY(integer_dynamic_products(w));
     return integer_maps(w);

@@ -122,6 +122,7 @@ status integer_requantize(integer_work *w, const rescaling *r, const quantiser *
 /* ---- the parts of the pass; each changes what it can ---- */
 status integer_from_qoperators(integer_work *w);  /* integer_qoperator.c: QLinearConv and the like become DQ, operator, Q */
 status integer_move_down(integer_work *w);        /* integer_move.c: DequantizeLinear behind what only moves */
+status integer_recode(integer_work *w);           /* integer_recode.c: zero points that are 0 under the other sign */
 status integer_contractions(integer_work *w);     /* integer_contract.c */
 status integer_dynamic_products(integer_work *w); /* integer_dynamic.c: MatMulInteger, ConvInteger */
 status integer_maps(integer_work *w);             /* integer_map.c: sums, products, pools, tables between DQ and Q */
