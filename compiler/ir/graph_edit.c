@@ -67,7 +67,8 @@ static status complete_node(node *n, const attr *attrs, int n_attrs) {
     return op_infer(n);
 }
 
-/* A node of the newest version in domain "" or tenon's own, with inferred output types; NULL after a diagnostic or for want of memory.
+/* A node of the newest version in domain "" or tenon's own, with inferred output types; NULL after a diagnostic or for
+ * want of memory.
  */
 node *graph_build(graph *g, node *before, const char *op, value *const *inputs, int n_inputs, const attr *attrs,
                   int n_attrs, int n_outputs) {

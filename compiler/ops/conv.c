@@ -254,7 +254,8 @@ static status integer_conv_lower(const node *n, nest_list *l) {
     convolution c;
     dtype t = integer_sum_type(n);
     TRY(open_convolution(n, l, "conv_integer", 1, &c));
-    const expr *term = integer_product(l->b, t, kit_read_masked(l, 0, c.x_index, c.mask), 0, kit_read(l, 1, c.w_index), 0);
+    const expr *term =
+        integer_product(l->b, t, kit_read_masked(l, 0, c.x_index, c.mask), 0, kit_read(l, 1, c.w_index), 0);
     const expr *sum = nest_reduce(c.m, REDUCE_SUM, term);
     if (node_input(n, 2) != NULL)
         sum = build_add(l->b, sum, build_cast(l->b, t, kit_read(l, 2, c.y_index + 1)));

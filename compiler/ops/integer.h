@@ -9,7 +9,7 @@
 #include "ops/kit.h"
 
 #define TYPES_QUANTISED                                                                                                \
-    (TYPE_BIT(DT_I8) | TYPE_BIT(DT_U8) | TYPE_BIT(DT_I16) | TYPE_BIT(DT_U16) | TYPE_BIT(DT_I4) | TYPE_BIT(DT_U4) |    \
+    (TYPE_BIT(DT_I8) | TYPE_BIT(DT_U8) | TYPE_BIT(DT_I16) | TYPE_BIT(DT_U16) | TYPE_BIT(DT_I4) | TYPE_BIT(DT_U4) |     \
      TYPE_BIT(DT_I2) | TYPE_BIT(DT_U2))
 #define TYPES_SUM (TYPE_BIT(DT_I32) | TYPE_BIT(DT_I64))
 

@@ -15,7 +15,8 @@ status pass_fold_batch_norm(graph *g); /* batch_norm.c */
 /* Rewrites operators that are defined by others, but for those that fuse-attention forms; those, too. */
 status pass_expand(graph *g);
 status pass_expand_all(graph *g);
-/* Computes what is constant, but for the DequantizeLinear of constants, by which a quantised model is one; that, too. */
+/* Computes what is constant, but for the DequantizeLinear of constants, by which a quantised model is one; that, too.
+ */
 status pass_fold(graph *g);
 status pass_fold_all(graph *g);
 status pass_integer(graph *g, const integer_options *o); /* integer.c */

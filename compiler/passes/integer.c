@@ -44,9 +44,11 @@ status pass_integer(graph *g, const integer_options *o) {
 static const struct advice {
     const char *op, *text;
 } advice[] = {
-    {"QuantizeLinear", "it quantises real numbers; where those are an input, feed integers (tenon compile -p input:...), else quantise "
-                       "what comes before it"},
-    {"DequantizeLinear", "it makes real numbers; where those are an output, end the model at the QuantizeLinear before it"},
+    {"QuantizeLinear",
+     "it quantises real numbers; where those are an input, feed integers (tenon compile -p input:...), else quantise "
+     "what comes before it"},
+    {"DequantizeLinear",
+     "it makes real numbers; where those are an output, end the model at the QuantizeLinear before it"},
     {"DynamicQuantizeLinear", "it looks for a scale while the model runs; quantise the model statically"},
 };
 
@@ -54,7 +56,8 @@ static const char *advice_for(const node *n) {
     for (size_t k = 0; k < sizeof advice / sizeof *advice; k++)
         if (is_op(n, advice[k].op))
             return advice[k].text;
-    return "its inputs and its output must be quantised, by constants for the whole tensor, for it to compute in integers";
+    return "its inputs and its output must be quantised, by constants for the whole tensor, for it to compute in "
+           "integers";
 }
 
 static bool has_floats(const node *n) {
@@ -71,6 +74,7 @@ status integer_check(const graph *g) {
     status s = STATUS_OK;
     for (const node *n = g->first; n != NULL; n = n->next)
         if (has_floats(n))
-            s = op_unsupported(n, "needs-float", "it computes in floats, and --float=none allows none: %s", advice_for(n));
+            s = op_unsupported(n, "needs-float", "it computes in floats, and --float=none allows none: %s",
+                               advice_for(n));
     return s;
 }

@@ -72,7 +72,8 @@ typedef struct quantiser {
 
 /* Of the node itself, looking through Relu, Clip and LeakyRelu whose results nobody else uses. */
 bool quantiser_read(node *n, quantiser *out);
-/* Of the value's only user, or of what follows through Relu, Clip and LeakyRelu. False where that is no QuantizeLinear. */
+/* Of the value's only user, or of what follows through Relu, Clip and LeakyRelu. False where that is no QuantizeLinear.
+ */
 bool quantiser_after(const value *v, quantiser *out);
 
 /* Real numbers that are known: a constant, or one that is dequantised. */
@@ -120,10 +121,11 @@ typedef struct rescaling {
 status integer_requantize(integer_work *w, const rescaling *r, const quantiser *q, value **out);
 
 /* ---- the parts of the pass; each changes what it can ---- */
-status integer_from_qoperators(integer_work *w);  /* integer_qoperator.c: QLinearConv and the like become DQ, operator, Q */
-status integer_move_down(integer_work *w);        /* integer_move.c: DequantizeLinear behind what only moves */
-status integer_recode(integer_work *w);           /* integer_recode.c: zero points that are 0 under the other sign */
-status integer_contractions(integer_work *w);     /* integer_contract.c */
+status
+integer_from_qoperators(integer_work *w);     /* integer_qoperator.c: QLinearConv and the like become DQ, operator, Q */
+status integer_move_down(integer_work *w);    /* integer_move.c: DequantizeLinear behind what only moves */
+status integer_recode(integer_work *w);       /* integer_recode.c: zero points that are 0 under the other sign */
+status integer_contractions(integer_work *w); /* integer_contract.c */
 status integer_dynamic_products(integer_work *w); /* integer_dynamic.c: MatMulInteger, ConvInteger */
 status integer_maps(integer_work *w);             /* integer_map.c: sums, products, pools, tables between DQ and Q */
 /* integer_table.c: what lies between q and one narrow quantised value becomes a table. */

@@ -52,7 +52,8 @@ status real_constant(integer_work *w, int rank, const int64_t *dims, const doubl
 
 status integer_dequantize(integer_work *w, node *like, value *q, const quantised *x, value **out) {
     value *inputs[] = {q, node_input(x->n, 1), node_input(x->n, 2)};
-    return integer_node(w, like, "DequantizeLinear", inputs, inputs[2] != NULL ? 3 : 2, x->n->attrs, x->n->n_attrs, out);
+    return integer_node(w, like, "DequantizeLinear", inputs, inputs[2] != NULL ? 3 : 2, x->n->attrs, x->n->n_attrs,
+                        out);
 }
 
 /* ---- Requantize ---- */

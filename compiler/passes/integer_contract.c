@@ -154,8 +154,8 @@ static dtype type_for(span of, int most) {
     return DT_NONE;
 }
 
-/* What reads x beside zeros, or sums other parts of the weights at each place, reads x less what stands for 0. That is a
- * part of what makes x: a border of other numbers would be a copy. */
+/* What reads x beside zeros, or sums other parts of the weights at each place, reads x less what stands for 0. That is
+ * a part of what makes x: a border of other numbers would be a copy. */
 static bool choose_centre(contraction *c) {
     span of = {c->x_span.lo - c->x_zero, c->x_span.hi - c->x_zero};
     bool is_transposed = c->form->kind == FORM_TRANSPOSED;

@@ -38,7 +38,8 @@ typedef struct contraction {
 } contraction;
 
 /* ---- integer_weights.c ---- */
-/* Fills what constant weights say, with the weights as a new constant. *out_fits false where they do not fit this form. */
+/* Fills what constant weights say, with the weights as a new constant. *out_fits false where they do not fit this form.
+ */
 status weights_read(contraction *c, bool *out_fits);
 
 #endif

@@ -19,7 +19,8 @@ static bool read_product(integer_work *w, node *n, dynamic_product *out) {
         return false;
     out->rows = out->b->dims[0];
     out->columns = out->b->dims[1];
-    if (b_zero != NULL && (b_zero->constant == NULL || (b_zero->constant->count != 1 && b_zero->constant->count != out->columns)))
+    if (b_zero != NULL &&
+        (b_zero->constant == NULL || (b_zero->constant->count != 1 && b_zero->constant->count != out->columns)))
         return false;
     return out->a_zero == NULL || type_count(&out->a_zero->type) == 1;
 }
@@ -59,7 +60,8 @@ static status rewrite(dynamic_product *p, span range) {
     const int64_t dims[] = {p->rows, p->columns};
     TRY(integer_constant(w, span_fits(range, DT_I8) ? DT_I8 : DT_I16, 2, dims, p->centred, &inputs[1]));
     TRY(integer_node(w, p->n, "IntegerMatMul", inputs, 2, NULL, 0, &sum));
-    const char *text = arena_printf(w->scratch, "%sx%s->i32", dtype_name(inputs[0]->type.elem), dtype_name(inputs[1]->type.elem));
+    const char *text =
+        arena_printf(w->scratch, "%sx%s->i32", dtype_name(inputs[0]->type.elem), dtype_name(inputs[1]->type.elem));
     TRY_ALLOC(text);
     TRY(node_note(sum->def, INTEGER_NOTE, text));
     if (p->a_zero != NULL) {

@@ -16,7 +16,8 @@ static bool is_same_code(const quantised *x, const quantiser *q) {
 
 static status rescale(integer_work *w, const quantised *x, const quantiser *q, value **out) {
     const double scale = quantised_scale(x, 0);
-    const rescaling r = {.sum = x->q, .range = quantised_span(x), .from = quantised_zero(x, 0), .scales = &scale, .n = 1};
+    const rescaling r = {
+        .sum = x->q, .range = quantised_span(x), .from = quantised_zero(x, 0), .scales = &scale, .n = 1};
     return integer_requantize(w, &r, q, out);
 }
 
@@ -71,7 +72,8 @@ static status from_sum(integer_work *w, const quantiser *q, value **out) {
         if (!quantised_read(node_input(n, k), &x[k]) || !quantised_is_single(&x[k]) || x[k].q->type.elem == DT_I32)
             return STATUS_OK;
     const double scales[] = {quantised_scale(&x[0], 0) / q->scale, quantised_scale(&x[1], 0) / q->scale};
-    if (!common_factors(x, scales, NARROW_SUM, MOST_NARROW_SHIFT, mults, &shift) || !is_exact_enough(scales, mults, shift, x)) {
+    if (!common_factors(x, scales, NARROW_SUM, MOST_NARROW_SHIFT, mults, &shift) ||
+        !is_exact_enough(scales, mults, shift, x)) {
         wide = true;
         if (!common_factors(x, scales, WIDE_SUM, MOST_WIDE_SHIFT, mults, &shift))
             return STATUS_OK;
@@ -80,9 +82,10 @@ static status from_sum(integer_work *w, const quantiser *q, value **out) {
     int64_t c = -quantised_zero(&x[0], 0) * mults[0] - quantised_zero(&x[1], 0) * mults[1];
     if (!wide)
         c = (int32_t)(uint32_t)(uint64_t)c; /* sums wrap; what comes out fits */
-    const attr attrs[] = {INT_ATTR("ma", mults[0]), INT_ATTR("mb", mults[1]), INT_ATTR("c", c), INT_ATTR("shift", shift),
-                          INT_ATTR("wide", wide), INT_ATTR("zero", q->zero), INT_ATTR("lo", q->within.lo),
-                          INT_ATTR("hi", q->within.hi), INT_ATTR("to", dtype_to_onnx(q->to))};
+    const attr attrs[] = {
+        INT_ATTR("ma", mults[0]),     INT_ATTR("mb", mults[1]),     INT_ATTR("c", c),
+        INT_ATTR("shift", shift),     INT_ATTR("wide", wide),       INT_ATTR("zero", q->zero),
+        INT_ATTR("lo", q->within.lo), INT_ATTR("hi", q->within.hi), INT_ATTR("to", dtype_to_onnx(q->to))};
     return integer_node(w, q->n, "ScaledSum", (value *[]){x[0].q, x[1].q}, 2, attrs, 9, out);
 }
 
@@ -114,7 +117,8 @@ static status from_product(integer_work *w, const quantiser *q, value **out) {
 /* ---- averages ---- */
 
 /* Over whole dimensions: a sum of 32 bits. */
-static status from_mean(integer_work *w, const quantiser *q, const quantised *x, value *axes, int64_t keeps, value **out) {
+static status from_mean(integer_work *w, const quantiser *q, const quantised *x, value *axes, int64_t keeps,
+                        value **out) {
     int64_t n = type_count(&x->q->type) / (type_count(&q->from->type) > 0 ? type_count(&q->from->type) : 1);
     int64_t zero = quantised_zero(x, 0);
     span of = quantised_span(x), centred = {of.lo - zero, of.hi - zero};
@@ -171,7 +175,8 @@ static bool has_plain_window(const node *n) {
 }
 
 /* The scale at each place of the picture: that of x, divided by how many places count there. */
-static status place_scales(integer_work *w, const node *n, const quantised *x, int64_t *dims, double **out, int64_t *out_n) {
+static status place_scales(integer_work *w, const node *n, const quantised *x, int64_t *dims, double **out,
+                           int64_t *out_n) {
     const tensor_type *y = &n->outputs[0]->type;
     *out_n = 1;
     for (int d = 2; d < y->rank; d++)
@@ -194,7 +199,8 @@ static status from_windows(integer_work *w, const quantiser *q, const quantised 
     const tensor_type *t = &x->q->type;
     int64_t dims[TENSOR_MAX_RANK], kernel[TENSOR_MAX_RANK], pads[2 * TENSOR_MAX_RANK] = {0}, count, window = 1;
     int64_t zero = quantised_zero(x, 0), channels = t->dims[1].n, n_pads = 2 * t->rank;
-    const int64_t *sizes = op_ints(n, "kernel_shape", &count), *strides = node_attr(n, "strides") != NULL ? op_ints(n, "strides", &count) : NULL;
+    const int64_t *sizes = op_ints(n, "kernel_shape", &count),
+                  *strides = node_attr(n, "strides") != NULL ? op_ints(n, "strides", &count) : NULL;
     const int64_t *padding = op_ints(n, "pads", &count);
     value *inputs[3] = {x->q}, *conv[3] = {NULL};
     if (!has_plain_window(n) || dtype_bits(x->q->type.elem) < 8)
@@ -209,7 +215,7 @@ static status from_windows(integer_work *w, const quantiser *q, const quantised 
     span of = quantised_span(x);
     rescaling r = {.range = {of.lo * window, of.hi * window}, .from = zero * window, .rank = t->rank - 2, .dims = dims};
     double *scales;
-    int64_t *ones = ARENA_NEW_N(w->scratch, int64_t, channels * window + 1);
+    int64_t *ones = ARENA_NEW_N(w->scratch, int64_t, channels *window + 1);
     TRY_ALLOC(ones);
     for (int64_t i = 0; i < channels * window; i++)
         ones[i] = 1;
@@ -221,7 +227,8 @@ static status from_windows(integer_work *w, const quantiser *q, const quantised 
     TRY(integer_constant(w, x->q->type.elem, 0, NULL, &zero, &inputs[2]));
     TRY(integer_node(w, q->n, "Pad", inputs, 3, NULL, 0, &conv[0]));
     TRY(integer_constant(w, DT_I8, t->rank, kernel, ones, &conv[1]));
-    const attr attrs[] = {INT_ATTR("group", channels), {.name = "strides", .kind = ATTR_INTS, .ints = strides, .n = t->rank - 2}};
+    const attr attrs[] = {INT_ATTR("group", channels),
+                          {.name = "strides", .kind = ATTR_INTS, .ints = strides, .n = t->rank - 2}};
     TRY(integer_node(w, q->n, "IntegerConv", conv, 2, attrs, strides != NULL ? 2 : 1, &r.sum));
     return integer_requantize(w, &r, q, out);
 }
@@ -230,13 +237,15 @@ static status from_average(integer_work *w, const quantiser *q, value **out) {
     node *n = q->from->def;
     quantised x;
     value *axes = NULL;
-    if ((!is_op(n, "AveragePool") && !is_op(n, "GlobalAveragePool") && !is_op(n, "ReduceMean") && !is_op(n, "ReduceSum")) ||
+    if ((!is_op(n, "AveragePool") && !is_op(n, "GlobalAveragePool") && !is_op(n, "ReduceMean") &&
+         !is_op(n, "ReduceSum")) ||
         !quantised_read(node_input(n, 0), &x) || !quantised_is_single(&x) || x.q->type.elem == DT_I32 ||
         !type_shape(&x.q->type, NULL) || !type_shape(&q->from->type, NULL))
         return STATUS_OK;
     if (strncmp(n->op, "Reduce", 6) == 0) {
         axes = node_input(n, 1);
-        if (axes == NULL ? op_int(n, "noop_with_empty_axes") != 0 : axes->constant == NULL || axes->constant->count == 0)
+        if (axes == NULL ? op_int(n, "noop_with_empty_axes") != 0
+                         : axes->constant == NULL || axes->constant->count == 0)
             return STATUS_OK;
         return from_mean(w, q, &x, axes, op_int(n, "keepdims"), out);
     }

@@ -9,10 +9,10 @@ static const struct mover {
     const char *op;
     int n_data;
 } movers[] = {
-    {"Reshape", 1},   {"Flatten", 1}, {"Squeeze", 1},      {"Unsqueeze", 1},    {"Transpose", 1}, {"Slice", 1},
-    {"Gather", 1},    {"Split", 1},   {"Expand", 1},       {"Tile", 1},         {"Concat", ANY_INPUTS}, {"MaxPool", 1},
-    {"Identity", 1},  {"Pad", 1},     {"DepthToSpace", 1}, {"SpaceToDepth", 1}, {"GlobalMaxPool", 1},
-    {"ReduceMax", 1}, {"ReduceMin", 1},
+    {"Reshape", 1},         {"Flatten", 1},       {"Squeeze", 1},   {"Unsqueeze", 1}, {"Transpose", 1},
+    {"Slice", 1},           {"Gather", 1},        {"Split", 1},     {"Expand", 1},    {"Tile", 1},
+    {"Concat", ANY_INPUTS}, {"MaxPool", 1},       {"Identity", 1},  {"Pad", 1},       {"DepthToSpace", 1},
+    {"SpaceToDepth", 1},    {"GlobalMaxPool", 1}, {"ReduceMax", 1}, {"ReduceMin", 1},
 };
 
 static const struct mover *mover_of(const node *n) {
@@ -29,7 +29,8 @@ static int data_inputs(const struct mover *m, const node *n) {
 /* Padding that is what stands for 0, or nothing. */
 static bool pads_with_zero(const node *n) {
     const value *fill = node_input(n, 2);
-    return fill == NULL || (fill->constant != NULL && fill->constant->count == 1 && tensor_double(fill->constant, 0) == 0);
+    return fill == NULL ||
+           (fill->constant != NULL && fill->constant->count == 1 && tensor_double(fill->constant, 0) == 0);
 }
 
 /* May the node read integers of this type? All its outputs are elements, too. */
@@ -48,7 +49,8 @@ static bool read_inputs(const node *n, int n_data, quantised *out) {
             return false;
     }
     bool by_channel = is_op(n, "Transpose") && out->q->constant != NULL && out->block == 0;
-    return out->q->type.elem != DT_I32 && (quantised_is_single(out) || by_channel) && reads_type(n, out->q->type.elem) &&
+    return out->q->type.elem != DT_I32 && (quantised_is_single(out) || by_channel) &&
+           reads_type(n, out->q->type.elem) &&
            (!is_op(n, "Pad") || (pads_with_zero(n) && strcmp(op_string(n, "mode"), "constant") == 0) ||
             strcmp(op_string(n, "mode"), "constant") != 0);
 }

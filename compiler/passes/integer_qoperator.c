@@ -15,7 +15,8 @@ static bool is_one(const node *n, int k) {
 
 /* Are scale and zero point, number k and k+1, one for all, or one for each channel? */
 static bool by_channel(const node *n, int k) {
-    return node_input(n, k)->type.rank <= 1 && node_input(n, k + 1)->constant->count <= node_input(n, k)->constant->count;
+    return node_input(n, k)->type.rank <= 1 &&
+           node_input(n, k + 1)->constant->count <= node_input(n, k)->constant->count;
 }
 
 static bool may_open(const node *n) {
@@ -45,7 +46,8 @@ static status parameter(integer_work *w, const node *n, int k, int64_t count, va
         numbers[i] = tensor_double(t, at);
     }
     int rank = count > 1 ? 1 : 0;
-    return is_real ? real_constant(w, rank, &count, numbers, out) : integer_constant(w, t->elem, rank, &count, ints, out);
+    return is_real ? real_constant(w, rank, &count, numbers, out)
+                   : integer_constant(w, t->elem, rank, &count, ints, out);
 }
 
 /* Number k, dequantised by what follows it. */

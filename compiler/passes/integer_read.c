@@ -78,7 +78,8 @@ static bool same_tensor(const tensor *x, const tensor *y) {
 bool quantised_same(const quantised *x, const quantised *y) {
     if (x->q->type.elem != y->q->type.elem || x->axis != y->axis || x->block != y->block)
         return false;
-    bool zeros = quantised_is_single(x) ? quantised_zero(x, 0) == quantised_zero(y, 0) : same_tensor(x->zeros, y->zeros);
+    bool zeros =
+        quantised_is_single(x) ? quantised_zero(x, 0) == quantised_zero(y, 0) : same_tensor(x->zeros, y->zeros);
     return zeros && same_tensor(x->scales, y->scales);
 }
 
@@ -104,7 +105,8 @@ static bool take_bounds(quantiser *q, const node *n) {
                !number_of(node_input(n, 2), INFINITY, &hi) || lo > hi) {
         return false;
     }
-    q->within = (span){quantised_number(lo, q->scale, q->zero, q->within), quantised_number(hi, q->scale, q->zero, q->within)};
+    q->within =
+        (span){quantised_number(lo, q->scale, q->zero, q->within), quantised_number(hi, q->scale, q->zero, q->within)};
     return true;
 }
 
@@ -116,7 +118,8 @@ bool quantiser_read(node *n, quantiser *out) {
     dtype t = n->outputs[0]->type.elem;
     if (!is_narrow(t) || node_input(n, 0)->type.elem != DT_F32)
         return false;
-    *out = (quantiser){.n = n, .to = t, .scale = tensor_double(scale->constant, 0), .slope = 1, .from = node_input(n, 0)};
+    *out =
+        (quantiser){.n = n, .to = t, .scale = tensor_double(scale->constant, 0), .slope = 1, .from = node_input(n, 0)};
     out->zero = zero != NULL ? tensor_int(zero->constant, 0) : 0;
     out->within = (span){dtype_min(t), (int64_t)dtype_max(t)};
     while (out->from->def != NULL && out->slope == 1 && only_user(out->from) != NULL) {
@@ -168,7 +171,8 @@ bool reals_read(const value *v, arena *a, reals *out) {
     double *at = ARENA_NEW_N(a, double, t->count + 1);
     for (int64_t i = 0; at != NULL && i < t->count; i++) {
         int64_t k = x.q != NULL ? parameter_of(&x, t, i) : 0;
-        at[i] = x.q == NULL ? tensor_double(t, i) : (double)(tensor_int(t, i) - quantised_zero(&x, k)) * quantised_scale(&x, k);
+        at[i] = x.q == NULL ? tensor_double(t, i)
+                            : (double)(tensor_int(t, i) - quantised_zero(&x, k)) * quantised_scale(&x, k);
     }
     *out = (reals){at, t->count, t->rank, t->dims};
     return true;

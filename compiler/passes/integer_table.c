@@ -188,8 +188,9 @@ status integer_softmax(integer_work *w, const quantiser *q, value **out) {
         return STATUS_OK;
     value *inputs[2] = {x.q};
     TRY(powers(w, &x, &inputs[1]));
-    const attr attrs[] = {INT_ATTR("axis", op_int(n, "axis")), INT_ATTR("steps", llrint(steps)), INT_ATTR("shift", STEP_BITS),
-                          INT_ATTR("zero", q->zero), INT_ATTR("lo", q->within.lo), INT_ATTR("hi", q->within.hi),
+    const attr attrs[] = {INT_ATTR("axis", op_int(n, "axis")), INT_ATTR("steps", llrint(steps)),
+                          INT_ATTR("shift", STEP_BITS),        INT_ATTR("zero", q->zero),
+                          INT_ATTR("lo", q->within.lo),        INT_ATTR("hi", q->within.hi),
                           INT_ATTR("to", dtype_to_onnx(q->to))};
     return integer_node(w, q->n, "IntegerSoftmax", inputs, 2, attrs, 7, out);
 }

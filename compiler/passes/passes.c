@@ -92,9 +92,11 @@ static const tenon_pass integer_pass = {
     NULL,
     NULL,
     run_integer,
-    "What stands between DequantizeLinear and QuantizeLinear becomes operators of integers: products are summed in i32, "
+    "What stands between DequantizeLinear and QuantizeLinear becomes operators of integers: products are summed in "
+    "i32, "
     "or in i64 where the\n"
-    "weights could make i32 overflow, and rounded once to the result's scale. Functions of 8 bits become tables. A product "
+    "weights could make i32 overflow, and rounded once to the result's scale. Functions of 8 bits become tables. A "
+    "product "
     "whose result is not\n"
     "quantised is summed in integers, too, and multiplied by its scale. Results differ from those in floats where one "
     "of these rounds the other\n"
@@ -102,7 +104,8 @@ static const tenon_pass integer_pass = {
 
 const tenon_pass *const builtin_passes[] = {
     &input_pass, &fold_batch_norm_pass, &expand_pass, &fold_pass, &algebra_pass,   &canonicalise_pass,
-    &fuse_pass,  &fuse_attention_pass,  &layout_pass, &cse_pass,  &dead_code_pass, &integer_pass, NULL};
+    &fuse_pass,  &fuse_attention_pass,  &layout_pass, &cse_pass,  &dead_code_pass, &integer_pass,
+    NULL};
 
 /* ---- the clean-up ---- */
 
