@@ -8,36 +8,13 @@
 #define TENON_PASSES_INTEGER_H
 
 #include "passes/builtin.h"
+#include "passes/integer_scale.h"
 
 typedef struct integer_work {
     graph *g;
     arena *scratch;
     const integer_options *o;
 } integer_work;
-
-/* ---- integer_scale.c: numbers ---- */
-
-typedef struct span {
-    int64_t lo, hi;
-} span;
-
-/* The real number mult * 2^-shift. */
-typedef struct fixed {
-    int64_t mult;
-    int shift;
-} fixed;
-
-/* The one nearest to x > 0 with mult < 2^bits and shift <= most. False where x is too large or no number. */
-bool fixed_of(double x, int bits, int most, fixed *out);
-/* How many bits a multiplier may have so that its products with values of the span fit 62 bits: 31 or fewer. */
-int fixed_bits(span of);
-/* round half to even(x / scale) + zero, within lo .. hi; zero where x is no number. */
-int64_t quantised_number(double x, double scale, int64_t zero, span within);
-bool span_fits(span x, dtype t);
-/* All sums of n products of one value from each span. */
-span span_of_product(span a, span b, int64_t n);
-/* Adds the products of a number with all values of x. */
-void span_add_scaled(span *sum, int64_t factor, span x);
 
 /* ---- integer_read.c: what the graph says ---- */
 

@@ -1,7 +1,7 @@
 /* Scales as integers, and what sums can be. */
-#include <math.h>
+#include "passes/integer_scale.h"
 
-#include "passes/integer.h"
+#include <math.h>
 
 bool fixed_of(double x, int bits, int most, fixed *out) {
     int exponent;

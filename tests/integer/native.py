@@ -5,7 +5,6 @@ import re
 import sys
 
 import numpy as np
-import onnx
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "tools"))
 from checks import tenon  # noqa: E402
@@ -23,7 +22,6 @@ class Native:
         self.run_function = ctypes.CDLL(os.path.join(folder, "m.so")).m_run
         bytes_needed = int(re.search(r"m_ARENA_BYTES (\d+)", header)[1])
         self.arena = np.zeros(bytes_needed + 64, np.uint8)
-        self.outputs = None
 
     def run(self, inputs, outputs):
         """inputs: arrays in the model's order; outputs: arrays of the right shape and type, which are filled."""
@@ -35,16 +33,3 @@ class Native:
         if code != 0:
             raise RuntimeError(f"run returned {code}")
         return outputs
-
-
-def expose(model, wanted=("QuantizeLinear", "QLinearConv", "QLinearMatMul")):
-    """The model with the results of all nodes of these kinds as outputs, too; their names."""
-    model = onnx.shape_inference.infer_shapes(model)
-    have = {o.name for o in model.graph.output}
-    types = {v.name: v for v in model.graph.value_info}
-    names = [n.output[0] for n in model.graph.node if n.op_type in wanted]
-    for name in names:
-        if name not in have and name in types:
-            model.graph.output.append(types[name])
-            have.add(name)
-    return model, [n for n in names if n in have]

@@ -1,0 +1,207 @@
+#!/usr/bin/env python3
+"""Integer programs: quantised models against ONNX Runtime node by node, sums at their extremes, programs without a float instruction."""
+import json
+import os
+import re
+import sys
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, "..", "tools"))
+from checks import MODELS, Checks, run, scratch, tenon  # noqa: E402
+from native import Native  # noqa: E402
+from quantiser import FORMS, cut, quantise  # noqa: E402
+
+TINY = os.path.join(MODELS, "mlperf-tiny")
+FOLDER = scratch("integer")
+INT8 = ("ad_autoencoder_int8_qdq", "kws_dscnn_int8_qdq", "resnet8_int8_qdq", "sww_int8_qdq", "vww_mobilenetv1_025_int8_qdq")
+# A float model, the samples that it is calibrated and compared with, the forms that the quantiser writes.
+SAMPLES = 12
+FLOATS = (
+    ("mnist-cnn", os.path.join(MODELS, "mnist-cnn"), "test_10000", "input", (1, 1, 28, 28), 1 / 255, FORMS),
+    ("mnist-mlp", os.path.join(MODELS, "mnist-mlp"), "../mnist-cnn/test_10000", "input", (1, 1, 28, 28), 1 / 255, FORMS),
+    ("ad_autoencoder", os.path.join(TINY, "ad_autoencoder"), "../toycar_196", "input_1", (1, 640), 1, FORMS),
+    ("kws_dscnn_bn", os.path.join(TINY, "kws_dscnn_bn"), "../words_312", "input", (1, 49, 10, 1), 1, FORMS),
+    ("resnet8", os.path.join(TINY, "resnet8"), "../cifar10_2000", "input_1", (1, 32, 32, 3), 1, FORMS),
+)
+MULTIPLIES = ("Conv", "MatMul", "Gemm", "QLinearConv", "QLinearMatMul", "MatMulInteger")
+
+
+def proto(path):
+    tensor = onnx.TensorProto()
+    with open(path, "rb") as f:
+        tensor.ParseFromString(f.read())
+    return numpy_helper.to_array(tensor)
+
+
+def bind_batch(model):
+    for x in model.graph.input:
+        for d in x.type.tensor_type.shape.dim:
+            if d.dim_param:
+                d.Clear()
+                d.dim_value = 1
+    return model
+
+
+def compare(checks, name, model, feed):
+    """Each quantised value from ONNX Runtime's values before it: one step at most, and 99.9 % equal; floats nearly."""
+    pieces, feeds, want = cut(model, feed)
+    folder = os.path.join(FOLDER, name)
+    os.makedirs(folder, exist_ok=True)
+    path = os.path.join(folder, "cut.onnx")
+    onnx.save(pieces, path)
+    got = [np.zeros_like(want[o.name]) for o in pieces.graph.output]
+    Native(path, os.path.join(folder, "so")).run([feeds[i.name] for i in pieces.graph.input], got)
+    total = equal = worst = 0
+    for o, y in zip(pieces.graph.output, got):
+        x = want[o.name]
+        if x.dtype.kind in "iu":
+            steps = np.abs(x.astype(np.int64) - y.astype(np.int64))
+            total, equal, worst = total + steps.size, equal + int((steps == 0).sum()), max(worst, int(steps.max()))
+        else:
+            checks.check(f"{name}: {o.name}", np.allclose(y, x, rtol=1e-3, atol=1e-3), f"off by {np.abs(y - x).max()}")
+    checks.check(f"{name}: no value off by more than a step", worst <= 1, worst)
+    checks.check(f"{name}: 99.9 % of the values are equal", equal >= 0.999 * total, f"{equal} of {total}")
+    return total, equal
+
+
+def all_in_integers(checks, name, path):
+    done = tenon("inspect", path, "--json")
+    if not checks.check(f"{name}: tenon inspect", done.status == 0, done.last):
+        return
+    floats = [n["name"] for n in json.loads(done.out)["nodes"] if n["op"] in MULTIPLIES and "->i" not in n["precision"]]
+    checks.equal(f"{name}: what multiplies in floats", floats, [])
+
+
+def shipped(checks):
+    for name in INT8:
+        path = os.path.join(TINY, name, "model.onnx")
+        model = onnx.load(path)
+        compare(checks, name, model, {model.graph.input[0].name: proto(os.path.join(TINY, name, "test_data_set_0", "input_0.pb"))})
+        all_in_integers(checks, name, path)
+
+
+def quantised_here(checks):
+    total = equal = 0
+    for name, folder, data, key, shape, scale, forms in FLOATS:
+        with np.load(os.path.join(folder, data + ".npz")) as arrays:
+            array = arrays[key if key in arrays.files else next(f for f in arrays.files if f != "label")]
+            feeds = [{key: (x.astype(np.float32) * np.float32(scale)).reshape(shape)} for x in array[:SAMPLES]]
+        for form in forms:
+            path = quantise(os.path.join(folder, "model.onnx"), form, feeds[:-1], os.path.join(FOLDER, name))
+            model = bind_batch(onnx.load(path))
+            onnx.save(model, path)
+            more = compare(checks, f"{name}-{form}", model, feeds[-1])
+            total, equal = total + more[0], equal + more[1]
+            all_in_integers(checks, f"{name}-{form}", path)
+    print(f"models made by ONNX Runtime's quantiser: {equal} of {total} values equal")
+
+
+# ---- sums at their extremes ----
+
+def product(inner, x_type, x_zero, w, w_type, bias=None):
+    """x[1, inner] times w, quantised with scales of 1 to 32 bits' worth of a 16-bit result."""
+    kinds = {np.int8: TensorProto.INT8, np.uint8: TensorProto.UINT8, np.int16: TensorProto.INT16, np.uint16: TensorProto.UINT16}
+    weights = [
+        helper.make_tensor("one", TensorProto.FLOAT, [], [1.0]), helper.make_tensor("xz", kinds[x_type], [], [x_zero]),
+        numpy_helper.from_array(w.astype(w_type), "wq"), helper.make_tensor("wz", kinds[w_type], [], [0]),
+        helper.make_tensor("ys", TensorProto.FLOAT, [], [float(2 ** 20)]), helper.make_tensor("yz", TensorProto.INT16, [], [0]),
+    ]
+    nodes = [
+        helper.make_node("DequantizeLinear", ["x", "one", "xz"], ["xr"]), helper.make_node("DequantizeLinear", ["wq", "one", "wz"], ["wr"]),
+        helper.make_node("MatMul", ["xr", "wr"], ["p"]), helper.make_node("QuantizeLinear", ["p", "ys", "yz"], ["y"]),
+    ]
+    x = helper.make_tensor_value_info("x", kinds[x_type], [1, inner])
+    y = helper.make_tensor_value_info("y", TensorProto.INT16, [1, w.shape[1]])
+    return helper.make_model(helper.make_graph(nodes, "extreme", [x], [y], weights), opset_imports=[helper.make_opsetid("", 21)], ir_version=10)
+
+
+def extremes(checks):
+    """The largest and smallest sums that there can be: exact, with the widest accumulator that was chosen."""
+    cases = (  # inner size, types, zero point, the sum's type
+        (131071, np.int8, np.int8, 0, "i32"), (131072, np.int8, np.int8, 0, "i64"), (65536, np.uint8, np.int8, 0, "i32"),
+        (65537, np.uint8, np.int8, 255, "i32"), (66000, np.int8, np.int8, 127, "i64"), (3, np.int16, np.int16, 0, "i64"), (1, np.int16, np.int16, 0, "i32"),
+        (700, np.uint16, np.int8, 65535, "i64"), (200, np.int16, np.int8, -32768, "i32"),
+    )
+    for k, (inner, x_type, w_type, x_zero, sum_type) in enumerate(cases):
+        x_info, w_info = np.iinfo(x_type), np.iinfo(w_type)
+        w = np.stack([np.full(inner, w_info.min), np.full(inner, w_info.max)], axis=1)
+        model = product(inner, x_type, x_zero, w, w_type)
+        folder = os.path.join(FOLDER, f"extreme{k}")
+        os.makedirs(folder, exist_ok=True)
+        path = os.path.join(folder, "model.onnx")
+        onnx.save(model, path)
+        name = f"{inner} products of {np.dtype(x_type)} and {np.dtype(w_type)}, zero point {x_zero}"
+        found = {n["precision"].split("->")[-1] for n in json.loads(tenon("inspect", path, "--json").out)["nodes"] if n["op"] == "MatMul"}
+        checks.equal(f"{name}: summed in", found, {sum_type})
+        native = Native(path, os.path.join(folder, "so"))
+        for x in (np.full((1, inner), x_info.min, x_type), np.full((1, inner), x_info.max, x_type)):
+            sums = (x.astype(object) - x_zero).dot(w.astype(object))
+            want = [max(-32768, min(32767, (int(s) + (1 << 19)) >> 20)) for s in sums[0]]
+            got = native.run([x], [np.zeros((1, 2), np.int16)])[0][0].tolist()
+            checks.equal(f"{name}: x = {x[0, 0]}", got, want)
+
+
+# ---- no float instruction ----
+
+FLOAT_CALL = re.compile(r"__aeabi_[fdi]*2?[fd]|__aeabi_[fd]|__(add|sub|mul|div|float|fix|trunc|extend)\w*[sd]f")
+FLOAT_INSTRUCTION = re.compile(r"\tv(add|sub|mul|div|ldr|str|mov|cvt|cmp|fma|sqrt)")
+
+
+def without_floats(checks):
+    for name in ("resnet8_int8_qdq", "kws_dscnn_int8_qdq", "ad_autoencoder_int8_qdq"):
+        folder = os.path.join(FOLDER, "bare-" + name)
+        model = os.path.join(TINY, name, "model.onnx")
+        done = tenon("compile", model, "--float", "none", "--emit", "obj", "--triple", "thumbv6m-none-eabi", "--cpu", "cortex-m0plus", "--name", "m", "-o", folder)
+        if not checks.check(f"{name}: an object for cortex-m0plus", done.status == 0, done.last):
+            continue
+        needs = run(["arm-none-eabi-nm", "-u", os.path.join(folder, "m.o")]).out
+        code = run(["arm-none-eabi-objdump", "-d", os.path.join(folder, "m.o")]).out
+        checks.check(f"{name}: there is code", code.count("\n") > 200, code[-300:])
+        checks.equal(f"{name}: calls of float helpers", FLOAT_CALL.findall(needs), [])
+        checks.equal(f"{name}: float instructions", FLOAT_INSTRUCTION.findall(code), [])
+        done = tenon("check", model, os.path.join(TINY, name), "--atol", "1", "--float", "none", "--backend", "all")
+        checks.check(f"{name}: --float none is within a step", done.status == 0, done.last)
+    folder = os.path.join(FOLDER, "bare-floats")
+    done = tenon("compile", os.path.join(TINY, "resnet8_int8_qdq", "model.onnx"), "--emit", "obj", "--triple", "thumbv6m-none-eabi", "--cpu", "cortex-m0plus", "--name", "m", "-o", folder)
+    checks.check("with floats the same object does call float helpers", bool(FLOAT_CALL.search(run(["arm-none-eabi-nm", "-u", os.path.join(folder, "m.o")]).out)), done.last)
+    done = tenon("compile", os.path.join(TINY, "ad_autoencoder", "model.onnx"), "--float", "none", "--emit", "c", "-o", os.path.join(FOLDER, "refused"))
+    checks.equal("a float model with --float none: exit status", done.status, 4)
+    checks.check("each node is named", done.err.count("error[needs-float]") >= 10 and "'Gemm" in done.err, done.err[:300])
+
+
+# ---- what stays inside ----
+
+def stays_inside(checks):
+    path = os.path.join(FOLDER, "out.onnx")
+    done = tenon("compile", os.path.join(TINY, "resnet8_int8_qdq", "model.onnx"), "--emit", "onnx", "-o", path)
+    checks.check("--emit onnx of an int8 model", done.status == 0, done.last)
+    model = onnx.load(path)
+    checks.equal("domains of the nodes", {n.domain for n in model.graph.node}, {""})
+    checks.check("its weights are int8", any(t.data_type == TensorProto.INT8 and len(t.dims) == 4 for t in model.graph.initializer))
+    own = helper.make_model(helper.make_graph([helper.make_node("IntegerMul", ["x", "x"], ["y"], domain="tenon")], "own",
+                                              [helper.make_tensor_value_info("x", TensorProto.INT8, [2])],
+                                              [helper.make_tensor_value_info("y", TensorProto.INT32, [2])]),
+                            opset_imports=[helper.make_opsetid("", 21), helper.make_opsetid("tenon", 1)], ir_version=10)
+    onnx.save(own, path)
+    done = tenon("inspect", path)
+    checks.check("a file with an operator of tenon's own is refused", done.status == 4 and "unsupported-operator" in done.err, done.last)
+    done = tenon("ops", "Requantize")
+    checks.check("tenon ops does not know it", done.status == 2, done.last)
+
+
+def main():
+    checks = Checks()
+    extremes(checks)
+    stays_inside(checks)
+    without_floats(checks)
+    shipped(checks)
+    quantised_here(checks)
+    checks.finish()
+
+
+if __name__ == "__main__":
+    main()
