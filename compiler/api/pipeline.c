@@ -217,6 +217,12 @@ status pipeline_rows(arena *a, const pass_plan *plan, const pipeline_row **out, 
             row = (pipeline_row){pass_name(e), has_word(&plan->skip, pass_name(e)) ? "(left out)" : pass_help(e), true};
             TRY(VEC_PUSH(a, list, row));
         }
+        for (size_t k = 0; i == PIPELINE_LOWER && k < plan->registry->all.n; k++) {
+            const pass_entry *e = plan->registry->all.at[k];
+            row = (pipeline_row){pass_name(e), has_word(&plan->skip, pass_name(e)) ? "(left out)" : pass_help(e), true};
+            if (strcmp(pass_stage(e), "lowering") == 0)
+                TRY(VEC_PUSH(a, list, row));
+        }
     }
     *out = list.at;
     *out_n = list.n;
