@@ -219,7 +219,7 @@ static status from_windows(integer_work *w, const quantiser *q, const quantised 
     TRY_ALLOC(ones);
     for (int64_t i = 0; i < channels * window; i++)
         ones[i] = 1;
-    if (!span_fits(r.range, DT_I32))
+    if (!span_fits(r.range, DT_I32) || !span_fits((span){r.range.lo - r.from, r.range.hi - r.from}, DT_I32))
         return STATUS_OK;
     TRY(place_scales(w, n, x, dims, &scales, &r.n));
     r.scales = scales;
@@ -259,7 +259,7 @@ static status from_average(integer_work *w, const quantiser *q, value **out) {
 
 static status from_concat(integer_work *w, const quantiser *q, value **out) {
     node *n = q->from->def;
-    if (!is_op(n, "Concat") || q->slope != 1)
+    if (!is_op(n, "Concat") || q->slope != 1 || dtype_bits(q->to) < 8)
         return STATUS_OK;
     quantised *parts = ARENA_NEW_N(w->scratch, quantised, n->n_inputs + 1);
     value **inputs = ARENA_NEW_N(w->scratch, value *, n->n_inputs + 1);

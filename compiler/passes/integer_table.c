@@ -134,9 +134,10 @@ static status evaluate(const region *r, const value *end, double **out) {
         s = STATUS_RESOURCE;
     for (int64_t i = 0; t != NULL && *out != NULL && i < t->count; i++)
         (*out)[i] = tensor_double(t, i);
+    bool out_of_memory = s == STATUS_RESOURCE && diag_errors(d) == 0;
     graph_free(g);
     diag_free(d);
-    return s == STATUS_RESOURCE ? s : STATUS_OK;
+    return out_of_memory ? s : STATUS_OK;
 }
 
 /* ---- the table ---- */
