@@ -167,6 +167,41 @@ OP_ROW(tenon__IntegerMul) = {
     .scalar = integer_mul_scalar,
 };
 
+/* ---- WeightedSum: over the first dimension, x * weights in i64 ---- */
+
+static status weighted_sum_infer(node *n) {
+    const tensor_type *x = op_input_type(n, 0);
+    if (x->rank < 1)
+        return op_unknown_output(n, 0, DT_I64);
+    return op_set_output(n, 0, DT_I64, x->rank - 1, x->dims + 1);
+}
+
+static status weighted_sum_lower(const node *n, nest_list *l) {
+    (void)n;
+    builder *b = l->b;
+    const expr *i[TENSOR_MAX_RANK];
+    int out = nest_output(l, 0), rank = kit_operand(l, out)->rank;
+    nest *m = kit_over(l, "weighted_sum", out, &i[1]);
+    nest_open(m);
+    i[0] = nest_inner(m, "k", kit_operand(l, 0)->dims[0]);
+    const expr *x = build_cast(b, DT_I64, nest_read(l, 0, i)),
+               *w = build_cast(b, DT_I64, nest_read_broadcast(l, 1, i, rank + 1));
+    const expr *sum = nest_reduce(m, REDUCE_SUM, build_mul(b, x, w));
+    nest_store(m, out, &i[1], rank, sum);
+    return builder_status(b);
+}
+
+OP_ROW(tenon__WeightedSum) = {
+    .name = "WeightedSum",
+    .domain = OP_OWN_DOMAIN,
+    .versions = VERSIONS(1),
+    .kind = OP_LOWER,
+    .inputs = PARAMS({"x", TYPES_SUM, 0, 0}, {"weights", TYPE_BIT(DT_I32), 0, 0}),
+    .outputs = PARAMS({"y", TYPE_BIT(DT_I64), 0, 0}),
+    .infer = weighted_sum_infer,
+    .lower = weighted_sum_lower,
+};
+
 /* ---- Lookup: table[x - lo], a function of narrow integers that was computed at compile time ---- */
 
 static status lookup_infer(node *n) {

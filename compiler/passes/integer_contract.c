@@ -46,28 +46,35 @@ static void read_added_bias(contraction *c) {
     c->adds = n;
 }
 
-static status read_bias(contraction *c, bool *out_fits) {
+status contraction_offsets(contraction *c, bool *out_fits) {
     reals b = {.n = 0};
     arena *a = c->work->scratch;
     *out_fits = true;
+    read_added_bias(c);
     if (c->bias == NULL)
         return STATUS_OK;
-    if (!reals_read(c->bias, a, &b)) {
-        *out_fits = false;
+    *out_fits = reals_read(c->bias, a, &b);
+    if (!*out_fits)
         return STATUS_OK;
-    }
     TRY_ALLOC(b.at);
-    if ((b.n != c->channels && b.n != 1) || (b.rank > 1 && b.n != 1 && b.dims[b.rank - 1] != b.n)) {
-        *out_fits = false;
+    *out_fits = b.n == 1 || (b.n == c->channels && (b.rank <= 1 || b.dims[b.rank - 1] == b.n));
+    if (!*out_fits)
         return STATUS_OK;
-    }
-    c->whole = ARENA_NEW_N(a, int64_t, c->channels + 1);
-    c->offsets = ARENA_NEW_N(a, double, c->channels + 1);
-    TRY_ALLOC(c->whole);
-    TRY_ALLOC(c->offsets);
+    TRY_ALLOC(c->offsets = ARENA_NEW_N(a, double, c->channels + 1));
+    for (int64_t k = 0; k < c->channels; k++)
+        c->offsets[k] = b.at[b.n == 1 ? 0 : k];
+    return STATUS_OK;
+}
+
+/* A bias that is a whole number of steps of each sum is part of it. */
+static status read_bias(contraction *c, bool *out_fits) {
+    TRY(contraction_offsets(c, out_fits));
+    if (c->offsets == NULL || !*out_fits)
+        return STATUS_OK;
+    TRY_ALLOC(c->whole = ARENA_NEW_N(c->work->scratch, int64_t, c->channels + 1));
     bool is_whole = true;
     for (int64_t k = 0; k < c->channels; k++) {
-        double steps = (c->offsets[k] = b.at[b.n == 1 ? 0 : k]) / c->scales[k];
+        double steps = c->offsets[k] / c->scales[k];
         is_whole &= fabs(steps) < 4e18 && fabs(steps - rint(steps)) <= WHOLE + fabs(steps) * 1e-6;
         c->whole[k] = is_whole ? llrint(steps) : 0;
     }
@@ -288,6 +295,9 @@ static status finish(contraction *c, value *sum) {
 static status with_known_weights(contraction *c) {
     bool fits = false;
     value *sum;
+    weights_read_sizes(c);
+    if (c->w.block != 0)
+        return integer_by_blocks(c);
     if (!choose_centre(c))
         return STATUS_OK;
     TRY(weights_read(c, &fits));
@@ -297,7 +307,6 @@ static status with_known_weights(contraction *c) {
     TRY_ALLOC(c->scales);
     for (int64_t k = 0; k < c->channels; k++)
         c->scales[k] = quantised_scale(&c->x, 0) * quantised_scale(&c->w, k);
-    read_added_bias(c);
     TRY(read_bias(c, &fits));
     if (!fits)
         return STATUS_OK;

@@ -37,7 +37,18 @@ typedef struct contraction {
     double *scales;  /* by channel: what a step is worth */
 } contraction;
 
+/* ---- integer_contract.c ---- */
+/* The bias of a product, in real numbers, from the operator or from an Add behind it. *out_fits false where it is not
+ * known. */
+status contraction_offsets(contraction *c, bool *out_fits);
+
+/* ---- integer_blocks.c ---- */
+/* A product with constant weights that are quantised by blocks. Changes nothing where they do not fit this form. */
+status integer_by_blocks(contraction *c);
+
 /* ---- integer_weights.c ---- */
+/* Fills how many channels and taps there are, by the weights' shape. */
+void weights_read_sizes(contraction *c);
 /* Fills what constant weights say, with the weights as a new constant. *out_fits false where they do not fit this form.
  */
 status weights_read(contraction *c, bool *out_fits);

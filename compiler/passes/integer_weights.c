@@ -5,8 +5,7 @@
 
 /* ---- where the elements of weights stand ---- */
 
-/* Of the weights' shape: how many of each, and how far apart in memory. */
-static void read_order(contraction *c) {
+void weights_read_sizes(contraction *c) {
     const int64_t *d = c->w.q->constant->dims;
     int rank = c->w.q->constant->rank;
     int64_t count = c->w.q->constant->count;
@@ -88,7 +87,7 @@ status weights_read(contraction *c, bool *out_fits) {
     arena *a = c->work->scratch;
     span range = {0, 0};
     *out_fits = false;
-    read_order(c);
+    weights_read_sizes(c);
     bool stacked = c->form->kind == FORM_PRODUCT && t->rank > 2;
     if (t->count == 0 || !scales_fit(c))
         return STATUS_OK;

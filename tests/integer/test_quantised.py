@@ -79,15 +79,14 @@ def main():
     elements = equal = 0
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
         for numbers, (failures, n, same) in zip(packs, pool.map(run, packs)):
-            bad = {f.split("_")[0] for f in failures}
             for number in numbers:
                 why = [f for f in failures if f.startswith(f"c{number}_")]
                 checks.check(f"seed {options.seed} case {number}", not why, "; ".join(why))
             rest = [f for f in failures if not f.startswith("c")]
             checks.check(f"seed {options.seed} cases {numbers[0]} to {numbers[-1]}", not rest, "; ".join(rest))
             elements, equal = elements + n, equal + same
-            del bad
-    checks.check("99.9 % of all results are those of floats", equal >= 0.999 * elements, f"{equal} of {elements}")
+    # A third of the scales are powers of two, where ties are common: integers round them up, floats to even.
+    checks.check("99.5 % of all results are those of floats", equal >= 0.995 * elements, f"{equal} of {elements}")
     print(f"{equal} of {elements} results are those of floats")
     checks.finish()
 
