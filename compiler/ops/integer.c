@@ -101,7 +101,7 @@ OP_ROW(tenon__Requantize) = {
                      {"below_shift", TYPE_BIT(DT_I32), 0, PARAM_OPTIONAL},
                      {"below_mult", TYPE_BIT(DT_I32), 0, PARAM_OPTIONAL},
                      {"offset", TYPE_BIT(DT_I64), 0, PARAM_OPTIONAL}),
-    .outputs = PARAMS({"y", TYPES_QUANTISED, 0, 0}),
+    .outputs = PARAMS({"y", TYPES_QUANTISED | TYPES_SUM, 0, 0}),
     .attrs = ATTRS({"from", ATTR_INT, .i = 0}, RESULT_ATTRS),
     .infer = requantize_infer,
     .lower = requantize_lower,

@@ -152,9 +152,9 @@ static status padded(contraction *c, value **x) {
     return integer_node(c->work, c->n, "Pad", inputs, 3, NULL, 0, x);
 }
 
-/* The type of `most` bits or fewer, a byte or two, that holds all of the span; DT_NONE where there is none. */
+/* The type of `most` bits or fewer, a byte or more, that holds all of the span; DT_NONE where there is none. */
 static dtype type_for(span of, int most) {
-    static const dtype types[] = {DT_I8, DT_U8, DT_I16, DT_U16};
+    static const dtype types[] = {DT_I8, DT_U8, DT_I16, DT_U16, DT_I32};
     for (size_t k = 0; k < sizeof types / sizeof *types; k++)
         if (dtype_bits(types[k]) <= most && span_fits(of, types[k]))
             return types[k];
@@ -166,7 +166,7 @@ static dtype type_for(span of, int most) {
 static bool choose_centre(contraction *c) {
     span of = {c->x_span.lo - c->x_zero, c->x_span.hi - c->x_zero};
     bool is_transposed = c->form->kind == FORM_TRANSPOSED;
-    int bits = is_transposed ? 16 : dtype_bits(c->x.q->type.elem);
+    int bits = is_transposed ? 32 : dtype_bits(c->x.q->type.elem);
     c->reads = type_for(of, bits < 8 ? 8 : bits);
     if (c->reads == DT_NONE || c->x_zero == 0 || !(is_transposed || (c->form->kind == FORM_CONV && has_padding(c))))
         return c->reads != DT_NONE || !is_transposed;
