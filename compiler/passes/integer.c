@@ -11,7 +11,7 @@ bool integer_is_better(const integer_work *w, const node *n) {
 static bool has_quantised(const graph *g) {
     for (const node *n = g->first; n != NULL; n = n->next)
         if (is_op(n, "DequantizeLinear") || is_op(n, "QuantizeLinear") || is_op(n, "QLinearConv") ||
-            is_op(n, "QLinearMatMul") || is_op(n, "MatMulInteger"))
+            is_op(n, "QLinearMatMul") || is_op(n, "MatMulInteger") || is_op(n, "ConvInteger"))
             return true;
     return false;
 }

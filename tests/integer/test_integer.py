@@ -27,7 +27,7 @@ FLOATS = (
     ("kws_dscnn_bn", os.path.join(TINY, "kws_dscnn_bn"), "../words_312", "input", (1, 49, 10, 1), 1, FORMS),
     ("resnet8", os.path.join(TINY, "resnet8"), "../cifar10_2000", "input_1", (1, 32, 32, 3), 1, FORMS),
 )
-MULTIPLIES = ("Conv", "MatMul", "Gemm", "QLinearConv", "QLinearMatMul", "MatMulInteger")
+MULTIPLIES = ("Conv", "MatMul", "Gemm", "QLinearConv", "QLinearMatMul", "MatMulInteger", "ConvInteger")
 
 
 def proto(path):
