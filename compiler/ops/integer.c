@@ -15,17 +15,13 @@ const expr *integer_product(builder *b, dtype sum, const expr *x, int64_t x_zero
 
 /* ---- results: clamped to lo .. hi, stored as the element type `to` ---- */
 
-#define RESULT_ATTRS                                                                                                   \
-    {"to", ATTR_INT, .required = true}, {"lo", ATTR_INT, .required = true}, {"hi", ATTR_INT, .required = true},        \
-        {"zero", ATTR_INT, .i = 0}
-
-static dtype result_type(const node *n) {
+dtype integer_result_type(const node *n) {
     int64_t to = op_int(n, "to");
     return to > 0 && to < 1000 ? dtype_from_onnx((int32_t)to) : DT_NONE;
 }
 
-static status check_result(const node *n) {
-    dtype t = result_type(n);
+status integer_check_result(const node *n) {
+    dtype t = integer_result_type(n);
     if (((TYPES_QUANTISED | TYPES_SUM) & TYPE_BIT(t)) == 0)
         return op_invalid(n, "wrong-attribute", "'to' is element type %lld, no integer", (long long)op_int(n, "to"));
     if (op_int(n, "lo") < dtype_min(t) || op_int(n, "hi") > (int64_t)dtype_max(t) || op_int(n, "lo") > op_int(n, "hi"))
@@ -34,11 +30,11 @@ static status check_result(const node *n) {
 }
 
 /* x + zero within lo .. hi. */
-static const expr *result(builder *b, const node *n, const expr *x) {
+const expr *integer_result(builder *b, const node *n, const expr *x) {
     const expr *y = build_add(b, x, build_int(b, x->type.elem, op_int(n, "zero")));
     y = build_max(b, y, build_int(b, x->type.elem, op_int(n, "lo")));
     y = build_min(b, y, build_int(b, x->type.elem, op_int(n, "hi")));
-    return build_cast(b, dtype_storage(result_type(n)), y);
+    return build_cast(b, dtype_storage(integer_result_type(n)), y);
 }
 
 /* ---- Requantize: the one rounding of an integer program ---- */
@@ -46,8 +42,8 @@ static const expr *result(builder *b, const node *n, const expr *x) {
 enum { RQ_X, RQ_SHIFT, RQ_MULT, RQ_BELOW_SHIFT, RQ_BELOW_MULT, RQ_OFFSET };
 
 static status requantize_infer(node *n) {
-    TRY(check_result(n));
-    return kit_output_shaped(n, 0, 0, result_type(n));
+    TRY(integer_check_result(n));
+    return kit_output_shaped(n, 0, 0, integer_result_type(n));
 }
 
 static bool is_given(const nest_list *l, int k) {
@@ -87,7 +83,7 @@ static status requantize_lower(const node *n, nest_list *l) {
         dtype wide = y->type.elem == DT_I64 || below->type.elem == DT_I64 ? DT_I64 : DT_I32;
         y = build_select(b, build_lt(b, x, build_int(b, t, 0)), build_cast(b, wide, below), build_cast(b, wide, y));
     }
-    nest_store(m, out, i, rank, result(b, n, y));
+    nest_store(m, out, i, rank, integer_result(b, n, y));
     return builder_status(b);
 }
 
@@ -102,7 +98,7 @@ OP_ROW(tenon__Requantize) = {
                      {"below_mult", TYPE_BIT(DT_I32), 0, PARAM_OPTIONAL},
                      {"offset", TYPE_BIT(DT_I64), 0, PARAM_OPTIONAL}),
     .outputs = PARAMS({"y", TYPES_QUANTISED | TYPES_SUM, 0, 0}),
-    .attrs = ATTRS({"from", ATTR_INT, .i = 0}, RESULT_ATTRS),
+    .attrs = ATTRS({"from", ATTR_INT, .i = 0}, INTEGER_RESULT_ATTRS),
     .infer = requantize_infer,
     .lower = requantize_lower,
 };
@@ -120,8 +116,8 @@ static status broadcast_infer(node *n, dtype t) {
 }
 
 static status scaled_sum_infer(node *n) {
-    TRY(check_result(n));
-    return broadcast_infer(n, result_type(n));
+    TRY(integer_check_result(n));
+    return broadcast_infer(n, integer_result_type(n));
 }
 
 static const expr *scaled_sum_scalar(builder *b, const node *n, const expr *const *x) {
@@ -129,7 +125,7 @@ static const expr *scaled_sum_scalar(builder *b, const node *n, const expr *cons
     const expr *y = build_mul(b, build_cast(b, t, x[0]), build_int(b, t, op_int(n, "ma")));
     y = build_add(b, y, build_mul(b, build_cast(b, t, x[1]), build_int(b, t, op_int(n, "mb"))));
     y = build_add(b, y, build_int(b, t, op_int(n, "c")));
-    return result(b, n, build_binary(b, EXPR_SHR_ROUND, y, build_int(b, t, op_int(n, "shift"))));
+    return integer_result(b, n, build_binary(b, EXPR_SHR_ROUND, y, build_int(b, t, op_int(n, "shift"))));
 }
 
 OP_ROW(tenon__ScaledSum) = {
@@ -140,7 +136,7 @@ OP_ROW(tenon__ScaledSum) = {
     .inputs = PARAMS({"a", TYPES_QUANTISED, 0, 0}, {"b", TYPES_QUANTISED, 0, 0}),
     .outputs = PARAMS({"y", TYPES_QUANTISED, 0, 0}),
     .attrs = ATTRS({"ma", ATTR_INT, .required = true}, {"mb", ATTR_INT, .required = true}, {"c", ATTR_INT, .i = 0},
-                   {"shift", ATTR_INT, .required = true}, WIDE_ATTR, RESULT_ATTRS),
+                   {"shift", ATTR_INT, .required = true}, WIDE_ATTR, INTEGER_RESULT_ATTRS),
     .infer = scaled_sum_infer,
     .scalar = scaled_sum_scalar,
 };
@@ -231,54 +227,4 @@ OP_ROW(tenon__Lookup) = {
     .outputs = PARAMS({"y", TYPES_QUANTISED | TYPES_SUM, 'T', 0}),
     .infer = lookup_infer,
     .lower = lookup_lower,
-};
-
-/* ---- IntegerSoftmax: powers of e from a table by the distance from the largest, divided by their sum ---- */
-
-static status softmax_infer(node *n) {
-    int axis;
-    TRY(check_result(n));
-    if (op_input_rank(n, 0) >= 0)
-        TRY(op_axis(n, op_int(n, "axis"), op_input_rank(n, 0), &axis));
-    return kit_output_shaped(n, 0, 0, result_type(n));
-}
-
-/* exp of (x - most) * scale, in fixed point. */
-static const expr *power(nest_list *l, const expr *most, const expr *x) {
-    const expr *down = build_sub(l->b, most, build_cast(l->b, DT_I64, x));
-    return build_cast(l->b, DT_I64, nest_read(l, 1, &down));
-}
-
-static status softmax_lower(const node *n, nest_list *l) {
-    builder *b = l->b;
-    int rank = kit_operand(l, 0)->rank, out = nest_output(l, 0);
-    bool inner[TENSOR_MAX_RANK] = {false};
-    kit_rows r;
-    inner[kit_axis(op_int(n, "axis"), rank)] = true;
-    kit_rows_begin(l, "integer_softmax", 0, inner, &r);
-    kit_rows_open(&r);
-    const expr *most = build_cast(b, DT_I64, nest_reduce(r.m, REDUCE_MAX, nest_read(l, 0, r.index)));
-    kit_rows_open(&r);
-    const expr *sum = nest_reduce(r.m, REDUCE_SUM, power(l, most, nest_read(l, 0, r.index)));
-    kit_rows_open(&r);
-    const expr *y = build_mul(b, power(l, most, nest_read(l, 0, r.index)), build_index(b, op_int(n, "steps")));
-    const expr *whole = build_binary(b, EXPR_SHL, sum, build_index(b, op_int(n, "shift")));
-    const expr *half = build_binary(b, EXPR_SHR, whole, build_index(b, 1));
-    y = build_div(b, build_add(b, y, half), whole);
-    nest_store(r.m, out, r.index, rank, result(b, n, y));
-    return builder_status(b);
-}
-
-/* y = power * steps / (sum << shift), rounded: 2^shift / steps is the result's scale. */
-OP_ROW(tenon__IntegerSoftmax) = {
-    .name = "IntegerSoftmax",
-    .domain = OP_OWN_DOMAIN,
-    .versions = VERSIONS(1),
-    .kind = OP_LOWER,
-    .inputs = PARAMS({"x", TYPES_QUANTISED, 0, 0}, {"powers", TYPES_SUM, 0, PARAM_KNOWN}),
-    .outputs = PARAMS({"y", TYPES_QUANTISED, 0, 0}),
-    .attrs = ATTRS({"axis", ATTR_INT, .i = -1}, {"steps", ATTR_INT, .required = true}, {"shift", ATTR_INT, .i = 0},
-                   RESULT_ATTRS),
-    .infer = softmax_infer,
-    .lower = softmax_lower,
 };

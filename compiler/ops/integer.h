@@ -21,4 +21,15 @@ dtype integer_sum_type(const node *n);
 /* a - a_zero times b - b_zero, in the type of the sum. */
 const expr *integer_product(builder *b, dtype sum, const expr *x, int64_t x_zero, const expr *y, int64_t y_zero);
 
+/* ---- results: clamped to lo .. hi, stored as the element type `to` ---- */
+#define INTEGER_RESULT_ATTRS                                                                                           \
+    {"to", ATTR_INT, .required = true}, {"lo", ATTR_INT, .required = true}, {"hi", ATTR_INT, .required = true},        \
+        {"zero", ATTR_INT, .i = 0}
+
+dtype integer_result_type(const node *n);
+/* Is `to` an integer that holds lo .. hi? [wrong-attribute]. */
+status integer_check_result(const node *n);
+/* x + zero within lo .. hi, as `to`. */
+const expr *integer_result(builder *b, const node *n, const expr *x);
+
 #endif

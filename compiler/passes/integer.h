@@ -107,7 +107,9 @@ status integer_dynamic_products(integer_work *w); /* integer_dynamic.c: MatMulIn
 status integer_maps(integer_work *w);             /* integer_map.c: sums, products, pools, tables between DQ and Q */
 /* integer_table.c: what lies between q and one narrow quantised value becomes a table. */
 status integer_table(integer_work *w, const quantiser *q, value **out);
+/* integer_rows.c */
 status integer_softmax(integer_work *w, const quantiser *q, value **out);
+status integer_layer_norm(integer_work *w, const quantiser *q, value **out);
 
 /* integer.c: the one place where it is decided in what a node computes. */
 bool integer_is_better(const integer_work *w, const node *n);

@@ -282,7 +282,7 @@ static status from_concat(integer_work *w, const quantiser *q, value **out) {
 /* ---- all ---- */
 
 static status (*const ways[])(integer_work *w, const quantiser *q, value **out) = {
-    from_one, from_sum, from_product, from_average, from_concat, integer_softmax, integer_table};
+    from_one, from_sum, from_product, from_average, from_concat, integer_softmax, integer_layer_norm, integer_table};
 
 status integer_maps(integer_work *w) {
     node_list all;

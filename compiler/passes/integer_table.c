@@ -164,34 +164,3 @@ status integer_table(integer_work *w, const quantiser *q, value **out) {
     TRY(integer_constant(w, q->to, 1, &n, codes, &inputs[1]));
     return integer_node(w, q->n, "Lookup", inputs, 2, NULL, 0, out);
 }
-
-/* ---- Softmax ---- */
-
-enum { POWER_BITS = 30, STEP_BITS = 12, MOST_STEPS = 1 << 16 };
-
-/* exp(-d * scale) for every distance d that two codes can have. */
-static status powers(integer_work *w, const quantised *x, value **out) {
-    span of = quantised_span(x);
-    int64_t n = of.hi - of.lo + 1, *numbers = ARENA_NEW_N(w->scratch, int64_t, n);
-    TRY_ALLOC(numbers);
-    for (int64_t d = 0; d < n; d++)
-        numbers[d] = llrint(ldexp(exp(-(double)d * quantised_scale(x, 0)), POWER_BITS));
-    return integer_constant(w, DT_I32, 1, &n, numbers, out);
-}
-
-status integer_softmax(integer_work *w, const quantiser *q, value **out) {
-    const node *n = q->from->def;
-    quantised x;
-    double steps = ldexp(1 / q->scale, STEP_BITS);
-    if (!is_op(n, "Softmax") || !w->o->no_float || !quantised_read(node_input(n, 0), &x) || !quantised_is_single(&x) ||
-        x.q->type.elem == DT_I32 || q->slope != 1 || !(1 / q->scale <= MOST_STEPS) || !(steps >= 1) ||
-        !type_shape(&x.q->type, NULL))
-        return STATUS_OK;
-    value *inputs[2] = {x.q};
-    TRY(powers(w, &x, &inputs[1]));
-    const attr attrs[] = {INT_ATTR("axis", op_int(n, "axis")), INT_ATTR("steps", llrint(steps)),
-                          INT_ATTR("shift", STEP_BITS),        INT_ATTR("zero", q->zero),
-                          INT_ATTR("lo", q->within.lo),        INT_ATTR("hi", q->within.hi),
-                          INT_ATTR("to", dtype_to_onnx(q->to))};
-    return integer_node(w, q->n, "IntegerSoftmax", inputs, 2, attrs, 7, out);
-}

@@ -13,7 +13,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "tools"))
 from checks import MODELS, Checks, run, scratch, tenon  # noqa: E402
 from native import Native  # noqa: E402
-from quantiser import FORMS, cut, quantise  # noqa: E402
+from quantiser import FORMS, cut, quantise, session  # noqa: E402
 
 TINY = os.path.join(MODELS, "mlperf-tiny")
 FOLDER = scratch("integer")
@@ -173,6 +173,50 @@ def without_floats(checks):
     checks.check("each node is named", done.err.count("error[needs-float]") >= 10 and "'Gemm" in done.err, done.err[:300])
 
 
+# ---- functions of rows, in integers where there may be no floats ----
+
+def row_model(op, shape, x_scale, y_scale, rng):
+    """x, int8 -> op over the last dimension -> int8."""
+    n = shape[-1]
+    weights = [
+        helper.make_tensor("xs", TensorProto.FLOAT, [], [x_scale]), helper.make_tensor("xz", TensorProto.INT8, [], [int(rng.integers(-128, 128))]),
+        helper.make_tensor("ys", TensorProto.FLOAT, [], [y_scale]), helper.make_tensor("yz", TensorProto.INT8, [], [-128 if op == "Softmax" else 3]),
+    ]
+    inputs = ["xr"]
+    if op == "LayerNormalization":
+        weights += [numpy_helper.from_array(rng.normal(1, 0.5, n).astype(np.float32), "gain"), numpy_helper.from_array(rng.normal(0, 0.5, n).astype(np.float32), "bias")]
+        inputs += ["gain", "bias"]
+    nodes = [helper.make_node("DequantizeLinear", ["x", "xs", "xz"], ["xr"])]
+    if op == "Gelu":  # as exporters write it
+        weights += [helper.make_tensor(name, TensorProto.FLOAT, [], [v]) for name, v in (("root", 2 ** 0.5), ("one", 1.0), ("half", 0.5))]
+        nodes += [helper.make_node("Div", ["xr", "root"], ["g1"]), helper.make_node("Erf", ["g1"], ["g2"]), helper.make_node("Add", ["g2", "one"], ["g3"]),
+                  helper.make_node("Mul", ["xr", "g3"], ["g4"]), helper.make_node("Mul", ["g4", "half"], ["yr"])]
+    else:
+        nodes.append(helper.make_node(op, inputs, ["yr"], axis=-1))
+    nodes.append(helper.make_node("QuantizeLinear", ["yr", "ys", "yz"], ["y"]))
+    info = [helper.make_tensor_value_info(name, TensorProto.INT8, shape) for name in "xy"]
+    return helper.make_model(helper.make_graph(nodes, op, info[:1], info[1:], weights), opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+
+
+def rows_in_integers(checks):
+    rng = np.random.default_rng(5)
+    equal = total = 0
+    for k, (op, shape, x_scale, y_scale) in enumerate((
+            ("Softmax", [7, 10], 0.17, 1 / 256), ("Softmax", [3, 300], 0.05, 1 / 256), ("Softmax", [2, 1], 1.0, 1 / 256), ("LayerNormalization", [9, 128], 0.03, 0.02),
+            ("LayerNormalization", [4, 5], 0.5, 0.04), ("LayerNormalization", [3, 384], 0.001, 0.03), ("Gelu", [3, 40], 0.05, 0.03))):
+        folder = os.path.join(FOLDER, f"rows{k}")
+        os.makedirs(folder, exist_ok=True)
+        path, model = os.path.join(folder, "model.onnx"), row_model(op, shape, x_scale, y_scale, rng)
+        onnx.save(model, path)
+        x = rng.integers(-128, 128, shape).astype(np.int8)
+        x[0] = x[0, 0]  # a row without differences
+        want = session(model).run(None, {"x": x})[0].astype(int)
+        got = Native(path, os.path.join(folder, "so"), "--float", "none").run([x], [np.zeros(shape, np.int8)])[0].astype(int)
+        checks.check(f"{op} {shape} in integers: within a step", np.abs(got - want).max() <= 1, np.abs(got - want).max())
+        equal, total = equal + int((got == want).sum()), total + got.size
+    checks.check("rows in integers: 99 % of the values are equal", equal >= 0.99 * total, f"{equal} of {total}")
+
+
 # ---- what stays inside ----
 
 def stays_inside(checks):
@@ -198,6 +242,7 @@ def main():
     extremes(checks)
     stays_inside(checks)
     without_floats(checks)
+    rows_in_integers(checks)
     shipped(checks)
     quantised_here(checks)
     checks.finish()
