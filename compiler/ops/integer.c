@@ -37,6 +37,8 @@ const expr *integer_result(builder *b, const node *n, const expr *x) {
     return build_cast(b, dtype_storage(integer_result_type(n)), y);
 }
 
+#define EVEN_ATTR {"even", ATTR_INT, .i = 0}
+
 /* ---- Requantize: the one rounding of an integer program ---- */
 
 enum { RQ_X, RQ_SHIFT, RQ_MULT, RQ_BELOW_SHIFT, RQ_BELOW_MULT, RQ_OFFSET };
@@ -58,7 +60,20 @@ static const expr *parameter(const node *n, const nest_list *l, int operand, con
     return build_cast(l->b, DT_I64, nest_read_broadcast(l, operand, i, rank));
 }
 
-/* (x * mult + offset + 2^(shift-1)) >> shift; without mult and offset a plain rounding shift. */
+/* x * 2^-shift to the nearest integer, shift > 0. Ties go up, or, with the attribute `even`, to the even neighbour as
+ * those of floats do: it is set where a tie says that the real number is one. */
+static const expr *shifted(builder *b, const node *n, const expr *x, const expr *shift) {
+    if (op_int(n, "even") == 0)
+        return build_binary(b, EXPR_SHR_ROUND, x, shift);
+    const expr *one = build_int(b, x->type.elem, 1), *zero = build_int(b, x->type.elem, 0);
+    const expr *below = build_binary(b, EXPR_SHR, x, shift);
+    const expr *rest = build_sub(b, x, build_binary(b, EXPR_SHL, below, shift));
+    const expr *half = build_binary(b, EXPR_SHL, one, build_sub(b, shift, one));
+    rest = build_add(b, rest, build_and(b, below, one));
+    return build_add(b, below, build_select(b, build_lt(b, half, rest), one, zero));
+}
+
+/* (x * mult + offset) * 2^-shift; without mult and offset a plain rounding shift. */
 static const expr *scaled(const node *n, const nest_list *l, int mult, int shift, const expr *x, const expr *const *i,
                           int rank) {
     builder *b = l->b;
@@ -67,7 +82,7 @@ static const expr *scaled(const node *n, const nest_list *l, int mult, int shift
     if (is_given(l, RQ_OFFSET))
         x = build_add(b, build_cast(b, DT_I64, x), parameter(n, l, RQ_OFFSET, i, rank));
     const expr *by = build_cast(b, x->type.elem, parameter(n, l, shift, i, rank));
-    return build_binary(b, EXPR_SHR_ROUND, x, by);
+    return shifted(b, n, x, by);
 }
 
 static status requantize_lower(const node *n, nest_list *l) {
@@ -98,7 +113,7 @@ OP_ROW(tenon__Requantize) = {
                      {"below_mult", TYPE_BIT(DT_I32), 0, PARAM_OPTIONAL},
                      {"offset", TYPE_BIT(DT_I64), 0, PARAM_OPTIONAL}),
     .outputs = PARAMS({"y", TYPES_QUANTISED | TYPES_SUM, 0, 0}),
-    .attrs = ATTRS({"from", ATTR_INT, .i = 0}, INTEGER_RESULT_ATTRS),
+    .attrs = ATTRS({"from", ATTR_INT, .i = 0}, EVEN_ATTR, INTEGER_RESULT_ATTRS),
     .infer = requantize_infer,
     .lower = requantize_lower,
 };
@@ -125,7 +140,7 @@ static const expr *scaled_sum_scalar(builder *b, const node *n, const expr *cons
     const expr *y = build_mul(b, build_cast(b, t, x[0]), build_int(b, t, op_int(n, "ma")));
     y = build_add(b, y, build_mul(b, build_cast(b, t, x[1]), build_int(b, t, op_int(n, "mb"))));
     y = build_add(b, y, build_int(b, t, op_int(n, "c")));
-    return integer_result(b, n, build_binary(b, EXPR_SHR_ROUND, y, build_int(b, t, op_int(n, "shift"))));
+    return integer_result(b, n, shifted(b, n, y, build_int(b, t, op_int(n, "shift"))));
 }
 
 OP_ROW(tenon__ScaledSum) = {
@@ -136,7 +151,7 @@ OP_ROW(tenon__ScaledSum) = {
     .inputs = PARAMS({"a", TYPES_QUANTISED, 0, 0}, {"b", TYPES_QUANTISED, 0, 0}),
     .outputs = PARAMS({"y", TYPES_QUANTISED, 0, 0}),
     .attrs = ATTRS({"ma", ATTR_INT, .required = true}, {"mb", ATTR_INT, .required = true}, {"c", ATTR_INT, .i = 0},
-                   {"shift", ATTR_INT, .required = true}, WIDE_ATTR, INTEGER_RESULT_ATTRS),
+                   {"shift", ATTR_INT, .required = true}, WIDE_ATTR, EVEN_ATTR, INTEGER_RESULT_ATTRS),
     .infer = scaled_sum_infer,
     .scalar = scaled_sum_scalar,
 };

@@ -64,11 +64,14 @@ enum { MOST_SHIFT = 62 };
 typedef struct factors {
     int64_t *mult, *shift;
     bool plain;
+    bool shifts; /* every shift is above 0 */
 } factors;
 
 static status read_factors(integer_work *w, const rescaling *r, double by, factors *out, bool *out_fits) {
     int bits = fixed_bits((span){r->range.lo - r->from, r->range.hi - r->from});
-    *out = (factors){ARENA_NEW_N(w->scratch, int64_t, r->n + 1), ARENA_NEW_N(w->scratch, int64_t, r->n + 1), true};
+    *out = (factors){.mult = ARENA_NEW_N(w->scratch, int64_t, r->n + 1),
+                     .shift = ARENA_NEW_N(w->scratch, int64_t, r->n + 1),
+                     .plain = true};
     TRY_ALLOC(out->mult);
     TRY_ALLOC(out->shift);
     *out_fits = bits >= 16;
@@ -79,8 +82,11 @@ static status read_factors(integer_work *w, const rescaling *r, double by, facto
         out->shift[i] = f.shift;
         out->plain &= f.mult == INT64_C(1) << (bits - 1) && f.shift >= bits - 1 && f.shift < bits + 30;
     }
-    for (int64_t i = 0; i < r->n && out->plain && *out_fits; i++)
-        out->shift[i] -= bits - 1;
+    out->shifts = true;
+    for (int64_t i = 0; i < r->n && *out_fits; i++) {
+        out->shift[i] -= out->plain ? bits - 1 : 0;
+        out->shifts &= out->shift[i] > 0;
+    }
     return STATUS_OK;
 }
 
@@ -133,7 +139,12 @@ status integer_requantize(integer_work *w, const rescaling *r, const quantiser *
     int n = N_INPUTS;
     while (inputs[n - 1] == NULL)
         n--;
-    const attr attrs[] = {INT_ATTR("from", r->from), INT_ATTR("zero", q->zero), INT_ATTR("lo", q->within.lo),
-                          INT_ATTR("hi", q->within.hi), INT_ATTR("to", dtype_to_onnx(q->to))};
-    return integer_node(w, q->n, "Requantize", inputs, n, attrs, 5, out);
+    bool even = above.plain && above.shifts && q->slope == 1 && r->offsets == NULL;
+    const attr attrs[] = {INT_ATTR("from", r->from),
+                          INT_ATTR("zero", q->zero),
+                          INT_ATTR("lo", q->within.lo),
+                          INT_ATTR("hi", q->within.hi),
+                          INT_ATTR("to", dtype_to_onnx(q->to)),
+                          INT_ATTR("even", even)};
+    return integer_node(w, q->n, "Requantize", inputs, n, attrs, 6, out);
 }

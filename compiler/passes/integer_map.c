@@ -52,6 +52,11 @@ static bool common_factors(const quantised *x, const double *scales, int bits, i
     return true;
 }
 
+/* Do they say the scales exactly? Then a tie is one. */
+static bool is_exact(const double *scales, const int64_t *mults, int shift) {
+    return shift > 0 && ldexp((double)mults[0], -shift) == scales[0] && ldexp((double)mults[1], -shift) == scales[1];
+}
+
 /* Do the multipliers say the scales as well as bits of the result need? */
 static bool is_exact_enough(const double *scales, const int64_t *mults, int shift, const quantised *x) {
     double error = 0;
@@ -78,15 +83,22 @@ static status from_sum(integer_work *w, const quantiser *q, value **out) {
         if (!common_factors(x, scales, WIDE_SUM, MOST_WIDE_SHIFT, mults, &shift))
             return STATUS_OK;
     }
+    bool even = is_exact(scales, mults, shift);
     mults[1] = subtracts ? -mults[1] : mults[1];
     int64_t c = -quantised_zero(&x[0], 0) * mults[0] - quantised_zero(&x[1], 0) * mults[1];
     if (!wide)
         c = (int32_t)(uint32_t)(uint64_t)c; /* sums wrap; what comes out fits */
-    const attr attrs[] = {
-        INT_ATTR("ma", mults[0]),     INT_ATTR("mb", mults[1]),     INT_ATTR("c", c),
-        INT_ATTR("shift", shift),     INT_ATTR("wide", wide),       INT_ATTR("zero", q->zero),
-        INT_ATTR("lo", q->within.lo), INT_ATTR("hi", q->within.hi), INT_ATTR("to", dtype_to_onnx(q->to))};
-    return integer_node(w, q->n, "ScaledSum", (value *[]){x[0].q, x[1].q}, 2, attrs, 9, out);
+    const attr attrs[] = {INT_ATTR("ma", mults[0]),
+                          INT_ATTR("mb", mults[1]),
+                          INT_ATTR("c", c),
+                          INT_ATTR("shift", shift),
+                          INT_ATTR("wide", wide),
+                          INT_ATTR("even", even),
+                          INT_ATTR("zero", q->zero),
+                          INT_ATTR("lo", q->within.lo),
+                          INT_ATTR("hi", q->within.hi),
+                          INT_ATTR("to", dtype_to_onnx(q->to))};
+    return integer_node(w, q->n, "ScaledSum", (value *[]){x[0].q, x[1].q}, 2, attrs, 10, out);
 }
 
 /* ---- products of two ---- */
@@ -116,6 +128,13 @@ static status from_product(integer_work *w, const quantiser *q, value **out) {
 
 /* ---- averages ---- */
 
+/* Do results fall halfway between two integers, exactly and often? In floats the noise of the sum decides those; it is
+ * left to decide, where there may be floats, so that they come out as the model says. */
+static bool has_ties(double ratio) {
+    int exponent;
+    return frexp(ratio, &exponent) == 0.5 && exponent <= 0;
+}
+
 /* Over whole dimensions: a sum of 32 bits. */
 static status from_mean(integer_work *w, const quantiser *q, const quantised *x, value *axes, int64_t keeps,
                         value **out) {
@@ -126,6 +145,8 @@ static status from_mean(integer_work *w, const quantiser *q, const quantised *x,
     const attr to = INT_ATTR("to", dtype_to_onnx(DT_I32)), keep = INT_ATTR("keepdims", keeps);
     const double scale = quantised_scale(x, 0) / (is_op(q->from->def, "ReduceSum") ? 1.0 : (double)n);
     value *wide;
+    if (!w->o->no_float && has_ties(scale / q->scale))
+        return STATUS_OK;
     if (n < 1 || !span_fits((span){centred.lo * n, centred.hi * n}, DT_I32) || !span_fits(r.range, DT_I32))
         return STATUS_OK;
     r.scales = &scale;
@@ -222,6 +243,9 @@ static status from_windows(integer_work *w, const quantiser *q, const quantised 
     if (!span_fits(r.range, DT_I32) || !span_fits((span){r.range.lo - r.from, r.range.hi - r.from}, DT_I32))
         return STATUS_OK;
     TRY(place_scales(w, n, x, dims, &scales, &r.n));
+    for (int64_t i = 0; i < r.n; i++)
+        if (!w->o->no_float && has_ties(scales[i] / q->scale))
+            return STATUS_OK;
     r.scales = scales;
     TRY(integer_constant(w, DT_I64, 1, &n_pads, pads, &inputs[1]));
     TRY(integer_constant(w, x->q->type.elem, 0, NULL, &zero, &inputs[2]));

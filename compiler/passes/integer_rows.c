@@ -23,7 +23,7 @@ status integer_softmax(integer_work *w, const quantiser *q, value **out) {
     quantised x;
     double steps = ldexp(1 / q->scale, STEP_BITS);
     if (!is_op(n, "Softmax") || !w->o->no_float || !quantised_read(node_input(n, 0), &x) || !quantised_is_single(&x) ||
-        x.q->type.elem == DT_I32 || q->slope != 1 || !(1 / q->scale <= MOST_STEPS) || !(steps >= 1) ||
+        x.q->type.elem == DT_I32 || q->slope != 1 || !(1 / q->scale <= (double)MOST_STEPS) || !(steps >= 1) ||
         !type_shape(&x.q->type, NULL))
         return STATUS_OK;
     value *inputs[2] = {x.q};
