@@ -256,7 +256,7 @@ OP_ROW(tenon__IntegerConvTranspose) = {
     .domain = OP_OWN_DOMAIN,
     .versions = VERSIONS(1),
     .kind = OP_CONTRACT,
-    .inputs = PARAMS({"X", TYPES_QUANTISED | TYPES_SUM, 0, 0}, {"W", TYPES_QUANTISED, 0, 0},
+    .inputs = PARAMS({"X", TYPES_QUANTISED | TYPES_SUM, 0, 0}, {"W", TYPES_QUANTISED | TYPES_SUM, 0, 0},
                      {"B", TYPES_SUM, 0, PARAM_OPTIONAL}),
     .outputs = PARAMS({"Y", TYPES_SUM, 0, 0}),
     .attrs = ATTRS(CONV_ATTRS, {"output_padding", .kind = ATTR_INTS}, {"output_shape", .kind = ATTR_INTS}, WIDE_ATTR),

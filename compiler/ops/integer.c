@@ -149,7 +149,7 @@ OP_ROW(tenon__ScaledSum) = {
     .versions = VERSIONS(1),
     .kind = OP_SCALAR,
     .inputs = PARAMS({"a", TYPES_QUANTISED, 0, 0}, {"b", TYPES_QUANTISED, 0, 0}),
-    .outputs = PARAMS({"y", TYPES_QUANTISED, 0, 0}),
+    .outputs = PARAMS({"y", TYPES_QUANTISED | TYPES_SUM, 0, 0}),
     .attrs = ATTRS({"ma", ATTR_INT, .required = true}, {"mb", ATTR_INT, .required = true}, {"c", ATTR_INT, .i = 0},
                    {"shift", ATTR_INT, .required = true}, WIDE_ATTR, EVEN_ATTR, INTEGER_RESULT_ATTRS),
     .infer = scaled_sum_infer,

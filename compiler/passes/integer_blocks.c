@@ -54,8 +54,8 @@ static status read_blocks(blocks *b, bool *out_fits) {
         b->range.lo = sums[i].lo + b->adds[i] < b->range.lo ? sums[i].lo + b->adds[i] : b->range.lo;
         b->range.hi = sums[i].hi + b->adds[i] > b->range.hi ? sums[i].hi + b->adds[i] : b->range.hi;
     }
-    b->elem = span_fits(of, DT_I8) ? DT_I8 : DT_I16;
-    *out_fits = span_fits(of, DT_I16) && span_fits(b->range, DT_I32);
+    b->elem = span_type(of);
+    *out_fits = span_fits(of, DT_I32) && span_fits(b->range, DT_I32);
     return STATUS_OK;
 }
 

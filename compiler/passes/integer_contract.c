@@ -66,16 +66,30 @@ status contraction_offsets(contraction *c, bool *out_fits) {
     return STATUS_OK;
 }
 
+/* Would rounding the bias to steps of the sum be far less than a step of the result? */
+#define SMALL_STEP (1.0 / 64)
+
+/* A LeakyRelu looks at the sum, of which the bias then is a part. */
+static bool must_be_whole(const contraction *c) {
+    quantiser q;
+    if (!quantiser_after((c->adds != NULL ? c->adds : c->n)->outputs[0], &q) || q.slope == 1)
+        return false;
+    for (int64_t k = 0; k < c->channels; k++)
+        if (c->scales[k] / q.scale > SMALL_STEP)
+            return false;
+    return true;
+}
+
 /* A bias that is a whole number of steps of each sum is part of it. */
 static status read_bias(contraction *c, bool *out_fits) {
     TRY(contraction_offsets(c, out_fits));
     if (c->offsets == NULL || !*out_fits)
         return STATUS_OK;
     TRY_ALLOC(c->whole = ARENA_NEW_N(c->work->scratch, int64_t, c->channels + 1));
-    bool is_whole = true;
+    bool is_whole = true, rounds = must_be_whole(c);
     for (int64_t k = 0; k < c->channels; k++) {
         double steps = c->offsets[k] / c->scales[k];
-        is_whole &= fabs(steps) < 4e18 && fabs(steps - rint(steps)) <= WHOLE + fabs(steps) * 1e-6;
+        is_whole &= fabs(steps) < 4e18 && (rounds || fabs(steps - rint(steps)) <= WHOLE + fabs(steps) * 1e-6);
         c->whole[k] = is_whole ? llrint(steps) : 0;
     }
     *(is_whole ? (void **)&c->offsets : (void **)&c->whole) = NULL;

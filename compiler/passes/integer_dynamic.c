@@ -45,8 +45,7 @@ static status read_weights(dynamic *d) {
         range.lo = centred[i] < range.lo ? centred[i] : range.lo;
         range.hi = centred[i] > range.hi ? centred[i] : range.hi;
     }
-    dtype t = span_fits(range, DT_I8) ? DT_I8 : DT_I16;
-    return integer_constant(d->work, t, d->w->rank, d->w->dims, centred, &d->weights);
+    return integer_constant(d->work, span_type(range), d->w->rank, d->w->dims, centred, &d->weights);
 }
 
 static status cast_to(const dynamic *d, dtype t, value *x, value **out) {

@@ -4,7 +4,7 @@
 #include "passes/integer.h"
 
 /* A product of two values of 8 bits and a multiplier of this many fits 31 bits with room for another. */
-enum { NARROW_SUM = 30, WIDE_SUM = 60, MOST_NARROW_SHIFT = 30, MOST_WIDE_SHIFT = 61 };
+enum { NARROW_SUM = 30, WIDE_SUM = 60, SUM_BEFORE_SLOPE = 45, MOST_NARROW_SHIFT = 30, MOST_WIDE_SHIFT = 61 };
 
 /* ---- one value: the same integers, or others for the same numbers ---- */
 
@@ -65,40 +65,74 @@ static bool is_exact_enough(const double *scales, const int64_t *mults, int shif
     return error < 1.0 / 4096;
 }
 
-static status from_sum(integer_work *w, const quantiser *q, value **out) {
-    node *n = q->from->def;
+/* Two quantised values, and what a step of each is in steps of q. */
+typedef struct two {
     quantised x[2];
-    int64_t mults[2];
+    double scales[2];
+    int64_t mults[2], c; /* c: what the zero points add */
     int shift;
-    bool subtracts = is_op(n, "Sub"), wide = false;
-    if (q->slope != 1 || (!subtracts && !is_op(n, "Add")))
-        return STATUS_OK;
-    for (int k = 0; k < 2; k++)
-        if (!quantised_read(node_input(n, k), &x[k]) || !quantised_is_single(&x[k]) || x[k].q->type.elem == DT_I32)
-            return STATUS_OK;
-    const double scales[] = {quantised_scale(&x[0], 0) / q->scale, quantised_scale(&x[1], 0) / q->scale};
-    if (!common_factors(x, scales, NARROW_SUM, MOST_NARROW_SHIFT, mults, &shift) ||
-        !is_exact_enough(scales, mults, shift, x)) {
-        wide = true;
-        if (!common_factors(x, scales, WIDE_SUM, MOST_WIDE_SHIFT, mults, &shift))
-            return STATUS_OK;
+    bool subtracts;
+} two;
+
+static bool read_two(const quantiser *q, two *out) {
+    const node *n = q->from->def;
+    *out = (two){.subtracts = is_op(n, "Sub")};
+    if (!out->subtracts && !is_op(n, "Add"))
+        return false;
+    for (int k = 0; k < 2; k++) {
+        quantised *x = &out->x[k];
+        if (!quantised_read(node_input(n, k), x) || !quantised_is_single(x) || x->q->type.elem == DT_I32)
+            return false;
+        out->scales[k] = quantised_scale(x, 0) / q->scale;
     }
-    bool even = is_exact(scales, mults, shift);
-    mults[1] = subtracts ? -mults[1] : mults[1];
-    int64_t c = -quantised_zero(&x[0], 0) * mults[0] - quantised_zero(&x[1], 0) * mults[1];
-    if (!wide)
-        c = (int32_t)(uint32_t)(uint64_t)c; /* sums wrap; what comes out fits */
-    const attr attrs[] = {INT_ATTR("ma", mults[0]),
-                          INT_ATTR("mb", mults[1]),
+    return true;
+}
+
+static bool read_factors(two *t, int bits, int most) {
+    if (!common_factors(t->x, t->scales, bits, most, t->mults, &t->shift))
+        return false;
+    t->c = -quantised_zero(&t->x[0], 0) * t->mults[0];
+    t->c += (t->subtracts ? 1 : -1) * quantised_zero(&t->x[1], 0) * t->mults[1];
+    return true;
+}
+
+/* The sum, shifted, as q has it; or, with q NULL, as it is. */
+static status scaled_sum(integer_work *w, node *like, const two *t, bool wide, const quantiser *q, value **out) {
+    int64_t c = wide ? t->c : (int32_t)(uint32_t)(uint64_t)t->c; /* sums wrap; what comes out fits */
+    int64_t most = INT64_C(1) << WIDE_SUM;
+    const attr attrs[] = {INT_ATTR("ma", t->mults[0]),
+                          INT_ATTR("mb", t->subtracts ? -t->mults[1] : t->mults[1]),
                           INT_ATTR("c", c),
-                          INT_ATTR("shift", shift),
+                          INT_ATTR("shift", q != NULL ? t->shift : 0),
                           INT_ATTR("wide", wide),
-                          INT_ATTR("even", even),
-                          INT_ATTR("zero", q->zero),
-                          INT_ATTR("lo", q->within.lo),
-                          INT_ATTR("hi", q->within.hi),
-                          INT_ATTR("to", dtype_to_onnx(q->to))};
-    return integer_node(w, q->n, "ScaledSum", (value *[]){x[0].q, x[1].q}, 2, attrs, 10, out);
+                          INT_ATTR("even", q != NULL && is_exact(t->scales, t->mults, t->shift)),
+                          INT_ATTR("zero", q != NULL ? q->zero : 0),
+                          INT_ATTR("lo", q != NULL ? q->within.lo : -most),
+                          INT_ATTR("hi", q != NULL ? q->within.hi : most),
+                          INT_ATTR("to", dtype_to_onnx(q != NULL ? q->to : DT_I64))};
+    return integer_node(w, like, "ScaledSum", (value *[]){t->x[0].q, t->x[1].q}, 2, attrs, 10, out);
+}
+
+/* LeakyRelu looks at the sum before it is rounded. */
+static status from_leaky_sum(integer_work *w, const quantiser *q, two *t, value **out) {
+    if (!read_factors(t, SUM_BEFORE_SLOPE, MOST_WIDE_SHIFT))
+        return STATUS_OK;
+    const double step = ldexp(q->scale, -t->shift);
+    int64_t most = INT64_C(1) << SUM_BEFORE_SLOPE;
+    rescaling r = {.range = {-most, most}, .scales = &step, .n = 1};
+    TRY(scaled_sum(w, q->n, t, true, NULL, &r.sum));
+    return integer_requantize(w, &r, q, out);
+}
+
+static status from_sum(integer_work *w, const quantiser *q, value **out) {
+    two t;
+    if (!read_two(q, &t))
+        return STATUS_OK;
+    if (q->slope != 1)
+        return from_leaky_sum(w, q, &t, out);
+    if (read_factors(&t, NARROW_SUM, MOST_NARROW_SHIFT) && is_exact_enough(t.scales, t.mults, t.shift, t.x))
+        return scaled_sum(w, q->n, &t, false, q, out);
+    return read_factors(&t, WIDE_SUM, MOST_WIDE_SHIFT) ? scaled_sum(w, q->n, &t, true, q, out) : STATUS_OK;
 }
 
 /* ---- products of two ---- */

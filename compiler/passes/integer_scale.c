@@ -44,6 +44,10 @@ bool span_fits(span x, dtype t) {
     return x.lo >= dtype_min(t) && (x.hi < 0 || (uint64_t)x.hi <= dtype_max(t));
 }
 
+dtype span_type(span x) {
+    return span_fits(x, DT_I8) ? DT_I8 : span_fits(x, DT_I16) ? DT_I16 : DT_I32;
+}
+
 static span hull(int64_t x, int64_t y) {
     return (span){x < y ? x : y, x < y ? y : x};
 }

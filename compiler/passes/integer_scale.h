@@ -21,6 +21,8 @@ int fixed_bits(span of);
 /* round half to even(x / scale) + zero, within lo .. hi; zero where x is no number. */
 int64_t quantised_number(double x, double scale, int64_t zero, span within);
 bool span_fits(span x, dtype t);
+/* The narrowest of i8, i16 and i32 that holds the span. */
+dtype span_type(span x);
 /* All sums of n products of one value from each span. */
 span span_of_product(span a, span b, int64_t n);
 /* Adds the products of a number with all values of x. */

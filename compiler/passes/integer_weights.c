@@ -60,7 +60,7 @@ static bool scales_fit(const contraction *c) {
 
 static status new_weights(contraction *c, span range, int64_t *numbers, arena *a) {
     const tensor *t = c->w.q->constant;
-    dtype elem = span_fits(range, DT_I8) ? DT_I8 : DT_I16;
+    dtype elem = span_type(range);
     int64_t dims[TENSOR_MAX_RANK];
     for (int d = 0; d < t->rank; d++)
         dims[d] = t->dims[d];
@@ -104,6 +104,6 @@ status weights_read(contraction *c, bool *out_fits) {
         range.hi = numbers[i] > range.hi ? numbers[i] : range.hi;
         sum_channel(c, channel, numbers[i]);
     }
-    *out_fits = span_fits(range, DT_I16) && !(stacked && c->x_zero != 0);
+    *out_fits = span_fits(range, DT_I32) && !(stacked && c->x_zero != 0);
     return *out_fits ? new_weights(c, range, numbers, a) : STATUS_OK;
 }
