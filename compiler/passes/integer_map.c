@@ -31,6 +31,21 @@ static status from_one(integer_work *w, const quantiser *q, value **out) {
     return STATUS_OK;
 }
 
+/* ---- types below a byte, which few operators move ---- */
+
+static dtype byte_for(dtype t) {
+    return dtype_bits(t) >= 8 ? t : dtype_is_signed(t) ? DT_I8 : DT_U8;
+}
+
+/* The same integers, within a span, as another type. */
+static status retyped(integer_work *w, node *like, value *x, span of, dtype to, value **out) {
+    const int64_t none = 0;
+    value *inputs[2] = {x};
+    const attr attrs[] = {INT_ATTR("lo", of.lo), INT_ATTR("hi", of.hi), INT_ATTR("to", dtype_to_onnx(to))};
+    TRY(integer_constant(w, DT_I32, 0, NULL, &none, &inputs[1]));
+    return integer_node(w, like, "Requantize", inputs, 2, attrs, 3, out);
+}
+
 /* ---- sums of two ---- */
 
 static int64_t largest(const quantised *x) {
@@ -249,8 +264,10 @@ static status place_scales(integer_work *w, const node *n, const quantised *x, i
 }
 
 /* A sum over windows is a convolution with ones, each channel by itself. */
-static status from_windows(integer_work *w, const quantiser *q, const quantised *x, value **out) {
+static status from_windows(integer_work *w, const quantiser *q, quantised *x, value **out) {
     node *n = q->from->def;
+    if (dtype_bits(x->q->type.elem) < 8)
+        TRY(retyped(w, q->n, x->q, quantised_span(x), byte_for(x->q->type.elem), &x->q));
     const tensor_type *t = &x->q->type;
     int64_t dims[TENSOR_MAX_RANK], kernel[TENSOR_MAX_RANK], pads[2 * TENSOR_MAX_RANK] = {0}, count, window = 1;
     int64_t zero = quantised_zero(x, 0), channels = t->dims[1].n, n_pads = 2 * t->rank;
@@ -258,7 +275,7 @@ static status from_windows(integer_work *w, const quantiser *q, const quantised 
                   *strides = node_attr(n, "strides") != NULL ? op_ints(n, "strides", &count) : NULL;
     const int64_t *padding = op_ints(n, "pads", &count);
     value *inputs[3] = {x->q}, *conv[3] = {NULL};
-    if (!has_plain_window(n) || dtype_bits(x->q->type.elem) < 8)
+    if (!has_plain_window(n))
         return STATUS_OK;
     kernel[0] = channels;
     kernel[1] = 1;
@@ -317,7 +334,9 @@ static status from_average(integer_work *w, const quantiser *q, value **out) {
 
 static status from_concat(integer_work *w, const quantiser *q, value **out) {
     node *n = q->from->def;
-    if (!is_op(n, "Concat") || q->slope != 1 || dtype_bits(q->to) < 8)
+    quantiser part = *q;
+    part.to = byte_for(q->to);
+    if (!is_op(n, "Concat") || q->slope != 1)
         return STATUS_OK;
     quantised *parts = ARENA_NEW_N(w->scratch, quantised, n->n_inputs + 1);
     value **inputs = ARENA_NEW_N(w->scratch, value *, n->n_inputs + 1);
@@ -329,12 +348,13 @@ static status from_concat(integer_work *w, const quantiser *q, value **out) {
             return STATUS_OK;
     for (int i = 0; i < n->n_inputs; i++) {
         inputs[i] = parts[i].q;
-        if (!is_same_code(&parts[i], q))
-            TRY(rescale(w, &parts[i], q, &inputs[i]));
+        if (!is_same_code(&parts[i], &part))
+            TRY(rescale(w, &parts[i], &part, &inputs[i]));
         if (inputs[i] == NULL)
             return STATUS_OK;
     }
-    return integer_node(w, q->n, "Concat", inputs, n->n_inputs, n->attrs, n->n_attrs, out);
+    TRY(integer_node(w, q->n, "Concat", inputs, n->n_inputs, n->attrs, n->n_attrs, out));
+    return part.to == q->to ? STATUS_OK : retyped(w, q->n, *out, q->within, q->to, out);
 }
 
 /* ---- all ---- */
