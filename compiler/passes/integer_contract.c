@@ -353,7 +353,9 @@ static status try_node(integer_work *w, node *n, const contraction_form *form) {
     contraction c = {.work = w, .n = n, .form = form};
     if (!read_operands(&c) || !integer_is_better(w, n))
         return STATUS_OK;
-    return c.w.q->constant != NULL ? with_known_weights(&c) : with_data(&c);
+    /* Of stacks of matrices, each has sums of its own. */
+    bool is_stack = form->kind == FORM_PRODUCT && c.w.q->type.rank > 2;
+    return c.w.q->constant != NULL && !is_stack ? with_known_weights(&c) : with_data(&c);
 }
 
 status integer_contractions(integer_work *w) {

@@ -76,7 +76,6 @@ static status new_weights(contraction *c, span range, int64_t *numbers, arena *a
     return integer_constant(c->work, elem, t->rank, dims, numbers, &c->weights);
 }
 
-/* Stacks of matrices have the same columns: what holds for a column holds for all of its kind. */
 static void sum_channel(contraction *c, int64_t channel, int64_t w) {
     c->totals[channel] += w;
     span_add_scaled(&c->sums[channel], w, c->x_span);
@@ -88,7 +87,6 @@ status weights_read(contraction *c, bool *out_fits) {
     span range = {0, 0};
     *out_fits = false;
     weights_read_sizes(c);
-    bool stacked = c->form->kind == FORM_PRODUCT && t->rank > 2;
     if (t->count == 0 || !scales_fit(c))
         return STATUS_OK;
     int64_t *numbers = ARENA_NEW_N(a, int64_t, t->count + 1);
@@ -104,6 +102,6 @@ status weights_read(contraction *c, bool *out_fits) {
         range.hi = numbers[i] > range.hi ? numbers[i] : range.hi;
         sum_channel(c, channel, numbers[i]);
     }
-    *out_fits = span_fits(range, DT_I32) && !(stacked && c->x_zero != 0);
+    *out_fits = span_fits(range, DT_I32);
     return *out_fits ? new_weights(c, range, numbers, a) : STATUS_OK;
 }
