@@ -84,8 +84,23 @@ def shipped(checks):
         all_in_integers(checks, name, path)
 
 
-def quantised_here(checks):
+def reviews(checks):
+    """bert-tiny, whose attentions multiply data by data."""
+    with np.load(os.path.join(MODELS, "bert-tiny-imdb", "test_5000.npz")) as arrays:
+        feeds = [{key: arrays[key][k][None, :128].astype(np.int64) for key in ("input_ids", "attention_mask", "token_type_ids")} for k in range(6)]
+    whole = os.path.join(FOLDER, "bert-tiny.onnx")  # its weights stand in a file of their own
+    onnx.save(onnx.load(os.path.join(MODELS, "bert-tiny-imdb", "static_1x128.onnx")), whole)
     total = equal = 0
+    for form in ("qdq-int8", "qoperator-uint8", "dynamic"):
+        path = quantise(whole, form, feeds[:-1], os.path.join(FOLDER, "bert-tiny"))
+        more = compare(checks, f"bert-tiny-{form}", onnx.load(path), feeds[-1])
+        total, equal = total + more[0], equal + more[1]
+        all_in_integers(checks, f"bert-tiny-{form}", path)
+    return total, equal
+
+
+def quantised_here(checks):
+    total, equal = reviews(checks)
     for name, folder, data, key, shape, scale, forms in FLOATS:
         with np.load(os.path.join(folder, data + ".npz")) as arrays:
             array = arrays[key if key in arrays.files else next(f for f in arrays.files if f != "label")]
