@@ -317,6 +317,11 @@ const expr *build_expm1(builder *b, const expr *x);
  * what it has, correctly rounded. Run on each kernel before any back end. ---- */
 status kernel_legalise(kernel *k, arena *a, const target *t);
 
+/* ---- merge.c ---- */
+/* A copy of k in `a` in which buffer parameter `from` is `to`, read and written; those after `from` move up by one. Right
+ * where each element is read before it is written. */
+status kernel_merge_buffers(const kernel *k, int from, int to, const char *name, arena *a, kernel **out);
+
 /* ---- traffic.c ---- */
 /* Different elements of a buffer that one call reads and writes, at most: as many as its loops have addresses, and
  * never more than the buffer has. Work under a mask or a condition counts as done. */
