@@ -393,12 +393,12 @@ static status reorder(lowering *w, const int *order) {
 static status plan(lowering *w) {
     const int *order;
     if (w->o->naive)
-        return plan_memory(w->p);
+        return plan_memory(w->p, w->o->regions);
     TRY(order_steps(w->p, w->memory, &order));
     if (order != NULL)
         TRY(reorder(w, order));
     TRY(share_in_place(w->p));
-    return plan_memory(w->p);
+    return plan_memory(w->p, w->o->regions);
 }
 
 status lower_graph(const graph *g, const lower_options *o, arena *a, program **out) {
@@ -453,7 +453,7 @@ status lower_node(const node *n, const target *t, arena *a, program **out) {
     TRY(group_node(n, &o, a, &w.groups));
     TRY(lower_group(&w, &w.groups.nodes[0]));
     TRY(pack_node_outputs(&w, n));
-    TRY(plan_memory(w.p));
+    TRY(plan_memory(w.p, NULL));
     *out = w.p;
     return STATUS_OK;
 }

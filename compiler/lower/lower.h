@@ -19,6 +19,7 @@ typedef struct lower_options {
     bool naive;             /* --schedule=naive: one kernel a node, no fusion */
     const char *name;       /* an identifier: the program's name; NULL: made from the graph's */
     const char *origin;     /* comment block for generated code; NULL none */
+    const memory_regions *regions; /* of the arena; NULL none */
     step_nodes_list *steps; /* where not NULL: gets one entry for each step, in the program's arena */
 } lower_options;
 

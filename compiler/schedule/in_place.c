@@ -108,6 +108,7 @@ static status share(sharing *s, const pair *x) {
             args[k++] = step->args[i];
     step->kernel = merged;
     step->args = args;
+    p->buffers.at[old].n = 0; /* nothing uses it any more */
     for (size_t i = x->step; i < p->steps.n; i++) {
         step_arg *at = (step_arg *)p->steps.at[i].args;
         for (size_t j = 0; j < p->kernels.at[p->steps.at[i].kernel]->buffers.n; j++)

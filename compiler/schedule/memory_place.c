@@ -188,6 +188,13 @@ static int64_t take_best(search *s) {
     return s->best;
 }
 
+status place_one(const lifetime_list *placed, lifetime *x, arena *scratch) {
+    search s = {.order = placed->at, .n = placed->n};
+    TRY_ALLOC(s.scratch = ARENA_NEW_N(scratch, lifetime *, placed->n + 1));
+    x->offset = find_gap(&s, x, placed->n, FIT_LOWEST);
+    return STATUS_OK;
+}
+
 status place_quickly(lifetime_list *all, int64_t least, arena *scratch, int64_t *out_bytes) {
     search s;
     TRY(search_new(all, least, scratch, &s));

@@ -73,21 +73,28 @@ status plan_lower_bound(const program *p, int64_t *out) {
     return s;
 }
 
-static status plan(program *p, arena *scratch) {
-    lifetime_list all;
+static status place_as_one(program *p, lifetime_list *all, arena *scratch) {
     int64_t least;
+    TRY(plan_least(all, p->steps.n, scratch, &least));
+    return place_best(all, least, scratch, &p->arena_bytes);
+}
+
+static status plan(program *p, const memory_regions *regions, arena *scratch) {
+    lifetime_list all;
     TRY(plan_lifetimes(p, scratch, &all, NULL));
-    TRY(plan_least(&all, p->steps.n, scratch, &least));
-    TRY(place_best(&all, least, scratch, &p->arena_bytes));
+    if (regions != NULL && regions->n > 0)
+        TRY(place_in_regions(p, regions, &all, scratch));
+    else
+        TRY(place_as_one(p, &all, scratch));
     for (size_t i = 0; i < all.n; i++)
         p->buffers.at[all.at[i]->buffer].offset = all.at[i]->offset;
     return STATUS_OK;
 }
 
-status plan_memory(program *p) {
+status plan_memory(program *p, const memory_regions *regions) {
     arena *scratch = arena_new(arena_allocator(p->memory));
     TRY_ALLOC(scratch);
-    status s = plan(p, scratch);
+    status s = plan(p, regions, scratch);
     arena_free(scratch);
     return s;
 }

@@ -27,8 +27,14 @@ status plan_least(const lifetime_list *all, size_t n_steps, arena *scratch, int6
 /* Gives each of the list an offset, 0 or more, such that no two that live at one step overlap; the list's order changes.
  * The best of several ways to do it, the first that needs no more than `least`. */
 status place_best(lifetime_list *all, int64_t least, arena *scratch, int64_t *out_bytes);
-/* The same, of a few quick ways. */
+/* The lowest offset at which x meets none of those that are placed. */
+status place_one(const lifetime_list *placed, lifetime *x, arena *scratch);
+/* As place_best, of a few quick ways. */
 status place_quickly(lifetime_list *all, int64_t least, arena *scratch, int64_t *out_bytes);
+
+/* ---- memory_regions.c ---- */
+/* plan_memory with regions, of which there is at least one: the offsets are the arena's. */
+status place_in_regions(program *p, const memory_regions *regions, lifetime_list *all, arena *scratch);
 
 /* ---- in_place_proof.c ---- */
 /* May kernel buffers `from` (read) and `to` (written) be the same memory? True where running through k's loops shows that

@@ -72,8 +72,17 @@ status border_fill(const schedule_operand *o, const schedule_options *options, s
 /* ---- memory_plan.c ---- */
 #define PLAN_ALIGN 64 /* of every buffer of the arena */
 
-/* Gives every PLACE_ARENA buffer an offset such that buffers alive at one step do not overlap, and sets arena_bytes. */
-status plan_memory(program *p);
+/* Memory that the arena may lie in. */
+typedef struct memory_region {
+    const char *name;
+    int64_t bytes;
+} memory_region;
+typedef VEC(memory_region) memory_regions;
+
+/* Gives every PLACE_ARENA buffer an offset such that buffers alive at one step do not overlap, and sets arena_bytes. With
+ * regions, p gets those, and each buffer lies in one: what has the most traffic for its size in the first that holds it.
+ * What no region holds lies in the last, which then has more bytes than its limit. */
+status plan_memory(program *p, const memory_regions *regions /* NULL, or empty: none */);
 /* The largest sum of bytes alive at any step: no plan can need less. */
 status plan_lower_bound(const program *p, int64_t *out);
 
