@@ -243,7 +243,7 @@ static status add_regions(program *p, const tenon_model *m) {
     int64_t start = 0;
     for (size_t i = 0; i < opened_model_regions(m); i++) {
         const tenon_region_info *r = m->regions[i];
-        TRY(VEC_PUSH(p->memory, p->regions, (program_region){r->name, (int64_t)r->bytes, start, (int64_t)r->bytes}));
+        TRY(VEC_PUSH(p->memory, p->regions, (program_region){r->name, 0, start, (int64_t)r->bytes}));
         start += (int64_t)r->bytes;
     }
     return STATUS_OK;

@@ -185,7 +185,7 @@ typedef struct step_arg {
 /* A part of the arena that is memory of its own. */
 typedef struct program_region {
     const char *name; /* an identifier */
-    int64_t limit;    /* bytes that it may have */
+    int64_t limit;    /* bytes that it may have; 0: not known */
     int64_t start;    /* its first byte in the arena: regions lie one after another, each a multiple of 64 bytes */
     int64_t bytes;    /* that a run needs */
 } program_region;

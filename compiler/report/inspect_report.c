@@ -59,9 +59,13 @@ void inspect_report_tensors(strbuf *s, const char *what, const inspect_tensor *t
 }
 
 void inspect_report_regions(strbuf *s, const program_region *r, size_t n, arena *a) {
-    for (size_t i = 0; i < n; i++)
-        strbuf_printf(s, "  %-10s%lld B (%s) of %lld B, aligned to %d\n", r[i].name, (long long)r[i].bytes,
-                      report_amount(a, (double)r[i].bytes, "B"), (long long)r[i].limit, PLAN_ALIGN);
+    for (size_t i = 0; i < n; i++) {
+        strbuf_printf(s, "  %-9s %lld B (%s", r[i].name, (long long)r[i].bytes,
+                      report_amount(a, (double)r[i].bytes, "B"));
+        if (r[i].limit > 0)
+            strbuf_printf(s, " of %s", report_amount(a, (double)r[i].limit, "B"));
+        strbuf_printf(s, "), aligned to %d\n", PLAN_ALIGN);
+    }
 }
 
 void inspect_report_region_list(json *j, cJSON *parent, const program_region *r, size_t n) {
@@ -70,7 +74,8 @@ void inspect_report_region_list(json *j, cJSON *parent, const program_region *r,
         cJSON *item = json_item(j, list);
         json_text(j, item, "name", r[i].name);
         json_integer(j, item, "bytes", r[i].bytes);
-        json_integer(j, item, "limit_bytes", r[i].limit);
+        if (r[i].limit > 0)
+            json_integer(j, item, "limit_bytes", r[i].limit);
         json_integer(j, item, "alignment", PLAN_ALIGN);
     }
 }
