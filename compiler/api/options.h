@@ -30,7 +30,7 @@ struct tenon_options {
     bool verify_passes, verbose, time_passes, perf_map;
     isolate_limits isolate;
     memory_regions regions; /* of the arena, the first is filled first */
-    named_list given; /* options as they were set; text NULL where there was none */
+    named_list given;       /* options as they were set; text NULL where there was none */
     int64_t seed;
     /* compile */
     const char *emit, *weights, *name;

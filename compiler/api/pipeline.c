@@ -113,7 +113,8 @@ static status check_regions(const pipeline *w) {
     if (last == NULL || last->bytes <= last->limit)
         return STATUS_OK;
     diag_error(d, STATUS_RESOURCE, "regions-full", (diag_place){.file = w->g->file, .node = -1},
-               "the arena does not fit into the regions: %lld bytes are missing", (long long)(last->bytes - last->limit));
+               "the arena does not fit into the regions: %lld bytes are missing",
+               (long long)(last->bytes - last->limit));
     for (size_t i = 0; i < w->p->regions.n; i++)
         diag_note(d, "%s has %lld bytes, %lld would lie there", w->p->regions.at[i].name,
                   (long long)w->p->regions.at[i].limit, (long long)w->p->regions.at[i].bytes);

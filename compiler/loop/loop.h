@@ -207,8 +207,8 @@ typedef struct program {
     VEC(program_buffer) buffers; /* inputs in the model's order, then outputs, then the rest */
     int n_inputs, n_outputs;
     VEC(kernel *) kernels;
-    VEC(program_step) steps; /* run in this order */
-    int64_t arena_bytes;     /* scratch memory a run needs; 64 bytes aligned */
+    VEC(program_step) steps;     /* run in this order */
+    int64_t arena_bytes;         /* scratch memory a run needs; 64 bytes aligned */
     VEC(program_region) regions; /* the arena in parts; none: it is one */
     const char *origin; /* comment block for generated code: tenon's version, command line, model file name, sha256 */
 } program;
@@ -327,8 +327,8 @@ const expr *build_expm1(builder *b, const expr *x);
 status kernel_legalise(kernel *k, arena *a, const target *t);
 
 /* ---- merge.c ---- */
-/* A copy of k in `a` in which buffer parameter `from` is `to`, read and written; those after `from` move up by one. Right
- * where each element is read before it is written. */
+/* A copy of k in `a` in which buffer parameter `from` is `to`, read and written; those after `from` move up by one.
+ * Right where each element is read before it is written. */
 status kernel_merge_buffers(const kernel *k, int from, int to, const char *name, arena *a, kernel **out);
 
 /* ---- traffic.c ---- */

@@ -258,7 +258,7 @@ typedef struct shared_result {
     int64_t arena_bytes, weight_bytes, code_bytes; /* weights: all constants, wherever they are */
     const program_region *regions;
     size_t n_regions;
-    const char *weights_file;                      /* "in m.weights"; NULL where they are compiled in */
+    const char *weights_file; /* "in m.weights"; NULL where they are compiled in */
 } shared_result;
 status shared_report(const shared_result *r, arena *a, report *out);
 

@@ -137,8 +137,8 @@ static status lower_peak(sharing *s, bool *out) {
 status share_in_place(program *p) {
     arena *scratch = arena_new(arena_allocator(p->memory));
     TRY_ALLOC(scratch);
-    sharing s = {.p = p, .scratch = scratch, .budget = MOST_ACCESSES, .proofs = map_in(scratch),
-                 .kernels = map_in(scratch)};
+    sharing s = {
+        .p = p, .scratch = scratch, .budget = MOST_ACCESSES, .proofs = map_in(scratch), .kernels = map_in(scratch)};
     bool is_lower = true;
     status result = STATUS_OK;
     while (result == STATUS_OK && is_lower)

@@ -1,6 +1,6 @@
-/* May a kernel's result take the place of an operand? Decided by running through the kernel's loops with nothing but the
- * addresses of the two buffers: loads of an element that has been stored say no, and so does whatever is not known before
- * the data is. A tile that steps back and computes elements twice is found like any other. */
+/* May a kernel's result take the place of an operand? Decided by running through the kernel's loops with nothing but
+ * the addresses of the two buffers: loads of an element that has been stored say no, and so does whatever is not known
+ * before the data is. A tile that steps back and computes elements twice is found like any other. */
 #include "base/map.h"
 #include "schedule/memory_plan.h"
 

@@ -24,8 +24,8 @@ status plan_lifetimes(const program *p, arena *a, lifetime_list *out, int64_t **
 status plan_least(const lifetime_list *all, size_t n_steps, arena *scratch, int64_t *out);
 
 /* ---- memory_place.c ---- */
-/* Gives each of the list an offset, 0 or more, such that no two that live at one step overlap; the list's order changes.
- * The best of several ways to do it, the first that needs no more than `least`. */
+/* Gives each of the list an offset, 0 or more, such that no two that live at one step overlap; the list's order
+ * changes. The best of several ways to do it, the first that needs no more than `least`. */
 status place_best(lifetime_list *all, int64_t least, arena *scratch, int64_t *out_bytes);
 /* The lowest offset at which x meets none of those that are placed. */
 status place_one(const lifetime_list *placed, lifetime *x, arena *scratch);
@@ -37,9 +37,9 @@ status place_quickly(lifetime_list *all, int64_t least, arena *scratch, int64_t 
 status place_in_regions(program *p, const memory_regions *regions, lifetime_list *all, arena *scratch);
 
 /* ---- in_place_proof.c ---- */
-/* May kernel buffers `from` (read) and `to` (written) be the same memory? True where running through k's loops shows that
- * no element of `from` is read after it has been written; each access costs one of *budget, and without any left the
- * answer is no. */
+/* May kernel buffers `from` (read) and `to` (written) be the same memory? True where running through k's loops shows
+ * that no element of `from` is read after it has been written; each access costs one of *budget, and without any left
+ * the answer is no. */
 status in_place_is_exact(const kernel *k, int from, int to, int64_t *budget, arena *scratch, bool *out);
 
 #endif

@@ -1,6 +1,6 @@
-/* Which region each buffer lies in. Those that steps read and write most for their size are the first to choose, and take
- * the first region that holds them beside what lives with them. Where so the last region becomes too full, the largest
- * choose first. */
+/* Which region each buffer lies in. Those that steps read and write most for their size are the first to choose, and
+ * take the first region that holds them beside what lives with them. Where so the last region becomes too full, the
+ * largest choose first. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -27,8 +27,8 @@ static status sum_traffic(const program *p, const lifetime_list *all, arena *scr
         if (of[step->kernel] == NULL)
             TRY(kernel_traffic(k, scratch, &of[step->kernel]));
         for (size_t i = 0; i < k->buffers.n; i++)
-            traffic[step->args[i].buffer] += (of[step->kernel][i].read + of[step->kernel][i].written) *
-                                             (dtype_bits(k->buffers.at[i].elem) / 8);
+            traffic[step->args[i].buffer] +=
+                (of[step->kernel][i].read + of[step->kernel][i].written) * (dtype_bits(k->buffers.at[i].elem) / 8);
     }
     for (size_t i = 0; i < all->n; i++)
         all->at[i]->traffic = traffic[all->at[i]->buffer];

@@ -79,16 +79,16 @@ typedef struct memory_region {
 } memory_region;
 typedef VEC(memory_region) memory_regions;
 
-/* Gives every PLACE_ARENA buffer an offset such that buffers alive at one step do not overlap, and sets arena_bytes. With
- * regions, p gets those, and each buffer lies in one: what has the most traffic for its size in the first that holds it.
- * What no region holds lies in the last, which then has more bytes than its limit. */
+/* Gives every PLACE_ARENA buffer an offset such that buffers alive at one step do not overlap, and sets arena_bytes.
+ * With regions, p gets those, and each buffer lies in one: what has the most traffic for its size in the first that
+ * holds it. What no region holds lies in the last, which then has more bytes than its limit. */
 status plan_memory(program *p, const memory_regions *regions /* NULL, or empty: none */);
 /* The largest sum of bytes alive at any step: no plan can need less. */
 status plan_lower_bound(const program *p, int64_t *out);
 
 /* ---- in_place.c ---- */
-/* Where the most is alive: a step whose result has the size and type of an operand that is not read later, and that reads
- * each element before it writes it, gets one buffer for both. Before plan_memory. */
+/* Where the most is alive: a step whose result has the size and type of an operand that is not read later, and that
+ * reads each element before it writes it, gets one buffer for both. Before plan_memory. */
 status share_in_place(program *p);
 
 /* ---- step_order.c ---- */

@@ -127,7 +127,7 @@ static status ordering_new(const program *p, const lifetime_list *all, arena *sc
     TRY_ALLOC(o->is_open = ARENA_NEW_N(scratch, bool, p->buffers.n + 1));
     TRY_ALLOC(o->is_taken = ARENA_NEW_N(scratch, bool, n + 1));
     TRY_ALLOC(o->waits = ARENA_NEW_N(scratch, int, n + 1));
-    TRY_ALLOC(o->depends = ARENA_NEW_N(scratch, bool, n * n + 1));
+    TRY_ALLOC(o->depends = ARENA_NEW_N(scratch, bool, n *n + 1));
     TRY_ALLOC(o->order = ARENA_NEW_N(scratch, int, n + 1));
     for (size_t i = 0; i < all->n; i++)
         o->of[all->at[i]->buffer] = all->at[i];

@@ -26,8 +26,8 @@ static const isa_text isa_texts[] = {
 static void reserve_names(c99 *c) {
     static const char *const suffixes[] = {"inputs", "outputs",     "run",         "run_env",
                                            "model",  "ARENA_BYTES", "ARENA_ALIGN", "WEIGHTS_BYTES"};
-    static const char *const locals[] = {"in",     "out",     "env", "arena",   "weights", "code",
-                                         "inputs", "outputs", "one", "max_abi", "known",   "arenas", "bytes"};
+    static const char *const locals[] = {"in",      "out", "env",     "arena", "weights", "code", "inputs",
+                                         "outputs", "one", "max_abi", "known", "arenas",  "bytes"};
     for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++)
         c99_reserve(c, &c->globals, c99_keep(c, arena_printf(c->memory, "%s_%s", c->p->name, suffixes[i])));
     for (size_t i = 0; i < sizeof locals / sizeof *locals; i++)

@@ -154,8 +154,7 @@ static void write_example_memory_use(c99 *c, strbuf *out) {
                       "    while (((uintptr_t)arenas[%zu] & (%s_ARENA_ALIGN - 1)) != 0)\n"
                       "        arenas[%zu] = (unsigned char *)arenas[%zu] + 1;\n",
                       i, i, i, c99_region_macro(c, i), i, name, i, i);
-    strbuf_printf(out,
-                  "    env.arenas = arenas;\n    env.arenas_bytes = arenas_bytes;\n    env.n_arenas = %zu;\n",
+    strbuf_printf(out, "    env.arenas = arenas;\n    env.arenas_bytes = arenas_bytes;\n    env.n_arenas = %zu;\n",
                   c->p->regions.n);
 }
 

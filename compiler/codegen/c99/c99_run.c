@@ -244,8 +244,7 @@ static void write_model(c99 *c, strbuf *out) {
         "const tenon_model *%s_model(uint32_t max_abi) {\n"
         "    const int known = TENON_ABI >> 16 == max_abi >> 16 && (TENON_ABI & 0xffffu) <= (max_abi & 0xffffu);\n"
         "    return known ? &tn_description : NULL;\n}\n",
-        name, name, name, name, WEIGHTS_ALIGN, c->target->name,
-        c99_has_regions(c) ? "tn_region_list" : "NULL", name);
+        name, name, name, name, WEIGHTS_ALIGN, c->target->name, c99_has_regions(c) ? "tn_region_list" : "NULL", name);
 }
 
 void c99_run_write(c99 *c, strbuf *out) {

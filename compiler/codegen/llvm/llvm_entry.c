@@ -28,7 +28,7 @@ typedef struct entry_builder {
     emitter *e;
     LLVMTargetDataRef layout;
     LLVMTypeRef env, info, region, model; /* tenon_env, tenon_tensor_info, tenon_region_info, tenon_model */
-    LLVMTypeRef run_type;         /* of PREFIX_run_env */
+    LLVMTypeRef run_type;                 /* of PREFIX_run_env */
     LLVMValueRef run_env;
     LLVMValueRef function; /* the one being emitted */
     uint64_t weight_bytes;
@@ -298,9 +298,8 @@ static status regions_of(entry_builder *n, LLVMValueRef *out) {
     LLVMValueRef *list = ARENA_NEW_N(n->e->memory, LLVMValueRef, p->regions.n + 1);
     TRY_ALLOC(list);
     for (size_t i = 0; i < p->regions.n; i++) {
-        LLVMValueRef fields[] = {
-            i32_of(n, bytes_of(n, n->region)), i32_of(n, 0), text(n, p->regions.at[i].name),
-            i64_of(n, (uint64_t)p->regions.at[i].bytes), i64_of(n, WEIGHTS_ALIGN)};
+        LLVMValueRef fields[] = {i32_of(n, bytes_of(n, n->region)), i32_of(n, 0), text(n, p->regions.at[i].name),
+                                 i64_of(n, (uint64_t)p->regions.at[i].bytes), i64_of(n, WEIGHTS_ALIGN)};
         list[i] = constant(n, LLVMConstNamedStruct(n->region, fields, sizeof fields / sizeof *fields));
     }
     list[p->regions.n] = *out;
