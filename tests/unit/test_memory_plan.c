@@ -1,6 +1,6 @@
 /* rooms: schedule loop base */
-/* The memory planner: random lifetimes never overlap, plans that are known to exist are found, regions hold what they may
- * hold, results take the place of operands only where the bits stay, the order of steps needs no more. */
+/* The memory planner: random lifetimes never overlap, plans that are known to exist are found, regions hold what they
+ * may hold, results take the place of operands only where the bits stay, the order of steps needs no more. */
 #include "test_support.h"
 
 #include "schedule/schedule.h"
@@ -35,7 +35,8 @@ static program *program_of(arena *a, const life *lives, int n, int n_steps) {
     assert_non_null(p);
     *p = (program){.memory = a, .name = "p", .target = target_find("generic", NULL)};
     for (int i = 0; i < n; i++) {
-        program_buffer b = {.name = arena_printf(a, "t%d", i), .elem = DT_U8, .n = lives[i].bytes, .place = PLACE_ARENA};
+        program_buffer b = {
+            .name = arena_printf(a, "t%d", i), .elem = DT_U8, .n = lives[i].bytes, .place = PLACE_ARENA};
         assert_int_equal(VEC_PUSH(a, p->buffers, b), STATUS_OK);
     }
     for (int s = 0; s < n_steps; s++) {
@@ -170,7 +171,7 @@ static void what_fits_into_the_first_region_lies_there(void **state) {
 
 /* Text of a program of kernels that copy the whole of a buffer. */
 #define COPY(name, n)                                                                                                  \
-    "kernel " name "(y: f32[" n "] write, x: f32[" n "] read) {\n"                                                      \
+    "kernel " name "(y: f32[" n "] write, x: f32[" n "] read) {\n"                                                     \
     "  for i < " n " { store y[i] = load<f32>(x, i) }\n}\n"
 
 static program *parsed(arena *a, const char *text) {
@@ -186,13 +187,14 @@ static program *parsed(arena *a, const char *text) {
 
 /* t1 is read four times, t2 once, and they live together. */
 static void what_is_read_most_lies_in_the_first_region(void **state) {
-    program *p = parsed(*state, "program p target \"generic\" arena 1024 {\n"
-                                "input in \"in\": f32[64]\n"
-                                "output o1 \"o1\": f32[64]\noutput o2 \"o2\": f32[64]\noutput o3 \"o3\": f32[64]\n"
-                                "output o4 \"o4\": f32[64]\noutput o5 \"o5\": f32[64]\n"
-                                "arena t2: f32[64] at 0\narena t1: f32[64] at 256\n" COPY("k", "64")
-                                "step k(t2, in)\nstep k(t1, in)\nstep k(o1, t1)\nstep k(o2, t1)\nstep k(o3, t1)\n"
-                                "step k(o4, t1)\nstep k(o5, t2)\n}\n");
+    program *p =
+        parsed(*state, "program p target \"generic\" arena 1024 {\n"
+                       "input in \"in\": f32[64]\n"
+                       "output o1 \"o1\": f32[64]\noutput o2 \"o2\": f32[64]\noutput o3 \"o3\": f32[64]\n"
+                       "output o4 \"o4\": f32[64]\noutput o5 \"o5\": f32[64]\n"
+                       "arena t2: f32[64] at 0\narena t1: f32[64] at 256\n" COPY(
+                           "k", "64") "step k(t2, in)\nstep k(t1, in)\nstep k(o1, t1)\nstep k(o2, t1)\nstep k(o3, t1)\n"
+                                      "step k(o4, t1)\nstep k(o5, t2)\n}\n");
     static const memory_region at[] = {{"fast", 300}, {"slow", 4096}};
     memory_regions list = regions_of(*state, at, 2);
     assert_int_equal(plan_memory(p, &list), STATUS_OK);
@@ -260,9 +262,9 @@ static bool shares(arena *memory, const char *body) {
     float in[N], want[N], got[N];
     char *text = arena_printf(memory,
                               "program p target \"x86-64-v3\" arena 512 {\ninput in \"in\": f32[40]\n"
-                              "output out \"out\": f32[40]\narena a: f32[40] at 0\narena b: f32[40] at 192\n" COPY("k0", "40")
-                              "kernel k1(y: f32[40] write, x: f32[40] read) {\n%s\n}\n"
-                              "step k0(a, in)\nstep k1(b, a)\nstep k0(out, b)\n}\n",
+                              "output out \"out\": f32[40]\narena a: f32[40] at 0\narena b: f32[40] at 192\n" COPY(
+                                  "k0", "40") "kernel k1(y: f32[40] write, x: f32[40] read) {\n%s\n}\n"
+                                              "step k0(a, in)\nstep k1(b, a)\nstep k0(out, b)\n}\n",
                               body);
     for (int i = 0; i < N; i++)
         in[i] = (float)(i * 7 % 11) - 3;
@@ -281,8 +283,8 @@ static void results_take_the_place_of_operands(void **state) {
         "for i < 5 { store y[i*8] = load<f32x8>(x, i*8) + load<f32x8>(x, i*8) }",
         "for i < 4 { for j < 10 { store y[j*4 + i] = f32(1) - load<f32>(x, j*4 + i) } }",
         /* a row is read as a whole before it is written: softmax and the like */
-        "for i < 5 { reg s: f32[1]  set s[0] = f32(0)  for j < 8 { set s[0] = s[0] + load<f32>(x, i*8 + j) }\n"
-        "for k < 8 { store y[i*8 + k] = load<f32>(x, i*8 + k) - s[0] } }",
+        ("for i < 5 { reg s: f32[1]  set s[0] = f32(0)  for j < 8 { set s[0] = s[0] + load<f32>(x, i*8 + j) }\n"
+         "for k < 8 { store y[i*8 + k] = load<f32>(x, i*8 + k) - s[0] } }"),
         /* towards the front, what has been read */
         "for i < 39 { store y[i] = load<f32>(x, i + 1) }  store y[39] = f32(0)",
     };
@@ -295,11 +297,11 @@ static void results_that_need_their_operands_do_not(void **state) {
         "for i < 40 { store y[39 - i] = load<f32>(x, i) }",
         "for i < 39 { store y[i + 1] = load<f32>(x, i) }  store y[0] = f32(0)",
         /* the last block steps back, and computes elements twice */
-        "for i < 7 { let at: i64 = min(i*6, 34)\n"
-        "for j < 6 { store y[at + j] = load<f32>(x, at + j) + f32(1) } }",
+        ("for i < 7 { let at: i64 = min(i*6, 34)\n"
+         "for j < 6 { store y[at + j] = load<f32>(x, at + j) + f32(1) } }"),
         /* the sum of all is needed for each */
-        "for i < 40 { reg s: f32[1]  set s[0] = f32(0)  for j < 40 { set s[0] = s[0] + load<f32>(x, j) }\n"
-        "store y[i] = s[0] }",
+        ("for i < 40 { reg s: f32[1]  set s[0] = f32(0)  for j < 40 { set s[0] = s[0] + load<f32>(x, j) }\n"
+         "store y[i] = s[0] }"),
         /* an address that only the data know */
         "for i < 40 { store y[i] = load<f32>(x, min(max(cast<i64>(load<f32>(x, i)), 0), 39)) }",
     };
@@ -310,12 +312,12 @@ static void results_that_need_their_operands_do_not(void **state) {
 /* a is read again afterwards; b is larger; b is there before. */
 static void operands_that_live_on_keep_their_place(void **state) {
     static const char *const texts[] = {
-        "arena a: f32[40] at 0\narena b: f32[40] at 192\n" COPY("k0", "40")
-        "step k0(a, in)\nstep k0(b, a)\nstep k0(out, b)\nstep k0(out2, a)\n}\n",
-        "arena a: f32[40] at 0\narena b: f32[48] at 192\n" COPY("k0", "40")
-        "step k0(a, in)\nstep k0(b, a)\nstep k0(out, b)\nstep k0(out2, in)\n}\n",
-        "arena a: f32[40] at 0\narena b: f32[40] at 192\n" COPY("k0", "40")
-        "step k0(b, in)\nstep k0(a, in)\nstep k0(b, a)\nstep k0(out, b)\nstep k0(out2, in)\n}\n",
+        "arena a: f32[40] at 0\narena b: f32[40] at 192\n" COPY(
+            "k0", "40") "step k0(a, in)\nstep k0(b, a)\nstep k0(out, b)\nstep k0(out2, a)\n}\n",
+        "arena a: f32[40] at 0\narena b: f32[48] at 192\n" COPY(
+            "k0", "40") "step k0(a, in)\nstep k0(b, a)\nstep k0(out, b)\nstep k0(out2, in)\n}\n",
+        "arena a: f32[40] at 0\narena b: f32[40] at 192\n" COPY(
+            "k0", "40") "step k0(b, in)\nstep k0(a, in)\nstep k0(b, a)\nstep k0(out, b)\nstep k0(out2, in)\n}\n",
     };
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         program *p = parsed(*state, arena_printf(*state,
@@ -333,10 +335,11 @@ static void operands_that_live_on_keep_their_place(void **state) {
 static const char branches[] =
     "program p target \"generic\" arena 4096 {\ninput in \"in\": f32[256]\noutput out \"out\": f32[1]\n"
     "arena a: f32[256] at 0\narena b: f32[256] at 1024\narena s: f32[1] at 2048\narena t: f32[1] at 2112\n" COPY(
-        "copy", "256") "kernel first(y: f32[1] write, x: f32[256] read) { store y[0] = load<f32>(x, 3) }\n"
-                       "kernel add(y: f32[1] write, x: f32[1] read, z: f32[1] read) {\n"
-                       "  store y[0] = load<f32>(x, 0) + load<f32>(z, 0)\n}\n"
-                       "step copy(a, in)\nstep copy(b, in)\nstep first(s, a)\nstep first(t, b)\nstep add(out, s, t)\n}\n";
+        "copy",
+        "256") "kernel first(y: f32[1] write, x: f32[256] read) { store y[0] = load<f32>(x, 3) }\n"
+               "kernel add(y: f32[1] write, x: f32[1] read, z: f32[1] read) {\n"
+               "  store y[0] = load<f32>(x, 0) + load<f32>(z, 0)\n}\n"
+               "step copy(a, in)\nstep copy(b, in)\nstep first(s, a)\nstep first(t, b)\nstep add(out, s, t)\n}\n";
 
 static void steps_come_in_an_order_that_needs_less(void **state) {
     const int *order;
@@ -380,8 +383,9 @@ static void the_order_keeps_what_depends(void **state) {
         for (int i = 0; order != NULL && i < n_steps; i++)
             for (int j = 0; j < i; j++)
                 for (int b = 0; b < n && order[j] > order[i]; b++)
-                    assert_false((touches(p, order[i], b, ACCESS_WRITE) && touches(p, order[j], b, ACCESS_READ_WRITE)) ||
-                                 (touches(p, order[j], b, ACCESS_WRITE) && touches(p, order[i], b, ACCESS_READ_WRITE)));
+                    assert_false(
+                        (touches(p, order[i], b, ACCESS_WRITE) && touches(p, order[j], b, ACCESS_READ_WRITE)) ||
+                        (touches(p, order[j], b, ACCESS_WRITE) && touches(p, order[i], b, ACCESS_READ_WRITE)));
         arena_free(a);
     }
 }
