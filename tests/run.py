@@ -30,6 +30,7 @@ STEPS = [
     ("diff", "diff/test_diff.py", "tenon diff: figures against ONNX Runtime and numpy, the first node that departs, matching", 600),
     ("draw", "draw/test_draw.py", "tenon draw: golden DOT, the shipped models, scopes, what dead_inputs takes away, odd names", 300),
     ("inspect", "models/test_inspect.py", "what inspect says of the shipped models, computed again", 300),
+    ("arena", "models/test_arena.py", "the arena beside its lower bound; small graphs in one arena and in regions, on every back end", 900),
     ("onnx-out", "onnx_out/test_onnx_out.py", "--emit onnx: the checker, reading it back, ONNX Runtime", 600),
     ("codegen", "codegen/test_generated_c.py", "generated C: the same bits from every compiler and level, warnings, symbols, sanitizers", 1500),
     ("objects", "codegen/test_objects.py", "objects and libraries: the interpreter's bits, symbols, sections; .so files in place of models", 900),

@@ -2,8 +2,10 @@
 #include "api/options.h"
 
 #include <string.h>
+#include <strings.h>
 
 #include "api/engine.h"
+#include "api/opened_model.h"
 #include "api/pipeline.h"
 #include "ir/graph.h"
 #include "ir/scan.h"
@@ -17,7 +19,8 @@ typedef enum option_kind {
     KIND_PAIRS,
     KIND_WORDS,
     KIND_ASKED,
-    KIND_ISOLATE
+    KIND_ISOLATE,
+    KIND_REGION
 } option_kind;
 
 /* The values of a KIND_CHOICE, and those that are promised but not there yet. NULL-terminated. */
@@ -137,6 +140,11 @@ static const option_row rows[] = {
      KIND_TEXT,
      FIELD(features),
      NULL},
+    {{"region", "NAME=SIZE",
+      "memory for the arena, as sram=256K; several: what moves most lies in the first that holds it", ALL},
+     KIND_REGION,
+     FIELD(regions),
+     NULL},
     {{"dim", "NAME=N", "binds a symbolic dimension", ALL}, KIND_PAIRS, FIELD(dims), NULL},
     {{"shape", "INPUT=1x128", "binds the dimensions of an input", ALL}, KIND_PAIRS, FIELD(shapes), NULL},
     {{"freeze", "INPUT=FILE.npy", "makes an input a constant", ALL}, KIND_PAIRS, FIELD(freeze), NULL},
@@ -218,6 +226,19 @@ bool options_count(const char *text, int64_t *out) {
 bool options_real(const char *text, double *out) {
     scan s = scan_text(text, strlen(text));
     return scan_float(&s, false, out) && scan_at_end(&s) && *out - *out == 0;
+}
+
+bool options_size(const char *text, int64_t *out) {
+    static const char units[] = "KMG";
+    scan s = scan_text(text, strlen(text));
+    if (!scan_int(&s, out) || *out < 0)
+        return false;
+    for (int i = 0; units[i] != '\0'; i++)
+        if (s.at < s.end && *s.at == units[i]) {
+            s.at++;
+            return scan_at_end(&s) && !__builtin_mul_overflow(*out, INT64_C(1024) << 10 * i, out);
+        }
+    return scan_at_end(&s);
 }
 
 bool options_shape(const char *text, int *out_rank, int64_t *out_dims) {
@@ -374,10 +395,39 @@ static status set_isolate(const setting *s) {
     return STATUS_OK;
 }
 
+/* Generated code makes a macro of the name, in capitals. */
+static bool is_region_name(const char *name) {
+    enum { LONGEST = 24 };
+    size_t n = strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_");
+    return n > 0 && n <= LONGEST && name[n] == '\0' && name[0] != '_' && !(name[0] >= '0' && name[0] <= '9');
+}
+
+static bool is_region_new(const memory_regions *list, const char *name) {
+    for (size_t i = 0; i < list->n; i++)
+        if (strcasecmp(list->at[i].name, name) == 0)
+            return false;
+    return true;
+}
+
+static status add_region(const setting *s) {
+    const char *equals = strchr(s->value, '=');
+    memory_region r = {.bytes = 0};
+    memory_regions *list = s->field;
+    r.name = arena_strndup(s->o->memory, s->value, equals != NULL ? (size_t)(equals - s->value) : 0);
+    TRY_ALLOC(r.name);
+    if (equals == NULL || !is_region_name(r.name) || !options_size(equals + 1, &r.bytes) || r.bytes == 0)
+        return refuse(s, "expected a name (letters, digits, _) and a size in bytes, as sram=256K, psram=8M", NULL);
+    if (!is_region_new(list, r.name))
+        return refuse(s, "given twice", NULL);
+    if (list->n == MOST_REGIONS)
+        return refuse(s, "there are eight regions already", NULL);
+    return VEC_PUSH(s->o->memory, *list, r);
+}
+
 static status (*const setters[])(const setting *) = {
-    [KIND_FLAG] = set_flag,   [KIND_TEXT] = set_text,   [KIND_CHOICE] = set_choice,
-    [KIND_COUNT] = set_count, [KIND_REAL] = set_real,   [KIND_PAIRS] = set_pair,
-    [KIND_WORDS] = add_word,  [KIND_ASKED] = add_asked, [KIND_ISOLATE] = set_isolate,
+    [KIND_FLAG] = set_flag,       [KIND_TEXT] = set_text,     [KIND_CHOICE] = set_choice, [KIND_COUNT] = set_count,
+    [KIND_REAL] = set_real,       [KIND_PAIRS] = set_pair,    [KIND_WORDS] = add_word,    [KIND_ASKED] = add_asked,
+    [KIND_ISOLATE] = set_isolate, [KIND_REGION] = add_region,
 };
 
 static status find_row(tenon_options *o, const char *name, const option_row **out) {

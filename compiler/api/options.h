@@ -3,6 +3,7 @@
 #define TENON_API_OPTIONS_H
 
 #include "api/context.h"
+#include "schedule/schedule.h"
 
 /* NAME=TEXT */
 typedef struct named_text {
@@ -28,7 +29,8 @@ struct tenon_options {
     const char *schedule, *backend, *target; /* target NULL: what the command takes */
     bool verify_passes, verbose, time_passes, perf_map;
     isolate_limits isolate;
-    named_list given; /* options as they were set; text NULL where there was none */
+    memory_regions regions; /* of the arena, the first is filled first */
+    named_list given;       /* options as they were set; text NULL where there was none */
     int64_t seed;
     /* compile */
     const char *emit, *weights, *name;
@@ -61,5 +63,7 @@ bool options_shape(const char *text, int *out_rank, int64_t *out_dims);
 /* A decimal integer of at least 0; false where the text is not one. */
 bool options_count(const char *text, int64_t *out);
 bool options_real(const char *text, double *out);
+/* Bytes: a decimal number, with K, M or G behind it that many times 1024, 1024^2 or 1024^3. */
+bool options_size(const char *text, int64_t *out);
 
 #endif

@@ -106,6 +106,22 @@ static status bind(pipeline *w) {
     return bind_inputs(w);
 }
 
+/* Does every region hold what lies in it? What none holds lies in the last. */
+static status check_regions(const pipeline *w) {
+    diag *d = w->c->diags;
+    const program_region *last = w->p->regions.n > 0 ? &w->p->regions.at[w->p->regions.n - 1] : NULL;
+    if (last == NULL || last->bytes <= last->limit)
+        return STATUS_OK;
+    diag_error(d, STATUS_RESOURCE, "regions-full", (diag_place){.file = w->g->file, .node = -1},
+               "the arena does not fit into the regions: %lld bytes are missing",
+               (long long)(last->bytes - last->limit));
+    for (size_t i = 0; i < w->p->regions.n; i++)
+        diag_note(d, "%s has %lld bytes, %lld would lie there", w->p->regions.at[i].name,
+                  (long long)w->p->regions.at[i].limit, (long long)w->p->regions.at[i].bytes);
+    diag_note(d, "make one larger, or add another with --region NAME=SIZE");
+    return STATUS_RESOURCE;
+}
+
 static status lower(pipeline *w) {
     const pass_options passes = options_of(w);
     TRY(passes_before_lowering(w->plan->registry, &w->g, &passes));
@@ -113,8 +129,10 @@ static status lower(pipeline *w) {
                        .naive = strcmp(w->o->schedule, "naive") == 0,
                        .name = w->name,
                        .origin = w->origin,
+                       .regions = &w->o->regions,
                        .steps = &w->steps};
-    return lower_graph(w->g, &o, w->memory, &w->p);
+    TRY(lower_graph(w->g, &o, w->memory, &w->p));
+    return check_regions(w);
 }
 
 static status verify(pipeline *w) {

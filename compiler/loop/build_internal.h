@@ -98,6 +98,8 @@ stmt *stmt_new(builder *b, stmt_kind k);
 /* ---- range.c: the values of a new expression ---- */
 range range_of(const expr *shape, const expr *const *args);
 
+builder *expr_owner(const expr *x); /* who made it */
+
 /* ---- fold.c: constants; NULL where it is not for folding ---- */
 int64_t fold_wrap(dtype t, int64_t x);
 const expr *fold_unary(builder *b, expr_kind k, dtype to, const expr *x);

@@ -182,6 +182,14 @@ typedef struct step_arg {
     int64_t first; /* element that the kernel sees as its element 0 */
 } step_arg;
 
+/* A part of the arena that is memory of its own. */
+typedef struct program_region {
+    const char *name; /* an identifier */
+    int64_t limit;    /* bytes that it may have; 0: not known */
+    int64_t start;    /* its first byte in the arena: regions lie one after another, each a multiple of 64 bytes */
+    int64_t bytes;    /* that a run needs */
+} program_region;
+
 /* One call of a kernel. */
 typedef struct program_step {
     int kernel;
@@ -199,8 +207,9 @@ typedef struct program {
     VEC(program_buffer) buffers; /* inputs in the model's order, then outputs, then the rest */
     int n_inputs, n_outputs;
     VEC(kernel *) kernels;
-    VEC(program_step) steps; /* run in this order */
-    int64_t arena_bytes;     /* scratch memory a run needs; 64 bytes aligned */
+    VEC(program_step) steps;     /* run in this order */
+    int64_t arena_bytes;         /* scratch memory a run needs; 64 bytes aligned */
+    VEC(program_region) regions; /* the arena in parts; none: it is one */
     const char *origin; /* comment block for generated code: tenon's version, command line, model file name, sha256 */
 } program;
 
@@ -317,6 +326,11 @@ const expr *build_expm1(builder *b, const expr *x);
  * what it has, correctly rounded. Run on each kernel before any back end. ---- */
 status kernel_legalise(kernel *k, arena *a, const target *t);
 
+/* ---- merge.c ---- */
+/* A copy of k in `a` in which buffer parameter `from` is `to`, read and written; those after `from` move up by one.
+ * Right where each element is read before it is written. */
+status kernel_merge_buffers(const kernel *k, int from, int to, const char *name, arena *a, kernel **out);
+
 /* ---- traffic.c ---- */
 /* Different elements of a buffer that one call reads and writes, at most: as many as its loops have addresses, and
  * never more than the buffer has. Work under a mask or a condition counts as done. */
@@ -333,6 +347,8 @@ status kernel_verify(const kernel *k, diag *d);
 status program_verify(const program *p, diag *d);
 /* How a kernel sees a program's buffer: its element type and how many elements there are. */
 kernel_buffer program_seen(const program_buffer *b);
+/* The number of the region that an arena buffer lies in; p has some. */
+size_t program_region_of(const program *p, const program_buffer *b);
 
 /* ---- print.c, parse.c: text form; parse(print(p)) prints the same. Constants above 64 elements print as their sha256,
  * and parse back through `resolve` (NULL: refused). ---- */

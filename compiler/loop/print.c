@@ -381,6 +381,11 @@ void program_print(const program *p, strbuf *out) {
         print_quoted(out, p->origin);
         strbuf_char(out, '\n');
     }
+    for (size_t i = 0; i < p->regions.n; i++) {
+        const program_region *r = &p->regions.at[i];
+        strbuf_printf(out, "  region %s limit %lld at %lld bytes %lld\n", r->name, (long long)r->limit,
+                      (long long)r->start, (long long)r->bytes);
+    }
     for (size_t i = 0; i < p->buffers.n; i++)
         print_buffer(out, &p->buffers.at[i]);
     for (size_t i = 0; i < p->kernels.n; i++)

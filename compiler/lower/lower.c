@@ -372,6 +372,35 @@ static status new_program(lowering *w, const char *name) {
     return STATUS_OK;
 }
 
+/* ---- memory ---- */
+
+/* The steps and what they compute, in another order. */
+static status reorder(lowering *w, const int *order) {
+    size_t n = w->p->steps.n;
+    program_step *steps = arena_copy(w->memory, w->p->steps.at, n * sizeof *steps);
+    TRY_ALLOC(steps);
+    for (size_t i = 0; i < n; i++)
+        w->p->steps.at[i] = steps[order[i]];
+    if (w->o->steps == NULL)
+        return STATUS_OK;
+    step_nodes *nodes = arena_copy(w->memory, w->o->steps->at, n * sizeof *nodes);
+    TRY_ALLOC(nodes);
+    for (size_t i = 0; i < n; i++)
+        w->o->steps->at[i] = nodes[order[i]];
+    return STATUS_OK;
+}
+
+static status plan(lowering *w) {
+    const int *order;
+    if (w->o->naive)
+        return plan_memory(w->p, w->o->regions);
+    TRY(order_steps(w->p, w->memory, &order));
+    if (order != NULL)
+        TRY(reorder(w, order));
+    TRY(share_in_place(w->p));
+    return plan_memory(w->p, w->o->regions);
+}
+
 status lower_graph(const graph *g, const lower_options *o, arena *a, program **out) {
     lowering w = {.g = g, .o = o, .memory = a};
     TRY(check_all(g));
@@ -385,7 +414,7 @@ status lower_graph(const graph *g, const lower_options *o, arena *a, program **o
         if (!w.groups.nodes[i].inlined && w.groups.nodes[i].core_of < 0)
             TRY(lower_group(&w, &w.groups.nodes[i]));
     TRY(copy_outputs(&w));
-    TRY(plan_memory(w.p));
+    TRY(plan(&w));
     *out = w.p;
     return STATUS_OK;
 }
@@ -424,7 +453,7 @@ status lower_node(const node *n, const target *t, arena *a, program **out) {
     TRY(group_node(n, &o, a, &w.groups));
     TRY(lower_group(&w, &w.groups.nodes[0]));
     TRY(pack_node_outputs(&w, n));
-    TRY(plan_memory(w.p));
+    TRY(plan_memory(w.p, NULL));
     *out = w.p;
     return STATUS_OK;
 }

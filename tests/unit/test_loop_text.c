@@ -223,7 +223,7 @@ static void loop_text_reports_mistakes(void **state) {
     expect_error("program p target \"none\" arena 0 {}", "there is no target 'none'");
     expect_error(P, "found the end");
     expect_error(P "} more", "more text after the program");
-    expect_error(P "inputs x: f32[1]\n}", "line 2: expected input, output");
+    expect_error(P "inputs x: f32[1]\n}", "line 2: expected region, input, output");
     expect_error(P "input x: f33[1]\n}", "there is no type 'f33'");
     expect_error(P "input x: q4[1]\n}", "there is no type 'q4'");
     expect_error(P "const w: u4[1] = 0\n}", "there is no type 'u4'");

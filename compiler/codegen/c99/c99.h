@@ -217,6 +217,14 @@ void c99_run_write(c99 *c, strbuf *out);
 
 /* ---- c99_header.c ---- */
 void c99_banner(c99 *c, strbuf *out);
+/* Has the model more than one arena? */
+bool c99_has_regions(const c99 *c);
+/* What a region's memory is called: where there is one, arena. */
+const char *c99_region_name(c99 *c, size_t region);
+/* The macro with its size: PREFIX_ARENA_NAME_BYTES. */
+const char *c99_region_macro(c99 *c, size_t region);
+/* "int PREFIX_run(...)" */
+void c99_run_signature(c99 *c, strbuf *out);
 void c99_header_write(c99 *c, strbuf *out);
 void c99_example_write(c99 *c, strbuf *out);
 

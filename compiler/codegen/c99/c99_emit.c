@@ -26,12 +26,16 @@ static const isa_text isa_texts[] = {
 static void reserve_names(c99 *c) {
     static const char *const suffixes[] = {"inputs", "outputs",     "run",         "run_env",
                                            "model",  "ARENA_BYTES", "ARENA_ALIGN", "WEIGHTS_BYTES"};
-    static const char *const locals[] = {"in",     "out",     "env", "arena",   "weights", "code",
-                                         "inputs", "outputs", "one", "max_abi", "known"};
+    static const char *const locals[] = {"in",      "out", "env",     "arena", "weights", "code", "inputs",
+                                         "outputs", "one", "max_abi", "known", "arenas",  "bytes"};
     for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++)
         c99_reserve(c, &c->globals, c99_keep(c, arena_printf(c->memory, "%s_%s", c->p->name, suffixes[i])));
     for (size_t i = 0; i < sizeof locals / sizeof *locals; i++)
         c99_reserve_here(c, &c->globals, locals[i]);
+    for (size_t i = 0; i < c->p->regions.n; i++) {
+        c99_reserve_here(c, &c->globals, c99_region_name(c, i));
+        c99_reserve(c, &c->globals, c99_region_macro(c, i));
+    }
 }
 
 /* Constants that other files see have the names that those give them, which therefore come first. */
@@ -54,6 +58,8 @@ static void reserve_members(c99 *c, names *scope) {
     static const char *const macros[] = {"ARENA_BYTES", "ARENA_ALIGN", "WEIGHTS_BYTES"};
     for (size_t i = 0; i < sizeof macros / sizeof *macros; i++)
         c99_reserve(c, scope, c99_keep(c, arena_printf(c->memory, "%s_%s", c->p->name, macros[i])));
+    for (size_t i = 0; i < c->p->regions.n; i++)
+        c99_reserve(c, scope, c99_region_macro(c, i));
 }
 
 static void name_everything(c99 *c) {

@@ -178,6 +178,16 @@ static LLVMValueRef constant_base(run_builder *r, LLVMValueRef run, size_t i) {
     return place_in(e, LLVMGetParam(run, RUN_WEIGHTS), r->weights.offsets[i]);
 }
 
+/* Code that is called through the entry points gets a table of the regions. */
+static LLVMValueRef arena_base(run_builder *r, LLVMValueRef run, const program_buffer *b) {
+    const program *p = r->e->program;
+    LLVMValueRef scratch = LLVMGetParam(run, RUN_SCRATCH);
+    if (p->regions.n < 2 || r->consts == CONSTS_IN_PLACE)
+        return place_in(r->e, scratch, (uint64_t)b->offset);
+    size_t region = program_region_of(p, b);
+    return place_in(r->e, nth_pointer(r->e, scratch, region), (uint64_t)(b->offset - p->regions.at[region].start));
+}
+
 /* Constants that no step reads have no place. */
 static LLVMValueRef buffer_base(run_builder *r, LLVMValueRef run, size_t i) {
     emitter *e = r->e;
@@ -187,7 +197,7 @@ static LLVMValueRef buffer_base(run_builder *r, LLVMValueRef run, size_t i) {
     if (b->place == PLACE_OUTPUT)
         return nth_pointer(e, LLVMGetParam(run, RUN_OUTPUTS), i - (size_t)e->program->n_inputs);
     if (b->place == PLACE_ARENA)
-        return place_in(e, LLVMGetParam(run, RUN_SCRATCH), (uint64_t)b->offset);
+        return arena_base(r, run, b);
     return r->weights.symbols[i] != NULL ? constant_base(r, run, i) : NULL;
 }
 
