@@ -95,7 +95,7 @@ typedef struct repack_loop {
     const expr *var;      /* what stands for it in the new address */
 } repack_loop;
 repack_loop repack_axis(const nest_axis *axis, int64_t step);
-/* x's elements in the order of the loops, outermost first; *out_load reads them. */
+/* x's elements in the order of the n loops (at least one), outermost first; *out_load reads them. */
 status repack_constant(plan *p, const access *x, const repack_loop *loops, int n, const expr **out_load);
 /* The axes of a contraction's reduction are put in the order in which its data lie, and its constants follow, so that
  * neighbouring axes can be merged. */

@@ -7,16 +7,43 @@ repack_loop repack_axis(const nest_axis *axis, int64_t step) {
     return (repack_loop){axis->extent, step, NULL, axis->var};
 }
 
-static void copy_elements(const repack_loop *loops, int n, const char *from, char **to, size_t each) {
-    if (n == 0) {
-        memcpy(*to, from, each);
-        *to += each;
+static int64_t source_of(const repack_loop *loop, int64_t i) {
+    return loop->moves != NULL ? loop->moves[i] : loop->step * i;
+}
+
+static bool is_contiguous(const repack_loop *loop) {
+    for (int64_t i = 0; i < loop->extent; i++)
+        if (source_of(loop, i) != i)
+            return false;
+    return true;
+}
+
+/* For a constant `each`, so that an element is a load and a store. */
+static inline void copy_single(const repack_loop *loop, const char *from, char *to, size_t each) {
+    for (int64_t i = 0; i < loop->extent; i++)
+        memcpy(to + i * (int64_t)each, from + source_of(loop, i) * (int64_t)each, each);
+}
+
+/* The innermost loop. */
+static void copy_run(const repack_loop *loop, bool contiguous, const char *from, char *to, size_t each) {
+    if (contiguous)
+        memcpy(to, from, (size_t)loop->extent * each);
+    else if (each == 4)
+        copy_single(loop, from, to, 4);
+    else if (each == 1)
+        copy_single(loop, from, to, 1);
+    else
+        copy_single(loop, from, to, each);
+}
+
+static void copy_elements(const repack_loop *loops, int n, bool contiguous, const char *from, char **to, size_t each) {
+    if (n == 1) {
+        copy_run(loops, contiguous, from, *to, each);
+        *to += loops->extent * (int64_t)each;
         return;
     }
-    for (int64_t i = 0; i < loops->extent; i++) {
-        int64_t move = loops->moves != NULL ? loops->moves[i] : loops->step * i;
-        copy_elements(loops + 1, n - 1, from + move * (int64_t)each, to, each);
-    }
+    for (int64_t i = 0; i < loops->extent; i++)
+        copy_elements(loops + 1, n - 1, contiguous, from + source_of(loops, i) * (int64_t)each, to, each);
 }
 
 /* Is the data in this order already? */
@@ -44,7 +71,7 @@ status repack_constant(plan *p, const access *x, const repack_loop *loops, int n
     if (!is_dense(loops, n, x->first, from.n)) {
         char *copy = arena_alloc_n(p->memory, (size_t)total, each), *end = copy;
         TRY_ALLOC(copy);
-        copy_elements(loops, n, data + x->first * (int64_t)each, &end, each);
+        copy_elements(loops, n, is_contiguous(&loops[n - 1]), data + x->first * (int64_t)each, &end, each);
         slot = plan_new_slot(p, (schedule_buffer){.kind = SCHEDULE_CONST, .elem = from.elem, .n = total, .data = copy});
         if (slot < 0)
             return STATUS_RESOURCE;
