@@ -248,7 +248,8 @@ static value *make_recurrent(maker *m) {
                                                                                     "bidirectional"};
     static const int64_t gates[] = {1, 3, 4};
     value *x = pick(m);
-    int64_t dims[8], rank = shape(x, dims), way = between(m, 0, 2), kind = between(m, 0, 2), hidden = between(m, 1, 40);
+    int64_t dims[8], rank = shape(x, dims), way = between(m, 0, 2), kind = between(m, 0, 2),
+                     hidden = between(m, 1, next(m) % 2 ? 40 : 3);
     if (rank < 3)
         return NULL;
     for (; rank > 3; rank--)
