@@ -18,28 +18,41 @@ static bool is_contiguous(const repack_loop *loop) {
     return true;
 }
 
-/* For a constant `each`, so that an element is a load and a store. */
-static inline void copy_single(const repack_loop *loop, const char *from, char *to, size_t each) {
-    for (int64_t i = 0; i < loop->extent; i++)
-        memcpy(to + i * (int64_t)each, from + source_of(loop, i) * (int64_t)each, each);
+/* The two innermost loops, the outer one along neighbours in the source: a cache line of them at a time, so that it is
+ * read once. `each` is a constant where it is called, so that an element is a load and a store. */
+static inline void copy_rows(const repack_loop *outer, const char *from, char *to, size_t each) {
+    const repack_loop *inner = outer + 1;
+    const int64_t line = 16, size = (int64_t)each;
+    for (int64_t first = 0; first < outer->extent; first += line) {
+        int64_t end = first + line < outer->extent ? first + line : outer->extent;
+        for (int64_t i = 0; i < inner->extent; i++) {
+            const char *row = from + source_of(inner, i) * size;
+            for (int64_t k = first; k < end; k++)
+                memcpy(to + (k * inner->extent + i) * size, row + source_of(outer, k) * size, each);
+        }
+    }
 }
 
-/* The innermost loop. */
-static void copy_run(const repack_loop *loop, bool contiguous, const char *from, char *to, size_t each) {
+static void copy_innermost(const repack_loop *outer, bool contiguous, const char *from, char *to, size_t each) {
+    size_t run = (size_t)outer[1].extent * each;
+    for (int64_t k = 0; contiguous && k < outer->extent; k++)
+        memcpy(to + (size_t)k * run, from + source_of(outer, k) * (int64_t)each, run);
     if (contiguous)
-        memcpy(to, from, (size_t)loop->extent * each);
-    else if (each == 4)
-        copy_single(loop, from, to, 4);
+        return;
+    if (each == 4)
+        copy_rows(outer, from, to, 4);
     else if (each == 1)
-        copy_single(loop, from, to, 1);
+        copy_rows(outer, from, to, 1);
     else
-        copy_single(loop, from, to, each);
+        copy_rows(outer, from, to, each);
 }
 
 static void copy_elements(const repack_loop *loops, int n, bool contiguous, const char *from, char **to, size_t each) {
-    if (n == 1) {
-        copy_run(loops, contiguous, from, *to, each);
-        *to += loops->extent * (int64_t)each;
+    const repack_loop alone[] = {{.extent = 1}, loops[0]};
+    if (n <= 2) {
+        loops = n == 2 ? loops : alone;
+        copy_innermost(loops, contiguous, from, *to, each);
+        *to += loops[0].extent * loops[1].extent * (int64_t)each;
         return;
     }
     for (int64_t i = 0; i < loops->extent; i++)
