@@ -21,6 +21,20 @@ nest *nest_add(nest_list *l, const char *name) {
     return n;
 }
 
+const expr *nest_steps(nest *n, const char *name, int64_t extent) {
+    n->steps = (nest_axis){build_axis(n->b, name, extent), extent};
+    return n->steps.var;
+}
+
+nest *nest_then(nest_list *l, nest *n) {
+    nest *next = ARENA_NEW(l->b->memory, nest);
+    if (l->b->failed || next == NULL)
+        return spare(l->b);
+    *next = (nest){.b = l->b, .steps = n->steps, .name = n->name};
+    n->then = next;
+    return next;
+}
+
 int nest_temporary(nest_list *l, dtype elem, int rank, const int64_t *dims) {
     arena *a = l->b->memory;
     int64_t *kept = arena_copy(a, dims, (size_t)rank * sizeof *dims);

@@ -9,7 +9,8 @@
  *     matrix product:               outer i, j       t = reduce_sum k: a[i,k] * b[k,j];      y[i,j] = t
  *     element-wise:                 outer i, j       y[i,j] = relu(x[i,j])
  *
- * Every point of the outer axes is independent of the others. Values are loop IR expressions over the axis variables
+ * Every point of the outer axes is independent of the others. Where they are not (a recurrent network), a nest has
+ * steps: an axis around all others that runs in order. Values are loop IR expressions over the axis variables
  * and READs of operands (input k of the node; outputs and temporaries of the node have numbers above), so a nest can be
  * composed with its neighbours by substitution. The naive schedule spells a nest as it stands, in order; schedule/ does
  * better. What does not fit this form is a RAW nest: statements over LOAD and STORE whose buffer number is the
@@ -50,8 +51,12 @@ typedef struct nest_operand {
     const int64_t *dims;
 } nest_operand;
 
-typedef struct nest {
+typedef struct nest nest;
+struct nest {
     builder *b;
+    nest_axis steps; /* var NULL: none. Else all of it is done for each step, in order: a step reads what those before
+                        it have stored */
+    nest *then;      /* NULL, or what follows in each of these steps: a nest that is in no list */
     int n_axes;
     nest_axis axes[NEST_MAX_AXES];
     VEC(nest_stage) stages;
@@ -59,7 +64,7 @@ typedef struct nest {
     block body;       /* raw only */
     bool contract;    /* multiply-accumulates: counts in MACs */
     const char *name; /* stem of the kernel's name: "matmul" */
-} nest;
+};
 
 /* What one node lowers to: nests that run in order, sharing operands: inputs, then outputs, then temporaries. */
 typedef struct nest_list {
@@ -75,6 +80,10 @@ nest *nest_add(nest_list *l, const char *name);
 /* A temporary tensor between the nests of one node: its operand number. */
 int nest_temporary(nest_list *l, dtype elem, int rank, const int64_t *dims);
 int nest_output(const nest_list *l, int k); /* operand number of output k */
+/* Gives a fresh nest its steps; their variable. */
+const expr *nest_steps(nest *n, const char *name, int64_t extent);
+/* A nest that follows n in each of n's steps. */
+nest *nest_then(nest_list *l, nest *n);
 /* An outer axis; its variable. */
 const expr *nest_outer(nest *n, const char *name, int64_t extent);
 /* One outer axis per dimension: fills vars[rank]. */

@@ -262,7 +262,8 @@ status compose_group(const grouping *x, const node_info *root, const node_info *
     out->n = from.l->nests.at[index];
     if (out->n->raw)
         return raw_operands(&c, &from);
-    resolve_nest(&c, &from, out->n);
+    for (nest *m = out->n; m != NULL; m = m->then)
+        resolve_nest(&c, &from, m);
     if (which != root && (index == which->n_nests - 1 || from.l->parts))
         TRY(add_epilogue(&c, root, which, out->n));
     TRY(c.result);
@@ -271,14 +272,15 @@ status compose_group(const grouping *x, const node_info *root, const node_info *
 
 /* ---- a question about the result ---- */
 
-bool compose_is_affine(const composed *c) {
-    const nest *m = c->n;
+static bool nest_is_affine(const composed *c, const nest *m) {
     for (size_t s = 0; s < m->stages.n; s++) {
         const nest_stage *g = &m->stages.at[s];
         if (g->kind != STAGE_REDUCE)
             continue;
-        const expr *vars[2 * NEST_MAX_AXES];
+        const expr *vars[2 * NEST_MAX_AXES + 1];
         int n = 0;
+        if (m->steps.var != NULL)
+            vars[n++] = m->steps.var;
         for (int i = 0; i < m->n_axes; i++)
             vars[n++] = m->axes[i].var;
         for (int i = 0; i < g->n_axes; i++)
@@ -288,10 +290,17 @@ bool compose_is_affine(const composed *c) {
         for (size_t i = 0; i < reads.at.n; i++) {
             const expr *r = reads.at.at[i], *rest = NULL;
             const schedule_operand *o = &c->operands.at[r->ref];
-            int64_t steps[2 * NEST_MAX_AXES];
+            int64_t steps[2 * NEST_MAX_AXES + 1];
             if (!expr_affine(c->b, operand_position(c->b, o, r->arg), vars, n, steps, &rest) || rest->kind != EXPR_INT)
                 return false;
         }
     }
+    return true;
+}
+
+bool compose_is_affine(const composed *c) {
+    for (const nest *m = c->n; m != NULL; m = m->then)
+        if (!nest_is_affine(c, m))
+            return false;
     return true;
 }

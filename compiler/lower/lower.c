@@ -13,6 +13,7 @@ typedef struct lowering {
     program *p;
     arena *memory;
     map buffers;      /* value -> (buffer number + 1) as a pointer */
+    map constants;    /* their first bytes, hashed -> (buffer number + 1) */
     map kernels;      /* text of a kernel without its name -> (kernel number + 1) */
     int *temporaries; /* of the node being lowered: buffer numbers, by temporary */
     int n_temporaries;
@@ -28,14 +29,31 @@ static int as_number(void *pointer) {
     return (int)(intptr_t)pointer - 1;
 }
 
-/* Names the buffer by its kind and number. */
+/* The buffer that holds the same constant, or -1; then *out_key is free for it. */
+static int find_constant(const lowering *w, const program_buffer *b, uint64_t *out_key) {
+    const size_t most = 4096;
+    size_t bytes = dtype_bytes(b->elem, (size_t)b->n);
+    *out_key = hash_bytes(b->data, bytes < most ? bytes : most, bytes);
+    for (int at; (at = as_number(map_get_key(&w->constants, *out_key))) >= 0; ++*out_key) {
+        const program_buffer *have = &w->p->buffers.at[at];
+        if (have->elem == b->elem && have->n == b->n && memcmp(have->data, b->data, bytes) == 0)
+            return at;
+    }
+    return -1;
+}
+
+/* Names the buffer by its kind and number. Equal constants are one. */
 static status add_buffer(lowering *w, program_buffer b, int *out) {
+    uint64_t key = 0;
+    bool shares = b.place == PLACE_CONST && b.n > 0;
+    if (shares && (*out = find_constant(w, &b, &key)) >= 0)
+        return STATUS_OK;
     static const char *const stems[PLACE_COUNT] = {
         [PLACE_INPUT] = "in", [PLACE_OUTPUT] = "out", [PLACE_CONST] = "w", [PLACE_ARENA] = "t"};
     TRY_ALLOC(b.name = arena_printf(w->memory, "%s%zu", stems[b.place], w->p->buffers.n));
     TRY(VEC_PUSH(w->memory, w->p->buffers, b));
     *out = (int)w->p->buffers.n - 1;
-    return STATUS_OK;
+    return shares ? map_set_key(&w->constants, key, as_pointer(*out)) : STATUS_OK;
 }
 
 static status value_shape(lowering *w, const value *v, const int64_t **out_dims, int64_t *out_n) {
@@ -368,6 +386,7 @@ static status new_program(lowering *w, const char *name) {
     w->p->name = w->o->name != NULL ? w->o->name : text_identifier(w->memory, name);
     TRY_ALLOC(w->p->name);
     w->buffers = map_in(w->memory);
+    w->constants = map_in(w->memory);
     w->kernels = map_in(w->memory);
     return STATUS_OK;
 }

@@ -32,7 +32,9 @@ typedef struct plan {
     plan_stage *stages;
     VEC(int) slots;    /* kernel buffer -> entry of out->buffers */
     VEC(bool) written; /* kernel buffer is stored to */
+    size_t kept;       /* kernel buffers that statements made before use: the first ones */
     bool raw;          /* stored buffers may also be loaded */
+    int64_t macs;
 } plan;
 
 /* The kernel buffer for an operand, made on first use. -1 when out of memory. */
@@ -51,7 +53,7 @@ status plan_loads(const plan *p, load_list *out);
 /* Replaces from[i] by to[i] in every stage's value and store address. */
 void plan_substitute(plan *p, const expr *const *from, const expr *const *to, int n);
 /* Drops kernel buffers that no load or store uses any more (their data were packed elsewhere) and numbers the rest
- * anew. */
+ * anew, all but those that are kept. */
 status plan_compact(plan *p);
 /* All axes: outer, then those of each stage in order; returns how many (at most PLAN_MAX_AXES). */
 int plan_all_axes(const plan *p, nest_axis *out);
@@ -93,7 +95,7 @@ typedef struct repack_loop {
     const expr *var;      /* what stands for it in the new address */
 } repack_loop;
 repack_loop repack_axis(const nest_axis *axis, int64_t step);
-/* x's elements in the order of the loops, outermost first; *out_load reads them. */
+/* x's elements in the order of the n loops (at least one), outermost first; *out_load reads them. */
 status repack_constant(plan *p, const access *x, const repack_loop *loops, int n, const expr **out_load);
 /* The axes of a contraction's reduction are put in the order in which its data lie, and its constants follow, so that
  * neighbouring axes can be merged. */

@@ -55,6 +55,8 @@ bool tile_packs(const plan *p, const expr *load, int a) {
     nest_axis axes[PLAN_MAX_AXES];
     int n = plan_all_axes(p, axes);
     int64_t total = 1;
+    if (p->written.at[load->ref])
+        return false; /* the copy would be made before what is stored there */
     if (!x.affine || plan_is_constant(p, load->ref) || x.step[a] == 0)
         return x.affine;
     for (int i = 0; i < n; i++)
