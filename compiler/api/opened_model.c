@@ -32,11 +32,14 @@ void opened_model_close(opened_model *m) {
     *m = (opened_model){0};
 }
 
-int opened_model_run(const opened_model *m, const void *const *inputs, void *const *outputs, void *scratch) {
+int opened_model_run(const opened_model *m, const void *const *inputs, void *const *outputs, void *scratch,
+                     const tenon_env *threads) {
     tenon_env env = {.struct_size = sizeof env,
                      .arena = scratch,
                      .arena_bytes = m->model->arena_bytes,
                      .weights = m->weights,
-                     .weights_bytes = m->weights_bytes};
+                     .weights_bytes = m->weights_bytes,
+                     .parallel_for = threads->parallel_for,
+                     .ctx = threads->ctx};
     return m->model->run(inputs, outputs, &env);
 }

@@ -20,7 +20,8 @@ status opened_model_open(opened_model *m, const char *path, const char *prefix, 
 /* Asks the function PREFIX_model. [abi] as above. */
 status opened_model_ask(opened_model *m, tenon_model_query query, diag *d, diag_place where);
 void opened_model_close(opened_model *m);
-/* Runs it; scratch as the model's arena. TENON_OK or a TENON_E... code. */
-int opened_model_run(const opened_model *m, const void *const *inputs, void *const *outputs, void *scratch);
+/* Runs it; scratch as the model's arena, parallel_for and its ctx from `threads`. TENON_OK or a TENON_E... code. */
+int opened_model_run(const opened_model *m, const void *const *inputs, void *const *outputs, void *scratch,
+                     const tenon_env *threads);
 
 #endif

@@ -30,6 +30,8 @@ struct tenon_options {
     isolate_limits isolate;
     named_list given; /* options as they were set; text NULL where there was none */
     int64_t seed;
+    /* compile, and what runs code */
+    int64_t threads;
     /* compile */
     const char *emit, *weights, *name;
     const char *triple, *cpu, *features; /* NULL: the target's */

@@ -163,6 +163,15 @@ typedef struct kernel {
     block body;
 } kernel;
 
+/* A kernel whose body is one parallel loop of constant extent may be run in parts: the back ends make it a function of
+ * the iteration, and hand that to the caller's parallel_for (runtime.h). The loop, or NULL. Other parallel loops run
+ * serially. */
+static inline const stmt *kernel_parts(const kernel *k) {
+    const stmt *s = k->body.first;
+    bool is_one = s != NULL && s->next == NULL && s->kind == STMT_FOR && s->loop.kind == LOOP_PARALLEL;
+    return is_one && s->loop.extent->kind == EXPR_INT ? s : NULL;
+}
+
 typedef enum place_kind { PLACE_INPUT, PLACE_OUTPUT, PLACE_CONST, PLACE_ARENA, PLACE_COUNT } place_kind;
 
 typedef struct program_buffer {
@@ -201,6 +210,7 @@ typedef struct program {
     VEC(kernel *) kernels;
     VEC(program_step) steps; /* run in this order */
     int64_t arena_bytes;     /* scratch memory a run needs; 64 bytes aligned */
+    int threads;             /* above 1: what its kernels were cut into parts for */
     const char *origin; /* comment block for generated code: tenon's version, command line, model file name, sha256 */
 } program;
 

@@ -1,0 +1,273 @@
+/* Threads: a kernel that is worth it becomes one parallel loop over PARTS, each of which runs blocks of one or two of
+ * its loops. Which element is computed how stays as it is, so the bits do not depend on the number of threads. */
+#include <string.h>
+
+#include "schedule/parallel.h"
+#include "schedule/schedule.h"
+
+/* Of the cost model, in cycles: handing a loop out and waiting for its end, and each part's beginning. */
+#define DISPATCH_CYCLES 6000.0
+#define PART_CYCLES 500.0
+#define OPERATIONS_PER_CYCLE 2
+/* Threads are not equally fast: the last one may wait for a share of the largest part. */
+#define UNEVEN 0.1
+/* A kernel is cut where that makes it this much shorter. */
+#define WORTH 0.85
+#define MOST_PARTS_PER_THREAD 4
+#define MOST_LOOPS 4
+
+/* A loop that may be cut into blocks. */
+typedef struct cut_loop {
+    stmt *at;
+    int64_t n, units; /* iterations, and what they are divided into: where the last two belong together, one less */
+} cut_loop;
+
+typedef struct cutting {
+    kernel *k;
+    arena *memory;
+    int threads;
+    kernel_view view;
+    stmt *nest;
+    double cycles; /* of the whole kernel, in one thread */
+    int n_loops;
+    cut_loop loops[MOST_LOOPS];
+    int outer, inner; /* of loops; inner -1: only one is cut */
+    int64_t outer_parts, inner_parts;
+    builder *b;
+} cutting;
+
+/* ---- work ---- */
+
+static void count_operation(const expr *x, void *ctx) {
+    bool is_index = x->type.elem == DT_I64 && x->type.lanes == 1;
+    bool is_free = x->kind == EXPR_VAR || x->kind == EXPR_REG || x->kind == EXPR_BROADCAST || x->n_args == 0;
+    *(double *)ctx += is_index || is_free ? 0 : 1;
+}
+
+static void count_in(const expr *x, double *n) {
+    if (x != NULL)
+        expr_visit(x, count_operation, n);
+}
+
+/* Operations that one run of the block takes. */
+static double operations(const kernel_view *v, const block *body) {
+    double n = 0;
+    for (const stmt *s = body->first; s != NULL; s = s->next) {
+        if (s->kind == STMT_LET)
+            count_in(s->let.value, &n);
+        if (s->kind == STMT_SET)
+            count_in(s->set.value, &n);
+        if (s->kind == STMT_STORE) {
+            count_in(s->store.value, &n);
+            n++;
+        }
+        if (s->kind == STMT_IF)
+            n += operations(v, &s->cond.then) + operations(v, &s->cond.otherwise);
+        if (s->kind == STMT_FOR) {
+            int64_t most = kernel_most(v, s->loop.extent);
+            n += operations(v, &s->loop.body) * (most == INT64_MAX ? 1.0 : (double)most);
+        }
+    }
+    return n;
+}
+
+/* ---- which loops ---- */
+
+/* The only loop of the body; NULL where there are none or several. */
+static stmt *only_loop(const block *body) {
+    stmt *found = NULL;
+    for (stmt *s = body->first; s != NULL; s = s->next) {
+        if (s->kind == STMT_FOR && found != NULL)
+            return NULL;
+        if (s->kind == STMT_FOR)
+            found = s;
+    }
+    return found;
+}
+
+/* A kernel of one loop, after some LETs. */
+static stmt *nest_of(const kernel *k) {
+    for (const stmt *s = k->body.first; s != NULL; s = s->next)
+        if (s->kind != STMT_LET && s != k->body.last)
+            return NULL;
+    return k->body.last != NULL && k->body.last->kind == STMT_FOR ? k->body.last : NULL;
+}
+
+static status find_loops(cutting *c) {
+    for (stmt *s = c->nest; s != NULL && c->n_loops < MOST_LOOPS; s = only_loop(&s->loop.body)) {
+        loop_cut cut;
+        TRY(loop_cut_of(&c->view, c->nest, s, &cut));
+        int64_t n = s->loop.extent->imm;
+        if (cut != CUT_NOWHERE && n > (cut == CUT_BUT_LAST ? 2 : 1))
+            c->loops[c->n_loops++] = (cut_loop){s, n, cut == CUT_BUT_LAST ? n - 1 : n};
+    }
+    return STATUS_OK;
+}
+
+/* ---- how many parts ---- */
+
+/* Iterations in the largest of so many blocks. */
+static int64_t largest(const cut_loop *l, int64_t parts) {
+    return (l->units + parts - 1) / parts + (l->n - l->units);
+}
+
+/* Cycles until all threads are done. */
+static double time_of(const cutting *c, double largest_share, int64_t parts) {
+    int64_t rounds = (parts + c->threads - 1) / c->threads;
+    double part = c->cycles * largest_share + PART_CYCLES;
+    double fair = c->cycles / c->threads, longest = (double)rounds * part;
+    return DISPATCH_CYCLES + (fair > longest ? fair : longest) + UNEVEN * part;
+}
+
+static void consider(cutting *c, int outer, int inner, int64_t outer_parts, int64_t inner_parts, double *best) {
+    const cut_loop *o = &c->loops[outer], *i = inner >= 0 ? &c->loops[inner] : NULL;
+    double share = (double)largest(o, outer_parts) / (double)o->n;
+    share *= i != NULL ? (double)largest(i, inner_parts) / (double)i->n : 1;
+    double time = time_of(c, share, outer_parts * inner_parts);
+    if (time >= *best)
+        return;
+    *best = time;
+    c->outer = outer;
+    c->inner = inner;
+    c->outer_parts = outer_parts;
+    c->inner_parts = inner_parts;
+}
+
+/* False where no cut is worth its dispatch. */
+static bool choose(cutting *c) {
+    int64_t most = (int64_t)MOST_PARTS_PER_THREAD * c->threads;
+    double best = c->cycles * WORTH, whole = best;
+    for (int outer = 0; outer < c->n_loops; outer++)
+        for (int64_t n = 1; n <= most && n <= c->loops[outer].units; n++) {
+            if (n > 1)
+                consider(c, outer, -1, n, 1, &best);
+            for (int inner = outer + 1; inner < c->n_loops && n > 1; inner++)
+                for (int64_t m = 2; n * m <= most && m <= c->loops[inner].units; m++)
+                    consider(c, outer, inner, n, m, &best);
+        }
+    return best < whole;
+}
+
+/* ---- cutting ---- */
+
+static stmt *new_stmt(cutting *c, stmt_kind kind) {
+    stmt *s = ARENA_NEW(c->memory, stmt);
+    if (s != NULL)
+        s->kind = kind;
+    return s;
+}
+
+static bool is_taken(const kernel *k, const char *name) {
+    for (size_t i = 0; i < k->vars.n; i++)
+        if (strcmp(k->vars.at[i].name, name) == 0)
+            return true;
+    for (size_t i = 0; i < k->buffers.n; i++)
+        if (strcmp(k->buffers.at[i].name, name) == 0)
+            return true;
+    for (size_t i = 0; i < k->regs.n; i++)
+        if (strcmp(k->regs.at[i].name, name) == 0)
+            return true;
+    return false;
+}
+
+/* A new variable of the kernel, which the builder numbers alike. NULL when out of memory. */
+static const expr *new_var(cutting *c, const char *stem) {
+    const char *name = stem;
+    for (int i = 2; name != NULL && is_taken(c->k, name); i++)
+        name = arena_printf(c->memory, "%s_%d", stem, i);
+    if (name == NULL)
+        return NULL;
+    const expr *var = build_var(c->b, LTYPE(DT_I64, 1), name);
+    kernel_var entry = {name, LTYPE(DT_I64, 1)};
+    return VEC_PUSH(c->memory, c->k->vars, entry) == STATUS_OK ? var : NULL;
+}
+
+static void prepend(block *body, stmt *s) {
+    s->next = body->first;
+    body->first = s;
+    if (body->last == NULL)
+        body->last = s;
+}
+
+static status prepend_let(cutting *c, block *body, const expr *var, const expr *value) {
+    stmt *s = new_stmt(c, STMT_LET);
+    TRY_ALLOC(s);
+    s->let.var = var;
+    s->let.value = value;
+    prepend(body, s);
+    return STATUS_OK;
+}
+
+/* Where block `part` of so many begins. */
+static const expr *begin_of(builder *b, const cut_loop *l, const expr *part, int64_t parts) {
+    if (l->units % parts == 0)
+        return build_mul(b, part, build_index(b, l->units / parts));
+    return build_div(b, build_mul(b, part, build_index(b, l->units)), build_index(b, parts));
+}
+
+/* The loop runs over one block: for q < count { let i = begin + q; ... } */
+static status cut(cutting *c, const cut_loop *l, const expr *part, int64_t parts) {
+    builder *b = c->b;
+    const expr *begin = begin_of(b, l, part, parts), *end = begin_of(b, l, build_add(b, part, build_index(b, 1)), parts);
+    if (l->units < l->n) /* the last block has the last iteration besides */
+        end = build_add(b, end, build_div(b, end, build_index(b, l->units)));
+    const expr *count = build_sub(b, end, begin), *first = new_var(c, "begin"), *step = new_var(c, "step");
+    TRY_ALLOC(first);
+    TRY_ALLOC(step);
+    TRY(prepend_let(c, &l->at->loop.body, l->at->loop.var, build_add(b, first, step)));
+    l->at->loop.var = step;
+    l->at->loop.extent = count;
+    return prepend_let(c, &c->k->body, first, begin);
+}
+
+/* The builder's variables get the numbers of the kernel's. */
+static status number_vars(cutting *c) {
+    TRY_ALLOC(c->b = builder_new(c->memory, NULL));
+    for (size_t i = 0; i < c->k->vars.n; i++)
+        build_var(c->b, c->k->vars.at[i].type, c->k->vars.at[i].name);
+    return builder_status(c->b);
+}
+
+static status cut_kernel(cutting *c) {
+    TRY(number_vars(c));
+    const expr *part = new_var(c, "part"), *outer = part;
+    stmt *all = new_stmt(c, STMT_FOR);
+    TRY_ALLOC(part);
+    TRY_ALLOC(all);
+    if (c->inner >= 0) {
+        const expr *inner = build_rem(c->b, part, build_index(c->b, c->inner_parts));
+        outer = build_div(c->b, part, build_index(c->b, c->inner_parts));
+        TRY(cut(c, &c->loops[c->inner], inner, c->inner_parts));
+    }
+    TRY(cut(c, &c->loops[c->outer], outer, c->outer_parts));
+    all->loop.kind = LOOP_PARALLEL;
+    all->loop.var = part;
+    all->loop.extent = build_index(c->b, c->outer_parts * c->inner_parts);
+    all->loop.body = c->k->body;
+    c->k->body = (block){all, all};
+    return builder_status(c->b);
+}
+
+static status consider_kernel(kernel *k, arena *memory, arena *scratch, int threads) {
+    cutting c = {.k = k, .memory = memory, .threads = threads, .nest = nest_of(k)};
+    if (c.nest == NULL)
+        return STATUS_OK;
+    TRY(kernel_view_of(k, scratch, &c.view));
+    c.cycles = operations(&c.view, &k->body) / OPERATIONS_PER_CYCLE;
+    if (c.cycles < DISPATCH_CYCLES)
+        return STATUS_OK;
+    TRY(find_loops(&c));
+    return choose(&c) ? cut_kernel(&c) : STATUS_OK;
+}
+
+status schedule_parallel(program *p, int threads) {
+    p->threads = threads;
+    for (size_t i = 0; i < p->kernels.n; i++) {
+        arena *scratch = arena_new(arena_allocator(p->memory));
+        TRY_ALLOC(scratch);
+        status s = consider_kernel(p->kernels.at[i], p->memory, scratch, threads);
+        arena_free(scratch);
+        TRY(s);
+    }
+    return STATUS_OK;
+}
