@@ -351,6 +351,17 @@ static int64_t least_constant(const proof *p, int buffer) {
     return least;
 }
 
+/* Rows of a block are constants apart: the least such distance that is no less than `reach`, or 0. */
+static int64_t least_distance(const proof *p, int buffer, int64_t reach) {
+    int64_t least = least_constant(p, buffer), distance = 0;
+    for (size_t i = 0; i < p->accesses.n; i++) {
+        int64_t here = p->accesses.at[i].constant - least;
+        if (p->accesses.at[i].buffer == buffer && here > 0 && here >= reach && (distance == 0 || here < distance))
+            distance = here;
+    }
+    return distance;
+}
+
 /* The W, over all accesses; 0 where it is not known. */
 static int64_t low_width(const proof *p, int buffer, int64_t from, int64_t m) {
     __int128 lo = 0, hi = 0;
@@ -388,6 +399,14 @@ static int64_t own_value(proof *p, const address *a) {
     return sum;
 }
 
+/* From the first iteration to the last. */
+static int64_t own_reach(proof *p, const address *a) {
+    p->iteration = 0;
+    int64_t first = own_value(p, a);
+    p->iteration = p->loop->loop.extent->imm - 1;
+    return own_value(p, a) - first;
+}
+
 /* Are the iterations far enough from each other, with the own parts of a? */
 static loop_cut cut_by(proof *p, const address *a, int64_t m, int64_t width) {
     int64_t n = p->loop->loop.extent->imm;
@@ -404,6 +423,15 @@ static loop_cut cut_by(proof *p, const address *a, int64_t m, int64_t width) {
     }
     bool reaches = m > 0 && before - first > m - width;
     return p->fails || reaches ? CUT_NOWHERE : cut;
+}
+
+static loop_cut cut_with(proof *p, const address *a, int64_t from, int64_t m) {
+    int64_t width = low_width(p, a->buffer, from, m);
+    return width > 0 ? cut_by(p, a, m, width) : CUT_NOWHERE;
+}
+
+static loop_cut better(loop_cut a, loop_cut b) {
+    return a > b ? a : b;
 }
 
 static bool same_own(const address *a, const address *b) {
@@ -439,9 +467,10 @@ static loop_cut cut_of_buffer(proof *p, int buffer) {
         if (k >= 0 && one->terms[k].own)
             continue;
         int64_t from = k < 0 ? INT64_MAX : llabs(one->terms[k].coef);
-        int64_t m = modulus(p, buffer, from), width = low_width(p, buffer, from, m);
-        loop_cut cut = width > 0 ? cut_by(p, one, m, width) : CUT_NOWHERE;
-        best = cut > best ? cut : best;
+        int64_t m = modulus(p, buffer, from), smaller = gcd(m, least_distance(p, buffer, own_reach(p, one)));
+        best = better(best, cut_with(p, one, from, m));
+        if (smaller != m && best != CUT_ANYWHERE)
+            best = better(best, cut_with(p, one, from, smaller));
     }
     return best;
 }

@@ -133,18 +133,18 @@ static void consider(cutting *c, int outer, int inner, int64_t outer_parts, int6
     c->inner_parts = inner_parts;
 }
 
-/* False where no cut is worth its dispatch. */
+/* False where no cut is worth its dispatch. Of equals the first is taken: one loop, the outermost. */
 static bool choose(cutting *c) {
     int64_t most = (int64_t)MOST_PARTS_PER_THREAD * c->threads;
     double best = c->cycles * WORTH, whole = best;
     for (int outer = 0; outer < c->n_loops; outer++)
-        for (int64_t n = 1; n <= most && n <= c->loops[outer].units; n++) {
-            if (n > 1)
-                consider(c, outer, -1, n, 1, &best);
-            for (int inner = outer + 1; inner < c->n_loops && n > 1; inner++)
+        for (int64_t n = 2; n <= most && n <= c->loops[outer].units; n++)
+            consider(c, outer, -1, n, 1, &best);
+    for (int outer = 0; outer < c->n_loops; outer++)
+        for (int inner = outer + 1; inner < c->n_loops; inner++)
+            for (int64_t n = 2; n <= most && n <= c->loops[outer].units; n++)
                 for (int64_t m = 2; n * m <= most && m <= c->loops[inner].units; m++)
                     consider(c, outer, inner, n, m, &best);
-        }
     return best < whole;
 }
 
