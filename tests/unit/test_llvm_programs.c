@@ -208,7 +208,7 @@ static void run_at_edge(bench *x, int64_t n) {
     void *out[] = {at_edge(actual.outputs[0], bytes), at_edge(actual.outputs[1], bytes),
                    at_edge(actual.outputs[2], bytes)};
     llvm_code *compiled = bench_compile(x, llvm);
-    assert_int_equal(llvm->run(compiled, (const void *const[]){in[0], in[1]}, out, NULL), code);
+    assert_int_equal(llvm->run(compiled, (const void *const[]){in[0], in[1]}, out, NULL, NULL), code);
     llvm->release(compiled);
     memcpy(actual.outputs, out, sizeof out);
     compare_data(x, &expected, &actual);
