@@ -5,7 +5,9 @@
  * That succeeds only while the loop is the one that was seen before, so what has been read of it (body, data) is of
  * that loop: the next one cannot be handed out while an iteration of this one is left.
  */
+#ifndef _POSIX_C_SOURCE
 #define _POSIX_C_SOURCE 200809L
+#endif
 
 #include "tenon/pool.h"
 
