@@ -30,8 +30,9 @@ typedef struct address {
 typedef struct proof {
     const kernel_view *v;
     const stmt *loop;
-    bool inside; /* of the loop, on the walk */
-    bool *written;
+    bool inside;   /* of the loop, on the walk */
+    bool *watched; /* by buffer: its accesses are noted */
+    bool is_rough; /* accesses that cannot be understood are left out */
     bool fails;
     bool out_of_memory;
     int steps;
@@ -225,6 +226,10 @@ static void add_access(proof *p, int buffer, const expr *index, int lanes) {
     add_sum(p, &a, index, 1);
     if (lanes > 1)
         add_term(p, &a, (term){NULL, stride, 0, lanes - 1, false});
+    if (p->fails && p->is_rough) {
+        p->fails = false;
+        return;
+    }
     if (!p->fails && VEC_PUSH(p->v->scratch, p->accesses, a) != STATUS_OK)
         p->out_of_memory = true;
 }
@@ -234,7 +239,7 @@ static void add_access(proof *p, int buffer, const expr *index, int lanes) {
 static void find_stores(proof *p, const block *body) {
     for (const stmt *s = body->first; s != NULL; s = s->next) {
         if (s->kind == STMT_STORE)
-            p->written[s->store.buffer] = true;
+            p->watched[s->store.buffer] = true;
         if (s->kind == STMT_FOR)
             find_stores(p, &s->loop.body);
         if (s->kind == STMT_IF) {
@@ -246,7 +251,7 @@ static void find_stores(proof *p, const block *body) {
 
 static void look_at_node(const expr *x, void *ctx) {
     proof *p = ctx;
-    if (x->kind == EXPR_LOAD && p->written[x->ref] && !p->fails)
+    if (x->kind == EXPR_LOAD && p->watched[x->ref] && !p->fails)
         add_access(p, x->ref, x->arg[0], x->type.lanes);
 }
 
@@ -505,16 +510,31 @@ status loop_cut_of(const kernel_view *v, const stmt *nest, const stmt *loop, loo
         loop->loop.extent->imm > MOST_ITERATIONS || !sets_only_own(&loop->loop.body, &loop->loop.body))
         return STATUS_OK;
     proof p = {.v = v, .loop = loop};
-    TRY_ALLOC(p.written = ARENA_NEW_N(v->scratch, bool, v->k->buffers.n + 1));
+    TRY_ALLOC(p.watched = ARENA_NEW_N(v->scratch, bool, v->k->buffers.n + 1));
     find_stores(&p, &nest->loop.body);
     look_at_statement(&p, nest);
     loop_cut cut = CUT_ANYWHERE;
     for (size_t b = 0; b < v->k->buffers.n && !p.fails && cut != CUT_NOWHERE; b++) {
-        loop_cut here = p.written[b] ? cut_of_buffer(&p, (int)b) : CUT_ANYWHERE;
+        loop_cut here = p.watched[b] ? cut_of_buffer(&p, (int)b) : CUT_ANYWHERE;
         cut = here < cut ? here : cut;
     }
     if (p.out_of_memory)
         return STATUS_RESOURCE;
     *out = p.fails ? CUT_NOWHERE : cut;
     return STATUS_OK;
+}
+
+status loop_shares_of(const kernel_view *v, const stmt *nest, const stmt *loop, double *out) {
+    proof p = {.v = v, .loop = loop, .is_rough = true};
+    TRY_ALLOC(p.watched = ARENA_NEW_N(v->scratch, bool, v->k->buffers.n + 1));
+    for (size_t b = 0; b < v->k->buffers.n; b++)
+        p.watched[b] = true;
+    look_at_statement(&p, nest);
+    for (size_t i = 0; i < p.accesses.n && !p.fails; i++) {
+        const address *a = &p.accesses.at[i];
+        double n = (double)loop->loop.extent->imm, all = (double)v->k->buffers.at[a->buffer].n;
+        double share = (double)own_reach(&p, a) * n / (n - 1) / all;
+        out[a->buffer] = share > out[a->buffer] ? share : out[a->buffer];
+    }
+    return p.out_of_memory ? STATUS_RESOURCE : STATUS_OK;
 }

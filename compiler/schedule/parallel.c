@@ -6,13 +6,18 @@
 #include "schedule/schedule.h"
 
 /* Of the cost model, in cycles: handing a loop out and waiting for its end, and each part's beginning. */
-#define DISPATCH_CYCLES 6000.0
+#define DISPATCH_CYCLES 4000.0
 #define PART_CYCLES 500.0
 #define OPERATIONS_PER_CYCLE 2
 /* Threads are not equally fast: the last one may wait for a share of the largest part. */
 #define UNEVEN 0.1
 /* A kernel is cut where that makes it this much shorter. */
 #define WORTH 0.85
+/* Bytes a cycle: constants from the memory that all cores share, and what another core has just written. */
+#define CONSTANT_BYTES 6.0
+#define FOREIGN_BYTES 2.0
+/* Of loop_shares_of: from here on each thread has a piece of the buffer for itself. */
+#define IN_PIECES 0.5
 #define MOST_PARTS_PER_THREAD 4
 #define MOST_LOOPS 4
 
@@ -20,7 +25,11 @@
 typedef struct cut_loop {
     stmt *at;
     int64_t n, units; /* iterations, and what they are divided into: where the last two belong together, one less */
+    double moves;     /* cycles in which data come to a thread, where it is the first that is divided */
 } cut_loop;
+
+/* Where a buffer's data are when the kernel is called. */
+typedef enum data_place { DATA_CONSTANT, DATA_AT_ONE, DATA_AT_ALL } data_place;
 
 typedef struct cutting {
     kernel *k;
@@ -28,7 +37,10 @@ typedef struct cutting {
     int threads;
     kernel_view view;
     stmt *nest;
-    double cycles; /* of the whole kernel, in one thread */
+    double cycles; /* of the whole kernel's operations, in one thread */
+    double moves;  /* cycles in which data come to one thread that does everything */
+    const data_place *places; /* by buffer */
+    const buffer_traffic *traffic;
     int n_loops;
     cut_loop loops[MOST_LOOPS];
     int outer, inner; /* of loops; inner -1: only one is cut */
@@ -71,6 +83,38 @@ static double operations(const kernel_view *v, const block *body) {
     return n;
 }
 
+/* Cycles in which the data of a buffer come to a thread; `share` of loop_shares_of, negative where nothing is divided.
+ */
+static double moves_of(const cutting *c, size_t buffer, double share) {
+    const kernel_buffer *b = &c->k->buffers.at[buffer];
+    double threads = c->threads, bytes = (double)dtype_bytes(b->elem, (size_t)c->traffic[buffer].read);
+    double used = share > 0 ? 1 / threads : 1, others = (threads - 1) / threads;
+    switch (c->places[buffer]) {
+    case DATA_CONSTANT:
+        return bytes * used / CONSTANT_BYTES;
+    case DATA_AT_ONE:
+        return share < 0 ? 0 : bytes * used / FOREIGN_BYTES;
+    case DATA_AT_ALL:
+        return share >= IN_PIECES ? 0 : bytes * used * others / FOREIGN_BYTES;
+    }
+    return 0;
+}
+
+/* What is written in slices is read across by whoever comes next. */
+static double written_across(const cutting *c, size_t buffer, double share) {
+    double bytes = (double)dtype_bytes(c->k->buffers.at[buffer].elem, (size_t)c->traffic[buffer].written);
+    return share >= IN_PIECES ? 0 : bytes / c->threads / FOREIGN_BYTES;
+}
+
+static status note_moves(cutting *c, cut_loop *l) {
+    double *shares = ARENA_NEW_N(c->view.scratch, double, c->k->buffers.n + 1);
+    TRY_ALLOC(shares);
+    TRY(loop_shares_of(&c->view, c->nest, l->at, shares));
+    for (size_t b = 0; b < c->k->buffers.n; b++)
+        l->moves += moves_of(c, b, shares[b]) + written_across(c, b, shares[b]);
+    return STATUS_OK;
+}
+
 /* ---- which loops ---- */
 
 /* The only loop of the body; NULL where there are none or several. */
@@ -98,8 +142,10 @@ static status find_loops(cutting *c) {
         loop_cut cut;
         TRY(loop_cut_of(&c->view, c->nest, s, &cut));
         int64_t n = s->loop.extent->imm;
-        if (cut != CUT_NOWHERE && n > (cut == CUT_BUT_LAST ? 2 : 1))
-            c->loops[c->n_loops++] = (cut_loop){s, n, cut == CUT_BUT_LAST ? n - 1 : n};
+        if (cut == CUT_NOWHERE || n <= (cut == CUT_BUT_LAST ? 2 : 1))
+            continue;
+        c->loops[c->n_loops] = (cut_loop){s, n, cut == CUT_BUT_LAST ? n - 1 : n, 0};
+        TRY(note_moves(c, &c->loops[c->n_loops++]));
     }
     return STATUS_OK;
 }
@@ -123,7 +169,9 @@ static void consider(cutting *c, int outer, int inner, int64_t outer_parts, int6
     const cut_loop *o = &c->loops[outer], *i = inner >= 0 ? &c->loops[inner] : NULL;
     double share = (double)largest(o, outer_parts) / (double)o->n;
     share *= i != NULL ? (double)largest(i, inner_parts) / (double)i->n : 1;
-    double time = time_of(c, share, outer_parts * inner_parts);
+    double time = time_of(c, share, outer_parts * inner_parts) + o->moves;
+    if (i != NULL && outer_parts < c->threads && i->moves > o->moves)
+        time += i->moves - o->moves;
     if (time >= *best)
         return;
     *best = time;
@@ -136,13 +184,13 @@ static void consider(cutting *c, int outer, int inner, int64_t outer_parts, int6
 /* False where no cut is worth its dispatch. Of equals the first is taken: one loop, the outermost. */
 static bool choose(cutting *c) {
     int64_t most = (int64_t)MOST_PARTS_PER_THREAD * c->threads;
-    double best = c->cycles * WORTH, whole = best;
+    double best = (c->cycles + c->moves) * WORTH, whole = best;
     for (int outer = 0; outer < c->n_loops; outer++)
         for (int64_t n = 2; n <= most && n <= c->loops[outer].units; n++)
             consider(c, outer, -1, n, 1, &best);
     for (int outer = 0; outer < c->n_loops; outer++)
-        for (int inner = outer + 1; inner < c->n_loops; inner++)
-            for (int64_t n = 2; n <= most && n <= c->loops[outer].units; n++)
+        for (int inner = 0; inner < c->n_loops; inner++)
+            for (int64_t n = 2; inner != outer && n <= most && n <= c->loops[outer].units; n++)
                 for (int64_t m = 2; n * m <= most && m <= c->loops[inner].units; m++)
                     consider(c, outer, inner, n, m, &best);
     return best < whole;
@@ -248,26 +296,67 @@ static status cut_kernel(cutting *c) {
     return builder_status(c->b);
 }
 
-static status consider_kernel(kernel *k, arena *memory, arena *scratch, int threads) {
-    cutting c = {.k = k, .memory = memory, .threads = threads, .nest = nest_of(k)};
-    if (c.nest == NULL)
+static status consider_kernel(cutting *c) {
+    if (c->nest == NULL)
         return STATUS_OK;
-    TRY(kernel_view_of(k, scratch, &c.view));
-    c.cycles = operations(&c.view, &k->body) / OPERATIONS_PER_CYCLE;
-    if (c.cycles < DISPATCH_CYCLES)
+    TRY(kernel_view_of(c->k, c->view.scratch, &c->view));
+    TRY(kernel_traffic(c->k, c->view.scratch, &c->traffic));
+    c->cycles = operations(&c->view, &c->k->body) / OPERATIONS_PER_CYCLE;
+    for (size_t b = 0; b < c->k->buffers.n; b++)
+        c->moves += moves_of(c, b, -1);
+    if (c->cycles + c->moves < DISPATCH_CYCLES)
         return STATUS_OK;
-    TRY(find_loops(&c));
-    return choose(&c) ? cut_kernel(&c) : STATUS_OK;
+    TRY(find_loops(c));
+    return choose(c) ? cut_kernel(c) : STATUS_OK;
+}
+
+/* ---- the program ---- */
+
+/* By buffer of the program: did a kernel with parts write it last? */
+static status places_of(const program *p, const program_step *s, const bool *spread, arena *scratch,
+                        const data_place **out) {
+    size_t n = p->kernels.at[s->kernel]->buffers.n;
+    data_place *places = ARENA_NEW_N(scratch, data_place, n + 1);
+    TRY_ALLOC(places);
+    for (size_t i = 0; i < n; i++) {
+        int buffer = s->args[i].buffer;
+        places[i] = p->buffers.at[buffer].place == PLACE_CONST ? DATA_CONSTANT
+                    : spread[buffer]                           ? DATA_AT_ALL
+                                                               : DATA_AT_ONE;
+    }
+    *out = places;
+    return STATUS_OK;
+}
+
+static void note_written(const program *p, const program_step *s, bool *spread) {
+    const kernel *k = p->kernels.at[s->kernel];
+    for (size_t i = 0; i < k->buffers.n; i++)
+        if (k->buffers.at[i].access != ACCESS_READ)
+            spread[s->args[i].buffer] = kernel_parts(k) != NULL;
+}
+
+/* A kernel of several steps is cut as the first one wants it that wants it cut. */
+static status consider_step(program *p, const program_step *s, const bool *spread) {
+    if (kernel_parts(p->kernels.at[s->kernel]) != NULL)
+        return STATUS_OK;
+    arena *scratch = arena_new(arena_allocator(p->memory));
+    TRY_ALLOC(scratch);
+    kernel *k = p->kernels.at[s->kernel];
+    cutting c = {.k = k, .memory = p->memory, .threads = p->threads, .nest = nest_of(k), .view.scratch = scratch};
+    status result = places_of(p, s, spread, scratch, &c.places);
+    if (result == STATUS_OK)
+        result = consider_kernel(&c);
+    arena_free(scratch);
+    return result;
 }
 
 status schedule_parallel(program *p, int threads) {
+    bool *spread = ARENA_NEW_N(p->memory, bool, p->buffers.n + 1);
+    TRY_ALLOC(spread);
     p->threads = threads;
-    for (size_t i = 0; i < p->kernels.n; i++) {
-        arena *scratch = arena_new(arena_allocator(p->memory));
-        TRY_ALLOC(scratch);
-        status s = consider_kernel(p->kernels.at[i], p->memory, scratch, threads);
-        arena_free(scratch);
-        TRY(s);
+    for (size_t i = 0; i < p->steps.n; i++) {
+        TRY(consider_step(p, &p->steps.at[i], spread));
+        note_written(p, &p->steps.at[i], spread);
     }
     return STATUS_OK;
 }

@@ -31,5 +31,9 @@ int64_t kernel_most(const kernel_view *v, const expr *extent);
 /* Proves from the addresses what can be said of `loop`, a FOR of constant extent within `nest`: iterations of the two
  * sides of a cut never touch the same element of a buffer that the nest writes, whatever the other loops do. */
 status loop_cut_of(const kernel_view *v, const stmt *nest, const stmt *loop, loop_cut *out);
+/* How the loop goes through each buffer, for estimates: near 1 where it moves from its beginning to its end, so that
+ * threads that divide the loop divide the buffer into pieces; small where neighbouring iterations touch neighbouring
+ * elements everywhere in it; 0 where all iterations touch the same. `out`: zeros, one for each buffer. */
+status loop_shares_of(const kernel_view *v, const stmt *nest, const stmt *loop, double *out);
 
 #endif

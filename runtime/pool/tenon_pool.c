@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT-0
  *
- * The pool of tenon/pool.h. A loop is handed out by one word, `ticket`: the loop's number, and how many of its
- * iterations nobody has begun. Whoever takes one, the caller or a worker, counts the word down by compare and exchange.
- * That succeeds only while the loop is the one that was seen before, so what has been read of it (body, data) is of
- * that loop: the next one cannot be handed out while an iteration of this one is left.
+ * The pool of tenon/pool.h. Each thread has a share of a loop's iterations, the same in every loop of that many, so
+ * that what it has written is in its core's cache when the next loop reads it; who has done its own helps the others.
+ * A share is one word: the loop's number, and how many of the share's iterations nobody has begun. Whoever takes one
+ * counts the word down by compare and exchange. That succeeds only while the loop is the one that was seen before, so
+ * what has been read of it (body, data) is of that loop: the next one is not handed out while an iteration of this one
+ * is left.
  */
 #ifndef _POSIX_C_SOURCE
 #define _POSIX_C_SOURCE 200809L
@@ -14,15 +16,24 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <time.h>
 
-/* Rounds of waiting before a thread sleeps: about 50 microseconds. */
-#define SPINS 2000
+/* How long a thread waits busily before it sleeps, in nanoseconds: to be woken can take longer than most loops do. */
+#define BUSY 300000
+
+/* On a cache line of its own. */
+typedef struct share {
+    uint64_t ticket; /* number of the loop << 32 | iterations that nobody has begun */
+    char unused[120];
+} share;
 
 struct tenon_pool {
-    uint64_t ticket; /* of the loop: number << 32 | iterations that nobody has begun */
+    share *shares; /* by thread; 0: the caller's */
     void (*body)(void *data, int64_t i);
     void *data;
-    uint32_t left; /* iterations that have not ended */
+    uint32_t n;    /* iterations */
+    uint32_t left; /* those that have not ended */
+    uint32_t number;
     int is_busy;   /* a caller has the pool */
     int stops;
     int sleepers;        /* workers that sleep */
@@ -30,8 +41,14 @@ struct tenon_pool {
     int n_workers;
     pthread_mutex_t lock;
     pthread_cond_t work, done;
-    pthread_t *workers;
+    struct worker *workers;
 };
+
+typedef struct worker {
+    tenon_pool *pool;
+    int index; /* of its share */
+    pthread_t thread;
+} worker;
 
 #define LOAD(x) __atomic_load_n(&(x), __ATOMIC_RELAXED)
 #define STORE(x, value) __atomic_store_n(&(x), value, __ATOMIC_RELAXED)
@@ -46,6 +63,21 @@ static void pause_briefly(void) {
 #endif
 }
 
+static int64_t now(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+/* Waits a moment. False when it is time to sleep; *since is when the waiting began, 0 at first. */
+static int wait_busily(int64_t *since) {
+    for (int i = 0; i < 8; i++)
+        pause_briefly();
+    if (*since == 0)
+        *since = now();
+    return now() - *since < BUSY;
+}
+
 static uint32_t not_begun(uint64_t ticket) {
     return (uint32_t)ticket;
 }
@@ -58,43 +90,62 @@ static void wake_caller(tenon_pool *p) {
     pthread_mutex_unlock(&p->lock);
 }
 
-/* Runs iterations of the loop that is handed out, as long as there are some. */
-static void work(tenon_pool *p) {
-    uint64_t seen = LOAD_ALL(p->ticket);
+/* The first iteration of a thread's share. */
+static int64_t first_of(const tenon_pool *p, int64_t n, int index) {
+    return n * index / (p->n_workers + 1);
+}
+
+/* Runs iterations of a share, as long as there are some. */
+static void empty(tenon_pool *p, int index) {
+    uint64_t *ticket = &p->shares[index].ticket, seen = LOAD_ALL(*ticket);
     while (not_begun(seen) > 0) {
         void (*body)(void *data, int64_t i) = LOAD(p->body);
         void *data = LOAD(p->data);
-        if (!__atomic_compare_exchange_n(&p->ticket, &seen, seen - 1, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+        int64_t end = first_of(p, LOAD(p->n), index + 1);
+        if (!__atomic_compare_exchange_n(ticket, &seen, seen - 1, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
             continue;
-        body(data, (int64_t)not_begun(seen) - 1);
+        body(data, end - not_begun(seen));
         if (__atomic_sub_fetch(&p->left, 1, __ATOMIC_SEQ_CST) == 0)
             wake_caller(p);
-        seen = LOAD_ALL(p->ticket);
+        seen = LOAD_ALL(*ticket);
     }
+}
+
+static int has_work(tenon_pool *p) {
+    for (int i = 0; i <= p->n_workers; i++)
+        if (not_begun(LOAD_ALL(p->shares[i].ticket)) > 0)
+            return 1;
+    return 0;
+}
+
+/* A thread's own share first. */
+static void work(tenon_pool *p, int index) {
+    for (int i = 0; i <= p->n_workers; i++)
+        empty(p, (index + i) % (p->n_workers + 1));
 }
 
 static void sleep_until_work(tenon_pool *p) {
     pthread_mutex_lock(&p->lock);
     STORE_ALL(p->sleepers, LOAD(p->sleepers) + 1);
-    while (not_begun(LOAD_ALL(p->ticket)) == 0 && !LOAD_ALL(p->stops))
+    while (!has_work(p) && !LOAD_ALL(p->stops))
         pthread_cond_wait(&p->work, &p->lock);
     STORE_ALL(p->sleepers, LOAD(p->sleepers) - 1);
     pthread_mutex_unlock(&p->lock);
 }
 
 static void *run_worker(void *of) {
-    tenon_pool *p = (tenon_pool *)of;
-    int spins = 0;
+    const worker *w = (const worker *)of;
+    tenon_pool *p = w->pool;
+    int64_t since = 0;
+    pthread_mutex_lock(&p->lock);
+    pthread_mutex_unlock(&p->lock);
     while (!LOAD_ALL(p->stops)) {
-        if (not_begun(LOAD_ALL(p->ticket)) > 0) {
-            work(p);
-            spins = 0;
-        } else if (spins < SPINS) {
-            pause_briefly();
-            spins++;
-        } else {
+        if (has_work(p)) {
+            work(p, w->index);
+            since = 0;
+        } else if (!wait_busily(&since)) {
             sleep_until_work(p);
-            spins = 0;
+            since = 0;
         }
     }
     return NULL;
@@ -110,11 +161,10 @@ static void wake_workers(tenon_pool *p) {
 
 /* Until the iterations that others have begun have ended. */
 static void wait_for_others(tenon_pool *p) {
-    for (int i = 0; i < SPINS; i++) {
+    int64_t since = 0;
+    for (int busily = 1; busily; busily = wait_busily(&since))
         if (LOAD_ALL(p->left) == 0)
             return;
-        pause_briefly();
-    }
     pthread_mutex_lock(&p->lock);
     STORE_ALL(p->is_caller_asleep, 1);
     while (LOAD_ALL(p->left) != 0)
@@ -125,13 +175,17 @@ static void wait_for_others(tenon_pool *p) {
 
 /* At most UINT32_MAX iterations at a time. */
 static void hand_out(tenon_pool *p, uint32_t n, void (*body)(void *data, int64_t i), void *data) {
-    uint64_t number = (LOAD_ALL(p->ticket) >> 32) + 1;
     STORE(p->body, body);
     STORE(p->data, data);
+    STORE(p->n, n);
     STORE(p->left, n);
-    STORE_ALL(p->ticket, number << 32 | n);
+    p->number++;
+    for (int i = p->n_workers; i >= 0; i--) {
+        uint64_t own = (uint64_t)(first_of(p, n, i + 1) - first_of(p, n, i));
+        STORE_ALL(p->shares[i].ticket, (uint64_t)p->number << 32 | own);
+    }
     wake_workers(p);
-    work(p);
+    work(p, 0);
     wait_for_others(p);
 }
 
@@ -146,26 +200,40 @@ void tenon_pool_for(void *pool, int64_t n, void (*body)(void *data, int64_t i), 
     STORE_ALL(p->is_busy, 0);
 }
 
-/* Signals stay with the threads that the process had before. */
+/* Signals stay with the threads that the process had before. Workers begin when it is known how many they are. */
 static void start_workers(tenon_pool *p, int n) {
     sigset_t all, before;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    while (p->n_workers < n && pthread_create(&p->workers[p->n_workers], NULL, run_worker, p) == 0)
-        p->n_workers++;
+    pthread_mutex_lock(&p->lock);
+    for (int started = 1; started && p->n_workers < n;) {
+        worker *w = &p->workers[p->n_workers];
+        w->pool = p;
+        w->index = p->n_workers + 1;
+        started = pthread_create(&w->thread, NULL, run_worker, w) == 0;
+        p->n_workers += started;
+    }
+    pthread_mutex_unlock(&p->lock);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
+}
+
+static void free_memory(tenon_pool *p) {
+    free(p->shares);
+    free(p->workers);
+    free(p);
 }
 
 tenon_pool *tenon_pool_new(int threads) {
     int n = threads > 1 ? threads - 1 : 0;
     tenon_pool *p = (tenon_pool *)calloc(1, sizeof *p);
-    pthread_t *workers = (pthread_t *)calloc((size_t)n + 1, sizeof *workers);
-    if (p == NULL || workers == NULL) {
-        free(p);
-        free(workers);
+    if (p == NULL)
+        return NULL;
+    p->shares = (share *)calloc((size_t)n + 1, sizeof *p->shares);
+    p->workers = (worker *)calloc((size_t)n + 1, sizeof *p->workers);
+    if (p->shares == NULL || p->workers == NULL) {
+        free_memory(p);
         return NULL;
     }
-    p->workers = workers;
     pthread_mutex_init(&p->lock, NULL);
     pthread_cond_init(&p->work, NULL);
     pthread_cond_init(&p->done, NULL);
@@ -185,10 +253,9 @@ void tenon_pool_free(tenon_pool *p) {
     pthread_cond_broadcast(&p->work);
     pthread_mutex_unlock(&p->lock);
     for (int i = 0; i < p->n_workers; i++)
-        pthread_join(p->workers[i], NULL);
+        pthread_join(p->workers[i].thread, NULL);
     pthread_cond_destroy(&p->done);
     pthread_cond_destroy(&p->work);
     pthread_mutex_destroy(&p->lock);
-    free(p->workers);
-    free(p);
+    free_memory(p);
 }

@@ -21,7 +21,7 @@ extern "C" {
 typedef struct tenon_pool tenon_pool;
 
 /* A pool for so many threads, the caller's among them: one thread less is started, or as many as the system gives. NULL
- * when out of memory. Between loops threads wait, at first busily for some microseconds. */
+ * when out of memory. Between loops threads wait, at first busily for 0.3 ms. */
 tenon_pool *tenon_pool_new(int threads);
 /* How many threads it has, the caller's among them. */
 int tenon_pool_threads(const tenon_pool *pool);
