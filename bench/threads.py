@@ -4,7 +4,7 @@
 usage: threads.py [--threads N] [--models NAME,...] [--rounds N] [--target T]
 
 In a turn four things are timed: tenon's JIT with one thread, with N, a loop of multiply-adds in registers on one core, and N of them, each on a
-core of its own. A round is three turns, of which each one's fastest counts. Shown are medians over the rounds, with quartiles: how much faster
+core of its own. A round is five turns, of which each one's fastest counts. Shown are medians over the rounds, with quartiles: how much faster
 the model is with N threads, how much more N loops do than one in the same time, and the first as a part of the second. Both outputs have to
 be the same bits.
 
@@ -21,7 +21,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from cases import CASES, bound_copy  # noqa: E402
 from subjects import Arithmetic, Jit, SubjectError  # noqa: E402
 
-TURN_NS, TURNS = 50_000_000, 3
+LOOP_NS, TURNS = 20_000_000, 5
 
 
 class Loops:
@@ -29,7 +29,7 @@ class Loops:
 
     def __init__(self, cores):
         self.pool = ThreadPoolExecutor(len(cores))
-        self.calls = max(1, round(TURN_NS / Arithmetic().repeat(1)))
+        self.calls = max(1, round(LOOP_NS / Arithmetic().repeat(1)))
         self.cores = cores
 
     def _one(self, core):
@@ -44,10 +44,9 @@ class Loops:
 
 
 def time_of(subject):
-    """Nanoseconds of a call, over a turn."""
+    """Nanoseconds of a call, after one that is not timed."""
     subject.call()
-    calls = max(1, round(TURN_NS / subject.repeat(1)))
-    return subject.repeat(calls) / calls
+    return subject.repeat(1)
 
 
 def median(values, form=".2f"):

@@ -13,8 +13,10 @@
 #define UNEVEN 0.1
 /* A kernel is cut where that makes it this much shorter. */
 #define WORTH 0.85
-/* Bytes a cycle: constants from the memory that all cores share, and what another core has just written. */
+/* Bytes a cycle: constants from the memory that all cores share, the same again, and what another core has just
+ * written. */
 #define CONSTANT_BYTES 6.0
+#define AGAIN_BYTES 16.0
 #define FOREIGN_BYTES 2.0
 /* Of loop_shares_of: from here on each thread has a piece of the buffer for itself. */
 #define IN_PIECES 0.5
@@ -25,8 +27,14 @@
 typedef struct cut_loop {
     stmt *at;
     int64_t n, units; /* iterations, and what they are divided into: where the last two belong together, one less */
-    double moves;     /* cycles in which data come to a thread, where it is the first that is divided */
+    const double *shares; /* of loop_shares_of */
 } cut_loop;
+
+/* A way to cut: so many parts of one loop, each of them into so many of another (or NULL). */
+typedef struct way {
+    const cut_loop *outer, *inner;
+    int64_t outer_parts, inner_parts;
+} way;
 
 /* Where a buffer's data are when the kernel is called. */
 typedef enum data_place { DATA_CONSTANT, DATA_AT_ONE, DATA_AT_ALL } data_place;
@@ -43,8 +51,7 @@ typedef struct cutting {
     const buffer_traffic *traffic;
     int n_loops;
     cut_loop loops[MOST_LOOPS];
-    int outer, inner; /* of loops; inner -1: only one is cut */
-    int64_t outer_parts, inner_parts;
+    way best;
     builder *b;
 } cutting;
 
@@ -83,36 +90,48 @@ static double operations(const kernel_view *v, const block *body) {
     return n;
 }
 
-/* Cycles in which the data of a buffer come to a thread; `share` of loop_shares_of, negative where nothing is divided.
- */
-static double moves_of(const cutting *c, size_t buffer, double share) {
+/* ---- data ---- */
+
+/* Cycles in which the data of a buffer come to a thread that works alone, after others or not. */
+static double moves_to_one(const cutting *c, size_t buffer) {
+    double bytes = (double)dtype_bytes(c->k->buffers.at[buffer].elem, (size_t)c->traffic[buffer].read);
+    double threads = c->threads;
+    return c->places[buffer] == DATA_CONSTANT ? bytes / CONSTANT_BYTES
+           : c->places[buffer] == DATA_AT_ALL ? bytes * (threads - 1) / threads / FOREIGN_BYTES
+                                              : 0;
+}
+
+/* The same for constants of which a thread reads `part`, `passes` times. */
+static double constant_moves(double bytes, double part, double passes) {
+    return bytes * part / CONSTANT_BYTES + (passes > 1 ? bytes * part * (passes - 1) / AGAIN_BYTES : 0);
+}
+
+/* The same for each of the threads: which constants a part reads, and how much of what others have written. What is
+ * written in slices will be read across by whoever comes next. */
+static double moves_to_each(const cutting *c, const way *w, size_t buffer) {
     const kernel_buffer *b = &c->k->buffers.at[buffer];
-    double threads = c->threads, bytes = (double)dtype_bytes(b->elem, (size_t)c->traffic[buffer].read);
-    double used = share > 0 ? 1 / threads : 1, others = (threads - 1) / threads;
+    double threads = c->threads, read = (double)dtype_bytes(b->elem, (size_t)c->traffic[buffer].read);
+    double written = (double)dtype_bytes(b->elem, (size_t)c->traffic[buffer].written);
+    double outer = w->outer->shares[buffer], inner = w->inner != NULL ? w->inner->shares[buffer] : 0;
+    double passes = (double)(inner > 0 ? w->outer_parts : w->outer_parts * w->inner_parts) / threads;
+    bool in_pieces = outer >= IN_PIECES && w->outer_parts >= c->threads;
+    double used = outer > 0 ? 1 / threads : 1, moves = in_pieces ? 0 : written / threads / FOREIGN_BYTES;
     switch (c->places[buffer]) {
     case DATA_CONSTANT:
-        return bytes * used / CONSTANT_BYTES;
+        return moves + constant_moves(read, used, outer > 0 ? 1 : passes);
     case DATA_AT_ONE:
-        return share < 0 ? 0 : bytes * used / FOREIGN_BYTES;
+        return moves + read * used / FOREIGN_BYTES;
     case DATA_AT_ALL:
-        return share >= IN_PIECES ? 0 : bytes * used * others / FOREIGN_BYTES;
+        return moves + (in_pieces ? 0 : read * used * (threads - 1) / threads / FOREIGN_BYTES);
     }
-    return 0;
+    return moves;
 }
 
-/* What is written in slices is read across by whoever comes next. */
-static double written_across(const cutting *c, size_t buffer, double share) {
-    double bytes = (double)dtype_bytes(c->k->buffers.at[buffer].elem, (size_t)c->traffic[buffer].written);
-    return share >= IN_PIECES ? 0 : bytes / c->threads / FOREIGN_BYTES;
-}
-
-static status note_moves(cutting *c, cut_loop *l) {
+static status note_shares(cutting *c, cut_loop *l) {
     double *shares = ARENA_NEW_N(c->view.scratch, double, c->k->buffers.n + 1);
     TRY_ALLOC(shares);
-    TRY(loop_shares_of(&c->view, c->nest, l->at, shares));
-    for (size_t b = 0; b < c->k->buffers.n; b++)
-        l->moves += moves_of(c, b, shares[b]) + written_across(c, b, shares[b]);
-    return STATUS_OK;
+    l->shares = shares;
+    return loop_shares_of(&c->view, c->nest, l->at, shares);
 }
 
 /* ---- which loops ---- */
@@ -144,8 +163,8 @@ static status find_loops(cutting *c) {
         int64_t n = s->loop.extent->imm;
         if (cut == CUT_NOWHERE || n <= (cut == CUT_BUT_LAST ? 2 : 1))
             continue;
-        c->loops[c->n_loops] = (cut_loop){s, n, cut == CUT_BUT_LAST ? n - 1 : n, 0};
-        TRY(note_moves(c, &c->loops[c->n_loops++]));
+        c->loops[c->n_loops] = (cut_loop){s, n, cut == CUT_BUT_LAST ? n - 1 : n, NULL};
+        TRY(note_shares(c, &c->loops[c->n_loops++]));
     }
     return STATUS_OK;
 }
@@ -165,34 +184,30 @@ static double time_of(const cutting *c, double largest_share, int64_t parts) {
     return DISPATCH_CYCLES + (fair > longest ? fair : longest) + UNEVEN * part;
 }
 
-static void consider(cutting *c, int outer, int inner, int64_t outer_parts, int64_t inner_parts, double *best) {
-    const cut_loop *o = &c->loops[outer], *i = inner >= 0 ? &c->loops[inner] : NULL;
-    double share = (double)largest(o, outer_parts) / (double)o->n;
-    share *= i != NULL ? (double)largest(i, inner_parts) / (double)i->n : 1;
-    double time = time_of(c, share, outer_parts * inner_parts) + o->moves;
-    if (i != NULL && outer_parts < c->threads && i->moves > o->moves)
-        time += i->moves - o->moves;
+static void consider(cutting *c, const way *w, double *best) {
+    double share = (double)largest(w->outer, w->outer_parts) / (double)w->outer->n;
+    share *= w->inner != NULL ? (double)largest(w->inner, w->inner_parts) / (double)w->inner->n : 1;
+    double time = time_of(c, share, w->outer_parts * w->inner_parts);
+    for (size_t b = 0; b < c->k->buffers.n; b++)
+        time += moves_to_each(c, w, b);
     if (time >= *best)
         return;
     *best = time;
-    c->outer = outer;
-    c->inner = inner;
-    c->outer_parts = outer_parts;
-    c->inner_parts = inner_parts;
+    c->best = *w;
 }
 
 /* False where no cut is worth its dispatch. Of equals the first is taken: one loop, the outermost. */
 static bool choose(cutting *c) {
     int64_t most = (int64_t)MOST_PARTS_PER_THREAD * c->threads;
     double best = (c->cycles + c->moves) * WORTH, whole = best;
-    for (int outer = 0; outer < c->n_loops; outer++)
-        for (int64_t n = 2; n <= most && n <= c->loops[outer].units; n++)
-            consider(c, outer, -1, n, 1, &best);
-    for (int outer = 0; outer < c->n_loops; outer++)
-        for (int inner = 0; inner < c->n_loops; inner++)
-            for (int64_t n = 2; inner != outer && n <= most && n <= c->loops[outer].units; n++)
-                for (int64_t m = 2; n * m <= most && m <= c->loops[inner].units; m++)
-                    consider(c, outer, inner, n, m, &best);
+    for (const cut_loop *o = c->loops; o < c->loops + c->n_loops; o++)
+        for (int64_t n = 2; n <= most && n <= o->units; n++)
+            consider(c, &(way){o, NULL, n, 1}, &best);
+    for (const cut_loop *o = c->loops; o < c->loops + c->n_loops; o++)
+        for (const cut_loop *i = c->loops; i < c->loops + c->n_loops; i++)
+            for (int64_t n = 2; i != o && n <= most && n <= o->units; n++)
+                for (int64_t m = 2; n * m <= most && m <= i->units; m++)
+                    consider(c, &(way){o, i, n, m}, &best);
     return best < whole;
 }
 
@@ -277,20 +292,21 @@ static status number_vars(cutting *c) {
 }
 
 static status cut_kernel(cutting *c) {
+    const way *w = &c->best;
     TRY(number_vars(c));
     const expr *part = new_var(c, "part"), *outer = part;
     stmt *all = new_stmt(c, STMT_FOR);
     TRY_ALLOC(part);
     TRY_ALLOC(all);
-    if (c->inner >= 0) {
-        const expr *inner = build_rem(c->b, part, build_index(c->b, c->inner_parts));
-        outer = build_div(c->b, part, build_index(c->b, c->inner_parts));
-        TRY(cut(c, &c->loops[c->inner], inner, c->inner_parts));
+    if (w->inner != NULL) {
+        const expr *inner = build_rem(c->b, part, build_index(c->b, w->inner_parts));
+        outer = build_div(c->b, part, build_index(c->b, w->inner_parts));
+        TRY(cut(c, w->inner, inner, w->inner_parts));
     }
-    TRY(cut(c, &c->loops[c->outer], outer, c->outer_parts));
+    TRY(cut(c, w->outer, outer, w->outer_parts));
     all->loop.kind = LOOP_PARALLEL;
     all->loop.var = part;
-    all->loop.extent = build_index(c->b, c->outer_parts * c->inner_parts);
+    all->loop.extent = build_index(c->b, w->outer_parts * w->inner_parts);
     all->loop.body = c->k->body;
     c->k->body = (block){all, all};
     return builder_status(c->b);
@@ -303,7 +319,7 @@ static status consider_kernel(cutting *c) {
     TRY(kernel_traffic(c->k, c->view.scratch, &c->traffic));
     c->cycles = operations(&c->view, &c->k->body) / OPERATIONS_PER_CYCLE;
     for (size_t b = 0; b < c->k->buffers.n; b++)
-        c->moves += moves_of(c, b, -1);
+        c->moves += moves_to_one(c, b);
     if (c->cycles + c->moves < DISPATCH_CYCLES)
         return STATUS_OK;
     TRY(find_loops(c));
