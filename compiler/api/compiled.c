@@ -47,7 +47,8 @@ static status start_threads(tenon_code *code, int64_t n) {
                           "--threads %lld: this process can have only %d", (long long)n,
                           tenon_pool_threads(code->pool));
     for (size_t i = 0; i < code->n_engines; i++)
-        code->engines[i].env = (tenon_env){.struct_size = sizeof(tenon_env), .parallel_for = tenon_pool_for, .ctx = code->pool};
+        code->engines[i].env =
+            (tenon_env){.struct_size = sizeof(tenon_env), .parallel_for = tenon_pool_for, .ctx = code->pool};
     return STATUS_OK;
 }
 

@@ -392,10 +392,9 @@ static status set_isolate(const setting *s) {
 }
 
 static status (*const setters[])(const setting *) = {
-    [KIND_THREADS] = set_threads,
-    [KIND_FLAG] = set_flag,   [KIND_TEXT] = set_text,   [KIND_CHOICE] = set_choice,
-    [KIND_COUNT] = set_count, [KIND_REAL] = set_real,   [KIND_PAIRS] = set_pair,
-    [KIND_WORDS] = add_word,  [KIND_ASKED] = add_asked, [KIND_ISOLATE] = set_isolate,
+    [KIND_THREADS] = set_threads, [KIND_FLAG] = set_flag,       [KIND_TEXT] = set_text,  [KIND_CHOICE] = set_choice,
+    [KIND_COUNT] = set_count,     [KIND_REAL] = set_real,       [KIND_PAIRS] = set_pair, [KIND_WORDS] = add_word,
+    [KIND_ASKED] = add_asked,     [KIND_ISOLATE] = set_isolate,
 };
 
 static status find_row(tenon_options *o, const char *name, const option_row **out) {

@@ -506,8 +506,8 @@ status kernel_view_of(const kernel *k, arena *scratch, kernel_view *out) {
 
 status loop_cut_of(const kernel_view *v, const stmt *nest, const stmt *loop, loop_cut *out) {
     *out = CUT_NOWHERE;
-    if (loop->loop.extent->kind != EXPR_INT || loop->loop.extent->imm < 2 ||
-        loop->loop.extent->imm > MOST_ITERATIONS || !sets_only_own(&loop->loop.body, &loop->loop.body))
+    if (loop->loop.extent->kind != EXPR_INT || loop->loop.extent->imm < 2 || loop->loop.extent->imm > MOST_ITERATIONS ||
+        !sets_only_own(&loop->loop.body, &loop->loop.body))
         return STATUS_OK;
     proof p = {.v = v, .loop = loop};
     TRY_ALLOC(p.watched = ARENA_NEW_N(v->scratch, bool, v->k->buffers.n + 1));

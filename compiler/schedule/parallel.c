@@ -26,7 +26,7 @@
 /* A loop that may be cut into blocks. */
 typedef struct cut_loop {
     stmt *at;
-    int64_t n, units; /* iterations, and what they are divided into: where the last two belong together, one less */
+    int64_t n, units;     /* iterations, and what they are divided into: where the last two belong together, one less */
     const double *shares; /* of loop_shares_of */
 } cut_loop;
 
@@ -45,8 +45,8 @@ typedef struct cutting {
     int threads;
     kernel_view view;
     stmt *nest;
-    double cycles; /* of the whole kernel's operations, in one thread */
-    double moves;  /* cycles in which data come to one thread that does everything */
+    double cycles;            /* of the whole kernel's operations, in one thread */
+    double moves;             /* cycles in which data come to one thread that does everything */
     const data_place *places; /* by buffer */
     const buffer_traffic *traffic;
     int n_loops;
@@ -271,7 +271,8 @@ static const expr *begin_of(builder *b, const cut_loop *l, const expr *part, int
 /* The loop runs over one block: for q < count { let i = begin + q; ... } */
 static status cut(cutting *c, const cut_loop *l, const expr *part, int64_t parts) {
     builder *b = c->b;
-    const expr *begin = begin_of(b, l, part, parts), *end = begin_of(b, l, build_add(b, part, build_index(b, 1)), parts);
+    const expr *begin = begin_of(b, l, part, parts),
+               *end = begin_of(b, l, build_add(b, part, build_index(b, 1)), parts);
     if (l->units < l->n) /* the last block has the last iteration besides */
         end = build_add(b, end, build_div(b, end, build_index(b, l->units)));
     const expr *count = build_sub(b, end, begin), *first = new_var(c, "begin"), *step = new_var(c, "step");

@@ -34,9 +34,9 @@ struct tenon_pool {
     uint32_t n;    /* iterations */
     uint32_t left; /* those that have not ended */
     uint32_t number;
-    int is_busy;   /* a caller has the pool */
+    int is_busy; /* a caller has the pool */
     int stops;
-    int sleepers;        /* workers that sleep */
+    int sleepers; /* workers that sleep */
     int is_caller_asleep;
     int n_workers;
     pthread_mutex_t lock;

@@ -81,8 +81,8 @@ static const struct {
      CUT_NOWHERE},
     {"a neighbour's", "for i < 8 { store y[i] = load<f32>(y, i + 1) }", "i", CUT_NOWHERE},
     {"somebody's", "for i < 8 { store y[load<i64>(z, i)] = f32(1) }", "i", CUT_NOWHERE},
-    {"a register from before", "reg r: f32[1] set r[0] = f32(0) for i < 8 { set r[0] = r[0] + f32(1) store y[i] = r[0] }",
-     "i", CUT_NOWHERE},
+    {"a register from before",
+     "reg r: f32[1] set r[0] = f32(0) for i < 8 { set r[0] = r[0] + f32(1) store y[i] = r[0] }", "i", CUT_NOWHERE},
     {"a register of its own", "for i < 8 { reg r: f32[1] set r[0] = load<f32>(x, i) store y[i] = r[0] }", "i",
      CUT_ANYWHERE},
     {"a store outside", "for k < 2 { store y[100] = f32(1) for i < 8 { store y[i] = f32(1) } }", "i", CUT_NOWHERE},
@@ -326,9 +326,12 @@ static void parallel_survives_failing_allocations(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(parallel_knows_what_is_independent),    cmocka_unit_test(parallel_claims_only_what_is_so),
-        cmocka_unit_test(parallel_parts_give_the_same_bits),     cmocka_unit_test(parallel_keeps_the_last_blocks_together),
-        cmocka_unit_test(parallel_leaves_small_kernels_alone),   cmocka_unit_test(parallel_survives_failing_allocations),
+        cmocka_unit_test(parallel_knows_what_is_independent),
+        cmocka_unit_test(parallel_claims_only_what_is_so),
+        cmocka_unit_test(parallel_parts_give_the_same_bits),
+        cmocka_unit_test(parallel_keeps_the_last_blocks_together),
+        cmocka_unit_test(parallel_leaves_small_kernels_alone),
+        cmocka_unit_test(parallel_survives_failing_allocations),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

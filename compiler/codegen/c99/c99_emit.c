@@ -68,8 +68,7 @@ static void name_everything(c99 *c) {
             c->kernel_names[s->kernel] =
                 c99_name(c, &c->globals, c99_keep(c, arena_printf(c->memory, "k_%s", k->name)));
         if (kernel_parts(k) != NULL && c->part_names[s->kernel] == NULL)
-            c->part_names[s->kernel] =
-                c99_name(c, &c->globals, c99_keep(c, arena_printf(c->memory, "p_%s", k->name)));
+            c->part_names[s->kernel] = c99_name(c, &c->globals, c99_keep(c, arena_printf(c->memory, "p_%s", k->name)));
         for (size_t a = 0; a < k->buffers.n; a++)
             name_const(c, s->args[a].buffer);
     }

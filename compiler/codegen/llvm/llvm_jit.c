@@ -15,8 +15,8 @@ typedef int (*traced_parallel_function)(const void *const *inputs, void *const *
 struct llvm_code {
     arena *memory; /* holds this struct */
     LLVMOrcLLJITRef jit;
-    uintptr_t entry;   /* one of the functions above, or a symbol of a loaded object */
-    bool has_parts;    /* some kernel: the function has env */
+    uintptr_t entry; /* one of the functions above, or a symbol of a loaded object */
+    bool has_parts;  /* some kernel: the function has env */
     size_t code_bytes;
     const llvm_symbol *symbols;
     size_t n_symbols;

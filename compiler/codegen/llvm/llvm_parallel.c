@@ -52,7 +52,8 @@ void llvm_parallel_emit(emitter *e) {
     LLVMSetLinkage(f, LLVMInternalLinkage);
     llvm_program_attributes(e, f);
     LLVMBasicBlockRef entry = new_block(e, f, "entry"), has = new_block(e, f, "has"), call = new_block(e, f, "call"),
-                      serial = new_block(e, f, "serial"), loop = new_block(e, f, "loop"), done = new_block(e, f, "done");
+                      serial = new_block(e, f, "serial"), loop = new_block(e, f, "loop"),
+                      done = new_block(e, f, "done");
     LLVMPositionBuilderAtEnd(e->at, entry);
     LLVMTargetDataRef layout = LLVMGetModuleDataLayout(e->module);
     LLVMValueRef reach = LLVMConstInt(e->i32, LLVMABISizeOfType(layout, llvm_entry_env(e)), false);

@@ -19,7 +19,7 @@ typedef struct run_builder {
     LLVMValueRef *base; /* by the program's buffer number: where it begins */
     LLVMValueRef *kernels;
     LLVMTypeRef *types;
-    bool *checked; /* by kernel: returns a CHECK's code */
+    bool *checked;     /* by kernel: returns a CHECK's code */
     LLVMValueRef room; /* for the addresses of a kernel's buffers while its parts run */
 } run_builder;
 
