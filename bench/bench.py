@@ -19,7 +19,7 @@ JSON = """
   missing    {peer: why} of the peers that are not there
   models     for each:
     name, what, origin ("shipped" or "generated"), macs, bytes (that tenon's kernels touch), rounds
-    cpu_share: how much of the time the process had its core
+    cpu_share: how much of the time the process had its core, or all of its cores
     peak_gflops, bandwidth_gbs: spreads; bandwidth_bytes: how much was read
     subjects   for each:
       key ("jit", "c", "onnxruntime", "openvino"), name
@@ -129,7 +129,7 @@ def measure(name, peers, options):
     machine = [Arithmetic(cores=options.threads), Reading(nodes["bandwidth_bytes"])]
     begin, cpu_begin = time.monotonic(), time.process_time()
     rows, calls = run_rounds(subjects + machine, options.rounds, options.seconds)
-    cpu_share = (time.process_time() - cpu_begin) / (time.monotonic() - begin)
+    cpu_share = (time.process_time() - cpu_begin) / (time.monotonic() - begin) / options.threads
     column = {s.key: rows[:, i] for i, s in enumerate(subjects + machine)}
     peak, bandwidth = (m.work / column[m.key] for m in machine)
     entries = []
