@@ -196,9 +196,17 @@ static void consider(cutting *c, const way *w, double *best) {
     c->best = *w;
 }
 
+/* Copies of scratch are memory: as many as there are threads, and no more. */
+static int64_t most_parts(const cutting *c) {
+    for (size_t b = 0; b < c->k->buffers.n; b++)
+        if (c->k->buffers.at[b].access == ACCESS_SCRATCH)
+            return c->threads;
+    return (int64_t)MOST_PARTS_PER_THREAD * c->threads;
+}
+
 /* False where no cut is worth its dispatch. Of equals the first is taken: one loop, the outermost. */
 static bool choose(cutting *c) {
-    int64_t most = (int64_t)MOST_PARTS_PER_THREAD * c->threads;
+    int64_t most = most_parts(c);
     double best = (c->cycles + c->moves) * WORTH, whole = best;
     for (const cut_loop *o = c->loops; o < c->loops + c->n_loops; o++)
         for (int64_t n = 2; n <= most && n <= o->units; n++)
@@ -367,6 +375,17 @@ static status consider_step(program *p, const program_step *s, const bool *sprea
     return result;
 }
 
+/* Each part of a step's kernel gets a copy of its scratch. */
+static void enlarge_scratch(program *p, const program_step *s) {
+    const kernel *k = p->kernels.at[s->kernel];
+    for (size_t i = 0; i < k->buffers.n && kernel_parts(k) != NULL; i++) {
+        program_buffer *b = &p->buffers.at[s->args[i].buffer];
+        int64_t n = kernel_scratch_step(&k->buffers.at[i]) * kernel_parts(k)->loop.extent->imm;
+        if (k->buffers.at[i].access == ACCESS_SCRATCH && b->n < n)
+            b->n = n;
+    }
+}
+
 status schedule_parallel(program *p, int threads) {
     bool *spread = ARENA_NEW_N(p->memory, bool, p->buffers.n + 1);
     TRY_ALLOC(spread);
@@ -375,5 +394,7 @@ status schedule_parallel(program *p, int threads) {
         TRY(consider_step(p, &p->steps.at[i], spread));
         note_written(p, &p->steps.at[i], spread);
     }
+    for (size_t i = 0; i < p->steps.n; i++)
+        enlarge_scratch(p, &p->steps.at[i]);
     return STATUS_OK;
 }

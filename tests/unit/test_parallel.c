@@ -250,12 +250,13 @@ static program *work_of(arena *a, int rows) {
 
 static float *run(const program *p, arena *a) {
     float *x = ARENA_NEW_N(a, float, 20000), *y = ARENA_NEW_N(a, float, 20000);
+    void *memory = arena_alloc(a, (size_t)p->arena_bytes + 256);
     interp *m = NULL;
     int code = -1;
     for (int i = 0; i < 20000; i++)
         x[i] = (float)(i % 1013) / 1024;
     assert_int_equal(interp_new(p, a, &m), STATUS_OK);
-    assert_int_equal(interp_run(m, (const void *const[]){x}, (void *const[]){y}, NULL, &code), STATUS_OK);
+    assert_int_equal(interp_run(m, (const void *const[]){x}, (void *const[]){y}, memory, &code), STATUS_OK);
     assert_int_equal(code, 0);
     return y;
 }
@@ -295,6 +296,29 @@ static void parallel_keeps_the_last_blocks_together(void **state) {
     arena_free(a);
 }
 
+/* Blocks with a scratch: as many parts as threads, each with a copy in the arena. */
+static void parallel_copies_scratch(void **state) {
+    (void)state;
+    arena *a = arena_new(&allocator_system);
+    const char *text =
+        "program p target \"x86-64-v3\" arena 320 { input x: f32[20000] output y: f32[20000] arena t: f32[80] at 0 "
+        "kernel k(x: f32[20000] read, y: f32[20000] write, t: f32[80] scratch) { for b < 250 { for n < 9 { for j < 20 "
+        "{ store t[j*4] = load<f32x4>(x, b*80 + j*4) * load<f32x4>(x, n*4) } } for i < 20 { store y[b*80 + i*4] = "
+        "load<f32x4>(t, i*4) + load<f32x4>(x, 0) } } } step k(x, y, t) }";
+    program *p = parse(a, text), *whole = parse(a, text);
+    diag *d = diag_new(&allocator_system);
+    assert_int_equal(schedule_parallel(p, 3), STATUS_OK);
+    assert_non_null(kernel_parts(p->kernels.at[0]));
+    assert_int_equal(kernel_parts(p->kernels.at[0])->loop.extent->imm, 3);
+    assert_int_equal(p->kernels.at[0]->buffers.at[2].n, 80);
+    assert_int_equal(p->buffers.at[2].n, 3 * 80);
+    assert_int_equal(plan_memory(p), STATUS_OK);
+    assert_int_equal(program_verify(p, d), STATUS_OK);
+    assert_memory_equal(run(p, a), run(whole, a), 20000 * sizeof(float));
+    diag_free(d);
+    arena_free(a);
+}
+
 static void parallel_leaves_small_kernels_alone(void **state) {
     (void)state;
     arena *a = arena_new(&allocator_system);
@@ -330,6 +354,7 @@ int main(void) {
         cmocka_unit_test(parallel_claims_only_what_is_so),
         cmocka_unit_test(parallel_parts_give_the_same_bits),
         cmocka_unit_test(parallel_keeps_the_last_blocks_together),
+        cmocka_unit_test(parallel_copies_scratch),
         cmocka_unit_test(parallel_leaves_small_kernels_alone),
         cmocka_unit_test(parallel_survives_failing_allocations),
     };

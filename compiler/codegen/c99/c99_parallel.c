@@ -40,8 +40,12 @@ void c99_parts_write(c99 *c, int index, strbuf *out) {
                   "};\n\nstatic void tn_%s(void *data, int64_t i) {\n"
                   "    const struct tn_%s *args = (const struct tn_%s *)data;\n    %s(",
                   one, one, one, one);
-    for (size_t i = 0; i < n; i++)
-        strbuf_printf(out, "args->%s, ", c->buffer_names[i]);
+    for (size_t i = 0; i < n; i++) {
+        strbuf_printf(out, "args->%s", c->buffer_names[i]);
+        if (c->k->buffers.at[i].access == ACCESS_SCRATCH)
+            strbuf_printf(out, " + i * %lld", (long long)kernel_scratch_step(&c->k->buffers.at[i]));
+        strbuf_add(out, ", ");
+    }
     strbuf_printf(out, "i);\n}\n\nstatic void %s(", all);
     for (size_t i = 0; i < n; i++) {
         write_pointer(c, i, out);

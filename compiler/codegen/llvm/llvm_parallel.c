@@ -56,7 +56,8 @@ void llvm_parallel_emit(emitter *e) {
                       done = new_block(e, f, "done");
     LLVMPositionBuilderAtEnd(e->at, entry);
     LLVMTargetDataRef layout = LLVMGetModuleDataLayout(e->module);
-    LLVMValueRef reach = LLVMConstInt(e->i32, LLVMABISizeOfType(layout, llvm_entry_env(e)), false);
+    uint64_t end = LLVMOffsetOfElement(layout, llvm_entry_env(e), ENV_CTX) + LLVMABISizeOfType(layout, e->pointer);
+    LLVMValueRef reach = LLVMConstInt(e->i32, end, false);
     LLVMBuildCondBr(e->at, LLVMBuildICmp(e->at, LLVMIntULT, env_field(e, ENV_SIZE), reach, ""), serial, has);
     LLVMPositionBuilderAtEnd(e->at, has);
     LLVMValueRef theirs = env_field(e, ENV_PARALLEL_FOR);
@@ -78,6 +79,12 @@ static LLVMValueRef slot(emitter *e, LLVMValueRef room, size_t n) {
     return LLVMBuildInBoundsGEP2(e->at, e->pointer, room, &index, 1, "");
 }
 
+/* The part's own copy of a scratch. */
+static LLVMValueRef own_copy(emitter *e, const kernel_buffer *b, LLVMValueRef first, LLVMValueRef part) {
+    LLVMValueRef index = LLVMBuildMul(e->at, part, LLVMConstInt(e->i64, (uint64_t)kernel_scratch_step(b), false), "");
+    return LLVMBuildInBoundsGEP2(e->at, llvm_memory_type(e, (ltype){b->elem, 1}), first, &index, 1, "");
+}
+
 /* body(data, i): one part, its buffers' addresses taken from `data`. */
 static status emit_body(emitter *e, const kernel *k, LLVMValueRef function, LLVMTypeRef type, LLVMValueRef *out) {
     size_t n_name, n = k->buffers.n;
@@ -92,8 +99,11 @@ static status emit_body(emitter *e, const kernel *k, LLVMValueRef function, LLVM
     LLVMSetLinkage(*out, LLVMInternalLinkage);
     llvm_program_attributes(e, *out);
     LLVMPositionBuilderAtEnd(e->at, new_block(e, *out, "entry"));
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
         args[i] = LLVMBuildLoad2(e->at, e->pointer, slot(e, LLVMGetParam(*out, 0), i), "");
+        if (k->buffers.at[i].access == ACCESS_SCRATCH)
+            args[i] = own_copy(e, &k->buffers.at[i], args[i], LLVMGetParam(*out, 1));
+    }
     args[n] = LLVMGetParam(*out, 1);
     LLVMBuildCall2(e->at, type, function, args, (unsigned)n + 1, "");
     LLVMBuildRetVoid(e->at);
