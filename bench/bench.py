@@ -49,6 +49,7 @@ from subjects import BUILD, CC, TENON, Arithmetic, CompiledC, Jit, Nothing, Read
 
 RTOL, ATOL = 1e-3, 1e-5
 BATCH_NS, TURNS = 1_000_000, 3
+SETTLE_SECONDS = 0.03
 
 
 def spread(values):
@@ -84,7 +85,7 @@ def make_subjects(name, model, feeds, peers, target, threads):
     return subjects, refused
 
 
-def run_rounds(subjects, least_rounds, least_seconds):
+def run_rounds(subjects, least_rounds, least_seconds, settle=0):
     """Nanoseconds per call, [round][subject], and the calls in a batch."""
     calls = []
     for subject in subjects:
@@ -92,15 +93,17 @@ def run_rounds(subjects, least_rounds, least_seconds):
         calls.append(max(1, round(BATCH_NS / max(subject.repeat(2) / 2, 1))))
     rows, end = [], time.monotonic() + least_seconds
     while len(rows) < least_rounds or time.monotonic() < end:
-        rows.append(np.min([one_turn(subjects, calls, TURNS * len(rows) + t) for t in range(TURNS)], axis=0))
+        rows.append(np.min([one_turn(subjects, calls, TURNS * len(rows) + t, settle) for t in range(TURNS)], axis=0))
     return np.array(rows), calls
 
 
-def one_turn(subjects, calls, first):
-    """Nanoseconds per call of each subject, which are called in an order that begins with the first-th."""
+def one_turn(subjects, calls, first, settle=0):
+    """Nanoseconds per call of each subject, which are called in an order that begins with the first-th. Before each, `settle` seconds pass, in
+    which the threads of the one before stop waiting busily for work."""
     row = [0.0] * len(subjects)
     for k in range(len(subjects)):
         i = (k + first) % len(subjects)
+        time.sleep(settle)
         subjects[i].call()
         row[i] = subjects[i].repeat(calls[i]) / calls[i]
     return row
@@ -128,8 +131,10 @@ def measure(name, peers, options):
     agreement = [difference(s, want) for s in subjects]
     machine = [Arithmetic(cores=options.threads), Reading(nodes["bandwidth_bytes"])]
     begin, cpu_begin = time.monotonic(), time.process_time()
-    rows, calls = run_rounds(subjects + machine, options.rounds, options.seconds)
-    cpu_share = (time.process_time() - cpu_begin) / (time.monotonic() - begin) / options.threads
+    settle = SETTLE_SECONDS if options.threads > 1 else 0
+    rows, calls = run_rounds(subjects + machine, options.rounds, options.seconds, settle)
+    slept = settle * TURNS * rows.size
+    cpu_share = (time.process_time() - cpu_begin) / (time.monotonic() - begin - slept) / options.threads
     column = {s.key: rows[:, i] for i, s in enumerate(subjects + machine)}
     peak, bandwidth = (m.work / column[m.key] for m in machine)
     entries = []
