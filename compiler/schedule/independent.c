@@ -514,6 +514,8 @@ status loop_cut_of(const kernel_view *v, const stmt *nest, const stmt *loop, loo
     find_stores(&p, &nest->loop.body);
     for (size_t b = 0; b < v->k->buffers.n; b++) /* the outermost loop's iterations have their own */
         p.watched[b] = p.watched[b] && !(loop == nest && v->k->buffers.at[b].access == ACCESS_SCRATCH);
+    for (const stmt *s = v->k->body.first; s != nest; s = s->next) /* each part repeats what stands before the nest */
+        look_at_statement(&p, s);
     look_at_statement(&p, nest);
     loop_cut cut = CUT_ANYWHERE;
     for (size_t b = 0; b < v->k->buffers.n && !p.fails && cut != CUT_NOWHERE; b++) {

@@ -86,6 +86,8 @@ static const struct {
     {"a register of its own", "for i < 8 { reg r: f32[1] set r[0] = load<f32>(x, i) store y[i] = r[0] }", "i",
      CUT_ANYWHERE},
     {"a store outside", "for k < 2 { store y[100] = f32(1) for i < 8 { store y[i] = f32(1) } }", "i", CUT_NOWHERE},
+    {"a value from before", "let v: f32 = load<f32>(y, 3) for i < 8 { store y[i] = v }", "i", CUT_NOWHERE},
+    {"a constant from before", "let v: f32 = load<f32>(x, 3) for i < 8 { store y[i] = v }", "i", CUT_ANYWHERE},
     {"a check", "for i < 8 { check ne(load<f32>(x, i), f32(0)), 9 store y[i] = f32(1) }", "i", CUT_NOWHERE},
     {"every other", "for i < 8 { store y[ramp<4, 2>(i*8)] = broadcast<4>(f32(1)) }", "i", CUT_ANYWHERE},
     {"lanes between lanes", "for i < 8 { store y[ramp<4, 2>(i)] = broadcast<4>(f32(1)) }", "i", CUT_NOWHERE},
