@@ -35,6 +35,7 @@ STEPS = [
     ("codegen", "codegen/test_generated_c.py", "generated C: the same bits from every compiler and level, warnings, symbols, sanitizers", 1500),
     ("objects", "codegen/test_objects.py", "objects and libraries: the interpreter's bits, symbols, sections; .so files in place of models", 900),
     ("examples", "codegen/test_examples.py", "the example programs; two models in one program, from two threads; resident memory", 900),
+    ("threads", "codegen/test_threads.py", "--threads: the bits of one thread, no data race, the pool", 900),
     ("cross", "cross/test_cross.py", "C and objects for aarch64 under qemu, for cortex-m4 and other machines", 900),
     ("names", "codegen/test_names.py", "names that C does not like", 120),
     ("ops", "ops/test_ops.py", "single-operator models on every back end", 1500),

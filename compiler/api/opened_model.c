@@ -39,13 +39,16 @@ size_t opened_model_regions(const tenon_model *m) {
     return n;
 }
 
-int opened_model_run(const opened_model *m, const void *const *inputs, void *const *outputs, void *scratch) {
+int opened_model_run(const opened_model *m, const void *const *inputs, void *const *outputs, void *scratch,
+                     const tenon_env *threads) {
     const tenon_model *model = m->model;
     tenon_env env = {.struct_size = sizeof env,
                      .arena = scratch,
                      .arena_bytes = model->arena_bytes,
                      .weights = m->weights,
                      .weights_bytes = m->weights_bytes,
+                     .parallel_for = threads->parallel_for,
+                     .ctx = threads->ctx,
                      .n_arenas = opened_model_regions(model)};
     void *arenas[MOST_REGIONS];
     uint64_t bytes[MOST_REGIONS], at = 0;

@@ -24,7 +24,9 @@ status opened_model_ask(opened_model *m, tenon_model_query query, diag *d, diag_
 void opened_model_close(opened_model *m);
 /* How many regions the model has; 0: its arena is one. */
 size_t opened_model_regions(const tenon_model *m);
-/* Runs it; scratch as the model's arena, its regions one after another. TENON_OK or a TENON_E... code. */
-int opened_model_run(const opened_model *m, const void *const *inputs, void *const *outputs, void *scratch);
+/* Runs it; scratch as the model's arena, its regions one after another, parallel_for and its ctx from `threads`.
+ * TENON_OK or a TENON_E... code. */
+int opened_model_run(const opened_model *m, const void *const *inputs, void *const *outputs, void *scratch,
+                     const tenon_env *threads);
 
 #endif

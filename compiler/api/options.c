@@ -15,6 +15,7 @@ typedef enum option_kind {
     KIND_TEXT,
     KIND_CHOICE,
     KIND_COUNT,
+    KIND_THREADS,
     KIND_REAL,
     KIND_PAIRS,
     KIND_WORDS,
@@ -100,6 +101,11 @@ static const option_row rows[] = {
      KIND_CHOICE,
      FIELD(backend),
      &backends},
+    {{"threads", "N", "cuts kernels into parts for N threads (default 1), and runs them so; the bits stay the same",
+      TENON_COMPILE | RUNNING},
+     KIND_THREADS,
+     FIELD(threads),
+     NULL},
     {{"perf-map", NULL, "names the JIT's code to perf (/tmp/perf-PID.map) and gdb", RUNNING},
      KIND_FLAG,
      FIELD(perf_map),
@@ -167,6 +173,8 @@ static const option_row rows[] = {
     {{"seed", "N", "of random inputs (default 0)", ALL}, KIND_COUNT, FIELD(seed), NULL},
     {{"verbose", NULL, "stage times and sizes, on stderr", ALL}, KIND_FLAG, FIELD(verbose), NULL},
 };
+#define OPTIONS_MOST_THREADS 256
+
 enum { N_ROWS = sizeof rows / sizeof *rows };
 
 TENON_API const tenon_option_info *tenon_option_at(size_t i) {
@@ -194,6 +202,7 @@ TENON_API tenon_status tenon_options_new(tenon_context *c, tenon_options **out) 
                          .label = "label",
                          .threshold = 60,
                          .depth = -1,
+                         .threads = 1,
                          .isolate = {false, 60, 2048}};
     *out = o;
     return TENON_DONE;
@@ -324,6 +333,14 @@ static status set_count(const setting *s) {
     return options_count(s->value, s->field) ? STATUS_OK : refuse(s, "expected a number, 0 or more", NULL);
 }
 
+static status set_threads(const setting *s) {
+    int64_t n;
+    if (!options_count(s->value, &n) || n < 1 || n > OPTIONS_MOST_THREADS)
+        return refuse(s, "expected a number from 1 to 256", NULL);
+    *(int64_t *)s->field = n;
+    return STATUS_OK;
+}
+
 static status set_real(const setting *s) {
     double x;
     if (!options_real(s->value, &x) || x < 0)
@@ -425,9 +442,9 @@ static status add_region(const setting *s) {
 }
 
 static status (*const setters[])(const setting *) = {
-    [KIND_FLAG] = set_flag,       [KIND_TEXT] = set_text,     [KIND_CHOICE] = set_choice, [KIND_COUNT] = set_count,
-    [KIND_REAL] = set_real,       [KIND_PAIRS] = set_pair,    [KIND_WORDS] = add_word,    [KIND_ASKED] = add_asked,
-    [KIND_ISOLATE] = set_isolate, [KIND_REGION] = add_region,
+    [KIND_THREADS] = set_threads, [KIND_FLAG] = set_flag,       [KIND_TEXT] = set_text,     [KIND_CHOICE] = set_choice,
+    [KIND_COUNT] = set_count,     [KIND_REAL] = set_real,       [KIND_PAIRS] = set_pair,    [KIND_WORDS] = add_word,
+    [KIND_ASKED] = add_asked,     [KIND_ISOLATE] = set_isolate, [KIND_REGION] = add_region,
 };
 
 static status find_row(tenon_options *o, const char *name, const option_row **out) {

@@ -32,6 +32,8 @@ struct tenon_options {
     memory_regions regions; /* of the arena, the first is filled first */
     named_list given;       /* options as they were set; text NULL where there was none */
     int64_t seed;
+    /* compile, and what runs code */
+    int64_t threads;
     /* compile */
     const char *emit, *weights, *name;
     const char *triple, *cpu, *features; /* NULL: the target's */

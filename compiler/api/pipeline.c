@@ -126,6 +126,7 @@ static status lower(pipeline *w) {
     const pass_options passes = options_of(w);
     TRY(passes_before_lowering(w->plan->registry, &w->g, &passes));
     lower_options o = {.target = w->machine,
+                       .threads = (int)w->o->threads,
                        .naive = strcmp(w->o->schedule, "naive") == 0,
                        .name = w->name,
                        .origin = w->origin,

@@ -134,7 +134,14 @@ struct stmt {
     };
 };
 
-typedef enum buffer_access { ACCESS_READ = 1, ACCESS_WRITE = 2, ACCESS_READ_WRITE = 3 } buffer_access;
+/* SCRATCH: read and written; what is in it when the kernel begins means nothing, and each iteration of the kernel's
+ * outermost loop reads only what that iteration has written: iterations may have copies of their own. */
+typedef enum buffer_access {
+    ACCESS_READ = 1,
+    ACCESS_WRITE = 2,
+    ACCESS_READ_WRITE = 3,
+    ACCESS_SCRATCH = 7
+} buffer_access;
 
 typedef struct kernel_buffer {
     const char *name;
@@ -162,6 +169,21 @@ typedef struct kernel {
     VEC(kernel_var) vars; /* by VAR's ref */
     block body;
 } kernel;
+
+/* A kernel whose body is one parallel loop of constant extent may be run in parts: the back ends make it a function of
+ * the iteration, and hand that to the caller's parallel_for (runtime.h). A SCRATCH buffer of it is as many copies as
+ * there are parts, and each part has its own. The loop, or NULL. Other parallel loops run serially. */
+static inline const stmt *kernel_parts(const kernel *k) {
+    const stmt *s = k->body.first;
+    bool is_one = s != NULL && s->next == NULL && s->kind == STMT_FOR && s->loop.kind == LOOP_PARALLEL;
+    return is_one && s->loop.extent->kind == EXPR_INT ? s : NULL;
+}
+
+/* Elements from one part's copy of a SCRATCH buffer to the next one's: each begins at a multiple of 64 bytes. */
+static inline int64_t kernel_scratch_step(const kernel_buffer *b) {
+    int64_t line = 512 / dtype_bits(b->elem);
+    return (b->n + line - 1) / line * line;
+}
 
 typedef enum place_kind { PLACE_INPUT, PLACE_OUTPUT, PLACE_CONST, PLACE_ARENA, PLACE_COUNT } place_kind;
 
@@ -210,6 +232,7 @@ typedef struct program {
     VEC(program_step) steps;     /* run in this order */
     int64_t arena_bytes;         /* scratch memory a run needs; 64 bytes aligned */
     VEC(program_region) regions; /* the arena in parts; none: it is one */
+    int threads;                 /* above 1: what its kernels were cut into parts for */
     const char *origin; /* comment block for generated code: tenon's version, command line, model file name, sha256 */
 } program;
 

@@ -433,6 +433,8 @@ status lower_graph(const graph *g, const lower_options *o, arena *a, program **o
         if (!w.groups.nodes[i].inlined && w.groups.nodes[i].core_of < 0)
             TRY(lower_group(&w, &w.groups.nodes[i]));
     TRY(copy_outputs(&w));
+    if (o->threads > 1)
+        TRY(schedule_parallel(w.p, o->threads));
     TRY(plan(&w));
     *out = w.p;
     return STATUS_OK;

@@ -17,6 +17,7 @@ typedef VEC(step_nodes) step_nodes_list;
 typedef struct lower_options {
     const target *target;
     bool naive;                    /* --schedule=naive: one kernel a node, no fusion */
+    int threads;                   /* above 1: kernels may be cut into parts */
     const char *name;              /* an identifier: the program's name; NULL: made from the graph's */
     const char *origin;            /* comment block for generated code; NULL none */
     const memory_regions *regions; /* of the arena; NULL none */

@@ -69,6 +69,11 @@ bool border_of_reads(const nest *n, int operand, const schedule_operand *o, int6
 /* Appends the call that fills the border of `o`, which is operand 0 of the call. */
 status border_fill(const schedule_operand *o, const schedule_options *options, schedule *out);
 
+/* ---- parallel.c: threads ---- */
+/* Cuts those kernels into parts (kernel_parts) that are worth handing out to so many threads. The results keep their
+ * bits. */
+status schedule_parallel(program *p, int threads);
+
 /* ---- memory_plan.c ---- */
 #define PLAN_ALIGN 64 /* of every buffer of the arena */
 

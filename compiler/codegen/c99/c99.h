@@ -69,6 +69,7 @@ typedef struct c99 {
     const char **fields;       /* by program buffer: input's and output's member */
     const char **kernel_names; /* by kernel, NULL where no step calls it */
     bool *kernel_checks;       /* by kernel: it returns a code */
+    const char **part_names;   /* by kernel: of the function of its parts, where it has some (kernel_parts) */
     weight_table table;
     uint64_t weight_bytes; /* of PREFIX.weights, 0 where there is none */
     /* one kernel */
@@ -195,6 +196,14 @@ void c99_store(c99 *c, const stmt *s);
 /* ---- c99_kernel.c ---- */
 /* The kernel as a static function. */
 void c99_kernel_write(c99 *c, int index, strbuf *out);
+
+/* ---- c99_parallel.c ---- */
+/* The function that runs a kernel's parts, where some kernel has them. */
+void c99_parallel_write(c99 *c, strbuf *out);
+/* The kernel as a call of it, after the function of its parts. */
+void c99_parts_write(c99 *c, int index, strbuf *out);
+/* Does some kernel have parts? */
+bool c99_has_parts(const c99 *c);
 
 /* ---- c99_unused.c ---- */
 /* Adds the text of a kernel's body without constants and registers that nothing uses; `used`: what it names. */

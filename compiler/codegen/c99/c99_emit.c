@@ -73,6 +73,8 @@ static void name_everything(c99 *c) {
         if (c->kernel_names[s->kernel] == NULL)
             c->kernel_names[s->kernel] =
                 c99_name(c, &c->globals, c99_keep(c, arena_printf(c->memory, "k_%s", k->name)));
+        if (kernel_parts(k) != NULL && c->part_names[s->kernel] == NULL)
+            c->part_names[s->kernel] = c99_name(c, &c->globals, c99_keep(c, arena_printf(c->memory, "p_%s", k->name)));
         for (size_t a = 0; a < k->buffers.n; a++)
             name_const(c, s->args[a].buffer);
     }
@@ -96,8 +98,9 @@ static bool prepare(c99 *c, const program *p, weights_form weights, arena *a) {
     c->fields = ARENA_NEW_N(a, const char *, n);
     c->kernel_names = ARENA_NEW_N(a, const char *, p->kernels.n + 1);
     c->kernel_checks = ARENA_NEW_N(a, bool, p->kernels.n + 1);
+    c->part_names = ARENA_NEW_N(a, const char *, p->kernels.n + 1);
     return c->helpers != NULL && c->const_names != NULL && c->fields != NULL && c->kernel_names != NULL &&
-           c->kernel_checks != NULL && weights_place(p, a, &c->table) == STATUS_OK;
+           c->kernel_checks != NULL && c->part_names != NULL && weights_place(p, a, &c->table) == STATUS_OK;
 }
 
 /* ---- PREFIX.c ---- */
@@ -177,6 +180,7 @@ static status write_source(c99 *c, strbuf *out) {
     /* Helpers may need constants of helpers before them. */
     c99_helpers_write(c, out);
     write_weights(c, out);
+    c99_parallel_write(c, out);
     strbuf_add(out, text);
     c99_run_write(c, out);
     if (c->target->c_target != NULL)

@@ -91,6 +91,17 @@ static void write_sizes(c99 *c, strbuf *out) {
     strbuf_printf(out, "#define %s_WEIGHTS_BYTES %llu\n\n", name, (unsigned long long)c->weight_bytes);
 }
 
+static void write_run_env(c99 *c, strbuf *out) {
+    strbuf_add(out, "/* The same in an environment of the caller's.");
+    if (c->p->threads > 1)
+        strbuf_printf(out,
+                      " It is made for %d threads: env->parallel_for is handed the parts\n"
+                      " * of large kernels. tenon/pool.h has one; compile tenon_pool.c with it, with -pthread. Without "
+                      "any, and in\n * %s_run, the caller's thread does everything, with the same bits.",
+                      c->p->threads, c->p->name);
+    strbuf_add(out, " */\n");
+}
+
 void c99_header_write(c99 *c, strbuf *out) {
     const char *name = c->p->name;
     c99_banner(c, out);
@@ -104,9 +115,9 @@ void c99_header_write(c99 *c, strbuf *out) {
                   "/* Runs the model: TENON_OK or a TENON_E... code. Two threads may run it with two arenas%s. */\n",
                   c->weight_bytes > 0 ? ".\n * Without weights it can only fail: use run_env" : "");
     c99_run_signature(c, out);
+    strbuf_add(out, ";\n");
+    write_run_env(c, out);
     strbuf_printf(out,
-                  ";\n"
-                  "/* The same in an environment of the caller's. */\n"
                   "int %s_run_env(const %s_inputs *in, %s_outputs *out, const tenon_env *env);\n"
                   "/* The same behind a uniform struct; NULL where max_abi is too old: pass TENON_ABI. */\n"
                   "const tenon_model *%s_model(uint32_t max_abi);\n",
@@ -219,7 +230,8 @@ void c99_example_write(c99 *c, strbuf *out) {
     const char *name = c->p->name;
     bool file = c->weight_bytes > 0;
     c99_banner(c, out);
-    strbuf_printf(out, "#include <stdio.h>\n\n#include \"%s.h\"\n\n", name);
+    strbuf_printf(out, "#include <stdio.h>\n\n#include \"%s.h\"\n%s\n", name,
+                  c->p->threads > 1 ? "#include \"tenon/pool.h\"\n" : "");
     write_example_buffers(c, out);
     strbuf_printf(out,
                   "\nint main(%s) {\n    %s_inputs in = {0};\n    %s_outputs out = {0};\n    tenon_env env = {0};\n",
@@ -236,7 +248,14 @@ void c99_example_write(c99 *c, strbuf *out) {
     if (file)
         write_example_weights(c, out);
     write_example_inputs(c, out);
+    if (c->p->threads > 1)
+        strbuf_printf(out,
+                      "    env.parallel_for = tenon_pool_for;\n    env.ctx = tenon_pool_new(%d);\n"
+                      "    if (env.ctx == NULL)\n        return 1;\n",
+                      c->p->threads);
     strbuf_printf(out, "    code = %s_run_env(&in, &out, &env);\n", name);
+    if (c->p->threads > 1)
+        strbuf_add(out, "    tenon_pool_free((tenon_pool *)env.ctx);\n");
     strbuf_add(
         out,
         "    if (code != TENON_OK) {\n        fprintf(stderr, \"error %d\\n\", code);\n        return 1;\n    }\n");

@@ -134,6 +134,8 @@ static void write_step(c99 *c, strbuf *out, const program_step *s) {
         strbuf_add(out, i == 0 ? "" : ", ");
         write_argument(c, out, &s->args[i], &k->buffers.at[i]);
     }
+    if (kernel_parts(k) != NULL)
+        strbuf_add(out, k->buffers.n == 0 ? "env" : ", env");
     strbuf_add(out, checks ? ");\n    if (code != TENON_OK)\n        return code;" : ");");
 }
 

@@ -7,21 +7,6 @@
 #include "codegen/llvm/llvm_emit.h"
 #include "tenon/runtime.h"
 
-/* The fields of runtime.h's structs, in order. */
-enum {
-    ENV_SIZE,
-    ENV_RESERVED,
-    ENV_ARENA,
-    ENV_ARENA_BYTES,
-    ENV_WEIGHTS,
-    ENV_WEIGHTS_BYTES,
-    ENV_PARALLEL_FOR,
-    ENV_CTX,
-    ENV_ARENAS,
-    ENV_ARENAS_BYTES,
-    ENV_N_ARENAS,
-    ENV_FIELDS
-};
 enum { RUN_IN, RUN_OUT, RUN_ENV, RUN_PARAMS };
 
 typedef struct entry_builder {
@@ -34,15 +19,21 @@ typedef struct entry_builder {
     uint64_t weight_bytes;
 } entry_builder;
 
+LLVMTypeRef llvm_entry_env(const emitter *e) {
+    LLVMTypeRef i32 = e->i32, i64 = e->i64, pointer = e->pointer;
+    LLVMTypeRef fields[ENV_FIELDS] = {i32,     i32,     pointer, i64,     pointer, i64,
+                                      pointer, pointer, pointer, pointer, i64};
+    return LLVMStructTypeInContext(e->context, fields, ENV_FIELDS, false);
+}
+
 static void init_types(entry_builder *n) {
     const emitter *e = n->e;
     LLVMTypeRef i32 = e->i32, i64 = e->i64, pointer = e->pointer;
-    LLVMTypeRef env[ENV_FIELDS] = {i32, i32, pointer, i64, pointer, i64, pointer, pointer, pointer, pointer, i64};
     LLVMTypeRef info[] = {i32, i32, pointer, pointer, i64, i32, i32};
     LLVMTypeRef region[] = {i32, i32, pointer, i64, i64};
     LLVMTypeRef model[] = {i32, i32, pointer, pointer, pointer, i64, i64, i64, i64, pointer, pointer, pointer};
     LLVMTypeRef params[RUN_PARAMS] = {pointer, pointer, pointer};
-    n->env = LLVMStructTypeInContext(e->context, env, ENV_FIELDS, false);
+    n->env = llvm_entry_env(e);
     n->info = LLVMStructTypeInContext(e->context, info, sizeof info / sizeof *info, false);
     n->region = LLVMStructTypeInContext(e->context, region, sizeof region / sizeof *region, false);
     n->model = LLVMStructTypeInContext(e->context, model, sizeof model / sizeof *model, false);
@@ -174,12 +165,14 @@ static status emit_run_env(entry_builder *n, LLVMValueRef run, LLVMTypeRef run_t
     check_tensors(n, RUN_IN, 0, p->n_inputs);
     check_tensors(n, RUN_OUT, p->n_inputs, p->n_outputs);
     LLVMValueRef none = LLVMConstNull(e->pointer);
-    LLVMValueRef args[] = {LLVMGetParam(n->function, RUN_IN), LLVMGetParam(n->function, RUN_OUT), none, none};
+    LLVMValueRef args[] = {LLVMGetParam(n->function, RUN_IN), LLVMGetParam(n->function, RUN_OUT), none, none, none};
     if (p->arena_bytes > 0)
         args[2] = has_regions(n) ? check_regions(n)
                                  : check_memory(n, ENV_ARENA, (uint64_t)p->arena_bytes, true, TENON_E_ARENA);
     if (n->weight_bytes > 0)
         args[3] = check_memory(n, ENV_WEIGHTS, n->weight_bytes, false, TENON_E_WEIGHTS);
+    if (e->parallel != NULL)
+        args[LLVMCountParamTypes(run_type) - 1] = LLVMGetParam(n->function, RUN_ENV);
     LLVMBuildRet(e->at, LLVMBuildCall2(e->at, run_type, run, args, LLVMCountParamTypes(run_type), ""));
     return STATUS_OK;
 }

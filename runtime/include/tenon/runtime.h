@@ -90,7 +90,8 @@ typedef struct tenon_env {
     const void *weights; /* PREFIX.weights, where the model was written with `--weights bin`; else ignored */
     uint64_t weights_bytes;
     /* Runs body(data, i) for every i in [0, n) in any order, on any threads, and returns when all are done; bodies
-     * never call it again. NULL: the calling thread does everything, as models of this ABI do anyway. */
+     * never call it again. NULL: the calling thread does everything, as it does for models compiled for one thread.
+     * tenon/pool.h has such a function. The bits of the outputs do not depend on it. */
     void (*parallel_for)(void *ctx, int64_t n, void (*body)(void *data, int64_t i), void *data);
     void *ctx;
     /* Where the model has several regions: the scratch memory of each, in their order, in place of `arena`. */
