@@ -15,6 +15,7 @@ typedef struct pass_host {
     diag *d;
     arena *scratch;
     pass_report *report; /* NULL: nobody listens */
+    const target *target; /* what the graph is lowered for; NULL: no pass of stage "lowering" runs */
     bound_inputs *bound; /* NULL: nobody listens */
     arena *bound_memory; /* of their names */
     bool broke_rules;    /* an undeclared option, an interface that is not there: said, and the pass fails */

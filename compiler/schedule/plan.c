@@ -174,8 +174,8 @@ status plan_finish(plan *p) {
     kernel *k = builder_kernel(p->b, p->name, buffers, (int)n);
     TRY_ALLOC(k);
     TRY(kernel_legalise(k, p->memory, p->options->target));
-    int64_t macs = 0;
-    for (int s = 0; p->contract && s < p->n_stages; s++) {
+    int64_t macs = p->macs;
+    for (int s = 0; p->contract && p->macs == 0 && s < p->n_stages; s++) {
         if (p->stages[s].kind != STAGE_REDUCE)
             continue;
         int64_t m = 1;

@@ -93,6 +93,7 @@ static status resolve_reads(plan *p) {
 
 status plan_resolve(plan *p, const nest *n) {
     p->contract = n->contract;
+    p->macs = n->macs;
     p->name = n->name;
     p->n_axes = n->n_axes;
     memcpy(p->axes, n->axes, sizeof p->axes);
