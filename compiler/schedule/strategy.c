@@ -39,7 +39,7 @@ static status element_bits(const plan *p, const plan_stage *g, const expr *var, 
         const expr *x = loads.at.at[i];
         int64_t step = 0;
         bool scalar_address =
-            !x->masked && plan_step(p, x->arg[0], var, &step) && (step == 0 || step == 1 || p->contract);
+            !x->masked && expr_uses(g->value, x) && plan_step(p, x->arg[0], var, &step) && (step == 0 || step == 1 || p->contract);
         stand_ins[i] = scalar_address ? build_var(p->b, x->type, "load") : x;
     }
     width w = {0};
