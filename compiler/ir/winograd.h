@@ -21,7 +21,7 @@ typedef struct winograd_form {
     int outputs;      /* m: results of a tile along one dimension */
     int points;       /* m + 2: inputs, and products, along one dimension */
     double near, far; /* exact in f32, as are their powers up to the fourth and the products of those; far 0: none */
-    double growth;    /* of rounding errors, at most: see docs/numbers.md */
+    double growth;    /* of rounding errors, at most: see docs/performance.md */
 } winograd_form;
 
 /* F(2x2,3x3) and F(4x4,3x3); ended by one of 0 outputs. */

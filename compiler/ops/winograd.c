@@ -117,6 +117,10 @@ typedef struct tile_axes {
     const expr *tile, *channel;
 } tile_axes;
 
+static const expr *tile_number(const winograd *w, const expr *i, const expr *k) {
+    return build_add(w->l->b, build_mul(w->l->b, i, build_index(w->l->b, w->wide.count)), k);
+}
+
 static tile_axes open_tiles(winograd *w, const char *name, int64_t channels) {
     builder *b = w->l->b;
     w->m = nest_add(w->l, name);
@@ -124,7 +128,7 @@ static tile_axes open_tiles(winograd *w, const char *name, int64_t channels) {
     const expr *image = nest_outer(w->m, "n", w->batch), *i = nest_outer(w->m, "i", w->tall.count),
                *k = nest_outer(w->m, "k", w->wide.count);
     tile_axes a = {image, {tile_first(b, &w->tall, i), tile_first(b, &w->wide, k)}, NULL, NULL};
-    a.tile = build_add(b, build_mul(b, i, build_index(b, w->wide.count)), k);
+    a.tile = tile_number(w, i, k);
     a.channel = nest_outer(w->m, "c", channels);
     return a;
 }
@@ -178,7 +182,8 @@ static void multiply(winograd *w, int from, int to) {
     w->m->macs = w->batch * w->results * w->inputs * w->tall.extent * w->wide.extent * 9;
     const expr *image = nest_outer(w->m, "n", w->batch),
                *point = nest_outer(w->m, "p", (int64_t)w->f->points * w->f->points),
-               *tile = nest_outer(w->m, "t", w->tiles), *co = nest_outer(w->m, "co", w->results);
+               *i = nest_outer(w->m, "i", w->tall.count), *k = nest_outer(w->m, "k", w->wide.count),
+               *tile = tile_number(w, i, k), *co = nest_outer(w->m, "co", w->results);
     nest_open(w->m);
     const expr *ci = nest_inner(w->m, "ci", w->inputs), *u[3] = {point, ci, co};
     point_at(w, image, point, tile, ci, w->inputs, x);

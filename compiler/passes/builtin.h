@@ -25,7 +25,6 @@ status pass_canonicalise(graph *g);
 status pass_layout(graph *g); /* transposes.c */
 status pass_cse(graph *g);
 status pass_dead_code(graph *g);
-status pass_winograd(graph *g, const target *t); /* winograd.c */
 
 extern const tenon_pass input_pass; /* input.c */
 

@@ -95,7 +95,7 @@ static const tenon_pass winograd_pass = {
            "products count for more than\n"
            "the transforms, and not so many that the weights, 1.8 or 4 times as large, count for more than the "
            "products. Not on targets without\n"
-           "vectors. Rounding errors grow as docs/numbers.md says. MACs stay those of the Conv.",
+           "vectors. Rounding errors grow as docs/performance.md says. MACs stay those of the Conv.",
 };
 
 const tenon_pass *const builtin_passes[] = {

@@ -180,6 +180,12 @@ status passes_clean_up(const pass_registry *r, graph **g, const pass_options *o)
  * once more; then the passes of stage "lowering", once each, where the target is known. */
 status passes_before_lowering(const pass_registry *r, graph **g, const pass_options *o);
 
+/* ---- winograd.c ---- */
+struct winograd_form; /* ir/winograd.h */
+status pass_winograd(graph *g, const target *t);
+/* The node as a WinogradConv of the form, whatever that costs; *out_done false where it cannot be one. */
+status winograd_rewrite(graph *g, node *n, const struct winograd_form *f, bool *out_done);
+
 /* ---- node_macs.c ---- */
 /* Multiply-accumulates of the operator itself: of its naive program, or of what it is expanded to. Its inputs' shapes
  * must be known. */

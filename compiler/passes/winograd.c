@@ -93,13 +93,18 @@ static double winograd_cost(const conv3 *c, const winograd_form *f, const target
            weight_cost(c, points);
 }
 
+/* Does it fill a tile? */
+static bool has_tile(const conv3 *c, const winograd_form *f) {
+    return c->out[0] >= f->outputs && c->out[1] >= f->outputs;
+}
+
 /* The cheapest form; NULL where the direct way is. A little less is not worth more weights. */
 static const winograd_form *choose(const conv3 *c, const target *t) {
     const winograd_form *best = NULL;
     double least = 0.9 * direct_cost(c, t);
     for (const winograd_form *f = winograd_forms; f->outputs != 0; f++) {
         double cost = winograd_cost(c, f, t);
-        if (c->out[0] < f->outputs || c->out[1] < f->outputs || cost >= least)
+        if (!has_tile(c, f) || cost >= least)
             continue;
         least = cost;
         best = f;
@@ -147,6 +152,12 @@ static status replace(graph *g, const conv3 *c, const winograd_form *f) {
     TRY(graph_replace_all_uses(g, n->outputs[0], made->outputs[0]));
     TRY(graph_erase_node(g, n));
     return graph_set_name(g, made->outputs[0], name);
+}
+
+status winograd_rewrite(graph *g, node *n, const winograd_form *f, bool *out_done) {
+    conv3 c;
+    *out_done = read_conv(n, &c) && has_tile(&c, f);
+    return *out_done ? replace(g, &c, f) : STATUS_OK;
 }
 
 status pass_winograd(graph *g, const target *t) {
