@@ -112,11 +112,7 @@ static status lower(pipeline *w) {
     pass_options passes = options_of(w);
     passes.target = naive ? NULL : w->machine;
     TRY(passes_before_lowering(w->plan->registry, &w->g, &passes));
-    lower_options o = {.target = w->machine,
-                       .naive = naive,
-                       .name = w->name,
-                       .origin = w->origin,
-                       .steps = &w->steps};
+    lower_options o = {.target = w->machine, .naive = naive, .name = w->name, .origin = w->origin, .steps = &w->steps};
     return lower_graph(w->g, &o, w->memory, &w->p);
 }
 

@@ -34,14 +34,17 @@ static void weight_row(const winograd_form *f, int point, double out[3]) {
     out[2] = x * x / distance;
 }
 
-void winograd_weights(const winograd_form *f, const double *w, double *out) {
-    double g[WINOGRAD_MOST_POINTS][3], half[WINOGRAD_MOST_POINTS][3];
-    for (int i = 0; i < f->points; i++) {
-        weight_row(f, i, g[i]);
-        for (int c = 0; c < 3; c++)
-            half[i][c] = g[i][0] * w[c] + g[i][1] * w[3 + c] + g[i][2] * w[6 + c];
-    }
+void winograd_matrix(const winograd_form *f, double g[WINOGRAD_MOST_POINTS][3]) {
     for (int i = 0; i < f->points; i++)
-        for (int k = 0; k < f->points; k++)
-            out[i * f->points + k] = half[i][0] * g[k][0] + half[i][1] * g[k][1] + half[i][2] * g[k][2];
+        weight_row(f, i, g[i]);
+}
+
+void winograd_weights(double g[WINOGRAD_MOST_POINTS][3], int points, const double *w, double *out) {
+    for (int i = 0; i < points; i++) {
+        double half[3];
+        for (int c = 0; c < 3; c++)
+            half[c] = g[i][0] * w[c] + g[i][1] * w[3 + c] + g[i][2] * w[6 + c];
+        for (int k = 0; k < points; k++)
+            out[i * points + k] = half[0] * g[k][0] + half[1] * g[k][1] + half[2] * g[k][2];
+    }
 }

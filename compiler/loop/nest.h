@@ -69,7 +69,7 @@ typedef struct nest_list {
     VEC(nest_operand) operands;
     int n_inputs, n_outputs;
     VEC(nest *) nests;
-    bool parts; /* stores to the one output stand anywhere, at indices of their own; together they cover it */
+    bool parts;         /* stores to the one output stand anywhere, at indices of their own; together they cover it */
     bool channels_last; /* dimension 1 of the output should lie last in memory */
 } nest_list;
 

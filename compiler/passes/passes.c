@@ -100,7 +100,8 @@ static const tenon_pass winograd_pass = {
 
 const tenon_pass *const builtin_passes[] = {
     &input_pass, &fold_batch_norm_pass, &expand_pass, &fold_pass, &algebra_pass,   &canonicalise_pass,
-    &fuse_pass,  &fuse_attention_pass,  &layout_pass, &cse_pass,  &dead_code_pass, &winograd_pass, NULL};
+    &fuse_pass,  &fuse_attention_pass,  &layout_pass, &cse_pass,  &dead_code_pass, &winograd_pass,
+    NULL};
 
 /* ---- the clean-up ---- */
 

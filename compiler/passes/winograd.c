@@ -82,8 +82,7 @@ static int result_operations(const winograd_form *f) {
 
 static double winograd_cost(const conv3 *c, const winograd_form *f, const target *t) {
     int points = f->points * f->points, size = f->outputs;
-    double tiles =
-        (double)(c->batch * ((c->out[0] + size - 1) / size) * ((c->out[1] + size - 1) / size));
+    double tiles = (double)(c->batch * ((c->out[0] + size - 1) / size) * ((c->out[1] + size - 1) / size));
     double product = tiles * points * vectors(t, c->results) * (double)c->inputs;
     double data = 2 * f->points * data_operations(f) + points * (LOAD + STORE);
     double results = (f->points + size) * result_operations(f) + points * (LOAD + STORE) + size * size * STORE;
@@ -118,16 +117,17 @@ static const winograd_form *choose(const conv3 *c, const target *t) {
 static status transform_weights(graph *g, const conv3 *c, const winograd_form *f, value **out) {
     int points = f->points * f->points;
     int64_t dims[3] = {points, c->inputs, c->results};
-    double w[WINDOW], u[WINOGRAD_MOST_POINTS * WINOGRAD_MOST_POINTS];
+    double matrix[WINOGRAD_MOST_POINTS][3], w[WINDOW], u[WINOGRAD_MOST_POINTS * WINOGRAD_MOST_POINTS];
     tensor *t = tensor_new(g->memory, DT_F32, 3, dims, NULL);
     TRY_ALLOC(t);
     float *to = (float *)(uintptr_t)t->data;
     const float *from = c->w->data;
-    for (int64_t co = 0; co < c->results; co++)
-        for (int64_t ci = 0; ci < c->inputs; ci++) {
+    winograd_matrix(f, matrix);
+    for (int64_t ci = 0; ci < c->inputs; ci++)
+        for (int64_t co = 0; co < c->results; co++) {
             for (int k = 0; k < WINDOW; k++)
                 w[k] = (double)from[(co * c->inputs + ci) * WINDOW + k];
-            winograd_weights(f, w, u);
+            winograd_weights(matrix, f->points, w, u);
             for (int k = 0; k < points; k++)
                 to[(k * c->inputs + ci) * c->results + co] = (float)u[k];
         }
@@ -139,12 +139,13 @@ static status replace(graph *g, const conv3 *c, const winograd_form *f) {
     node *n = c->n;
     value *inputs[3] = {node_input(n, 0), NULL, node_input(n, 2)};
     TRY(transform_weights(g, c, f, &inputs[1]));
-    node *made = graph_add_node(g, n, WINOGRAD_DOMAIN, WINOGRAD_OP, 1, n->name, inputs, inputs[2] != NULL ? 3 : 2,
-                                NULL, 1);
+    node *made =
+        graph_add_node(g, n, WINOGRAD_DOMAIN, WINOGRAD_OP, 1, n->name, inputs, inputs[2] != NULL ? 3 : 2, NULL, 1);
     const attr outputs = {.name = "outputs", .kind = ATTR_INT, .i = f->outputs},
                pads = {.name = "pads", .kind = ATTR_INTS, .ints = c->pads, .n = 4};
     TRY_ALLOC(made);
     made->source = n->source;
+    made->part_of = n->part_of != NULL ? n->part_of : n->op;
     TRY(node_set_attr(made, &outputs));
     TRY(node_set_attr(made, &pads));
     TRY(op_infer(made));

@@ -44,9 +44,9 @@ typedef struct plan {
     int n_stages;
     plan_stage *stages;
     VEC(pad_copy) copies; /* that have been made */
-    VEC(int) slots;    /* kernel buffer -> entry of out->buffers */
-    VEC(bool) written; /* kernel buffer is stored to */
-    bool raw;          /* stored buffers may also be loaded */
+    VEC(int) slots;       /* kernel buffer -> entry of out->buffers */
+    VEC(bool) written;    /* kernel buffer is stored to */
+    bool raw;             /* stored buffers may also be loaded */
 } plan;
 
 /* The kernel buffer for an operand, made on first use. -1 when out of memory. */

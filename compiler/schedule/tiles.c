@@ -98,8 +98,7 @@ static void let_stage(tile_state *s, int stage) {
     const expr *value = t->p->stages[stage].value;
     for (int r = 0; r < t->rows; r++)
         for (int v = 0; v < t->vectors; v++)
-            s->results[stage][r * t->vectors + v] =
-                build_let(t->p->b, "x", at_point(s, stage, value, v, r, t->lanes));
+            s->results[stage][r * t->vectors + v] = build_let(t->p->b, "x", at_point(s, stage, value, v, r, t->lanes));
 }
 
 static void store_stage(tile_state *s, int stage) {
