@@ -228,7 +228,7 @@ static status winograd_lower(const node *n, nest_list *l) {
     const nest_operand *x = kit_operand(l, IN_X), *y = kit_operand(l, nest_output(l, 0));
     int64_t pads[4];
     TRY(window_list(n, "pads", 4, 0, 0, pads));
-    winograd w = {.n = n, .l = l, .f = winograd_form_of(op_int(n, "outputs"))};
+    winograd w = {.n = n, .l = l, .f = winograd_form_of(op_int(n, "tile"))};
     w.tall = tiling_of(w.f, y->dims[2], pads[0], x->dims[2]);
     w.wide = tiling_of(w.f, y->dims[3], pads[1], x->dims[3]);
     w.batch = x->dims[0];
@@ -247,10 +247,10 @@ static status winograd_lower(const node *n, nest_list *l) {
 
 static status winograd_infer(node *n) {
     const tensor_type *x = op_input_type(n, IN_X), *u = op_input_type(n, IN_U);
-    const winograd_form *f = winograd_form_of(op_int(n, "outputs"));
+    const winograd_form *f = winograd_form_of(op_int(n, "tile"));
     int64_t pads[4], d[4], e[3];
     if (f == NULL)
-        return op_invalid(n, "wrong-attribute", "outputs is %lld, expected 2 or 4", (long long)op_int(n, "outputs"));
+        return op_invalid(n, "wrong-attribute", "tile is %lld, expected 2 or 4", (long long)op_int(n, "tile"));
     TRY(window_list(n, "pads", 4, 0, 0, pads));
     if (x->rank != 4 || u->rank != 3 || !type_shape(x, d) || !type_shape(u, e) || e[1] != d[1] ||
         e[0] != (int64_t)f->points * f->points)
@@ -271,7 +271,7 @@ OP_ROW(tenon__WinogradConv) = {
     .inputs = PARAMS({"X", TYPE_BIT(DT_F32), 'T', 0}, {"U", TYPE_BIT(DT_F32), 'T', 0},
                      {"B", TYPE_BIT(DT_F32), 'T', PARAM_OPTIONAL}),
     .outputs = PARAMS({"Y", TYPE_BIT(DT_F32), 'T', 0}),
-    .attrs = ATTRS({"outputs", ATTR_INT, .required = true}, {"pads", .kind = ATTR_INTS}),
+    .attrs = ATTRS({"pads", .kind = ATTR_INTS}, {"tile", ATTR_INT, .required = true}),
     .infer = winograd_infer,
     .lower = winograd_lower,
 };

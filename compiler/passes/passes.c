@@ -91,10 +91,9 @@ static const tenon_pass winograd_pass = {
     .run = run_winograd,
     .doc = "Winograd's F(2x2,3x3) and F(4x4,3x3) for a Conv of f32 with constant weights, one group, strides and "
            "dilations of 1, where a count\n"
-           "of operations, loads and stores says that it takes less time on the target: so many channels that the "
-           "products count for more than\n"
-           "the transforms, and not so many that the weights, 1.8 or 4 times as large, count for more than the "
-           "products. Not on targets without\n"
+           "of operations, loads and stores says that it takes less time on the target: channels fill vectors, and "
+           "products count for more\n"
+           "than the transforms and than the weights, which are 1.8 or 4 times as large. Not on targets without "
            "vectors. Rounding errors grow as docs/performance.md says. MACs stay those of the Conv.",
 };
 

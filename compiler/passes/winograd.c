@@ -54,22 +54,45 @@ static bool read_conv(node *n, conv3 *out) {
 
 /* ---- what they cost, in vector multiply-adds ---- */
 
-/* A vector load takes as long as a multiply-add, a store as long as two. What does not stay in the nearest cache comes
- * by so many bytes in the time of one: tiles from the next cache, weights from far away. */
-enum { LOAD = 1, STORE = 2, NEAR_BYTES = 1 << 18, TILE_BYTES = 16, WEIGHT_BYTES = 4 };
+/* A vector load takes as long as a multiply-add, a store as long as two. In that time so many bytes come of tiles that
+ * the nearer caches do not hold, of weights where those of the whole model fit into a cache, and where they do not. */
+enum {
+    LOAD = 1,
+    STORE = 2,
+    NEAR_TILES = 1 << 19,
+    NEAR_WEIGHTS = 1 << 21,
+    TILE_BYTES = 24,
+    NEAR_BYTES = 16,
+    FAR_BYTES = 4,
+};
 
-static double vectors(const target *t, int64_t channels) {
-    int lanes = target_lanes(t, 32);
-    return (double)((channels + lanes - 1) / lanes);
+typedef struct machine {
+    int lanes;
+    int weight_bytes; /* in the time of a multiply-add */
+} machine;
+
+static machine machine_for(const graph *g, const target *t) {
+    int64_t bytes = 0;
+    for (const node *n = g->first; n != NULL; n = n->next)
+        for (int i = 0; i < n->n_inputs; i++) {
+            const value *v = node_input(n, i);
+            bytes +=
+                v != NULL && v->constant != NULL ? (int64_t)dtype_bytes(v->type.elem, (size_t)v->constant->count) : 0;
+        }
+    return (machine){target_lanes(t, 32), bytes <= NEAR_WEIGHTS ? NEAR_BYTES : FAR_BYTES};
 }
 
-static double weight_cost(const conv3 *c, int per_pair) {
-    return (double)c->inputs * (double)c->results * 4 * per_pair / WEIGHT_BYTES;
+static double vectors(const machine *m, int64_t channels) {
+    return (double)((channels + m->lanes - 1) / m->lanes);
 }
 
-static double direct_cost(const conv3 *c, const target *t) {
+static double weight_cost(const conv3 *c, const machine *m, int per_pair) {
+    return (double)c->inputs * (double)c->results * 4 * per_pair / m->weight_bytes;
+}
+
+static double direct_cost(const conv3 *c, const machine *m) {
     double results = (double)(c->batch * c->out[0] * c->out[1]);
-    return results * vectors(t, c->results) * (double)c->inputs * WINDOW + weight_cost(c, WINDOW);
+    return results * vectors(m, c->results) * (double)c->inputs * WINDOW + weight_cost(c, m, WINDOW);
 }
 
 /* Operations of a line's transform: of the data, of the results. */
@@ -80,16 +103,16 @@ static int result_operations(const winograd_form *f) {
     return f->far == 0 ? 4 : 12;
 }
 
-static double winograd_cost(const conv3 *c, const winograd_form *f, const target *t) {
+static double winograd_cost(const conv3 *c, const winograd_form *f, const machine *m) {
     int points = f->points * f->points, size = f->outputs;
     double tiles = (double)(c->batch * ((c->out[0] + size - 1) / size) * ((c->out[1] + size - 1) / size));
-    double product = tiles * points * vectors(t, c->results) * (double)c->inputs;
+    double product = tiles * points * vectors(m, c->results) * (double)c->inputs;
     double data = 2 * f->points * data_operations(f) + points * (LOAD + STORE);
     double results = (f->points + size) * result_operations(f) + points * (LOAD + STORE) + size * size * STORE;
     double bytes = tiles * points * 4 * (double)(c->inputs + c->results);
-    double moved = bytes > NEAR_BYTES ? 2 * bytes / TILE_BYTES : 0;
-    return product + tiles * (data * vectors(t, c->inputs) + results * vectors(t, c->results)) + moved +
-           weight_cost(c, points);
+    double moved = bytes > NEAR_TILES ? 2 * bytes / TILE_BYTES : 0;
+    return product + tiles * (data * vectors(m, c->inputs) + results * vectors(m, c->results)) + moved +
+           weight_cost(c, m, points);
 }
 
 /* Does it fill a tile? */
@@ -97,12 +120,15 @@ static bool has_tile(const conv3 *c, const winograd_form *f) {
     return c->out[0] >= f->outputs && c->out[1] >= f->outputs;
 }
 
-/* The cheapest form; NULL where the direct way is. A little less is not worth more weights. */
-static const winograd_form *choose(const conv3 *c, const target *t) {
+/* The cheapest form; NULL where the direct way is, and where channels do not fill a vector: a little less work is not
+ * worth the weights. */
+static const winograd_form *choose(const conv3 *c, const machine *m) {
     const winograd_form *best = NULL;
-    double least = 0.9 * direct_cost(c, t);
+    double least = 0.95 * direct_cost(c, m);
+    if (c->inputs < m->lanes || c->results < m->lanes)
+        return NULL;
     for (const winograd_form *f = winograd_forms; f->outputs != 0; f++) {
-        double cost = winograd_cost(c, f, t);
+        double cost = winograd_cost(c, f, m);
         if (!has_tile(c, f) || cost >= least)
             continue;
         least = cost;
@@ -141,12 +167,12 @@ static status replace(graph *g, const conv3 *c, const winograd_form *f) {
     TRY(transform_weights(g, c, f, &inputs[1]));
     node *made =
         graph_add_node(g, n, WINOGRAD_DOMAIN, WINOGRAD_OP, 1, n->name, inputs, inputs[2] != NULL ? 3 : 2, NULL, 1);
-    const attr outputs = {.name = "outputs", .kind = ATTR_INT, .i = f->outputs},
+    const attr tile = {.name = "tile", .kind = ATTR_INT, .i = f->outputs},
                pads = {.name = "pads", .kind = ATTR_INTS, .ints = c->pads, .n = 4};
     TRY_ALLOC(made);
     made->source = n->source;
     made->part_of = n->part_of != NULL ? n->part_of : n->op;
-    TRY(node_set_attr(made, &outputs));
+    TRY(node_set_attr(made, &tile));
     TRY(node_set_attr(made, &pads));
     TRY(op_infer(made));
     const char *name = n->outputs[0]->name;
@@ -163,9 +189,10 @@ status winograd_rewrite(graph *g, node *n, const winograd_form *f, bool *out_don
 
 status pass_winograd(graph *g, const target *t) {
     conv3 c;
+    const machine m = machine_for(g, t);
     for (node *n = g->first, *next; n != NULL && t->vector_bytes > 0; n = next) {
         next = n->next;
-        const winograd_form *f = read_conv(n, &c) ? choose(&c, t) : NULL;
+        const winograd_form *f = read_conv(n, &c) ? choose(&c, &m) : NULL;
         if (f != NULL)
             TRY(replace(g, &c, f));
     }

@@ -269,7 +269,7 @@ static void winograd_is_chosen_where_it_is_faster(void **state) {
     const target *avx2 = target_find("x86-64-v3", m.d), *avx512 = target_find("x86-64-v4", m.d),
                  *generic = target_find("generic", m.d), *small = target_find("cortex-m4", m.d);
     const shape usual = {1, 32, 32, {16, 16}, {1, 1, 1, 1}}, few = {1, 3, 16, {32, 32}, {1, 1, 1, 1}},
-                tiny = {1, 64, 64, {1, 1}, {1, 1, 1, 1}}, many = {1, 512, 512, {4, 4}, {1, 1, 1, 1}};
+                tiny = {1, 64, 64, {1, 1}, {1, 1, 1, 1}}, many = {1, 512, 512, {2, 2}, {1, 1, 1, 1}};
     assert_true(takes(&m, &usual, avx2) && takes(&m, &usual, avx512));
     assert_false(takes(&m, &few, avx2) || takes(&m, &few, avx512));
     assert_false(takes(&m, &tiny, avx2) || takes(&m, &tiny, avx512));
@@ -281,7 +281,7 @@ static void winograd_is_chosen_where_it_is_faster(void **state) {
 /* The text of a graph before and after, but for the numbers of the weights. */
 static void winograd_keeps_names_and_edges(void **state) {
     (void)state;
-    static const char *const wanted[] = {"WinogradConv-1(", "{outputs=4, pads=[1, 1, 1, 1]} name \"middle\"",
+    static const char *const wanted[] = {"WinogradConv-1(", "{tile=4, pads=[1, 1, 1, 1]} name \"middle\"",
                                          "%seen: f32[1,16,8,8]"};
     static const char text[] = "graph \"main\"(%x: f32[1,16,8,8], %w: f32[16,16,3,3]) {\n"
                                "  opset \"\" 28\n"
