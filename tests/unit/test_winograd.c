@@ -17,6 +17,7 @@
 #include "lower/lower.h"
 #include "ops/ops.h"
 #include "passes_support.h"
+#include "test_support.h"
 
 #define ROUNDING 0x1p-24
 
@@ -331,12 +332,48 @@ static void winograd_keeps_names_and_edges(void **state) {
     maker_free(&m);
 }
 
+/* ---- when memory runs out ---- */
+
+static status lower_model(const allocator *from, void *ctx) {
+    (void)ctx;
+    static const char model[] = "graph \"main\"(%x: f32[1,2,5,6]) {\n  opset \"\" 28\n"
+                                "  const %w: f32[1,2,3,3] = [1, 2, 3, 4, 5, 6, 7, 8, 9, 1, 2, 3, 4, 5, 6, 7, 8, 9]\n"
+                                "  %n: f32[1,2,5,6] = Neg-13(%x)\n"
+                                "  %c: f32[1,1,5,6] = Conv-22(%n, %w) {pads=[1, 1, 1, 1]}\n"
+                                "  %r: f32[1,1,5,6] = Relu-14(%c)\n  return %r as \"r\"\n}\n";
+    status s = STATUS_RESOURCE;
+    diag *d = diag_new(from);
+    arena *a = arena_new(from);
+    graph *g = NULL;
+    program *p = NULL;
+    bool done = true;
+    if (d != NULL && a != NULL)
+        s = graph_parse(model, sizeof model - 1, "m", from, d, &ops_table, NULL, NULL, &g);
+    if (s == STATUS_OK)
+        s = graph_infer(g);
+    for (node *n = s == STATUS_OK ? g->first->next : NULL; n != NULL; n = NULL)
+        s = winograd_rewrite(g, n, winograd_form_of(4), &done);
+    if (s == STATUS_OK)
+        s = lower_graph(g, &(lower_options){.target = target_numeric()}, a, &p);
+    assert_true(done);
+    graph_free(g);
+    arena_free(a);
+    diag_free(d);
+    return s;
+}
+
+static void winograd_survives_each_failing_allocation(void **state) {
+    (void)state;
+    assert_true(test_each_allocation(lower_model, NULL) > 10);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(winograd_is_right_for_odd_shapes),
         cmocka_unit_test(winograd_stays_within_its_bound),
         cmocka_unit_test(winograd_is_chosen_where_it_is_faster),
         cmocka_unit_test(winograd_keeps_names_and_edges),
+        cmocka_unit_test(winograd_survives_each_failing_allocation),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
