@@ -369,10 +369,8 @@ static void winograd_survives_each_failing_allocation(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(winograd_is_right_for_odd_shapes),
-        cmocka_unit_test(winograd_stays_within_its_bound),
-        cmocka_unit_test(winograd_is_chosen_where_it_is_faster),
-        cmocka_unit_test(winograd_keeps_names_and_edges),
+        cmocka_unit_test(winograd_is_right_for_odd_shapes),          cmocka_unit_test(winograd_stays_within_its_bound),
+        cmocka_unit_test(winograd_is_chosen_where_it_is_faster),     cmocka_unit_test(winograd_keeps_names_and_edges),
         cmocka_unit_test(winograd_survives_each_failing_allocation),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
