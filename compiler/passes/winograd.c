@@ -5,7 +5,7 @@
 #include "loop/target.h"
 #include "passes/builtin.h"
 
-enum { WINDOW = 9 };
+#define WINDOW 9
 
 typedef struct conv3 {
     node *n;
@@ -56,15 +56,13 @@ static bool read_conv(node *n, conv3 *out) {
 
 /* A vector load takes as long as a multiply-add, a store as long as two. In that time so many bytes come of tiles that
  * the nearer caches do not hold, of weights where those of the whole model fit into a cache, and where they do not. */
-enum {
-    LOAD = 1,
-    STORE = 2,
-    NEAR_TILES = 1 << 19,
-    NEAR_WEIGHTS = 1 << 21,
-    TILE_BYTES = 24,
-    NEAR_BYTES = 16,
-    FAR_BYTES = 4,
-};
+#define LOAD 1
+#define STORE 2
+#define NEAR_TILES (1 << 19)
+#define NEAR_WEIGHTS (1 << 21)
+#define TILE_BYTES 24
+#define NEAR_BYTES 16
+#define FAR_BYTES 4
 
 typedef struct machine {
     int lanes;
