@@ -58,8 +58,11 @@ static status list_all(arena *a, const op_table *ops, strbuf *s) {
     static const char *const heads[COLUMNS] = {"operator", "opsets", "element types", "note"};
     TRY_ALLOC(cells);
     memcpy(cells, heads, sizeof heads);
+    size_t n = 0;
     for (size_t i = 0; i < ops->n; i++) {
-        const char **row = &cells[(i + 1) * COLUMNS];
+        if (ops->rows[i]->is_internal)
+            continue;
+        const char **row = &cells[++n * COLUMNS];
         strbuf versions = strbuf_in(a);
         add_versions(&versions, ops->rows[i]);
         TRY(full_name(a, ops->rows[i], &row[0]));
@@ -67,8 +70,8 @@ static status list_all(arena *a, const op_table *ops, strbuf *s) {
         TRY(main_types(a, ops->rows[i], &row[2]));
         row[3] = ops->rows[i]->note != NULL ? ops->rows[i]->note : "";
     }
-    report_table(s, cells, ops->n + 1, COLUMNS, COLUMNS);
-    strbuf_printf(s, "%zu operators\n", ops->n);
+    report_table(s, cells, n + 1, COLUMNS, COLUMNS);
+    strbuf_printf(s, "%zu operators\n", n);
     return STATUS_OK;
 }
 
@@ -163,10 +166,12 @@ static void json_operator(json *j, cJSON *list, const op_row *row) {
 static status no_such_operator(tenon_context *c, arena *a, const char *name) {
     const char **names = ARENA_NEW_N(a, const char *, ops_table.n + 1);
     TRY_ALLOC(names);
+    size_t n = 0;
     for (size_t i = 0; i < ops_table.n; i++)
-        names[i] = ops_table.rows[i]->name;
+        if (!ops_table.rows[i]->is_internal)
+            names[n++] = ops_table.rows[i]->name;
     diag_error(c->diags, STATUS_USAGE, "unknown-operator", DIAG_NOWHERE, "there is no operator '%s'", name);
-    const char *near = text_nearest(name, names, ops_table.n);
+    const char *near = text_nearest(name, names, n);
     diag_note(c->diags, near != NULL ? "did you mean '%s'?" : "tenon ops lists those that there are", near);
     return STATUS_USAGE;
 }
@@ -177,7 +182,7 @@ static status list_operators(tenon_context *c, const char *name, arena *a, repor
     json j = json_begin();
     cJSON *list = json_list(&j, NULL, "operators");
     for (size_t i = 0; i < ops_table.n; i++) {
-        if (name != NULL && strcmp(ops_table.rows[i]->name, name) != 0)
+        if (ops_table.rows[i]->is_internal || (name != NULL && strcmp(ops_table.rows[i]->name, name) != 0))
             continue;
         found++;
         json_operator(&j, list, ops_table.rows[i]);

@@ -158,7 +158,7 @@ static const option_row rows[] = {
      KIND_CHOICE,
      FIELD(schedule),
      &schedules},
-    {{"skip", "PASS", "leaves a pass of the clean-up out", ALL}, KIND_WORDS, FIELD(skip), NULL},
+    {{"skip", "PASS", "leaves a built-in pass out", ALL}, KIND_WORDS, FIELD(skip), NULL},
     {{"dump-after", "STAGE|PASS", "prints the form after a stage or pass, on stderr", ALL},
      KIND_WORDS,
      FIELD(dump_after),

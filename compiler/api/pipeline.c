@@ -122,12 +122,15 @@ static status check_regions(const pipeline *w) {
     return STATUS_RESOURCE;
 }
 
+/* A naive schedule computes what the operators say, in their own way. */
 static status lower(pipeline *w) {
-    const pass_options passes = options_of(w);
+    bool naive = strcmp(w->o->schedule, "naive") == 0;
+    pass_options passes = options_of(w);
+    passes.target = naive ? NULL : w->machine;
     TRY(passes_before_lowering(w->plan->registry, &w->g, &passes));
     lower_options o = {.target = w->machine,
                        .threads = (int)w->o->threads,
-                       .naive = strcmp(w->o->schedule, "naive") == 0,
+                       .naive = naive,
                        .name = w->name,
                        .origin = w->origin,
                        .regions = &w->o->regions,
@@ -221,6 +224,10 @@ status pipeline_names(arena *a, const pass_registry *r, bool with_stages, const 
     return STATUS_OK;
 }
 
+static pipeline_row row_of_pass(const pass_plan *plan, const pass_entry *e) {
+    return (pipeline_row){pass_name(e), has_word(&plan->skip, pass_name(e)) ? "(left out)" : pass_help(e), true};
+}
+
 status pipeline_rows(arena *a, const pass_plan *plan, const pipeline_row **out, size_t *out_n) {
     VEC(pipeline_row) list = {0};
     for (size_t i = 0; i < PIPELINE_STAGES; i++) {
@@ -230,11 +237,11 @@ status pipeline_rows(arena *a, const pass_plan *plan, const pipeline_row **out, 
             row = (pipeline_row){pass_name(plan->asked.at[k].entry), plan->asked.at[k].text, true};
             TRY(VEC_PUSH(a, list, row));
         }
-        for (size_t k = 0; i == PIPELINE_PASSES && k < plan->registry->clean_up.n; k++) {
-            const pass_entry *e = plan->registry->clean_up.at[k];
-            row = (pipeline_row){pass_name(e), has_word(&plan->skip, pass_name(e)) ? "(left out)" : pass_help(e), true};
-            TRY(VEC_PUSH(a, list, row));
-        }
+        for (size_t k = 0; i == PIPELINE_PASSES && k < plan->registry->clean_up.n; k++)
+            TRY(VEC_PUSH(a, list, row_of_pass(plan, plan->registry->clean_up.at[k])));
+        for (size_t k = 0; i == PIPELINE_LOWER && k < plan->registry->all.n; k++)
+            if (strcmp(pass_stage(plan->registry->all.at[k]), "lowering") == 0)
+                TRY(VEC_PUSH(a, list, row_of_pass(plan, plan->registry->all.at[k])));
     }
     *out = list.at;
     *out_n = list.n;

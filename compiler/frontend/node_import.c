@@ -162,6 +162,8 @@ static status make_node(importer *im, scope *s, const Onnx__NodeProto *p, diag_p
                              import_text(p->name)[0] == '\0' ? "" : name, none, (int)n_inputs, names, (int)n_outputs);
     TRY_ALLOC(n);
     n->source = s->call != NULL ? s->call->source : where.node;
+    if (n->row != NULL && n->row->is_internal)
+        n->row = NULL;
     if (called != NULL)
         TRY(map_set_key(&im->calls, MAP_KEY(n), called));
     for (size_t i = 0; i < n_outputs; i++)

@@ -64,6 +64,7 @@ struct op_row {
     op_kind kind;
     const op_param *inputs, *outputs;
     const op_attr *attrs; /* NULL: none */
+    bool is_internal;     /* made by passes for lowering: no model may use it, and no list of operators shows it */
     bool is_random;       /* two nodes of it without the attribute `seed` differ though all else of them is the same */
     const char *note;     /* for `tenon ops`: what is not supported, NULL where all is */
     /* Element types and shapes of the outputs from the inputs, attributes and known contents. Called after arity,

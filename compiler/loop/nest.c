@@ -119,6 +119,18 @@ const expr *nest_reduce(nest *n, reduce_op op, const expr *value) {
     return result;
 }
 
+const expr *nest_let(nest *n, const expr *value) {
+    nest_stage *s = stage_to_close(n);
+    const expr *result = build_var(n->b, value->type, "x");
+    if (s == NULL || n->b->failed)
+        return n->b->poison;
+    TENON_ASSERT(s->n_axes == 0);
+    s->kind = STAGE_LET;
+    s->value = value;
+    s->result = result;
+    return result;
+}
+
 void nest_store(nest *n, int operand, const expr *const *index, int rank, const expr *value) {
     nest_stage *s = stage_to_close(n);
     if (s == NULL)

@@ -30,7 +30,8 @@ typedef struct nest_axis {
     int64_t extent;
 } nest_axis;
 
-typedef enum stage_kind { STAGE_REDUCE, STAGE_STORE } stage_kind;
+/* LET: a value without axes that later stages use, computed once. */
+typedef enum stage_kind { STAGE_REDUCE, STAGE_LET, STAGE_STORE } stage_kind;
 
 typedef struct nest_stage {
     stage_kind kind;
@@ -38,7 +39,7 @@ typedef struct nest_stage {
     nest_axis axes[NEST_MAX_AXES];
     const expr *value;
     reduce_op op;       /* REDUCE: starts at the neutral element (0, 1, largest/+inf, smallest/-inf) */
-    const expr *result; /* REDUCE: the VAR that later stages use; its type is value's */
+    const expr *result; /* REDUCE, LET: the VAR that later stages use; its type is value's */
     int operand;        /* STORE */
     int rank;
     const expr *index[NEST_MAX_AXES]; /* STORE: one per dimension of the operand */
@@ -62,7 +63,8 @@ struct nest {
     VEC(nest_stage) stages;
     bool raw;
     block body;       /* raw only */
-    bool contract;    /* multiply-accumulates: counts in MACs */
+    bool contract;    /* multiply-accumulates, or what prepares and ends them: zero padding may lie in memory */
+    int64_t macs;     /* that it counts for; 0: those of its reductions, where contract is set */
     const char *name; /* stem of the kernel's name: "matmul" */
 };
 
@@ -72,7 +74,8 @@ typedef struct nest_list {
     VEC(nest_operand) operands;
     int n_inputs, n_outputs;
     VEC(nest *) nests;
-    bool parts; /* each nest ends with a store to the one output, at indices of its own; together they cover it */
+    bool parts;         /* stores to the one output stand anywhere, at indices of their own; together they cover it */
+    bool channels_last; /* dimension 1 of the output should lie last in memory */
 } nest_list;
 
 /* All functions return valid things when out of memory; builder_status tells at the end. */
@@ -93,6 +96,7 @@ void nest_outer_all(nest *n, int rank, const int64_t *dims, const expr **vars);
 void nest_open(nest *n);
 const expr *nest_inner(nest *n, const char *name, int64_t extent);
 const expr *nest_reduce(nest *n, reduce_op op, const expr *value); /* the result's variable */
+const expr *nest_let(nest *n, const expr *value);
 void nest_store(nest *n, int operand, const expr *const *index, int rank, const expr *value);
 /* READ of operand k at index (rank = the operand's). */
 const expr *nest_read(const nest_list *l, int operand, const expr *const *index);

@@ -111,6 +111,7 @@ static void describe(const nest_list *l, node_info *i) {
     i->n_nests = (int)l->nests.n;
     i->map = is_map(l);
     i->may_be_core = may_be_core(l);
+    i->channels_last = l->channels_last;
     for (size_t k = 0; k < l->nests.n; k++)
         for (const nest *m = l->nests.at[k]; m != NULL; m = m->then)
             describe_nest(m, i);
@@ -193,9 +194,13 @@ static bool is_broadcast(const grouping *x, const node_info *i) {
 static status stays_affine(const grouping *x, const node_info *root, arena *scratch, bool *out) {
     arena_mark mark = arena_get_mark(scratch);
     const node_info *which = root->core >= 0 ? &x->nodes[root->core] : root;
-    composed c;
-    status s = compose_group(x, root, which, which->n_nests - 1, scratch, &c);
-    *out = s == STATUS_OK && compose_is_affine(&c);
+    status s = STATUS_OK;
+    *out = true;
+    for (int k = 0; k < which->n_nests && s == STATUS_OK && *out; k++) {
+        composed c;
+        s = compose_group(x, root, which, k, scratch, &c);
+        *out = s == STATUS_OK && compose_is_affine(&c);
+    }
     arena_reset(scratch, mark);
     return s;
 }

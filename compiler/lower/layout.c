@@ -174,7 +174,9 @@ status choose_layouts(grouping *x) {
         const node_info *which = root->core >= 0 ? &x->nodes[root->core] : root;
         const value *v = node_output(root->n, 0);
         bool last = false;
-        if (which->contract)
+        if (which->channels_last)
+            last = true;
+        else if (which->contract)
             s = wants_channels_last(x, root, which, scratch, &last);
         else
             last = follows_operand(x, root, v->type.rank);

@@ -175,11 +175,6 @@ static const expr *gate(const recurrent *r, int which) {
     return build_add(r->b, input_product(r, which), of_state);
 }
 
-/* x computed once, though several stores use it. */
-static const expr *once(const recurrent *r, const expr *x) {
-    return nest_reduce(r->m, REDUCE_PROD, x);
-}
-
 /* What the operator's row computes with these attributes. */
 static const expr *apply(const recurrent *r, const activation *fn, const expr *x) {
     attr attrs[2] = {{.name = "alpha", .kind = ATTR_FLOAT, .f = fn->alpha},
@@ -239,7 +234,7 @@ static void store_step(const recurrent *r, const expr *h) {
 }
 
 static void rnn_step(recurrent *r) {
-    store_step(r, once(r, activate(r, 0, gate(r, 0))));
+    store_step(r, nest_let(r->m, activate(r, 0, gate(r, 0))));
 }
 
 enum { GRU_UPDATE, GRU_RESET, GRU_NEW };
@@ -248,7 +243,7 @@ enum { GRU_UPDATE, GRU_RESET, GRU_NEW };
 static void gru_end(const recurrent *r, const expr *update, const expr *fresh) {
     builder *b = r->b;
     const expr *h = build_mul(b, build_sub(b, kit_const(b, update, 1), update), fresh);
-    store_step(r, once(r, build_add(b, h, build_mul(b, update, state_at(r, r->state, r->before, r->j)))));
+    store_step(r, nest_let(r->m, build_add(b, h, build_mul(b, update, state_at(r, r->state, r->before, r->j)))));
 }
 
 static void gru_linear_step(recurrent *r) {
@@ -295,9 +290,9 @@ static void lstm_step(recurrent *r) {
     else
         forget = activate(r, 0, peep(r, gates[LSTM_F], before, LSTM_F));
     const expr *fresh = build_mul(b, in, activate(r, 1, gates[LSTM_C]));
-    const expr *cell = once(r, build_add(b, build_mul(b, forget, before), fresh));
+    const expr *cell = nest_let(r->m, build_add(b, build_mul(b, forget, before), fresh));
     const expr *out = activate(r, 0, peep(r, gates[LSTM_O], cell, LSTM_O));
-    const expr *h = once(r, build_mul(b, out, activate(r, 2, cell)));
+    const expr *h = nest_let(r->m, build_mul(b, out, activate(r, 2, cell)));
     store_cell(r, cell);
     store_step(r, h);
 }

@@ -159,10 +159,13 @@ status pass_apply(const pass_registry *r, const pass_request *q, graph **g, pass
 
 /* ---- passes.c ---- */
 
+typedef struct target target; /* loop/target.h */
+
 typedef struct pass_options {
     const char *const *skip; /* names of passes to leave out; NULL-terminated, or NULL */
     bool verify;             /* run the verifier after each */
     bool in_place;           /* only the built-in passes, which put no copy in the graph's place */
+    const target *target;    /* that passes_before_lowering chooses by; NULL: it leaves out what would choose */
     /* Called after each pass; stop by returning other than STATUS_OK. May be NULL. */
     status (*after)(void *ctx, const char *pass, graph *g);
     /* Called after each pass that changed something, with a copy of the graph as it was before. May be NULL. */
@@ -174,11 +177,16 @@ typedef struct pass_options {
  * [unknown-pass], STATUS_USAGE, with the nearest name. */
 status passes_clean_up(const pass_registry *r, graph **g, const pass_options *o);
 /* What lowering needs beyond that: the operators that the clean-up leaves whole are expanded, and the clean-up runs
- * once more. */
+ * once more; then the passes of stage "lowering", once each, where the target is known. */
 status passes_before_lowering(const pass_registry *r, graph **g, const pass_options *o);
 
+/* ---- winograd.c ---- */
+struct winograd_form; /* ir/winograd.h */
+status pass_winograd(graph *g, const target *t);
+/* The node as a WinogradConv of the form, whatever that costs; *out_done false where it cannot be one. */
+status winograd_rewrite(graph *g, node *n, const struct winograd_form *f, bool *out_done);
+
 /* ---- node_macs.c ---- */
-typedef struct target target; /* loop/target.h */
 /* Multiply-accumulates of the operator itself: of its naive program, or of what it is expanded to. Its inputs' shapes
  * must be known. */
 status passes_node_macs(const pass_registry *r, const node *n, const target *t, int64_t *out);

@@ -12,10 +12,22 @@ typedef struct plan_stage {
     nest_axis axes[NEST_MAX_AXES];
     const expr *value;
     reduce_op op;
-    const expr *result;  /* REDUCE */
+    const expr *result;  /* REDUCE, LET */
     int slot;            /* STORE: kernel buffer */
     const expr *address; /* STORE */
 } plan_stage;
+
+/* What a masked READ reaches in one dimension: positions low to high; its mask lets those in [from, to) through. */
+typedef struct pad_reach {
+    int64_t low, high, from, to;
+} pad_reach;
+
+/* A dense copy of an operand with a border of zeros: what it holds of each dimension, and its strides. */
+typedef struct pad_copy {
+    int operand, slot;
+    pad_reach reach[NEST_MAX_AXES];
+    int64_t strides[NEST_MAX_AXES];
+} pad_copy;
 
 typedef struct plan {
     builder *b;
@@ -26,15 +38,16 @@ typedef struct plan {
     schedule *out;
     const char *name;
     bool contract;
+    int64_t macs; /* of what has been emitted */
     int n_axes;
     nest_axis axes[NEST_MAX_AXES];
     int n_stages;
     plan_stage *stages;
-    VEC(int) slots;    /* kernel buffer -> entry of out->buffers */
-    VEC(bool) written; /* kernel buffer is stored to */
-    size_t kept;       /* kernel buffers that statements made before use: the first ones */
-    bool raw;          /* stored buffers may also be loaded */
-    int64_t macs;
+    VEC(pad_copy) copies; /* that have been made */
+    VEC(int) slots;       /* kernel buffer -> entry of out->buffers */
+    VEC(bool) written;    /* kernel buffer is stored to */
+    size_t kept;          /* kernel buffers that statements made before use: the first ones */
+    bool raw;             /* stored buffers may also be loaded */
 } plan;
 
 /* The kernel buffer for an operand, made on first use. -1 when out of memory. */
@@ -105,10 +118,6 @@ status repack_reductions(plan *p);
 status plan_resolve(plan *p, const nest *n);
 int64_t operand_stride(const schedule_operand *o, int d);
 /* pad.c */
-/* What a masked READ reaches in one dimension: positions low to high; its mask lets those in [from, to) through. */
-typedef struct pad_reach {
-    int64_t low, high, from, to;
-} pad_reach;
 /* Fills one entry for each dimension. False where an index is not affine in the axes or the mask is not a box. */
 bool pad_reach_of(builder *b, const expr *read, int rank, const nest_axis *axes, int n_axes, pad_reach *out);
 /* Is nothing masked that lies inside of the dimension? */

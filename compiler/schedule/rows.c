@@ -125,6 +125,8 @@ status emit_rows(plan *p, int lanes) {
         const plan_stage *g = &p->stages[s];
         if (g->kind == STAGE_STORE) {
             store_stage(&r, g);
+        } else if (g->kind == STAGE_LET) {
+            bind(&r, g->result, build_let(p->b, "x", build_substitute(p->b, g->value, r.from, r.to, r.n)));
         } else if (g->n_axes > 0) {
             reduce_stage(&r, g);
         } else {

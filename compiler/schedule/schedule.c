@@ -28,6 +28,8 @@ static status schedule_raw(nest *n, plan *p) {
 
 static int64_t count_macs(const nest *n) {
     int64_t sum = 0;
+    if (n->macs > 0)
+        return n->macs;
     for (size_t s = 0; n->contract && s < n->stages.n; s++) {
         const nest_stage *g = &n->stages.at[s];
         if (g->kind != STAGE_REDUCE || g->op != REDUCE_SUM)

@@ -38,8 +38,8 @@ static status element_bits(const plan *p, const plan_stage *g, const expr *var, 
     for (size_t i = 0; i < loads.at.n; i++) {
         const expr *x = loads.at.at[i];
         int64_t step = 0;
-        bool scalar_address =
-            !x->masked && plan_step(p, x->arg[0], var, &step) && (step == 0 || step == 1 || p->contract);
+        bool scalar_address = !x->masked && expr_uses(g->value, x) && plan_step(p, x->arg[0], var, &step) &&
+                              (step == 0 || step == 1 || p->contract);
         stand_ins[i] = scalar_address ? build_var(p->b, x->type, "load") : x;
     }
     width w = {0};

@@ -74,10 +74,11 @@ static int64_t tile_cost(const tile *t, const load_count *n, int64_t depth) {
     return blocks * (depth * step_cost(n, t->rows, t->vectors) + 6 * (int64_t)t->rows * t->vectors + 16);
 }
 
-/* Vectors for a chain of element-wise work: enough to overlap latencies, few enough to stay short. */
+/* Vectors for a chain of element-wise work: enough to overlap latencies, few enough to stay short; one where the work
+ * keeps values of its own in registers. */
 static void choose_map(tile *t) {
     int64_t vectors = blocks_of(extent_of(t->p, t->a), t->lanes);
-    t->vectors = vectors >= 2 ? 2 : 1;
+    t->vectors = vectors >= 2 && t->p->stages[0].kind != STAGE_LET ? 2 : 1;
 }
 
 static void choose_block(tile *t, const load_count *n, int64_t depth, int64_t *best, tile *out) {

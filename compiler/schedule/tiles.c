@@ -9,7 +9,7 @@ typedef struct tile_state {
     const expr *a_index, *c_index; /* the current block */
     const expr **from, **to;       /* axes bound to loops around the block */
     int n;
-    const expr ***results; /* [stage][point]: reduced values */
+    const expr ***results; /* [stage][point]: reduced and other kept values */
 } tile_state;
 
 static void bind(tile_state *s, const expr *from, const expr *to) {
@@ -54,7 +54,7 @@ static const expr *at_point(tile_state *s, int stage, const expr *x, int v, int 
     bind(s, t->a_block, s->a_index);
     bind(s, t->c_block, s->c_index);
     for (int k = 0; k < stage; k++)
-        if (p->stages[k].kind == STAGE_REDUCE && lanes == t->lanes)
+        if (p->stages[k].kind != STAGE_STORE && lanes == t->lanes)
             bind(s, p->stages[k].result, s->results[k][r * t->vectors + v]);
     x = build_widen(b, x, s->from, s->to, s->n, lanes);
     s->n = n;
@@ -93,6 +93,14 @@ static void reduce_stage(tile_state *s, int stage) {
         s->results[stage][i] = build_reg_get(b, acc, type, build_index(b, i));
 }
 
+static void let_stage(tile_state *s, int stage) {
+    tile *t = s->t;
+    const expr *value = t->p->stages[stage].value;
+    for (int r = 0; r < t->rows; r++)
+        for (int v = 0; v < t->vectors; v++)
+            s->results[stage][r * t->vectors + v] = build_let(t->p->b, "x", at_point(s, stage, value, v, r, t->lanes));
+}
+
 static void store_stage(tile_state *s, int stage) {
     tile *t = s->t;
     builder *b = t->p->b;
@@ -121,6 +129,8 @@ static void emit_block(tile_state *s) {
     for (int k = 0; k < p->n_stages; k++) {
         if (p->stages[k].kind == STAGE_REDUCE)
             reduce_stage(s, k);
+        else if (p->stages[k].kind == STAGE_LET)
+            let_stage(s, k);
         else
             store_stage(s, k);
     }
