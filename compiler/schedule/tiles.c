@@ -72,6 +72,38 @@ static void close_stage(tile_state *s, const plan_stage *g) {
     s->n -= g->n_axes;
 }
 
+/* One step of a reduction in all points of the block. */
+static void reduce_points(tile_state *s, int stage, int acc) {
+    tile *t = s->t;
+    builder *b = t->p->b;
+    const plan_stage *g = &t->p->stages[stage];
+    ltype type = LTYPE(g->value->type.elem, t->lanes);
+    for (int r = 0; r < t->rows; r++)
+        for (int v = 0; v < t->vectors; v++) {
+            const expr *i = build_index(b, r * t->vectors + v);
+            const expr *value = at_point(s, stage, g->value, v, r, t->lanes);
+            build_set(b, acc, i, plan_combine(b, g->op, build_reg_get(b, acc, type, i), value));
+        }
+}
+
+/* The steps along the reduction's axes from `axis` on. */
+static void reduce_axes(tile_state *s, int stage, int acc, int axis) {
+    const plan_stage *g = &s->t->p->stages[stage];
+    if (axis == g->n_axes) {
+        reduce_points(s, stage, acc);
+        return;
+    }
+    const nest_axis *x = &g->axes[axis];
+    bool unrolled = axis >= g->n_axes - s->t->unrolled[stage];
+    for (int64_t i = 0; i < (unrolled ? x->extent : 1); i++) {
+        bind(s, x->var, unrolled ? build_index(s->t->p->b, i) : loop(s, "k", x->extent));
+        reduce_axes(s, stage, acc, axis + 1);
+        s->n--;
+    }
+    if (!unrolled)
+        end(s, x->extent);
+}
+
 static void reduce_stage(tile_state *s, int stage) {
     tile *t = s->t;
     builder *b = t->p->b;
@@ -81,14 +113,7 @@ static void reduce_stage(tile_state *s, int stage) {
     int acc = build_declare(b, "acc", type, points);
     for (int i = 0; i < points; i++)
         build_set(b, acc, build_index(b, i), plan_neutral(b, g->op, type));
-    open_stage(s, g);
-    for (int r = 0; r < t->rows; r++)
-        for (int v = 0; v < t->vectors; v++) {
-            const expr *i = build_index(b, r * t->vectors + v);
-            const expr *value = at_point(s, stage, g->value, v, r, t->lanes);
-            build_set(b, acc, i, plan_combine(b, g->op, build_reg_get(b, acc, type, i), value));
-        }
-    close_stage(s, g);
+    reduce_axes(s, stage, acc, 0);
     for (int i = 0; i < points; i++)
         s->results[stage][i] = build_reg_get(b, acc, type, build_index(b, i));
 }
@@ -110,14 +135,17 @@ static void store_stage(tile_state *s, int stage) {
     close_stage(s, g);
 }
 
+static void open_a(tile_state *s) {
+    tile *t = s->t;
+    s->a_index = loop(s, "ab", t->a_blocks);
+    s->a_first = block_first(s, s->a_index, (int64_t)t->lanes * t->vectors, tile_extent(t->p, t->a));
+}
+
 static void emit_block(tile_state *s) {
     tile *t = s->t;
     plan *p = t->p;
-    int64_t a_extent = p->axes[t->a].extent, c_extent = t->c >= 0 ? p->axes[t->c].extent : 1;
-    s->a_index = loop(s, "ab", t->a_blocks);
-    s->a_first = block_first(s, s->a_index, (int64_t)t->lanes * t->vectors, a_extent);
     s->c_index = loop(s, "cb", t->c_blocks);
-    s->c_first = block_first(s, s->c_index, t->rows, c_extent);
+    s->c_first = block_first(s, s->c_index, t->rows, tile_extent(p, t->c));
     for (int k = 0; k < p->n_stages; k++) {
         if (p->stages[k].kind == STAGE_REDUCE)
             reduce_stage(s, k);
@@ -125,7 +153,6 @@ static void emit_block(tile_state *s) {
             store_stage(s, k);
     }
     end(s, t->c_blocks);
-    end(s, t->a_blocks);
 }
 
 static status new_state(tile *t, tile_state *out) {
@@ -152,12 +179,17 @@ status emit_tiles(plan *p, int axis, int lanes) {
     TRY(tile_pack(&t));
     TRY(plan_compact(p));
     TRY(new_state(&t, &s));
+    if (t.panels)
+        open_a(&s);
     for (int i = 0; i < p->n_axes; i++)
         if (i != t.a && i != t.c)
             bind(&s, p->axes[i].var, loop(&s, "i", p->axes[i].extent));
+    if (!t.panels)
+        open_a(&s);
     emit_block(&s);
     for (int i = 0; i < p->n_axes; i++)
         if (i != t.a && i != t.c)
             end(&s, p->axes[i].extent);
+    end(&s, t.a_blocks);
     return STATUS_OK;
 }
