@@ -4,7 +4,7 @@
 
 #define MOST_UNROLLED_STEPS 32
 #define MOST_UNROLLED_POINTS 300
-#define LATENCY 8
+#define LATENCY 10    /* and a little, for what is not spread evenly */
 #define LOOP_ENTRY 12 /* of a loop inside a reduction: filling and draining the pipeline */
 #define STORE 6       /* and what comes before it in an epilogue */
 #define BLOCK 16
@@ -138,6 +138,7 @@ static double reduction_cost(const tile *t, const tile_loads *loads, int stage) 
     int64_t most = (int64_t)t->rows * t->vectors * steps;
     most = read > most ? read : most;
     most = LATENCY * steps > most ? LATENCY * steps : most;
+    most += read / 8; /* loads are in the way of the rest */
     int64_t iterations = steps_of(g) / steps, entries = 1;
     for (int k = 0; k < g->n_axes - unrolled - 1; k++)
         entries *= g->axes[k].extent;
@@ -181,9 +182,15 @@ static void bytes_of(const tile *t, const tile_load *l, double *all, double *sli
     *slice = *slice < *all ? *slice : *all;
 }
 
+/* How much of what is read again and again does not stay in the second-level cache meanwhile. */
+static double lost(const tile *t, double bytes) {
+    double l2 = t->p->options->target->l2_bytes;
+    return l2 == 0 || bytes <= l2 ? 0 : 1 - l2 / bytes;
+}
+
 bool tile_panels(const tile *t, const tile_loads *loads) {
     const plan *p = t->p;
-    double around = 1, panels = 0, shared = 0, slices = 0, l2 = p->options->target->l2_bytes;
+    double around = 1, panels = 0, shared = 0, slices = 0, blocks = (double)t->a_blocks;
     for (int i = 0; i < p->n_axes; i++)
         around *= i == t->a || i == t->c ? 1 : (double)p->axes[i].extent;
     for (size_t i = 0; i < loads->at.n; i++) {
@@ -199,10 +206,8 @@ bool tile_panels(const tile *t, const tile_loads *loads) {
             slices += slice;
         }
     }
-    double panel = panels / (double)t->a_blocks;
-    double rows_first = panels + slices <= l2 ? panels + shared : panels * around + shared;
-    double panels_first = panel + shared <= l2   ? panels + shared
-                          : panel + slices <= l2 ? panels + shared * (double)t->a_blocks
-                                                 : panels * around + shared * (double)t->a_blocks;
-    return l2 > 0 && panels_first < rows_first;
+    double rows_first = panels * (1 + (around - 1) * lost(t, panels + slices)) + shared;
+    double panel = panels / blocks, panels_first = panels * (1 + (around - 1) * lost(t, panel + slices)) +
+                                                   shared * (1 + (blocks - 1) * lost(t, panel + shared));
+    return panels_first < rows_first;
 }
