@@ -88,26 +88,42 @@ static status run_on(tile *t) {
     return builder_status(b);
 }
 
-status tile_choose(plan *p, int a, int lanes, tile *out) {
+/* The best block, before the plan's axes are merged for it. */
+static status best_block(plan *p, int a, int lanes, const tile_loads *loads, tile *out, double *cost) {
     tile t = {.p = p, .a = a, .c = -1, .d = -1, .lanes = lanes, .vectors = 1, .rows = 1};
-    double best = __builtin_inf();
-    tile_loads loads;
+    *cost = __builtin_inf();
     TRY_ALLOC(t.unrolled = ARENA_NEW_N(p->memory, int, p->n_stages + 1));
-    *out = t;
+    choose_block(&t, loads, cost, out);
+    for (t.c = p->n_axes - 1; t.c >= 0; t.c--) { /* of equals the innermost */
+        if (t.c == a)
+            continue;
+        t.d = -1;
+        choose_block(&t, loads, cost, out);
+        for (t.d = 0; t.d < p->n_axes; t.d++)
+            if (t.d != a && t.d != t.c && runs_on(&t, loads))
+                choose_block(&t, loads, cost, out);
+    }
+    return STATUS_OK;
+}
+
+status tile_cost_along(plan *p, int a, int lanes, double *out) {
+    tile t;
+    tile_loads loads;
+    TRY(tile_loads_of(p, &loads));
+    TRY(best_block(p, a, lanes, &loads, &t, out));
+    *out += tile_moves(&t, &loads);
+    return STATUS_OK;
+}
+
+status tile_choose(plan *p, int a, int lanes, tile *out) {
+    double cost;
+    tile_loads loads;
+    *out = (tile){.p = p, .a = a, .c = -1, .d = -1, .lanes = lanes, .vectors = 1, .rows = 1};
     if (!has_reduction(p)) {
         choose_map(out);
     } else {
         TRY(tile_loads_of(p, &loads));
-        choose_block(&t, &loads, &best, out);
-        for (t.c = p->n_axes - 1; t.c >= 0; t.c--) { /* of equals the innermost */
-            if (t.c == a)
-                continue;
-            t.d = -1;
-            choose_block(&t, &loads, &best, out);
-            for (t.d = 0; t.d < p->n_axes; t.d++)
-                if (t.d != a && t.d != t.c && runs_on(&t, &loads))
-                    choose_block(&t, &loads, &best, out);
-        }
+        TRY(best_block(p, a, lanes, &loads, out, &cost));
         for (int s = 0; s < p->n_stages; s++)
             out->unrolled[s] = tile_unrolled(out, &loads, s);
         TRY(run_on(out));

@@ -8,6 +8,8 @@
 #define LOOP_ENTRY 12 /* of a loop inside a reduction: filling and draining the pipeline */
 #define STORE 6       /* and what comes before it in an epilogue */
 #define BLOCK 16
+#define GATHER 4 /* of an element in a copy, or lane by lane */
+#define SCATTER 3
 
 int64_t tile_extent(const plan *p, int axis) {
     return axis < 0 ? 1 : p->axes[axis].extent;
@@ -162,6 +164,36 @@ double tile_cost(const tile *t, const tile_loads *loads) {
     if (t->d >= 0) /* the place of each row, by division */
         cost += 8.0 * t->rows * (double)(1 + loads->at.n);
     return blocks * cost;
+}
+
+/* Elements of a load over all axes of the nest that it steps along. */
+static double elements_of(const plan *p, const access *x) {
+    nest_axis axes[PLAN_MAX_AXES];
+    double n = 1;
+    int all = plan_all_axes(p, axes);
+    for (int i = 0; i < all; i++)
+        n *= !x->affine || x->step[i] != 0 ? (double)axes[i].extent : 1;
+    return n;
+}
+
+double tile_moves(const tile *t, const tile_loads *loads) {
+    const plan *p = t->p;
+    double cost = 0, points = 1;
+    for (size_t i = 0; i < loads->at.n; i++) {
+        const access *x = &loads->at.at[i].x;
+        bool dense = x->affine && (x->step[t->a] == 0 || x->step[t->a] == 1 || loads->at.at[i].is_constant);
+        if (!dense)
+            cost += GATHER * elements_of(p, x);
+    }
+    for (int i = 0; i < p->n_axes; i++)
+        points *= (double)p->axes[i].extent;
+    for (int s = 0; s < p->n_stages; s++) {
+        int64_t step = 1;
+        const plan_stage *g = &p->stages[s];
+        if (g->kind == STAGE_STORE && !(plan_step(p, g->address, p->axes[t->a].var, &step) && step == 1))
+            cost += SCATTER * points * (double)steps_of(g);
+    }
+    return cost;
 }
 
 /* ---- the order of the loops ---- */

@@ -50,7 +50,7 @@ static status pack_constant(tile *t, const plan_stage *g, const access *x, const
 /* A copy may be this much larger than what it copies; else the load is left alone, a gather. */
 #define MOST_GROWTH 4
 
-bool tile_packs(const plan *p, const expr *load, int a) {
+static bool tile_packs(const plan *p, const expr *load, int a) {
     access x = plan_access(p, load);
     nest_axis axes[PLAN_MAX_AXES];
     int n = plan_all_axes(p, axes);

@@ -29,6 +29,9 @@ int64_t tile_vector_first(const tile *t, int v);
  * the plan's are merged. */
 status tile_choose(plan *p, int a, int lanes, tile *out);
 
+/* Half cycles of the best tile along axis a, with what is moved so that vectors can lie along it. */
+status tile_cost_along(plan *p, int a, int lanes, double *out);
+
 /* ---- tile_cost.c ---- */
 /* What the reductions load. */
 typedef struct tile_load {
@@ -42,6 +45,8 @@ typedef struct tile_loads {
 status tile_loads_of(const plan *p, tile_loads *out);
 /* Half cycles of the whole nest. */
 double tile_cost(const tile *t, const tile_loads *loads);
+/* What it takes besides to transpose operands whose step along a is neither 0 nor 1, and to scatter results. */
+double tile_moves(const tile *t, const tile_loads *loads);
 /* Do fewer bytes come from beyond the caches where the blocks along a are the outermost loop? */
 bool tile_panels(const tile *t, const tile_loads *loads);
 /* The number of innermost axes of a reduction that are unrolled: short ones, so that what neighbouring rows read in
@@ -54,7 +59,4 @@ int64_t tile_extent(const plan *p, int axis);
 /* tile_pack.c: constants that reductions read go into the order in which the tile reads them; operands whose step along
  * a is neither 0 nor 1 are transposed into scratch first. */
 status tile_pack(tile *t);
-/* Would it do so with this load, for tiles along outer axis a? */
-bool tile_packs(const plan *p, const expr *load, int a);
-
 #endif
