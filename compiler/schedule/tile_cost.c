@@ -48,13 +48,13 @@ static int64_t steps_in_row(const tile *t, const tile_load *l, int axis, int64_t
     return step != 0 && along % step == 0 && along / step > 0 && along / step < extent ? along / step : 0;
 }
 
-/* Registers that hold what neighbouring rows read in other steps, if this axis is unrolled. */
-static int64_t kept(const tile *t, const tile_loads *loads, int stage, int axis, int64_t extent) {
+/* Registers that hold what neighbouring rows read in other steps, if this axis is unrolled around `inside` steps. */
+static int64_t kept(const tile *t, const tile_loads *loads, int stage, int axis, int64_t extent, int64_t inside) {
     int64_t n = 0;
     for (size_t i = 0; i < loads->at.n; i++) {
         const tile_load *l = &loads->at.at[i];
-        if (l->stage == stage && steps_in_row(t, l, axis, extent) != 0)
-            n += steps_along(t, l, t->a) ? (int64_t)t->rows * t->vectors : t->rows;
+        if (l->stage == stage)
+            n += steps_in_row(t, l, axis, extent) * inside * t->rows * (steps_along(t, l, t->a) ? t->vectors : 1);
     }
     return n;
 }
@@ -70,8 +70,8 @@ int tile_unrolled(const tile *t, const tile_loads *loads, int stage) {
     int n = 0, first = first_axis(t->p, stage);
     for (; n < g->n_axes; n++) {
         int k = g->n_axes - 1 - n;
+        held += kept(t, loads, stage, first + k, g->axes[k].extent, steps);
         steps *= g->axes[k].extent;
-        held += kept(t, loads, stage, first + k, g->axes[k].extent);
         if (steps > MOST_UNROLLED_STEPS || steps * points > MOST_UNROLLED_POINTS || held > tile_registers(t->p))
             break;
     }
