@@ -4,7 +4,7 @@
 
 #define MOST_UNROLLED_STEPS 32
 #define MOST_UNROLLED_POINTS 300
-#define LATENCY 10    /* and a little, for what is not spread evenly */
+#define LATENCY 12    /* and a little, for what is not spread evenly */
 #define LOOP_ENTRY 12 /* of a loop inside a reduction: filling and draining the pipeline */
 #define STORE 6       /* and what comes before it in an epilogue */
 #define BLOCK 16
