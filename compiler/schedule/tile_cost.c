@@ -2,11 +2,12 @@
  * of four cycles: each of the three may be what takes longest. */
 #include "schedule/tiles.h"
 
-#define MOST_UNROLLED_STEPS 32
-#define MOST_UNROLLED_POINTS 300
-#define LATENCY 12    /* and a little, for what is not spread evenly */
-#define LOOP_ENTRY 12 /* of a loop inside a reduction: filling and draining the pipeline */
-#define STORE 6       /* and what comes before it in an epilogue */
+#define MOST_STEPS 32 /* unrolled, */
+#define MOST_BROADCASTS 9
+#define MOST_POINTS 300 /* and in all rows and vectors */
+#define LATENCY 12      /* and a little, for what is not spread evenly */
+#define LOOP_ENTRY 12   /* of a loop inside a reduction: filling and draining the pipeline */
+#define STORE 6         /* and what comes before it in an epilogue */
 #define BLOCK 16
 #define GATHER 4 /* of an element in a copy, or lane by lane */
 #define SCATTER 3
@@ -64,15 +65,26 @@ int tile_registers(const plan *p) {
     return registers > 0 ? registers : 16;
 }
 
+/* Does the reduction broadcast scalars over the vectors? What it multiplies them with should stay in registers. */
+static bool broadcasts(const tile *t, const tile_loads *loads, int stage) {
+    for (size_t i = 0; i < loads->at.n; i++) {
+        const tile_load *l = &loads->at.at[i];
+        if (l->stage == stage && !steps_along(t, l, t->a))
+            return true;
+    }
+    return false;
+}
+
 int tile_unrolled(const tile *t, const tile_loads *loads, int stage) {
     const plan_stage *g = &t->p->stages[stage];
     int64_t steps = 1, points = (int64_t)t->rows * t->vectors, held = points + t->vectors;
+    int64_t most = broadcasts(t, loads, stage) ? MOST_BROADCASTS : MOST_STEPS;
     int n = 0, first = first_axis(t->p, stage);
     for (; n < g->n_axes; n++) {
         int k = g->n_axes - 1 - n;
         held += kept(t, loads, stage, first + k, g->axes[k].extent, steps);
         steps *= g->axes[k].extent;
-        if (steps > MOST_UNROLLED_STEPS || steps * points > MOST_UNROLLED_POINTS || held > tile_registers(t->p))
+        if (steps > most || steps * points > MOST_POINTS || held > tile_registers(t->p))
             break;
     }
     return n;
