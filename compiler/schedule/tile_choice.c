@@ -4,8 +4,16 @@
 #define MAX_ROWS 14
 #define MAX_VECTORS 8
 
+int tile_lanes(const tile *t, int v) {
+    return v == t->vectors - 1 ? t->tail : t->lanes;
+}
+
+int64_t tile_width(const tile *t) {
+    return (int64_t)t->lanes * (t->vectors - 1) + t->tail;
+}
+
 int64_t tile_a_first(const tile *t, int64_t i) {
-    int64_t size = (int64_t)t->lanes * t->vectors, extent = tile_extent(t->p, t->a), last = extent - size;
+    int64_t size = tile_width(t), extent = tile_extent(t->p, t->a), last = extent - size;
     return last <= 0 ? 0 : i * size < last ? i * size : last;
 }
 
@@ -15,7 +23,7 @@ int64_t tile_c_first(const tile *t, int64_t i) {
 }
 
 int64_t tile_vector_first(const tile *t, int v) {
-    int64_t last = tile_extent(t->p, t->a) - t->lanes, first = (int64_t)v * t->lanes;
+    int64_t last = tile_extent(t->p, t->a) - tile_lanes(t, v), first = (int64_t)v * t->lanes;
     return first < last ? first : last;
 }
 
@@ -36,19 +44,28 @@ static void choose_map(tile *t) {
     t->vectors = vectors >= 2 ? 2 : 1;
 }
 
+static void choose_rows(tile *t, const tile_loads *loads, double *best, tile *out) {
+    int64_t most = tile_extent(t->p, t->c) * tile_extent(t->p, t->d);
+    for (t->rows = 1; t->rows <= MAX_ROWS && t->rows <= most; t->rows++) {
+        if (t->rows * t->vectors + t->vectors + 1 > tile_registers(t->p))
+            break;
+        double cost = tile_cost(t, loads);
+        if (cost >= *best)
+            continue;
+        *best = cost;
+        *out = *t;
+    }
+}
+
 static void choose_block(tile *t, const tile_loads *loads, double *best, tile *out) {
-    int64_t most_vectors = blocks_of(tile_extent(t->p, t->a), t->lanes);
-    int64_t most_rows = tile_extent(t->p, t->c) * tile_extent(t->p, t->d);
-    for (t->vectors = 1; t->vectors <= MAX_VECTORS && t->vectors <= most_vectors; t->vectors++)
-        for (t->rows = 1; t->rows <= MAX_ROWS && t->rows <= most_rows; t->rows++) {
-            if (t->rows * t->vectors + t->vectors + 1 > tile_registers(t->p))
-                continue;
-            double cost = tile_cost(t, loads);
-            if (cost >= *best)
-                continue;
-            *best = cost;
-            *out = *t;
-        }
+    int64_t extent = tile_extent(t->p, t->a), most = blocks_of(extent, t->lanes);
+    for (t->vectors = 1; t->vectors <= MAX_VECTORS && t->vectors <= most; t->vectors++) {
+        t->tail = t->lanes;
+        choose_rows(t, loads, best, out);
+        t->tail = t->lanes / 2;
+        if (t->tail > 1 && t->vectors > 1 && extent % t->lanes != 0)
+            choose_rows(t, loads, best, out);
+    }
 }
 
 /* May rows run over axes d and c as one, whose addresses then are affine in neither? Only where nothing that steps
@@ -90,7 +107,7 @@ static status run_on(tile *t) {
 
 /* The best block, before the plan's axes are merged for it. */
 static status best_block(plan *p, int a, int lanes, const tile_loads *loads, tile *out, double *cost) {
-    tile t = {.p = p, .a = a, .c = -1, .d = -1, .lanes = lanes, .vectors = 1, .rows = 1};
+    tile t = {.p = p, .a = a, .c = -1, .d = -1, .lanes = lanes, .tail = lanes, .vectors = 1, .rows = 1};
     *cost = __builtin_inf();
     TRY_ALLOC(t.unrolled = ARENA_NEW_N(p->memory, int, p->n_stages + 1));
     choose_block(&t, loads, cost, out);
@@ -118,7 +135,7 @@ status tile_cost_along(plan *p, int a, int lanes, double *out) {
 status tile_choose(plan *p, int a, int lanes, tile *out) {
     double cost;
     tile_loads loads;
-    *out = (tile){.p = p, .a = a, .c = -1, .d = -1, .lanes = lanes, .vectors = 1, .rows = 1};
+    *out = (tile){.p = p, .a = a, .c = -1, .d = -1, .lanes = lanes, .tail = lanes, .vectors = 1, .rows = 1};
     if (!has_reduction(p)) {
         choose_map(out);
     } else {
@@ -129,7 +146,7 @@ status tile_choose(plan *p, int a, int lanes, tile *out) {
         TRY(run_on(out));
         TRY(tile_loads_of(p, &loads));
     }
-    out->a_blocks = blocks_of(tile_extent(p, out->a), (int64_t)lanes * out->vectors);
+    out->a_blocks = blocks_of(tile_extent(p, out->a), tile_width(out));
     out->c_blocks = blocks_of(tile_extent(p, out->c), out->rows);
     out->panels = has_reduction(p) && tile_panels(out, &loads);
     return builder_status(p->b);

@@ -120,7 +120,7 @@ static int64_t steps_of(const plan_stage *g) {
 static int64_t panel_bytes(const tile *t, const tile_load *l) {
     const plan_stage *g = &t->p->stages[l->stage];
     int first = first_axis(t->p, l->stage);
-    int64_t n = (int64_t)t->lanes * t->vectors * dtype_bits(l->x.load->type.elem) / 8;
+    int64_t n = tile_width(t) * dtype_bits(l->x.load->type.elem) / 8;
     for (int k = 0; k < g->n_axes; k++)
         n *= !l->x.affine || l->x.step[first + k] != 0 ? g->axes[k].extent : 1;
     return n;
@@ -147,9 +147,10 @@ static double reduction_cost(const tile *t, const tile_loads *loads, int stage) 
             continue;
         int64_t n = loads_in_step(t, l, unrolled);
         bool far = l->is_constant && steps_along(t, l, t->a) && l1 > 0 && panel_bytes(t, l) > l1 / 2;
-        read += far || collides(t, l) ? 2 * n : n;
+        bool splits = l->is_constant && steps_along(t, l, t->a) && t->tail < t->lanes; /* of lines of a cache */
+        read += far || splits || collides(t, l) ? 2 * n : n;
     }
-    int64_t most = (int64_t)t->rows * t->vectors * steps;
+    int64_t most = (int64_t)t->rows * (4 * t->vectors - (t->tail < t->lanes)) * steps / 4;
     most = read > most ? read : most;
     most = LATENCY * steps > most ? LATENCY * steps : most;
     most += read / 8; /* loads are in the way of the rest */
@@ -168,7 +169,7 @@ double tile_cost(const tile *t, const tile_loads *loads) {
     double blocks = 1, cost = BLOCK;
     for (int i = 0; i < p->n_axes; i++)
         blocks *= i == t->a || i == t->c || i == t->d ? 1 : (double)p->axes[i].extent;
-    blocks *= (double)blocks_of(tile_extent(p, t->a), (int64_t)t->lanes * t->vectors);
+    blocks *= (double)blocks_of(tile_extent(p, t->a), tile_width(t));
     blocks *= (double)blocks_of(tile_extent(p, t->c) * tile_extent(p, t->d), t->rows);
     for (int s = 0; s < p->n_stages; s++)
         cost += p->stages[s].kind == STAGE_REDUCE ? reduction_cost(t, loads, s)

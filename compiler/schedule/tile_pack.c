@@ -43,7 +43,7 @@ static status pack_constant(tile *t, const plan_stage *g, const access *x, const
     if (along_c != 0)
         loops[n++] = (repack_loop){t->rows, along_c, NULL, t->row};
     if (along_a != 0)
-        TRY(block_loop(t, t->lane, (int64_t)t->lanes * t->vectors, along_a, lane_first, &loops[n++]));
+        TRY(block_loop(t, t->lane, tile_width(t), along_a, lane_first, &loops[n++]));
     return repack_constant(p, x, loops, n, out_load);
 }
 

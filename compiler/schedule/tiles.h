@@ -12,6 +12,7 @@ typedef struct tile {
     int a, c; /* outer axes; c is -1 where there is none */
     int d;    /* an outer axis around c that rows run on into, or -1; gone once the tile is chosen */
     int lanes, vectors, rows;
+    int tail; /* lanes of the last vector of a block: `lanes`, or half as many where that covers axis a better */
     int64_t a_blocks, c_blocks;
     int *unrolled; /* [stage]: how many innermost axes of a reduction are */
     bool panels;   /* the blocks along a are the outermost loop, for the sake of the caches */
@@ -24,6 +25,9 @@ int64_t tile_a_first(const tile *t, int64_t i);
 int64_t tile_c_first(const tile *t, int64_t i);
 /* Element inside the block where vector v begins. */
 int64_t tile_vector_first(const tile *t, int v);
+int tile_lanes(const tile *t, int v);
+/* Lanes of a row of the block. */
+int64_t tile_width(const tile *t);
 
 /* tile_choice.c: picks c, rows and vectors by the registers of the target and tile_cost. Where rows run over two axes
  * the plan's are merged. */
