@@ -6,8 +6,11 @@
 #define MOST_BROADCASTS 9
 #define MOST_POINTS 300 /* and in all rows and vectors */
 #define LATENCY 12      /* and a little, for what is not spread evenly */
-#define LOOP_ENTRY 12   /* of a loop inside a reduction: filling and draining the pipeline */
-#define STORE 6         /* and what comes before it in an epilogue */
+#define SHORT_LATENCY 6 /* where the next block begins before this one ends */
+#define SHORT 32        /* steps */
+#define MOST_CARRIED 4
+#define LOOP_ENTRY 12 /* of a loop inside a reduction: filling and draining the pipeline */
+#define STORE 6       /* and what comes before it in an epilogue */
 #define BLOCK 16
 #define GATHER 4 /* of an element in a copy, or lane by lane */
 #define SCATTER 3
@@ -60,6 +63,17 @@ static int64_t kept(const tile *t, const tile_loads *loads, int stage, int axis,
     return n;
 }
 
+/* Registers that hold what no row changes, if all axes are unrolled: it is loaded outside of the loop over the rows. */
+static int64_t hoisted(const tile *t, const tile_loads *loads, int stage, int64_t steps) {
+    int64_t n = 0;
+    for (size_t i = 0; i < loads->at.n; i++) {
+        const tile_load *l = &loads->at.at[i];
+        if (l->stage == stage && !steps_along(t, l, t->c) && !steps_along(t, l, t->d))
+            n += steps * (steps_along(t, l, t->a) ? t->vectors : 1);
+    }
+    return n;
+}
+
 int tile_registers(const plan *p) {
     int registers = p->options->target->vector_registers;
     return registers > 0 ? registers : 16;
@@ -84,6 +98,7 @@ int tile_unrolled(const tile *t, const tile_loads *loads, int stage) {
         int k = g->n_axes - 1 - n;
         held += kept(t, loads, stage, first + k, g->axes[k].extent, steps);
         steps *= g->axes[k].extent;
+        held += k == 0 ? hoisted(t, loads, stage, steps) : 0;
         if (steps > most || steps * points > MOST_POINTS || held > tile_registers(t->p))
             break;
     }
@@ -135,10 +150,20 @@ static bool collides(const tile *t, const tile_load *l) {
     return t->rows > 4 * places;
 }
 
+/* Do the next iterations of the innermost loop read in one row what this one reads in another? Compilers then carry it
+ * over in registers, which there are too few of. */
+static bool carries(const tile *t, const tile_load *l, int unrolled) {
+    const plan_stage *g = &t->p->stages[l->stage];
+    int k = g->n_axes - unrolled - 1;
+    int64_t apart = k < 0 ? 0 : steps_in_row(t, l, first_axis(t->p, l->stage) + k, g->axes[k].extent);
+    return t->rows > 1 && apart != 0 && apart <= MOST_CARRIED;
+}
+
 static double reduction_cost(const tile *t, const tile_loads *loads, int stage) {
     const plan_stage *g = &t->p->stages[stage];
     int unrolled = tile_unrolled(t, loads, stage), l1 = t->p->options->target->l1_bytes;
     int64_t steps = 1, read = 0;
+    bool carried = false;
     for (int k = g->n_axes - unrolled; k < g->n_axes; k++)
         steps *= g->axes[k].extent;
     for (size_t i = 0; i < loads->at.n; i++) {
@@ -148,12 +173,15 @@ static double reduction_cost(const tile *t, const tile_loads *loads, int stage) 
         int64_t n = loads_in_step(t, l, unrolled);
         bool far = l->is_constant && steps_along(t, l, t->a) && l1 > 0 && panel_bytes(t, l) > l1 / 2;
         bool splits = l->is_constant && steps_along(t, l, t->a) && t->tail < t->lanes; /* of lines of a cache */
+        carried = carried || carries(t, l, unrolled);
         read += far || splits || collides(t, l) ? 2 * n : n;
     }
     int64_t most = (int64_t)t->rows * (4 * t->vectors - (t->tail < t->lanes)) * steps / 4;
     most = read > most ? read : most;
-    most = LATENCY * steps > most ? LATENCY * steps : most;
+    int64_t latency = (steps_of(g) <= SHORT ? SHORT_LATENCY : LATENCY) * steps;
+    most = latency > most ? latency : most;
     most += read / 8; /* loads are in the way of the rest */
+    most += carried ? most / 2 : 0;
     int64_t iterations = steps_of(g) / steps, entries = 1;
     for (int k = 0; k < g->n_axes - unrolled - 1; k++)
         entries *= g->axes[k].extent;
