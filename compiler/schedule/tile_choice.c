@@ -59,11 +59,13 @@ static void choose_rows(tile *t, const tile_loads *loads, double *best, tile *ou
 
 static void choose_block(tile *t, const tile_loads *loads, double *best, tile *out) {
     int64_t extent = tile_extent(t->p, t->a), most = blocks_of(extent, t->lanes);
+    /* Below, half a vector costs what a whole one does. */
+    bool halves = t->p->options->target->vector_bytes >= 64 && extent % t->lanes != 0;
     for (t->vectors = 1; t->vectors <= MAX_VECTORS && t->vectors <= most; t->vectors++) {
         t->tail = t->lanes;
         choose_rows(t, loads, best, out);
         t->tail = t->lanes / 2;
-        if (t->tail > 1 && t->vectors > 1 && extent % t->lanes != 0)
+        if (halves && t->tail > 1 && t->vectors > 1)
             choose_rows(t, loads, best, out);
     }
 }
