@@ -94,7 +94,7 @@ int tile_unrolled(const tile *t, const tile_loads *loads, int stage) {
     int64_t steps = 1, points = (int64_t)t->rows * t->vectors, held = points + t->vectors;
     int64_t most = broadcasts(t, loads, stage) ? MOST_BROADCASTS : MOST_STEPS;
     int n = 0, first = first_axis(t->p, stage);
-    for (; n < g->n_axes; n++) {
+    for (; n < g->n_axes && g->axes[g->n_axes - 1 - n].extent > 0; n++) {
         int k = g->n_axes - 1 - n;
         held += kept(t, loads, stage, first + k, g->axes[k].extent, steps);
         steps *= g->axes[k].extent;
