@@ -117,15 +117,21 @@ static int64_t step_of(const plan *p, const access *x, const expr *var) {
     return 0;
 }
 
-/* Largest steps outermost (insertion sort: stable). */
+/* Largest steps outermost (insertion sort: stable). An access counts axes in their order, so it is asked first. */
 static void sort_axes(const plan *p, plan_stage *g, const access *data) {
+    int64_t steps[NEST_MAX_AXES];
+    for (int i = 0; i < g->n_axes; i++)
+        steps[i] = step_of(p, data, g->axes[i].var);
     for (int i = 1; i < g->n_axes; i++) {
         nest_axis moving = g->axes[i];
-        int64_t step = step_of(p, data, moving.var);
+        int64_t step = steps[i];
         int k = i;
-        for (; k > 0 && step_of(p, data, g->axes[k - 1].var) < step; k--)
+        for (; k > 0 && steps[k - 1] < step; k--) {
             g->axes[k] = g->axes[k - 1];
+            steps[k] = steps[k - 1];
+        }
         g->axes[k] = moving;
+        steps[k] = step;
     }
 }
 

@@ -8,7 +8,7 @@
 typedef struct candidate {
     int axis; /* outer axis, or NO_AXIS for rows */
     int lanes;
-    double cost; /* loads and operations in scalars' worth */
+    double cost; /* loads and operations in scalars' worth; of a contraction, half cycles */
 } candidate;
 
 /* ---- how wide may the vectors be ---- */
@@ -63,7 +63,6 @@ typedef struct work {
     const plan *p;
     const expr *var; /* the vector axis; NULL: none */
     int lanes;
-    int packs; /* the number of that axis where tiles pack what they read along it, or -1 */
     double cost;
 } work;
 
@@ -76,13 +75,12 @@ static void count_work(const expr *x, void *ctx) {
         w->cost += x->type.elem == DT_I64 ? 0 : 1.0 / w->lanes;
         return;
     }
-    bool dense = w->var == NULL || (plan_step(w->p, x->arg[0], w->var, &step) && (step == 0 || step == 1)) ||
-                 (w->packs >= 0 && tile_packs(w->p, x, w->packs));
+    bool dense = w->var == NULL || (plan_step(w->p, x->arg[0], w->var, &step) && (step == 0 || step == 1));
     w->cost += dense ? 1.0 / w->lanes : GATHER_COST;
 }
 
-static double stage_cost(const plan *p, const plan_stage *g, const expr *var, int lanes, int packs) {
-    work w = {p, var, lanes, packs, 0};
+static double stage_cost(const plan *p, const plan_stage *g, const expr *var, int lanes) {
+    work w = {p, var, lanes, 0};
     int64_t step = 1;
     double points = 1;
     for (int i = 0; i < p->n_axes; i++)
@@ -109,7 +107,7 @@ static bool stores_step(const plan *p, const expr *var) {
     return true;
 }
 
-static status consider_outer(const plan *p, int axis, candidate *best) {
+static status consider_outer(plan *p, int axis, candidate *best) {
     const expr *var = p->axes[axis].var;
     if (!stores_step(p, var))
         return STATUS_OK;
@@ -117,8 +115,10 @@ static status consider_outer(const plan *p, int axis, candidate *best) {
     for (int s = 0; s < p->n_stages; s++)
         TRY(element_bits(p, &p->stages[s], var, &bits));
     candidate c = {axis, lanes_for(p, bits, p->axes[axis].extent), 0};
-    for (int s = 0; s < p->n_stages; s++)
-        c.cost += stage_cost(p, &p->stages[s], var, c.lanes, p->contract ? axis : -1);
+    if (p->contract)
+        TRY(tile_cost_along(p, axis, c.lanes, &c.cost));
+    for (int s = 0; s < p->n_stages && !p->contract; s++)
+        c.cost += stage_cost(p, &p->stages[s], var, c.lanes);
     if (c.cost < best->cost)
         *best = c;
     return STATUS_OK;
@@ -139,7 +139,7 @@ static status consider_rows(const plan *p, candidate *best) {
     for (int s = 0; s < p->n_stages; s++) {
         const plan_stage *g = &p->stages[s];
         bool own = g->n_axes > 0;
-        c.cost += stage_cost(p, g, own ? g->axes[g->n_axes - 1].var : NULL, own ? c.lanes : 1, -1);
+        c.cost += stage_cost(p, g, own ? g->axes[g->n_axes - 1].var : NULL, own ? c.lanes : 1);
     }
     if (c.cost < best->cost)
         *best = c;
