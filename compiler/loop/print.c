@@ -46,7 +46,10 @@ int text_precedence(expr_kind k) {
 }
 
 const char *text_access_name(buffer_access a) {
-    static const char *const names[] = {"", "read", "write", "readwrite"};
+    static const char *const names[] = {[ACCESS_READ] = "read",
+                                        [ACCESS_WRITE] = "write",
+                                        [ACCESS_READ_WRITE] = "readwrite",
+                                        [ACCESS_SCRATCH] = "scratch"};
     return names[a];
 }
 

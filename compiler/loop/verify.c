@@ -380,8 +380,8 @@ static void check_tables(verifier *v) {
         verify_fail(v, "the name is no identifier");
     for (size_t i = 0; i < k->buffers.n; i++) {
         const kernel_buffer *b = &k->buffers.at[i];
-        if (!verify_identifier(b->name) || !verify_storable(b->elem) || b->n < 0 || b->access < ACCESS_READ ||
-            b->access > ACCESS_READ_WRITE)
+        bool known = (b->access >= ACCESS_READ && b->access <= ACCESS_READ_WRITE) || b->access == ACCESS_SCRATCH;
+        if (!verify_identifier(b->name) || !verify_storable(b->elem) || b->n < 0 || !known)
             verify_fail(v, "buffer %zu is not well formed", i);
     }
     for (size_t i = 0; i < k->regs.n; i++) {
