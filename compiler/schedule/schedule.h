@@ -50,6 +50,7 @@ typedef struct schedule {
     arena *memory;
     VEC(schedule_buffer) buffers;
     VEC(schedule_call) calls; /* in order */
+    const char *form; /* how the nest is computed; where that is the same, reductions add up in the same order */
 } schedule;
 
 typedef struct schedule_options {

@@ -153,6 +153,24 @@ static bool has_own_axes(const plan *p) {
     return false;
 }
 
+/* The lanes, what they go along, and the reductions. */
+static status describe(const plan *p, const candidate *c, const char **out) {
+    strbuf s = strbuf_in(p->memory);
+    if (c->axis == NO_AXIS)
+        strbuf_printf(&s, "rows of %d", c->lanes);
+    else
+        strbuf_printf(&s, "tiles of %d", c->lanes);
+    for (int k = 0; k < p->n_stages; k++) {
+        const plan_stage *g = &p->stages[k];
+        int64_t step = 0;
+        if (g->kind == STAGE_STORE && c->axis != NO_AXIS && plan_step(p, g->address, p->axes[c->axis].var, &step))
+            strbuf_printf(&s, ", stores by %lld", (long long)step);
+        for (int i = 0; g->kind == STAGE_REDUCE && i < g->n_axes; i++)
+            strbuf_printf(&s, "%s%lld", i == 0 ? ", over " : "x", (long long)g->axes[i].extent);
+    }
+    return strbuf_finish(&s, out);
+}
+
 status emit_plan(plan *p) {
     candidate best = {NO_AXIS, 1, __builtin_inf()};
     for (int i = 0; i < p->n_axes; i++)
@@ -160,8 +178,14 @@ status emit_plan(plan *p) {
     if (has_own_axes(p) && !(p->contract && best.axis != NO_AXIS))
         TRY(consider_rows(p, &best));
     TRY(builder_status(p->b));
-    if (best.axis != NO_AXIS)
-        return emit_tiles(p, best.axis, best.lanes);
-    TRY(plan_compact(p));
-    return has_own_axes(p) ? emit_rows(p, best.lanes) : emit_naive(p);
+    const char *form = NULL;
+    TRY(describe(p, &best, &form));
+    if (best.axis != NO_AXIS) {
+        TRY(emit_tiles(p, best.axis, best.lanes));
+    } else {
+        TRY(plan_compact(p));
+        TRY(has_own_axes(p) ? emit_rows(p, best.lanes) : emit_naive(p));
+    }
+    p->out->form = form; /* not that of a copy that was made on the way */
+    return STATUS_OK;
 }
