@@ -14,9 +14,14 @@ typedef struct step_nodes {
 } step_nodes;
 typedef VEC(step_nodes) step_nodes_list;
 
+/* Which nests run in turn over blocks (chain.h). The results are the same bits. ALWAYS: wherever it can be, in small
+ * blocks, for tests. */
+typedef enum chain_policy { CHAINS_THAT_PAY, CHAINS_NEVER, CHAINS_ALWAYS } chain_policy;
+
 typedef struct lower_options {
     const target *target;
-    bool naive;             /* --schedule=naive: one kernel a node, no fusion */
+    bool naive; /* --schedule=naive: one kernel a node, no fusion */
+    chain_policy chains;
     const char *name;       /* an identifier: the program's name; NULL: made from the graph's */
     const char *origin;     /* comment block for generated code; NULL none */
     step_nodes_list *steps; /* where not NULL: gets one entry for each step, in the program's arena */
