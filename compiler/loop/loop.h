@@ -354,6 +354,37 @@ status kernel_legalise(kernel *k, arena *a, const target *t);
  * Right where each element is read before it is written. */
 status kernel_merge_buffers(const kernel *k, int from, int to, const char *name, arena *a, kernel **out);
 
+/* ---- fuse.c: kernels that run in turn inside of common loops ---- */
+#define FUSE_MAX_LOOPS 4
+
+/* A loop over blocks of an axis. The last block steps back so as to end with the axis. */
+typedef struct fused_loop {
+    int64_t extent, block;
+} fused_loop;
+
+/* A kernel that computes one block. Its buffer k is buffers[k] of the fused kernel, and block 0 is what it computes as
+ * it stands; steps[k][i] are the elements by which the buffer moves for a step along loop i's axis. */
+typedef struct fused_call {
+    const kernel *k;
+    const int *buffers;
+    const int64_t (*steps)[FUSE_MAX_LOOPS];
+    int depth; /* it runs inside of the first `depth` loops; its buffers do not move along the others */
+} fused_call;
+
+typedef struct fusion {
+    const char *name;
+    const kernel_buffer *buffers;
+    int n_buffers;
+    fused_loop loops[FUSE_MAX_LOOPS]; /* outermost first */
+    int n_loops;
+    const fused_call *calls; /* in the order in which they run for one block */
+    int n_calls;
+} fusion;
+
+/* The calls as one kernel in `a`. Those of a lesser depth run before the loops that they are not inside of, so they
+ * must not read what deeper ones write. */
+status kernel_fuse(const fusion *f, arena *a, const target *t, kernel **out);
+
 /* ---- traffic.c ---- */
 /* Different elements of a buffer that one call reads and writes, at most: as many as its loops have addresses, and
  * never more than the buffer has. Work under a mask or a condition counts as done. */

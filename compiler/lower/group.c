@@ -97,6 +97,7 @@ static bool may_be_core(const nest_list *l) {
 static void describe_nest(const nest *m, node_info *i) {
     int stages = 0;
     i->raw |= m->raw;
+    i->in_steps |= m->steps.var != NULL;
     i->contract |= m->contract;
     for (size_t s = 0; s < m->stages.n; s++) {
         shape_of_value v = {0};

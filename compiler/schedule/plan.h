@@ -15,6 +15,7 @@ typedef struct plan_stage {
     const expr *result;  /* REDUCE, LET */
     int slot;            /* STORE: kernel buffer */
     const expr *address; /* STORE */
+    const expr *kept;    /* REDUCE, set by rows_keep: where in `slot` each value is stored, too; NULL nowhere */
 } plan_stage;
 
 /* What a masked READ reaches in one dimension: positions low to high; its mask lets those in [from, to) through. */
@@ -37,6 +38,7 @@ typedef struct plan {
     int n_operands;
     schedule *out;
     const char *name;
+    const char *form; /* to be kept; NULL: any */
     bool contract;
     int64_t macs; /* of what has been emitted */
     int n_axes;
@@ -81,6 +83,9 @@ const expr *plan_neutral(builder *b, reduce_op op, ltype t);
 status emit_naive(plan *p);                      /* naive.c: as it stands */
 status emit_tiles(plan *p, int axis, int lanes); /* tiles.c: vectors along outer axis `axis`, register blocks */
 status emit_rows(plan *p, int lanes);            /* rows.c: vectors along the stages' innermost axes */
+/* rows_keep.c: where the store's value is made of what a reduction adds up, over the same axis, and that is not cheap,
+ * the reduction stores it in place of the result, and the store takes it from there. */
+status rows_keep(plan *p);
 /* strategy.c: chooses among them by a count of loads and operations. */
 status emit_plan(plan *p);
 

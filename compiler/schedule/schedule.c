@@ -62,6 +62,7 @@ status schedule_nest(nest *n, const schedule_operand *operands, int n_operands, 
                      schedule *out) {
     plan p = {
         .b = n->b, .memory = out->memory, .options = o, .operands = operands, .n_operands = n_operands, .out = out};
+    p.form = o->form;
     if (n->raw)
         return schedule_raw(n, &p);
     p.raw = n->steps.var != NULL;
@@ -69,7 +70,7 @@ status schedule_nest(nest *n, const schedule_operand *operands, int n_operands, 
         build_for_var(n->b, n->steps.var, build_index(n->b, n->steps.extent), LOOP_SERIAL);
     for (const nest *part = n; part != NULL; part = part->then)
         TRY(emit_nest(&p, part));
-    if (p.raw)
+    if (n->steps.var != NULL)
         build_end(n->b);
     return plan_finish(&p);
 }

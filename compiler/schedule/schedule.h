@@ -50,11 +50,13 @@ typedef struct schedule {
     arena *memory;
     VEC(schedule_buffer) buffers;
     VEC(schedule_call) calls; /* in order */
+    const char *form; /* how the nest is computed; where that is the same, reductions add up in the same order */
 } schedule;
 
 typedef struct schedule_options {
     const target *target;
     bool naive;
+    const char *form; /* a schedule's, to be kept where that can be; NULL: the one that costs least */
 } schedule_options;
 
 /* Appends the calls for `n` to `out`. n's builder must be fresh since the nest was made: it becomes the kernel. */
