@@ -246,6 +246,8 @@ typedef struct builder builder;
 
 builder *builder_new(arena *a, const target *t);
 status builder_status(const builder *b);
+/* Notes that its caller has run out of memory; the poison expression. */
+const expr *build_fail(builder *b);
 arena *builder_arena(builder *b);
 const target *builder_target(const builder *b);
 

@@ -36,6 +36,8 @@ static void collect_read(const expr *x, void *ctx) {
 static read_list reads_of(const composed *c, const expr *x) {
     read_list l = {.memory = builder_arena(c->b)};
     expr_visit(x, collect_read, &l);
+    if (l.failed)
+        build_fail(c->b);
     return l;
 }
 
@@ -65,7 +67,9 @@ static bool note_step(const composed *c, int operand, const expr *const *index, 
 static bool note_reads(const composed *c, const expr *x, const expr *var, int64_t *steps) {
     read_list reads = reads_of(c, x);
     const expr **stand_ins = ARENA_NEW_N(builder_arena(c->b), const expr *, reads.at.n + 1);
-    if (reads.failed || stand_ins == NULL)
+    if (stand_ins == NULL)
+        build_fail(c->b);
+    if (builder_status(c->b) != STATUS_OK)
         return false;
     for (size_t i = 0; i < reads.at.n; i++) {
         const expr *r = reads.at.at[i];
@@ -253,6 +257,8 @@ static int loop_of_axis(const chain *c, int member, int axis) {
 
 static bool is_splittable(const composed *c, int axis, arena *a) {
     int64_t *steps = ARENA_NEW_N(a, int64_t, c->operands.n + 1);
+    if (steps == NULL)
+        build_fail(c->b);
     return steps != NULL && chain_steps(c, axis, steps);
 }
 
@@ -359,7 +365,12 @@ static status follow(const grouping *x, chain *c, chain_work *work) {
     c->at[0].stores = stored_operand(&from);
     while (c->n < CHAIN_MAX_MEMBERS && c->at[c->n - 1].stores >= 0) {
         TRY(next_of(x, &c->at[c->n - 1], &from, &next));
-        if (next.root == NULL || !link_members(x, c, &from, &next))
+        if (next.root == NULL)
+            return STATUS_OK;
+        bool linked = link_members(x, c, &from, &next);
+        TRY(builder_status(from.b));
+        TRY(builder_status(next.c.b));
+        if (!linked)
             return STATUS_OK;
         work[c->n - 2].passes = count_passes(&next.c, next.reads);
         from = next.c;

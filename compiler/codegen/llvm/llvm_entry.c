@@ -21,8 +21,7 @@ typedef struct entry_builder {
 
 LLVMTypeRef llvm_entry_env(const emitter *e) {
     LLVMTypeRef i32 = e->i32, i64 = e->i64, pointer = e->pointer;
-    LLVMTypeRef fields[ENV_FIELDS] = {i32,     i32,     pointer, i64,     pointer, i64,
-                                      pointer, pointer, pointer, pointer, i64};
+    LLVMTypeRef fields[ENV_FIELDS] = {i32, i32, pointer, i64, pointer, i64, pointer, pointer, pointer, pointer, i64};
     return LLVMStructTypeInContext(e->context, fields, ENV_FIELDS, false);
 }
 
