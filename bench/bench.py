@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""tenon beside ONNX Runtime and OpenVINO: one process, one core, one thread, taking turns.
+"""tenon beside ONNX Runtime and OpenVINO: one process, one core, one thread (or --threads N, on N cores), taking turns.
 
 In a turn each subject is called once untimed, then for a batch of calls (a millisecond, or one call) that one C function times; the order rotates.
 A round is three turns, of which each subject's fastest counts. The ratio of a round is tenon's time over the peer's in that round, so that a
@@ -15,11 +15,11 @@ JSON = """
   date       of the run
   machine    cpu, cores, core (the one used), system, load: [before, after] (average over a minute)
   versions   tenon, cc, and of each peer
-  settings   rounds and seconds (at least), target, rtol, atol, empty_call_ns: what the loop around the calls costs a call
+  settings   rounds and seconds (at least), threads, target, rtol, atol, empty_call_ns: what the loop around the calls costs a call
   missing    {peer: why} of the peers that are not there
   models     for each:
     name, what, origin ("shipped" or "generated"), macs, bytes (that tenon's kernels touch), rounds
-    cpu_share: how much of the time the process had its core
+    cpu_share: how much of the time the process had its core, or all of its cores
     peak_gflops, bandwidth_gbs: spreads; bandwidth_bytes: how much was read
     subjects   for each:
       key ("jit", "c", "onnxruntime", "openvino"), name
@@ -49,6 +49,7 @@ from subjects import BUILD, CC, TENON, Arithmetic, CompiledC, Jit, Nothing, Read
 
 RTOL, ATOL = 1e-3, 1e-5
 BATCH_NS, TURNS = 1_000_000, 3
+SETTLE_SECONDS = 0.03
 
 
 def spread(values):
@@ -66,17 +67,17 @@ def per_node(model, target, seconds):
     return json.loads(done.stdout)
 
 
-def tenon_c(name, model, feeds, target):
-    return CompiledC(write_c(model, feeds, os.path.join(BUILD, "bench", "c", name), target, "bin"), feeds)
+def tenon_c(name, model, feeds, target, threads):
+    return CompiledC(write_c(model, feeds, os.path.join(BUILD, "bench", "c", name), target, "bin", threads), feeds, threads)
 
 
-def make_subjects(name, model, feeds, peers, target):
+def make_subjects(name, model, feeds, peers, target, threads):
     """Subjects, and an entry for each that cannot run this model."""
-    makers = {Jit: lambda: Jit(model, feeds, target), CompiledC: lambda: tenon_c(name, model, feeds, target)}
+    makers = {Jit: lambda: Jit(model, feeds, target, threads), CompiledC: lambda: tenon_c(name, model, feeds, target, threads)}
     subjects, refused = [], []
     for kind in (CompiledC, Jit, *peers):
         try:
-            subject = makers.get(kind, lambda: kind(model, feeds))()
+            subject = makers.get(kind, lambda: kind(model, feeds, threads))()
             subject.call()
             subjects.append(subject)
         except SubjectError as error:
@@ -84,7 +85,7 @@ def make_subjects(name, model, feeds, peers, target):
     return subjects, refused
 
 
-def run_rounds(subjects, least_rounds, least_seconds):
+def run_rounds(subjects, least_rounds, least_seconds, settle=0):
     """Nanoseconds per call, [round][subject], and the calls in a batch."""
     calls = []
     for subject in subjects:
@@ -92,15 +93,17 @@ def run_rounds(subjects, least_rounds, least_seconds):
         calls.append(max(1, round(BATCH_NS / max(subject.repeat(2) / 2, 1))))
     rows, end = [], time.monotonic() + least_seconds
     while len(rows) < least_rounds or time.monotonic() < end:
-        rows.append(np.min([one_turn(subjects, calls, TURNS * len(rows) + t) for t in range(TURNS)], axis=0))
+        rows.append(np.min([one_turn(subjects, calls, TURNS * len(rows) + t, settle) for t in range(TURNS)], axis=0))
     return np.array(rows), calls
 
 
-def one_turn(subjects, calls, first):
-    """Nanoseconds per call of each subject, which are called in an order that begins with the first-th."""
+def one_turn(subjects, calls, first, settle=0):
+    """Nanoseconds per call of each subject, which are called in an order that begins with the first-th. Before each, `settle` seconds pass, in
+    which the threads of the one before stop waiting busily for work."""
     row = [0.0] * len(subjects)
     for k in range(len(subjects)):
         i = (k + first) % len(subjects)
+        time.sleep(settle)
         subjects[i].call()
         row[i] = subjects[i].repeat(calls[i]) / calls[i]
     return row
@@ -123,13 +126,15 @@ def measure(name, peers, options):
     feeds = case.feeds(case.path())
     model = bound_copy(name, feeds)
     nodes = per_node(model, options.target, 0.05)
-    subjects, refused = make_subjects(name, model, feeds, peers, options.target)
+    subjects, refused = make_subjects(name, model, feeds, peers, options.target, options.threads)
     want = reference(model, feeds)
     agreement = [difference(s, want) for s in subjects]
-    machine = [Arithmetic(), Reading(nodes["bandwidth_bytes"])]
+    machine = [Arithmetic(cores=options.threads), Reading(nodes["bandwidth_bytes"])]
     begin, cpu_begin = time.monotonic(), time.process_time()
-    rows, calls = run_rounds(subjects + machine, options.rounds, options.seconds)
-    cpu_share = (time.process_time() - cpu_begin) / (time.monotonic() - begin)
+    settle = SETTLE_SECONDS if options.threads > 1 else 0
+    rows, calls = run_rounds(subjects + machine, options.rounds, options.seconds, settle)
+    slept = settle * TURNS * rows.size
+    cpu_share = (time.process_time() - cpu_begin) / (time.monotonic() - begin - slept) / options.threads
     column = {s.key: rows[:, i] for i, s in enumerate(subjects + machine)}
     peak, bandwidth = (m.work / column[m.key] for m in machine)
     entries = []
@@ -187,7 +192,7 @@ def run_all(options):
     made = {"schema": 1, "date": datetime.date.today().isoformat(),
             "machine": {"cpu": cpu_name(), "cores": os.cpu_count(), "core": options.core, "system": f"{platform.system()} {platform.machine()}"},
             "versions": {"tenon": first_line(TENON, "--version").split()[-1], "cc": first_line(CC, "--version"), **versions},
-            "settings": {"rounds": options.rounds, "seconds": options.seconds, "target": options.target, "rtol": RTOL, "atol": ATOL,
+            "settings": {"rounds": options.rounds, "seconds": options.seconds, "threads": options.threads, "target": options.target, "rtol": RTOL, "atol": ATOL,
                          "empty_call_ns": nothing.repeat(1_000_000) / 1_000_000},
             "missing": missing, "models": []}
     for name in options.models:
@@ -250,6 +255,7 @@ def parse_options():
     parser.add_argument("--target", default="host", help="what tenon compiles for (host)")
     cores = sorted(os.sched_getaffinity(0))
     parser.add_argument("--core", type=int, choices=cores, default=cores[-1], help="the core to run on (the last)")
+    parser.add_argument("--threads", type=int, choices=range(1, len(cores) + 1), default=1, metavar="N", help="of each, on as many cores (1)")
     parser.add_argument("--json", metavar="FILE", help="writes what was found")
     parser.add_argument("--plot", metavar="FILE.svg", help="draws the ratios")
     parser.add_argument("--profile", metavar="MODEL", choices=list(CASES), help="prints tenon's kernels of one model, the slowest first, and ends")
@@ -257,14 +263,15 @@ def parse_options():
     options = parser.parse_args()
     if not options.models:
         parser.error("--models wants at least one")
-    if options.update_docs and (options.models != list(CASES) or options.peers != list(PEERS) or options.rounds < 15):
-        parser.error("--update-docs wants all models, all peers and 15 rounds")
+    if options.update_docs and (options.models != list(CASES) or options.peers != list(PEERS) or options.rounds < 15 or options.threads > 1):
+        parser.error("--update-docs wants all models, all peers, 15 rounds and one thread")
     return options
 
 
 def main():
     options = parse_options()
-    os.sched_setaffinity(0, {options.core})
+    others = sorted(os.sched_getaffinity(0) - {options.core}, reverse=True)
+    os.sched_setaffinity(0, {options.core, *others[: options.threads - 1]})
     if options.profile:
         profile(options.profile, options)
         return 0

@@ -1,6 +1,6 @@
 """The runtimes that tenon is measured against, through the C interfaces of the shared libraries in their Python packages.
 
-Both get one thread, float32 arithmetic, their full optimisation, and inputs and outputs that stay where they are.
+Both get one thread (or --threads), float32 arithmetic, their full optimisation, and inputs and outputs that stay where they are.
 """
 import ctypes
 import glob
@@ -97,11 +97,11 @@ class OnnxRuntime(Subject):
     def version():
         return OrtApi().version
 
-    def __init__(self, model, feeds):
+    def __init__(self, model, feeds, threads=1):
         self.api = api = OrtApi()
         self.env = api.made("CreateEnv", ORT_LOG_FATAL, b"bench")
         options = api.made("CreateSessionOptions")
-        api.SetIntraOpNumThreads(options, 1)
+        api.SetIntraOpNumThreads(options, threads)
         api.SetInterOpNumThreads(options, 1)
         api.SetSessionGraphOptimizationLevel(options, ORT_OPTIMISE_ALL)
         api.SetSessionLogSeverityLevel(options, ORT_LOG_FATAL)
@@ -162,7 +162,7 @@ class OnnxRuntime(Subject):
 
 # ---- OpenVINO ----
 
-OPENVINO_SETTINGS = {"INFERENCE_NUM_THREADS": "1", "NUM_STREAMS": "1", "PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32",
+OPENVINO_SETTINGS = {"NUM_STREAMS": "1", "PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32",
                      "ENABLE_CPU_PINNING": "NO"}
 
 
@@ -192,12 +192,12 @@ class OpenVino(Subject):
         openvino_library().ov_get_openvino_version(ctypes.byref(found))
         return found.number.decode()
 
-    def __init__(self, model, feeds):
+    def __init__(self, model, feeds, threads=1):
         self.lib, self.held = openvino_library(), []
         self.model_outputs = onnx.load(model, load_external_data=False).graph.output
         core = self._made("core", "ov_core_create")
         read = self._made("model", "ov_core_read_model", core, model.encode(), None)
-        settings = [word.encode() for pair in OPENVINO_SETTINGS.items() for word in pair]
+        settings = [word.encode() for pair in {**OPENVINO_SETTINGS, "INFERENCE_NUM_THREADS": str(threads)}.items() for word in pair]
         # The new object comes before the settings, which are variadic.
         compiled = ctypes.c_void_p()
         self._good("ov_core_compile_model", core, read, b"CPU", ctypes.c_size_t(len(settings)), ctypes.byref(compiled), *settings)

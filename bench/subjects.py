@@ -114,7 +114,7 @@ class Jit(Subject):
     """tenon's JIT through libtenon: tenon_code_run."""
     key, name = "jit", "tenon JIT"
 
-    def __init__(self, model, feeds, target="host"):
+    def __init__(self, model, feeds, target="host", threads=1):
         self.lib = lib = ctypes.CDLL(os.path.join(BUILD, "lib", "libtenon.so"))
         for function in (lib.tenon_code_input, lib.tenon_code_output):
             function.restype, function.argtypes = Tensor, [ctypes.c_void_p, ctypes.c_size_t]
@@ -124,7 +124,7 @@ class Jit(Subject):
         self.context = None
         self.context = self._made(lib.tenon_context_new, None)
         self.options = self._made(lib.tenon_options_new, self.context)
-        for key, value in [("target", target), *(("shape", w) for w in shape_words(feeds))]:
+        for key, value in [("target", target), ("threads", str(threads)), *(("shape", w) for w in shape_words(feeds))]:
             self._good(lib.tenon_options_set(self.options, key.encode(), value.encode()))
         self.graph = self._made(lib.tenon_graph_open, self.context, model.encode(), self.options)
         self.code = self._made(lib.tenon_code_new, self.graph)
@@ -176,16 +176,18 @@ def infos(list_):
     return found
 
 
-def write_c(model, feeds, folder, target="host", weights="inline"):
+def write_c(model, feeds, folder, target="host", weights="inline", threads=1):
     """tenon's C of the model, and the shared object that the C compiler made of it. Returns the latter's path."""
     shutil.rmtree(folder, ignore_errors=True)
     shapes = [w for word in shape_words(feeds) for w in ("--shape", word)]
-    done = subprocess.run([TENON, "compile", model, "--emit", "c", "--name", "model", "--target", target, "--weights", weights, *shapes, "-o", folder],
+    done = subprocess.run([TENON, "compile", model, "--emit", "c", "--name", "model", "--target", target, "--weights", weights,
+                           "--threads", str(threads), *shapes, "-o", folder],
                           capture_output=True, text=True)
     if done.returncode != 0:
         raise SubjectError(done.stderr.strip().splitlines()[0])
     shared = os.path.join(folder, "model.so")
-    compile_shared(os.path.join(folder, "model.c"), shared, "-I", folder)
+    pool = [os.path.join(folder, "tenon_pool.c"), "-pthread"] if threads > 1 else []
+    compile_shared(os.path.join(folder, "model.c"), shared, "-I", folder, *pool)
     return shared
 
 
@@ -193,8 +195,9 @@ class CompiledC(Subject):
     """The shared object of write_c, through the uniform struct of runtime.h; weights that are not in it lie beside it."""
     key, name = "c", "tenon C"
 
-    def __init__(self, shared, feeds):
-        query = ctypes.CDLL(shared).model_model
+    def __init__(self, shared, feeds, threads=1):
+        library = ctypes.CDLL(shared)
+        query = library.model_model
         query.restype, query.argtypes = ctypes.POINTER(Model), [ctypes.c_uint32]
         self.model = model = query(1).contents
         self.inputs, self.results = Arrays.fed(infos(model.inputs), feeds), Arrays.empty(infos(model.outputs))
@@ -203,10 +206,18 @@ class CompiledC(Subject):
         if model.weights_bytes:
             self.weights[:] = np.fromfile(os.path.join(os.path.dirname(shared), "model.weights"), np.uint8)
         self.env = Env(ctypes.sizeof(Env), 0, self.arena.ctypes.data, model.arena_bytes, self.weights.ctypes.data, model.weights_bytes, None, None)
+        if threads > 1:
+            library.tenon_pool_new.restype = ctypes.c_void_p
+            self.pool, self.end_pool = ctypes.c_void_p(library.tenon_pool_new(threads)), library.tenon_pool_free
+            self.env.parallel_for, self.env.ctx = address(library.tenon_pool_for), self.pool
         self.bind(model.run, [ctypes.addressof(x) for x in (self.inputs.list, self.results.list, self.env)])
 
     def outputs(self):
         return self.results.copies()
+
+    def close(self):
+        if self.env.ctx:
+            self.end_pool(self.pool)
 
 
 # ---- the machine ----
@@ -225,10 +236,11 @@ class Machine(Subject):
 class Arithmetic(Machine):
     key, name = "peak", "multiply-adds"
 
-    def __init__(self, steps=1 << 14):
+    def __init__(self, steps=1 << 14, cores=1):
+        """`work` is that of so many cores, each of which does as much."""
         step = repeat_library().machine_step()
         super().__init__("machine_multiply_add", 2 * step, steps)
-        self.work = 2 * step * steps
+        self.work = 2 * step * steps * cores
 
 
 class Reading(Machine):

@@ -53,7 +53,8 @@ static status bench(tenon_graph *t, tenon_code **code, arena *a, report *out) {
     TRY(code_new(t, NULL, 0, code));
     if (*code == NULL)
         return STATUS_OK;
-    bench_result r = {.compile_ms = t->import_ms + (clock_ms() - begin), .import_ms = t->import_ms, .threads = 1};
+    bench_result r = {
+        .compile_ms = t->import_ms + (clock_ms() - begin), .import_ms = t->import_ms, .threads = (int)t->o->threads};
     const program *p = (*code)->p;
     const program_facts *facts = &(*code)->facts;
     r.head = report_head_of(t, p->target);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "api/handles.h"
+#include "tenon/pool.h"
 #include "tenon/runtime.h"
 
 const program_buffer *code_input(const tenon_code *code, size_t i) {
@@ -36,6 +37,21 @@ static void note_sizes(const tenon_code *code, const tenon_options *o) {
     context_note(code->c, line);
 }
 
+/* The threads that option threads wants, for all engines. */
+static status start_threads(tenon_code *code, int64_t n) {
+    if (n < 2)
+        return STATUS_OK;
+    TRY_ALLOC(code->pool = tenon_pool_new((int)n));
+    if (tenon_pool_threads(code->pool) < n)
+        return diag_error(code->c->diags, STATUS_RESOURCE, "threads", DIAG_NOWHERE,
+                          "--threads %lld: this process can have only %d", (long long)n,
+                          tenon_pool_threads(code->pool));
+    for (size_t i = 0; i < code->n_engines; i++)
+        code->engines[i].env =
+            (tenon_env){.struct_size = sizeof(tenon_env), .parallel_for = tenon_pool_for, .ctx = code->pool};
+    return STATUS_OK;
+}
+
 static status open_engines(tenon_code *code, const tenon_graph *t) {
     if (t->shared != NULL) {
         shared_model_facts(t->shared, &code->facts);
@@ -52,6 +68,7 @@ static status make_ready(tenon_code *code, tenon_graph *t) {
     code->p = code->built.p;
     double begin = clock_ms();
     TRY(open_engines(code, t));
+    TRY(start_threads(code, t->o->threads));
     pipeline_note_time(&code->built, "engine", clock_ms() - begin);
     note_sizes(code, t->o);
     TRY_ALLOC(code->scratch = arena_alloc_raw(code->memory, (size_t)code->p->arena_bytes + 256));
@@ -115,6 +132,7 @@ TENON_API void tenon_code_free(tenon_code *code) {
     if (code == NULL)
         return;
     engines_close(code->engines, code->n_engines);
+    tenon_pool_free(code->pool);
     model_build_free(&code->built);
     arena_free(code->memory);
 }

@@ -115,7 +115,10 @@ static status add_others(tenon_files *f, const c99_files *c) {
     TRY(add_file(f, "_example.c", c->example, c->example_bytes));
     TRY(add_file(f, ".weights", c->weights, c->weights_bytes));
     named_file runtime = {"tenon/runtime.h", files_runtime_header, files_runtime_header_bytes};
-    return VEC_PUSH(f->memory, f->files, runtime);
+    TRY(VEC_PUSH(f->memory, f->files, runtime));
+    for (const named_file *one = files_pool; f->built.p->threads > 1 && one->name != NULL; one++)
+        TRY(VEC_PUSH(f->memory, f->files, *one));
+    return STATUS_OK;
 }
 
 /* The code and, where it is a file of its own, what has the weights. */

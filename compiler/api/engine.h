@@ -17,6 +17,7 @@ typedef struct engine {
     const tenon_options *o;
     const program *p;
     const struct shared_model *shared; /* where the model comes compiled */
+    tenon_env env;                     /* parallel_for and its ctx, where there are threads; no memory */
     arena *memory;                     /* dies with the engine */
     void *state;                       /* the back end's own */
     size_t code_bytes;                 /* of machine code; 0 where there is none */

@@ -60,7 +60,7 @@ static status prepare(engine *e) {
 }
 
 static status run(engine *e, const void *const *inputs, void *const *outputs, void *scratch, int *out_code) {
-    *out_code = opened_model_run(e->state, inputs, outputs, scratch);
+    *out_code = opened_model_run(e->state, inputs, outputs, scratch, &e->env);
     return STATUS_OK;
 }
 

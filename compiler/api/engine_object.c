@@ -44,7 +44,7 @@ static status prepare(engine *e) {
 
 static status run(engine *e, const void *const *inputs, void *const *outputs, void *scratch, int *out_code) {
     const loaded *l = e->state;
-    *out_code = opened_model_run(&l->model, inputs, outputs, scratch);
+    *out_code = opened_model_run(&l->model, inputs, outputs, scratch, &e->env);
     return STATUS_OK;
 }
 

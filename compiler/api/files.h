@@ -15,6 +15,8 @@ typedef struct named_file {
     size_t bytes;
 } named_file;
 
+/* The files of runtime/pool, name NULL at the end. */
+extern const named_file files_pool[];
 /* The files of plugins/example as texts, by their path there; name NULL at the end. */
 extern const named_file files_example_plugin[];
 

@@ -41,6 +41,7 @@ struct tenon_code {
     const program *p;
     engine engines[ENGINES_MAX];
     size_t n_engines;
+    struct tenon_pool *pool; /* of option threads; NULL: one thread */
     void *scratch;
     void **others; /* outputs of the engines after the first */
     program_facts facts;

@@ -170,7 +170,9 @@ static status inspect_all(inspection *x, report *out) {
     x->r.params = x->t->params;
     x->r.param_bytes = x->t->param_bytes;
     x->r.arena_bytes = p->arena_bytes;
-    x->r.arena_least = plan_lower_bound(p);
+    x->r.regions = p->regions.at;
+    x->r.n_regions = p->regions.n;
+    TRY(plan_lower_bound(p, &x->r.arena_least));
     x->r.kernels = (int64_t)p->kernels.n;
     x->r.steps = (int64_t)p->steps.n;
     TRY(measure_program(p, x->memory, &facts));

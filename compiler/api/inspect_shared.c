@@ -30,6 +30,8 @@ status inspect_shared(const tenon_graph *t, arena *a, report *out) {
                        .n_inputs = (size_t)p->n_inputs,
                        .n_outputs = (size_t)p->n_outputs,
                        .arena_bytes = p->arena_bytes,
+                       .regions = p->regions.at,
+                       .n_regions = p->regions.n,
                        .weight_bytes = (int64_t)t->shared->constant_bytes,
                        .code_bytes = (int64_t)t->shared->code_bytes};
     if (m->weights_bytes > 0)

@@ -97,7 +97,7 @@ static status time_code(tenon_context *c, const llvm_code *code, const float *in
     for (int i = 0; i < ROUNDS; i++) {
         TRY(context_check_stop(c));
         int64_t start = clock_ns();
-        c->llvm->run(code, inputs, outputs, NULL);
+        c->llvm->run(code, inputs, outputs, NULL, NULL);
         double seconds = (double)(clock_ns() - start) * 1e-9;
         *out_seconds = i == 0 || seconds < *out_seconds ? seconds : *out_seconds;
     }

@@ -32,11 +32,32 @@ void opened_model_close(opened_model *m) {
     *m = (opened_model){0};
 }
 
-int opened_model_run(const opened_model *m, const void *const *inputs, void *const *outputs, void *scratch) {
+size_t opened_model_regions(const tenon_model *m) {
+    size_t n = 0;
+    while (TENON_HAS(m, regions) && m->regions != NULL && m->regions[n] != NULL)
+        n++;
+    return n;
+}
+
+int opened_model_run(const opened_model *m, const void *const *inputs, void *const *outputs, void *scratch,
+                     const tenon_env *threads) {
+    const tenon_model *model = m->model;
     tenon_env env = {.struct_size = sizeof env,
                      .arena = scratch,
-                     .arena_bytes = m->model->arena_bytes,
+                     .arena_bytes = model->arena_bytes,
                      .weights = m->weights,
-                     .weights_bytes = m->weights_bytes};
-    return m->model->run(inputs, outputs, &env);
+                     .weights_bytes = m->weights_bytes,
+                     .parallel_for = threads->parallel_for,
+                     .ctx = threads->ctx,
+                     .n_arenas = opened_model_regions(model)};
+    void *arenas[MOST_REGIONS];
+    uint64_t bytes[MOST_REGIONS], at = 0;
+    TENON_ASSERT(env.n_arenas <= MOST_REGIONS);
+    for (size_t i = 0; i < env.n_arenas; i++) {
+        arenas[i] = (char *)scratch + at;
+        at += bytes[i] = model->regions[i]->bytes;
+    }
+    env.arenas = arenas;
+    env.arenas_bytes = bytes;
+    return model->run(inputs, outputs, &env);
 }

@@ -5,6 +5,8 @@
 #include "base/diag.h"
 #include "tenon/runtime.h"
 
+enum { MOST_REGIONS = 8 };
+
 typedef struct opened_model {
     void *library; /* dlopen's; NULL where it came otherwise */
     const tenon_model *model;
@@ -20,7 +22,11 @@ status opened_model_open(opened_model *m, const char *path, const char *prefix, 
 /* Asks the function PREFIX_model. [abi] as above. */
 status opened_model_ask(opened_model *m, tenon_model_query query, diag *d, diag_place where);
 void opened_model_close(opened_model *m);
-/* Runs it; scratch as the model's arena. TENON_OK or a TENON_E... code. */
-int opened_model_run(const opened_model *m, const void *const *inputs, void *const *outputs, void *scratch);
+/* How many regions the model has; 0: its arena is one. */
+size_t opened_model_regions(const tenon_model *m);
+/* Runs it; scratch as the model's arena, its regions one after another, parallel_for and its ctx from `threads`.
+ * TENON_OK or a TENON_E... code. */
+int opened_model_run(const opened_model *m, const void *const *inputs, void *const *outputs, void *scratch,
+                     const tenon_env *threads);
 
 #endif

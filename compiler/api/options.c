@@ -2,8 +2,10 @@
 #include "api/options.h"
 
 #include <string.h>
+#include <strings.h>
 
 #include "api/engine.h"
+#include "api/opened_model.h"
 #include "api/pipeline.h"
 #include "ir/graph.h"
 #include "ir/scan.h"
@@ -13,11 +15,13 @@ typedef enum option_kind {
     KIND_TEXT,
     KIND_CHOICE,
     KIND_COUNT,
+    KIND_THREADS,
     KIND_REAL,
     KIND_PAIRS,
     KIND_WORDS,
     KIND_ASKED,
-    KIND_ISOLATE
+    KIND_ISOLATE,
+    KIND_REGION
 } option_kind;
 
 /* The values of a KIND_CHOICE, and those that are promised but not there yet. NULL-terminated. */
@@ -38,6 +42,7 @@ static const choices backends = {engine_names, none};
 static const choices emissions = {
     (const char *const[]){"c", "obj", "lib", "shared", "llvm", "asm", "loops", "graph", "onnx", "dot", NULL}, none};
 static const choices weight_forms = {(const char *const[]){"inline", "c", "obj", "bin", NULL}, none};
+static const choices integers = {(const char *const[]){"best", "force", NULL}, none};
 static const choices floats = {(const char *const[]){"any", "none", NULL}, none};
 static const choices metrics = {(const char *const[]){"accuracy", "mse", NULL}, (const char *const[]){"sqnr", NULL}};
 
@@ -98,6 +103,11 @@ static const option_row rows[] = {
      KIND_CHOICE,
      FIELD(backend),
      &backends},
+    {{"threads", "N", "cuts kernels into parts for N threads (default 1), and runs them so; the bits stay the same",
+      TENON_COMPILE | RUNNING},
+     KIND_THREADS,
+     FIELD(threads),
+     NULL},
     {{"perf-map", NULL, "names the JIT's code to perf (/tmp/perf-PID.map) and gdb", RUNNING},
      KIND_FLAG,
      FIELD(perf_map),
@@ -138,6 +148,11 @@ static const option_row rows[] = {
      KIND_TEXT,
      FIELD(features),
      NULL},
+    {{"region", "NAME=SIZE",
+      "memory for the arena, as sram=256K; several: what moves most lies in the first that holds it", ALL},
+     KIND_REGION,
+     FIELD(regions),
+     NULL},
     {{"dim", "NAME=N", "binds a symbolic dimension", ALL}, KIND_PAIRS, FIELD(dims), NULL},
     {{"shape", "INPUT=1x128", "binds the dimensions of an input", ALL}, KIND_PAIRS, FIELD(shapes), NULL},
     {{"freeze", "INPUT=FILE.npy", "makes an input a constant", ALL}, KIND_PAIRS, FIELD(freeze), NULL},
@@ -149,7 +164,11 @@ static const option_row rows[] = {
      KIND_CHOICE,
      FIELD(floats),
      &floats},
-    {{"skip", "PASS", "leaves a pass of the clean-up out, or integer", ALL}, KIND_WORDS, FIELD(skip), NULL},
+    {{"int", "best|force", "force: a quantised model in integers, also where floats are faster", ALL},
+     KIND_CHOICE,
+     FIELD(integers),
+     &integers},
+    {{"skip", "PASS", "leaves a built-in pass out", ALL}, KIND_WORDS, FIELD(skip), NULL},
     {{"dump-after", "STAGE|PASS", "prints the form after a stage or pass, on stderr", ALL},
      KIND_WORDS,
      FIELD(dump_after),
@@ -164,6 +183,8 @@ static const option_row rows[] = {
     {{"seed", "N", "of random inputs (default 0)", ALL}, KIND_COUNT, FIELD(seed), NULL},
     {{"verbose", NULL, "stage times and sizes, on stderr", ALL}, KIND_FLAG, FIELD(verbose), NULL},
 };
+#define OPTIONS_MOST_THREADS 256
+
 enum { N_ROWS = sizeof rows / sizeof *rows };
 
 TENON_API const tenon_option_info *tenon_option_at(size_t i) {
@@ -182,6 +203,7 @@ TENON_API tenon_status tenon_options_new(tenon_context *c, tenon_options **out) 
                          .memory = memory,
                          .schedule = "best",
                          .floats = "any",
+                         .integers = "best",
                          .backend = "jit",
                          .emit = "c",
                          .weights = "inline",
@@ -192,6 +214,7 @@ TENON_API tenon_status tenon_options_new(tenon_context *c, tenon_options **out) 
                          .label = "label",
                          .threshold = 60,
                          .depth = -1,
+                         .threads = 1,
                          .isolate = {false, 60, 2048}};
     *out = o;
     return TENON_DONE;
@@ -224,6 +247,19 @@ bool options_count(const char *text, int64_t *out) {
 bool options_real(const char *text, double *out) {
     scan s = scan_text(text, strlen(text));
     return scan_float(&s, false, out) && scan_at_end(&s) && *out - *out == 0;
+}
+
+bool options_size(const char *text, int64_t *out) {
+    static const char units[] = "KMG";
+    scan s = scan_text(text, strlen(text));
+    if (!scan_int(&s, out) || *out < 0)
+        return false;
+    for (int i = 0; units[i] != '\0'; i++)
+        if (s.at < s.end && *s.at == units[i]) {
+            s.at++;
+            return scan_at_end(&s) && !__builtin_mul_overflow(*out, INT64_C(1024) << 10 * i, out);
+        }
+    return scan_at_end(&s);
 }
 
 bool options_shape(const char *text, int *out_rank, int64_t *out_dims) {
@@ -309,6 +345,14 @@ static status set_count(const setting *s) {
     return options_count(s->value, s->field) ? STATUS_OK : refuse(s, "expected a number, 0 or more", NULL);
 }
 
+static status set_threads(const setting *s) {
+    int64_t n;
+    if (!options_count(s->value, &n) || n < 1 || n > OPTIONS_MOST_THREADS)
+        return refuse(s, "expected a number from 1 to 256", NULL);
+    *(int64_t *)s->field = n;
+    return STATUS_OK;
+}
+
 static status set_real(const setting *s) {
     double x;
     if (!options_real(s->value, &x) || x < 0)
@@ -380,10 +424,39 @@ static status set_isolate(const setting *s) {
     return STATUS_OK;
 }
 
+/* Generated code makes a macro of the name, in capitals. */
+static bool is_region_name(const char *name) {
+    enum { LONGEST = 24 };
+    size_t n = strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_");
+    return n > 0 && n <= LONGEST && name[n] == '\0' && name[0] != '_' && !(name[0] >= '0' && name[0] <= '9');
+}
+
+static bool is_region_new(const memory_regions *list, const char *name) {
+    for (size_t i = 0; i < list->n; i++)
+        if (strcasecmp(list->at[i].name, name) == 0)
+            return false;
+    return true;
+}
+
+static status add_region(const setting *s) {
+    const char *equals = strchr(s->value, '=');
+    memory_region r = {.bytes = 0};
+    memory_regions *list = s->field;
+    r.name = arena_strndup(s->o->memory, s->value, equals != NULL ? (size_t)(equals - s->value) : 0);
+    TRY_ALLOC(r.name);
+    if (equals == NULL || !is_region_name(r.name) || !options_size(equals + 1, &r.bytes) || r.bytes == 0)
+        return refuse(s, "expected a name (letters, digits, _) and a size in bytes, as sram=256K, psram=8M", NULL);
+    if (!is_region_new(list, r.name))
+        return refuse(s, "given twice", NULL);
+    if (list->n == MOST_REGIONS)
+        return refuse(s, "there are eight regions already", NULL);
+    return VEC_PUSH(s->o->memory, *list, r);
+}
+
 static status (*const setters[])(const setting *) = {
-    [KIND_FLAG] = set_flag,   [KIND_TEXT] = set_text,   [KIND_CHOICE] = set_choice,
-    [KIND_COUNT] = set_count, [KIND_REAL] = set_real,   [KIND_PAIRS] = set_pair,
-    [KIND_WORDS] = add_word,  [KIND_ASKED] = add_asked, [KIND_ISOLATE] = set_isolate,
+    [KIND_THREADS] = set_threads, [KIND_FLAG] = set_flag,       [KIND_TEXT] = set_text,     [KIND_CHOICE] = set_choice,
+    [KIND_COUNT] = set_count,     [KIND_REAL] = set_real,       [KIND_PAIRS] = set_pair,    [KIND_WORDS] = add_word,
+    [KIND_ASKED] = add_asked,     [KIND_ISOLATE] = set_isolate, [KIND_REGION] = add_region,
 };
 
 static status find_row(tenon_options *o, const char *name, const option_row **out) {

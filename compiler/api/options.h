@@ -3,6 +3,7 @@
 #define TENON_API_OPTIONS_H
 
 #include "api/context.h"
+#include "schedule/schedule.h"
 
 /* NAME=TEXT */
 typedef struct named_text {
@@ -25,11 +26,14 @@ struct tenon_options {
     word_list skip, dump_after, stop_after;
     named_list asked; /* -p and --pipeline, in order: option, text */
     word_list plugins;
-    const char *schedule, *floats, *backend, *target; /* target NULL: what the command takes */
+    const char *schedule, *floats, *integers, *backend, *target; /* target NULL: what the command takes */
     bool verify_passes, verbose, time_passes, perf_map;
     isolate_limits isolate;
-    named_list given; /* options as they were set; text NULL where there was none */
+    memory_regions regions; /* of the arena, the first is filled first */
+    named_list given;       /* options as they were set; text NULL where there was none */
     int64_t seed;
+    /* compile, and what runs code */
+    int64_t threads;
     /* compile */
     const char *emit, *weights, *name;
     const char *triple, *cpu, *features; /* NULL: the target's */
@@ -61,5 +65,7 @@ bool options_shape(const char *text, int *out_rank, int64_t *out_dims);
 /* A decimal integer of at least 0; false where the text is not one. */
 bool options_count(const char *text, int64_t *out);
 bool options_real(const char *text, double *out);
+/* Bytes: a decimal number, with K, M or G behind it that many times 1024, 1024^2 or 1024^3. */
+bool options_size(const char *text, int64_t *out);
 
 #endif

@@ -213,7 +213,7 @@ status per_node_measure(tenon_graph *t, tenon_code *code, const void *const *inp
     TRY(machine_peak_measure(t->c, code->p->target, touched, a, &peak));
     *out = (bench_nodes){.runs = times.runs,
                          .tick_us = times.tick_us,
-                         .peak_gflops = peak.gflops,
+                         .peak_gflops = peak.gflops * (double)t->o->threads,
                          .bandwidth_gbs = peak.bandwidth,
                          .bandwidth_bytes = peak.bytes,
                          .trace = t->o->trace};

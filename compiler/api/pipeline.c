@@ -106,16 +106,40 @@ static status bind(pipeline *w) {
     return bind_inputs(w);
 }
 
+/* Does every region hold what lies in it? What none holds lies in the last. */
+static status check_regions(const pipeline *w) {
+    diag *d = w->c->diags;
+    const program_region *last = w->p->regions.n > 0 ? &w->p->regions.at[w->p->regions.n - 1] : NULL;
+    if (last == NULL || last->bytes <= last->limit)
+        return STATUS_OK;
+    diag_error(d, STATUS_RESOURCE, "regions-full", (diag_place){.file = w->g->file, .node = -1},
+               "the arena does not fit into the regions: %lld bytes are missing",
+               (long long)(last->bytes - last->limit));
+    for (size_t i = 0; i < w->p->regions.n; i++)
+        diag_note(d, "%s has %lld bytes, %lld would lie there", w->p->regions.at[i].name,
+                  (long long)w->p->regions.at[i].limit, (long long)w->p->regions.at[i].bytes);
+    diag_note(d, "make one larger, or add another with --region NAME=SIZE");
+    return STATUS_RESOURCE;
+}
+
+/* A naive schedule computes what the operators say, in their own way. */
 static status lower(pipeline *w) {
+    bool naive = strcmp(w->o->schedule, "naive") == 0;
     pass_options passes = options_of(w);
-    passes.integer = (integer_options){.target = w->machine, .no_float = strcmp(w->o->floats, "none") == 0};
+    passes.target = naive ? NULL : w->machine;
+    passes.integer = (integer_options){.target = w->machine,
+                                       .no_float = strcmp(w->o->floats, "none") == 0,
+                                       .force = strcmp(w->o->integers, "force") == 0};
     TRY(passes_before_lowering(w->plan->registry, &w->g, &passes));
     lower_options o = {.target = w->machine,
-                       .naive = strcmp(w->o->schedule, "naive") == 0,
+                       .threads = (int)w->o->threads,
+                       .naive = naive,
                        .name = w->name,
                        .origin = w->origin,
+                       .regions = &w->o->regions,
                        .steps = &w->steps};
-    return lower_graph(w->g, &o, w->memory, &w->p);
+    TRY(lower_graph(w->g, &o, w->memory, &w->p));
+    return check_regions(w);
 }
 
 static status verify(pipeline *w) {
@@ -203,6 +227,10 @@ status pipeline_names(arena *a, const pass_registry *r, bool with_stages, const 
     return STATUS_OK;
 }
 
+static pipeline_row row_of_pass(const pass_plan *plan, const pass_entry *e) {
+    return (pipeline_row){pass_name(e), has_word(&plan->skip, pass_name(e)) ? "(left out)" : pass_help(e), true};
+}
+
 status pipeline_rows(arena *a, const pass_plan *plan, const pipeline_row **out, size_t *out_n) {
     VEC(pipeline_row) list = {0};
     for (size_t i = 0; i < PIPELINE_STAGES; i++) {
@@ -212,17 +240,11 @@ status pipeline_rows(arena *a, const pass_plan *plan, const pipeline_row **out, 
             row = (pipeline_row){pass_name(plan->asked.at[k].entry), plan->asked.at[k].text, true};
             TRY(VEC_PUSH(a, list, row));
         }
-        for (size_t k = 0; i == PIPELINE_PASSES && k < plan->registry->clean_up.n; k++) {
-            const pass_entry *e = plan->registry->clean_up.at[k];
-            row = (pipeline_row){pass_name(e), has_word(&plan->skip, pass_name(e)) ? "(left out)" : pass_help(e), true};
-            TRY(VEC_PUSH(a, list, row));
-        }
-        for (size_t k = 0; i == PIPELINE_LOWER && k < plan->registry->all.n; k++) {
-            const pass_entry *e = plan->registry->all.at[k];
-            row = (pipeline_row){pass_name(e), has_word(&plan->skip, pass_name(e)) ? "(left out)" : pass_help(e), true};
-            if (strcmp(pass_stage(e), "lowering") == 0)
-                TRY(VEC_PUSH(a, list, row));
-        }
+        for (size_t k = 0; i == PIPELINE_PASSES && k < plan->registry->clean_up.n; k++)
+            TRY(VEC_PUSH(a, list, row_of_pass(plan, plan->registry->clean_up.at[k])));
+        for (size_t k = 0; i == PIPELINE_LOWER && k < plan->registry->all.n; k++)
+            if (strcmp(pass_stage(plan->registry->all.at[k]), "lowering") == 0)
+                TRY(VEC_PUSH(a, list, row_of_pass(plan, plan->registry->all.at[k])));
     }
     *out = list.at;
     *out_n = list.n;

@@ -30,8 +30,8 @@ bool shared_model_is(const char *path, const mapped_file *contents) {
 /* ---- options ---- */
 
 /* Every other option is about compiling. */
-static const char *const meaningful[] = {"input",  "rtol",  "atol", "time",  "data", "limit",
-                                         "metric", "label", "map",  "scale", "seed", "verbose"};
+static const char *const meaningful[] = {"input", "rtol", "atol",  "time", "data",    "limit",  "metric",
+                                         "label", "map",  "scale", "seed", "threads", "verbose"};
 
 static bool has_meaning(const char *option) {
     for (size_t i = 0; i < sizeof meaningful / sizeof *meaningful; i++)
@@ -107,12 +107,26 @@ static bool are_tensors(const tenon_tensor_info *const *list) {
     return true;
 }
 
+/* Regions of ours lie one after another in one arena. */
+static bool are_regions(const tenon_model *m) {
+    size_t n = opened_model_regions(m);
+    uint64_t sum = 0;
+    for (size_t i = 0; i < n && n <= MOST_REGIONS; i++) {
+        const tenon_region_info *r = m->regions[i];
+        if (!TENON_HAS(r, alignment) || r->alignment > WEIGHTS_ALIGN || r->bytes % WEIGHTS_ALIGN != 0 ||
+            r->bytes > m->arena_bytes - sum)
+            return false;
+        sum += r->bytes;
+    }
+    return n <= MOST_REGIONS && (n == 0 || sum == m->arena_bytes);
+}
+
 /* An arena of ours is aligned to 64 bytes. */
 static status check_model(const opening *x) {
     const tenon_model *m = x->m->opened.model;
     bool good = TENON_HAS(m, run) && strcmp(m->name, x->prefixes.at[0]) == 0 && are_tensors(m->inputs) &&
                 are_tensors(m->outputs) && m->arena_bytes <= INT64_MAX / 2 && m->arena_alignment <= WEIGHTS_ALIGN &&
-                m->weights_alignment <= WEIGHTS_ALIGN;
+                m->weights_alignment <= WEIGHTS_ALIGN && are_regions(m);
     return good ? STATUS_OK
                 : diag_error(x->d, STATUS_INVALID, "not-a-library", x->where,
                              "not a compiled model: what %s_model gives is not what tenon writes", x->prefixes.at[0]);
@@ -225,12 +239,23 @@ static status add_buffers(program *p, const tenon_tensor_info *const *list, plac
     return STATUS_OK;
 }
 
+static status add_regions(program *p, const tenon_model *m) {
+    int64_t start = 0;
+    for (size_t i = 0; i < opened_model_regions(m); i++) {
+        const tenon_region_info *r = m->regions[i];
+        TRY(VEC_PUSH(p->memory, p->regions, (program_region){r->name, 0, start, (int64_t)r->bytes}));
+        start += (int64_t)r->bytes;
+    }
+    return STATUS_OK;
+}
+
 status shared_model_program(const shared_model *m, arena *a, program **out) {
     const tenon_model *model = m->opened.model;
     program *p = ARENA_NEW(a, program);
     TRY_ALLOC(p);
     *p = (program){
         .memory = a, .name = model->name, .target = &shared_model_target, .arena_bytes = (int64_t)model->arena_bytes};
+    TRY(add_regions(p, model));
     TRY(add_buffers(p, model->inputs, PLACE_INPUT, &p->n_inputs));
     TRY(add_buffers(p, model->outputs, PLACE_OUTPUT, &p->n_outputs));
     *out = p;

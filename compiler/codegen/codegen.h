@@ -3,6 +3,7 @@
 #define TENON_CODEGEN_CODEGEN_H
 
 #include "loop/loop.h"
+#include "tenon/runtime.h"
 
 /* ---- weights.c ---- */
 /* Where a model's constants are: in its own file, in PREFIX_weights.c or PREFIX_weights.o as symbols of their own, or
@@ -69,7 +70,7 @@ typedef struct llvm_symbol {
     size_t bytes;
 } llvm_symbol;
 
-#define LLVM_TABLE_VERSION 4u
+#define LLVM_TABLE_VERSION 5u
 typedef struct llvm_table {
     uint32_t version; /* LLVM_TABLE_VERSION of the module's build */
     /* The program for p->target, with the entry points of generated C (PREFIX_run, PREFIX_run_env, PREFIX_model): as
@@ -84,11 +85,12 @@ typedef struct llvm_table {
     status (*load)(const target *t, const void *object, size_t bytes, const char *symbol, const allocator *from,
                    diag *d, llvm_code **out, uintptr_t *out_address);
     /* Runs what was compiled: one pointer per input and output, scratch of p->arena_bytes aligned to 64. Returns 0 or a
-     * CHECK's code. Re-entrant with different scratch. */
-    int (*run)(const llvm_code *c, const void *const *inputs, void *const *outputs, void *scratch);
+     * CHECK's code. env brings parallel_for and nothing else; NULL: none. Re-entrant with different scratch. */
+    int (*run)(const llvm_code *c, const void *const *inputs, void *const *outputs, void *scratch,
+               const tenon_env *env);
     /* The same for code compiled with is_traced, which `run` does not run. */
     int (*run_traced)(const llvm_code *c, const void *const *inputs, void *const *outputs, void *scratch,
-                      llvm_tick tick, void *ctx);
+                      const tenon_env *env, llvm_tick tick, void *ctx);
     size_t (*code_bytes)(const llvm_code *c);
     /* The functions of code compiled with is_named, which own the list; none for other code. */
     const llvm_symbol *(*symbols)(const llvm_code *c, size_t *out_n);

@@ -26,6 +26,16 @@ static const op *run_loop_next(const op *p) {
     return p + p->imm;
 }
 
+/* A parallel loop: backwards, as its iterations may run in any order. */
+static const op *run_parallel_enter(const op *p) {
+    *(int64_t *)p->out = *(const int64_t *)p->a - 1;
+    return *(const int64_t *)p->a > 0 ? p + 1 : p + p->imm;
+}
+
+static const op *run_parallel_next(const op *p) {
+    return --*(int64_t *)p->out < 0 ? p + 1 : p + p->imm;
+}
+
 static const op *run_check(const op *p) {
     if (*(const uint8_t *)p->a)
         return p + 1;
@@ -62,12 +72,13 @@ static status compile_for(interp_code *c, const stmt *s) {
     TRY_ALLOC(extent);
     const void *unused;
     TRY(interp_value(c, s->loop.extent, extent, &unused));
+    const bool parallel = s->loop.kind == LOOP_PARALLEL;
     size_t enter = c->line.n;
-    TRY(interp_emit(c, (op){.run = run_loop_enter, .out = var, .a = extent}));
+    TRY(interp_emit(c, (op){.run = parallel ? run_parallel_enter : run_loop_enter, .out = var, .a = extent}));
     c->vars[s->loop.var->ref] = var;
     TRY(compile_block(c, &s->loop.body));
     size_t next = c->line.n;
-    TRY(interp_emit(c, (op){.run = run_loop_next, .out = var, .a = extent}));
+    TRY(interp_emit(c, (op){.run = parallel ? run_parallel_next : run_loop_next, .out = var, .a = extent}));
     set_jump(c, next, enter + 1);
     set_jump(c, enter, next + 1);
     interp_frame_return(c->frame, mark);

@@ -2,6 +2,7 @@
 #include "loop/legalise_internal.h"
 
 #include "base/map.h"
+#include "loop/copy.h"
 
 /* ---- dot products: the t-th element of each group, widened, for every t ---- */
 
@@ -123,89 +124,8 @@ static status is_all_legal(const kernel *k, arena *a, const target *t, bool *out
 
 /* ---- rewriting into a new builder ---- */
 
-typedef struct rewrite {
-    const kernel *k;
-    builder *b;
-    map to;    /* old expression -> new; each is rewritten once, so sharing stays */
-    int *regs; /* old register array -> new */
-    status result;
-} rewrite;
-
-static void remember(rewrite *r, const expr *from, const expr *to) {
-    if (r->result == STATUS_OK)
-        r->result = map_set_key(&r->to, MAP_KEY(from), (void *)(uintptr_t)to);
-}
-
-static const expr *rewritten(rewrite *r, const expr *x) {
-    if (x == NULL)
-        return NULL;
-    const expr *to = map_get_key(&r->to, MAP_KEY(x));
-    if (to != NULL)
-        return to;
-    const expr *args[3];
-    TENON_ASSERT(x->n_args <= 3 && x->kind != EXPR_VAR);
-    for (int i = 0; i < x->n_args; i++)
-        args[i] = rewritten(r, x->arg[i]);
-    if (x->kind == EXPR_REG)
-        to = build_reg_get(r->b, r->regs[x->ref], x->type, args[0]);
-    else if (is_legal(builder_target(r->b), x))
-        to = build_like(r->b, x, args);
-    else
-        to = spell(r->b, x, args);
-    remember(r, x, to);
-    return to;
-}
-
-static void rewrite_block(rewrite *r, const block *b);
-
-static const char *name_of(const rewrite *r, const expr *var) {
-    return r->k->vars.at[var->ref].name;
-}
-
-static void rewrite_stmt(rewrite *r, const stmt *s) {
-    builder *b = r->b;
-    switch (s->kind) {
-    case STMT_LET:
-        remember(r, s->let.var, build_let(b, name_of(r, s->let.var), rewritten(r, s->let.value)));
-        break;
-    case STMT_FOR:
-        remember(r, s->loop.var, build_for(b, name_of(r, s->loop.var), rewritten(r, s->loop.extent), s->loop.kind));
-        rewrite_block(r, &s->loop.body);
-        build_end(b);
-        break;
-    case STMT_STORE:
-        build_store(b, s->store.buffer, rewritten(r, s->store.index), rewritten(r, s->store.value),
-                    rewritten(r, s->store.mask));
-        break;
-    case STMT_DECLARE: {
-        const kernel_reg *reg = &r->k->regs.at[s->declare.reg];
-        r->regs[s->declare.reg] = build_declare(b, reg->name, reg->type, reg->n);
-        break;
-    }
-    case STMT_SET:
-        build_set(b, r->regs[s->set.reg], rewritten(r, s->set.index), rewritten(r, s->set.value));
-        break;
-    case STMT_IF:
-        build_if(b, rewritten(r, s->cond.condition));
-        rewrite_block(r, &s->cond.then);
-        build_else(b);
-        rewrite_block(r, &s->cond.otherwise);
-        build_end(b);
-        break;
-    case STMT_CHECK:
-        build_check(b, rewritten(r, s->check.condition), s->check.code);
-        break;
-    case STMT_NOTE:
-        build_note(b, s->note.text);
-        break;
-    case STMT_COUNT:
-        break;
-    }
-}
-
-static void rewrite_block(rewrite *r, const block *b) {
-    for (const stmt *s = b->first; s != NULL && r->result == STATUS_OK; s = s->next)
-        rewrite_stmt(r, s);
+static const expr *legal(builder *b, const expr *x, const expr *const *args) {
+    return is_legal(builder_target(b), x) ? build_like(b, x, args) : spell(b, x, args);
 }
 
 /* Changes `k` in place where the target lacks something that it uses; new parts are in `a`. FMA on a target without it
@@ -215,12 +135,10 @@ status kernel_legalise(kernel *k, arena *a, const target *t) {
     TRY(is_all_legal(k, a, t, &legal_already));
     if (legal_already)
         return STATUS_OK;
-    rewrite r = {.k = k, .b = builder_new(a, t), .to = map_in(a)};
-    TRY_ALLOC(r.b);
-    TRY_ALLOC(r.regs = ARENA_NEW_N(a, int, k->regs.n + 1));
-    rewrite_block(&r, &k->body);
-    TRY(r.result);
-    kernel *legal = builder_kernel(r.b, k->name, k->buffers.at, (int)k->buffers.n);
+    kernel_copy c = {.k = k, .b = builder_new(a, t), .spell = legal};
+    TRY_ALLOC(c.b);
+    TRY(kernel_copy_body(&c));
+    kernel *legal = builder_kernel(c.b, k->name, k->buffers.at, (int)k->buffers.n);
     TRY_ALLOC(legal);
     *k = *legal;
     return STATUS_OK;

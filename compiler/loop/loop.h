@@ -134,7 +134,14 @@ struct stmt {
     };
 };
 
-typedef enum buffer_access { ACCESS_READ = 1, ACCESS_WRITE = 2, ACCESS_READ_WRITE = 3 } buffer_access;
+/* SCRATCH: read and written; what is in it when the kernel begins means nothing, and each iteration of the kernel's
+ * outermost loop reads only what that iteration has written: iterations may have copies of their own. */
+typedef enum buffer_access {
+    ACCESS_READ = 1,
+    ACCESS_WRITE = 2,
+    ACCESS_READ_WRITE = 3,
+    ACCESS_SCRATCH = 7
+} buffer_access;
 
 typedef struct kernel_buffer {
     const char *name;
@@ -163,6 +170,21 @@ typedef struct kernel {
     block body;
 } kernel;
 
+/* A kernel whose body is one parallel loop of constant extent may be run in parts: the back ends make it a function of
+ * the iteration, and hand that to the caller's parallel_for (runtime.h). A SCRATCH buffer of it is as many copies as
+ * there are parts, and each part has its own. The loop, or NULL. Other parallel loops run serially. */
+static inline const stmt *kernel_parts(const kernel *k) {
+    const stmt *s = k->body.first;
+    bool is_one = s != NULL && s->next == NULL && s->kind == STMT_FOR && s->loop.kind == LOOP_PARALLEL;
+    return is_one && s->loop.extent->kind == EXPR_INT ? s : NULL;
+}
+
+/* Elements from one part's copy of a SCRATCH buffer to the next one's: each begins at a multiple of 64 bytes. */
+static inline int64_t kernel_scratch_step(const kernel_buffer *b) {
+    int64_t line = 512 / dtype_bits(b->elem);
+    return (b->n + line - 1) / line * line;
+}
+
 typedef enum place_kind { PLACE_INPUT, PLACE_OUTPUT, PLACE_CONST, PLACE_ARENA, PLACE_COUNT } place_kind;
 
 typedef struct program_buffer {
@@ -182,6 +204,14 @@ typedef struct step_arg {
     int64_t first; /* element that the kernel sees as its element 0 */
 } step_arg;
 
+/* A part of the arena that is memory of its own. */
+typedef struct program_region {
+    const char *name; /* an identifier */
+    int64_t limit;    /* bytes that it may have; 0: not known */
+    int64_t start;    /* its first byte in the arena: regions lie one after another, each a multiple of 64 bytes */
+    int64_t bytes;    /* that a run needs */
+} program_region;
+
 /* One call of a kernel. */
 typedef struct program_step {
     int kernel;
@@ -199,8 +229,10 @@ typedef struct program {
     VEC(program_buffer) buffers; /* inputs in the model's order, then outputs, then the rest */
     int n_inputs, n_outputs;
     VEC(kernel *) kernels;
-    VEC(program_step) steps; /* run in this order */
-    int64_t arena_bytes;     /* scratch memory a run needs; 64 bytes aligned */
+    VEC(program_step) steps;     /* run in this order */
+    int64_t arena_bytes;         /* scratch memory a run needs; 64 bytes aligned */
+    VEC(program_region) regions; /* the arena in parts; none: it is one */
+    int threads;                 /* above 1: what its kernels were cut into parts for */
     const char *origin; /* comment block for generated code: tenon's version, command line, model file name, sha256 */
 } program;
 
@@ -214,6 +246,8 @@ typedef struct builder builder;
 
 builder *builder_new(arena *a, const target *t);
 status builder_status(const builder *b);
+/* Notes that its caller has run out of memory; the poison expression. */
+const expr *build_fail(builder *b);
 arena *builder_arena(builder *b);
 const target *builder_target(const builder *b);
 
@@ -317,6 +351,42 @@ const expr *build_expm1(builder *b, const expr *x);
  * what it has, correctly rounded. Run on each kernel before any back end. ---- */
 status kernel_legalise(kernel *k, arena *a, const target *t);
 
+/* ---- merge.c ---- */
+/* A copy of k in `a` in which buffer parameter `from` is `to`, read and written; those after `from` move up by one.
+ * Right where each element is read before it is written. */
+status kernel_merge_buffers(const kernel *k, int from, int to, const char *name, arena *a, kernel **out);
+
+/* ---- fuse.c: kernels that run in turn inside of common loops ---- */
+#define FUSE_MAX_LOOPS 4
+
+/* A loop over blocks of an axis. The last block steps back so as to end with the axis. */
+typedef struct fused_loop {
+    int64_t extent, block;
+} fused_loop;
+
+/* A kernel that computes one block. Its buffer k is buffers[k] of the fused kernel, and block 0 is what it computes as
+ * it stands; steps[k][i] are the elements by which the buffer moves for a step along loop i's axis. */
+typedef struct fused_call {
+    const kernel *k;
+    const int *buffers;
+    const int64_t (*steps)[FUSE_MAX_LOOPS];
+    int depth; /* it runs inside of the first `depth` loops; its buffers do not move along the others */
+} fused_call;
+
+typedef struct fusion {
+    const char *name;
+    const kernel_buffer *buffers;
+    int n_buffers;
+    fused_loop loops[FUSE_MAX_LOOPS]; /* outermost first */
+    int n_loops;
+    const fused_call *calls; /* in the order in which they run for one block */
+    int n_calls;
+} fusion;
+
+/* The calls as one kernel in `a`. Those of a lesser depth run before the loops that they are not inside of, so they
+ * must not read what deeper ones write. */
+status kernel_fuse(const fusion *f, arena *a, const target *t, kernel **out);
+
 /* ---- traffic.c ---- */
 /* Different elements of a buffer that one call reads and writes, at most: as many as its loops have addresses, and
  * never more than the buffer has. Work under a mask or a condition counts as done. */
@@ -333,6 +403,8 @@ status kernel_verify(const kernel *k, diag *d);
 status program_verify(const program *p, diag *d);
 /* How a kernel sees a program's buffer: its element type and how many elements there are. */
 kernel_buffer program_seen(const program_buffer *b);
+/* The number of the region that an arena buffer lies in; p has some. */
+size_t program_region_of(const program *p, const program_buffer *b);
 
 /* ---- print.c, parse.c: text form; parse(print(p)) prints the same. Constants above 64 elements print as their sha256,
  * and parse back through `resolve` (NULL: refused). ---- */

@@ -21,6 +21,20 @@ nest *nest_add(nest_list *l, const char *name) {
     return n;
 }
 
+const expr *nest_steps(nest *n, const char *name, int64_t extent) {
+    n->steps = (nest_axis){build_axis(n->b, name, extent), extent};
+    return n->steps.var;
+}
+
+nest *nest_then(nest_list *l, nest *n) {
+    nest *next = ARENA_NEW(l->b->memory, nest);
+    if (l->b->failed || next == NULL)
+        return spare(l->b);
+    *next = (nest){.b = l->b, .steps = n->steps, .name = n->name};
+    n->then = next;
+    return next;
+}
+
 int nest_temporary(nest_list *l, dtype elem, int rank, const int64_t *dims) {
     arena *a = l->b->memory;
     int64_t *kept = arena_copy(a, dims, (size_t)rank * sizeof *dims);
@@ -100,6 +114,18 @@ const expr *nest_reduce(nest *n, reduce_op op, const expr *value) {
         return n->b->poison;
     s->kind = STAGE_REDUCE;
     s->op = op;
+    s->value = value;
+    s->result = result;
+    return result;
+}
+
+const expr *nest_let(nest *n, const expr *value) {
+    nest_stage *s = stage_to_close(n);
+    const expr *result = build_var(n->b, value->type, "x");
+    if (s == NULL || n->b->failed)
+        return n->b->poison;
+    TENON_ASSERT(s->n_axes == 0);
+    s->kind = STAGE_LET;
     s->value = value;
     s->result = result;
     return result;

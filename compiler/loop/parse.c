@@ -101,6 +101,15 @@ static bool parse_buffer(program_parser *p, place_kind place) {
     return VEC_PUSH(p->base.memory, p->result->buffers, b) == STATUS_OK || parse_out_of_memory(&p->base);
 }
 
+static bool parse_region(program_parser *p) {
+    program_region r = {0};
+    if (!parse_name(&p->base, &r.name) || !parse_expect(&p->base, "limit") || !parse_count(&p->base, &r.limit) ||
+        !parse_expect(&p->base, "at") || !parse_count(&p->base, &r.start) || !parse_expect(&p->base, "bytes") ||
+        !parse_count(&p->base, &r.bytes))
+        return false;
+    return VEC_PUSH(p->base.memory, p->result->regions, r) == STATUS_OK || parse_out_of_memory(&p->base);
+}
+
 /* ---- kernels and steps ---- */
 
 static bool parse_program_kernel(program_parser *p) {
@@ -166,9 +175,11 @@ static bool parse_part(program_parser *p) {
         return parse_program_kernel(p);
     if (parse_accept(&p->base, "step"))
         return parse_step(p);
+    if (parse_accept(&p->base, "region"))
+        return parse_region(p);
     if (parse_accept(&p->base, "origin"))
         return parse_string(&p->base, &p->result->origin);
-    return parse_unexpected(&p->base, "input, output, const, arena, kernel, step or }");
+    return parse_unexpected(&p->base, "region, input, output, const, arena, kernel, step or }");
 }
 
 static bool parse_program(program_parser *p) {

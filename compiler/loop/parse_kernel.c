@@ -217,12 +217,13 @@ static bool parse_block(parser *p, block *out) {
 /* ---- the kernel ---- */
 
 static bool parse_access(parser *p, buffer_access *out_access) {
-    for (int a = ACCESS_READ; a <= ACCESS_READ_WRITE; a++)
-        if (parse_accept(p, text_access_name((buffer_access)a))) {
-            *out_access = (buffer_access)a;
+    static const buffer_access all[] = {ACCESS_READ, ACCESS_WRITE, ACCESS_READ_WRITE, ACCESS_SCRATCH};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        if (parse_accept(p, text_access_name(all[i]))) {
+            *out_access = all[i];
             return true;
         }
-    return parse_unexpected(p, "read, write or readwrite");
+    return parse_unexpected(p, "read, write, readwrite or scratch");
 }
 
 static bool parse_buffers(parser *p) {

@@ -46,7 +46,10 @@ int text_precedence(expr_kind k) {
 }
 
 const char *text_access_name(buffer_access a) {
-    static const char *const names[] = {"", "read", "write", "readwrite"};
+    static const char *const names[] = {[ACCESS_READ] = "read",
+                                        [ACCESS_WRITE] = "write",
+                                        [ACCESS_READ_WRITE] = "readwrite",
+                                        [ACCESS_SCRATCH] = "scratch"};
     return names[a];
 }
 
@@ -380,6 +383,11 @@ void program_print(const program *p, strbuf *out) {
         strbuf_add(out, "  origin ");
         print_quoted(out, p->origin);
         strbuf_char(out, '\n');
+    }
+    for (size_t i = 0; i < p->regions.n; i++) {
+        const program_region *r = &p->regions.at[i];
+        strbuf_printf(out, "  region %s limit %lld at %lld bytes %lld\n", r->name, (long long)r->limit,
+                      (long long)r->start, (long long)r->bytes);
     }
     for (size_t i = 0; i < p->buffers.n; i++)
         print_buffer(out, &p->buffers.at[i]);

@@ -8,6 +8,8 @@
 /* Element types by their bits, for the facts that are asked by element. */
 #define SINGLE (1u << DT_F32)
 #define BOTH (SINGLE | 1u << DT_F64)
+/* Caches that nearly every core with these instructions has. */
+#define X86_CACHES .l1_bytes = 32 << 10, .l2_bytes = 256 << 10
 
 static const target generic = {
     .name = "generic",
@@ -22,6 +24,7 @@ static const target x86_64 = {
     .isa = ISA_SSE2,
     .vector_bytes = 16,
     .vector_registers = 16,
+    X86_CACHES,
     .sqrt = BOTH,
     .triple = "x86_64-unknown-linux-gnu",
     .cpu = "x86-64",
@@ -33,6 +36,7 @@ static const target x86_64_v3 = {
     .isa = ISA_AVX2,
     .vector_bytes = 32,
     .vector_registers = 16,
+    X86_CACHES,
     .fma = BOTH,
     .sqrt = BOTH,
     .rint = BOTH,
@@ -48,6 +52,8 @@ static const target x86_64_v4 = {
     .isa = ISA_AVX512,
     .vector_bytes = 64,
     .vector_registers = 32,
+    .l1_bytes = 32 << 10,
+    .l2_bytes = 512 << 10,
     .fma = BOTH,
     .sqrt = BOTH,
     .rint = BOTH,
@@ -63,6 +69,8 @@ static const target aarch64 = {
     .isa = ISA_NEON,
     .vector_bytes = 16,
     .vector_registers = 32,
+    .l1_bytes = 32 << 10,
+    .l2_bytes = 256 << 10,
     .fma = BOTH,
     .sqrt = BOTH,
     .rint = BOTH,

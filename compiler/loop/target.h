@@ -13,11 +13,12 @@ typedef struct target {
     target_isa isa;
     int vector_bytes; /* widest vector register; 0: no vectors, every lane count is 1 */
     int vector_registers;
-    uint32_t fma;       /* element types, 1 << dtype, on which the loop IR may say FMA */
-    uint32_t sqrt;      /* on which SQRT is one correctly rounded instruction */
-    uint32_t rint;      /* on which FLOOR, CEIL, TRUNC, RINT are instructions */
-    bool has_half;      /* f16 <-> f32 CAST is an instruction */
-    const char *triple; /* LLVM's, CPU and feature string */
+    int l1_bytes, l2_bytes; /* data caches of one core, at least; 0: none, or memory is as fast */
+    uint32_t fma;           /* element types, 1 << dtype, on which the loop IR may say FMA */
+    uint32_t sqrt;          /* on which SQRT is one correctly rounded instruction */
+    uint32_t rint;          /* on which FLOOR, CEIL, TRUNC, RINT are instructions */
+    bool has_half;          /* f16 <-> f32 CAST is an instruction */
+    const char *triple;     /* LLVM's, CPU and feature string */
     const char *cpu;
     const char *features;
     bool is_bare;                           /* no operating system: code stays where it was linked */

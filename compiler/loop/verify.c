@@ -284,7 +284,10 @@ static void check_for(verifier *v, const stmt *s) {
     define(v, s->loop.var, LTYPE(DT_I64, 1), NULL, constant ? n->imm : 0);
     if (v->result != STATUS_OK)
         return;
+    bool outer = v->parallel;
+    v->parallel = outer || s->loop.kind == LOOP_PARALLEL;
     inner_block(v, &s->loop.body, constant);
+    v->parallel = outer;
     v->vars[s->loop.var->ref].scope = SCOPE_CLOSED;
 }
 
@@ -332,6 +335,8 @@ static void check_check(verifier *v, const stmt *s) {
     check_condition(v, s->check.condition);
     if (s->check.code == 0)
         verify_fail(v, "a check must return a code other than 0");
+    if (v->parallel)
+        verify_fail(v, "a check in a parallel loop, which has nothing to return to");
     v->certain = false;
 }
 
@@ -380,8 +385,8 @@ static void check_tables(verifier *v) {
         verify_fail(v, "the name is no identifier");
     for (size_t i = 0; i < k->buffers.n; i++) {
         const kernel_buffer *b = &k->buffers.at[i];
-        if (!verify_identifier(b->name) || !verify_storable(b->elem) || b->n < 0 || b->access < ACCESS_READ ||
-            b->access > ACCESS_READ_WRITE)
+        bool known = (b->access >= ACCESS_READ && b->access <= ACCESS_READ_WRITE) || b->access == ACCESS_SCRATCH;
+        if (!verify_identifier(b->name) || !verify_storable(b->elem) || b->n < 0 || !known)
             verify_fail(v, "buffer %zu is not well formed", i);
     }
     for (size_t i = 0; i < k->regs.n; i++) {

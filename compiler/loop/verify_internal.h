@@ -19,6 +19,7 @@ typedef struct verifier {
     arena *memory;
     verify_var *vars;  /* by variable */
     bool *reg_visible; /* by register array */
+    bool parallel;     /* the current statement is within a parallel loop */
     bool certain;      /* the current statement runs for all values of the loop variables */
     status result;     /* of the first broken rule */
 } verifier;

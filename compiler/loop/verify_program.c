@@ -60,6 +60,37 @@ static void check_buffer(verifier *v, const program *p, size_t i) {
         verify_fail(v, "buffer '%s' does not lie within the arena, aligned to %d", b->name, ARENA_ALIGNMENT);
 }
 
+/* ---- regions ---- */
+
+size_t program_region_of(const program *p, const program_buffer *b) {
+    size_t i = p->regions.n - 1;
+    while (i > 0 && p->regions.at[i].start > b->offset)
+        i--;
+    return i;
+}
+
+static bool lies_in_one_region(const program *p, const program_buffer *b) {
+    if (p->regions.n == 0)
+        return true;
+    const program_region *r = &p->regions.at[program_region_of(p, b)];
+    return buffer_bytes(b) <= r->start + r->bytes - b->offset;
+}
+
+static void check_regions(verifier *v, const program *p) {
+    map names = map_in(v->memory);
+    int64_t end = 0;
+    for (size_t i = 0; i < p->regions.n && v->result == STATUS_OK; i++) {
+        const program_region *r = &p->regions.at[i];
+        check_name(v, &names, r->name, "region");
+        if (r->start != end || r->bytes < 0 || r->bytes % ARENA_ALIGNMENT != 0 || r->bytes > p->arena_bytes - end)
+            verify_fail(v, "region '%s' does not follow the one before it, aligned to %d", r->name, ARENA_ALIGNMENT);
+        else
+            end += r->bytes;
+    }
+    if (v->result == STATUS_OK && p->regions.n > 0 && end != p->arena_bytes)
+        verify_fail(v, "the regions are not the arena");
+}
+
 static void check_buffers(verifier *v, const program *p) {
     map names = map_in(v->memory);
     bool counted = p->n_inputs >= 0 && p->n_outputs >= 0 && (size_t)p->n_inputs + (size_t)p->n_outputs <= p->buffers.n;
@@ -138,6 +169,8 @@ static void check_arg(verifier *v, const program *p, const program_step *s, size
         verify_fail(v, "a call of '%s' gives '%s', which is too short for '%s'", k->name, b->name, kb->name);
     else if (writes && (b->place == PLACE_INPUT || b->place == PLACE_CONST))
         verify_fail(v, "a call of '%s' writes '%s', which is constant", k->name, b->name);
+    else if (b->place == PLACE_ARENA && !lies_in_one_region(p, b))
+        verify_fail(v, "a call of '%s' gives '%s', which lies in two regions", k->name, b->name);
 }
 
 /* Where an argument lies: in which memory, and the bytes there. */
@@ -208,6 +241,8 @@ status program_verify(const program *p, diag *d) {
         verify_fail(&v, "the name is no identifier");
     if (p->target == NULL || p->arena_bytes < 0)
         verify_fail(&v, "there is no target, or a negative arena");
+    if (v.result == STATUS_OK)
+        check_regions(&v, p);
     if (v.result == STATUS_OK)
         check_buffers(&v, p);
     if (v.result == STATUS_OK)

@@ -207,16 +207,11 @@ static void resolve_nest(composer *c, const lowered *from, nest *m) {
 
 /* ---- epilogue ---- */
 
-/* The root's expression over the element that the core stores, in place of the core's store. */
-static status add_epilogue(composer *c, const node_info *root, const node_info *core, nest *m) {
+/* The element x of the root's map in place of what the core's store gives. */
+static status end_store(composer *c, const nest *map_nest, const expr *x, const value *v, int operand,
+                        nest_stage *store) {
     builder *b = c->out->b;
-    lowered r = {.n = root->n};
-    TRY(compose_lower(root->n, c->memory, b, &r.l));
-    nest *map_nest = r.l->nests.at[0];
-    nest_stage *store = &m->stages.at[m->stages.n - 1];
-    const nest_stage *own = &map_nest->stages.at[0];
-    const value *v = node_output(core->n, 0);
-    const expr *axes[NEST_MAX_AXES], *x = resolve(c, &r, own->value);
+    const expr *axes[NEST_MAX_AXES];
     for (int i = 0; i < map_nest->n_axes; i++)
         axes[i] = map_nest->axes[i].var;
     x = build_substitute(b, x, axes, store->index, map_nest->n_axes);
@@ -229,7 +224,31 @@ static status add_epilogue(composer *c, const node_info *root, const node_info *
             x = build_substitute(b, x, &read, &store->value, 1);
     }
     store->value = x;
-    store->operand = group_operand(c, &r, own->operand);
+    store->operand = operand;
+    return STATUS_OK;
+}
+
+/* The root's expression over the element that the core stores, wherever it stores one. */
+static status add_epilogue(composer *c, const node_info *root, const node_info *core, nest *m) {
+    builder *b = c->out->b;
+    lowered r = {.n = root->n};
+    TRY(compose_lower(root->n, c->memory, b, &r.l));
+    const nest *map_nest = r.l->nests.at[0];
+    const value *v = node_output(core->n, 0);
+    const expr *x = NULL;
+    int operand = -1;
+    for (size_t s = 0; s < m->stages.n; s++) {
+        nest_stage *store = &m->stages.at[s];
+        if (store->kind != STAGE_STORE || c->out->values.at[store->operand] != v)
+            continue;
+        if (x == NULL) {
+            x = resolve(c, &r, map_nest->stages.at[0].value);
+            operand = group_operand(c, &r, map_nest->stages.at[0].operand);
+        }
+        TRY(end_store(c, map_nest, x, v, operand, store));
+    }
+    if (x == NULL)
+        return c->result;
     char *name = arena_printf(builder_arena(b), "%s_%s", m->name, map_nest->name);
     TRY_ALLOC(name);
     m->name = name;
@@ -262,7 +281,8 @@ status compose_group(const grouping *x, const node_info *root, const node_info *
     out->n = from.l->nests.at[index];
     if (out->n->raw)
         return raw_operands(&c, &from);
-    resolve_nest(&c, &from, out->n);
+    for (nest *m = out->n; m != NULL; m = m->then)
+        resolve_nest(&c, &from, m);
     if (which != root && (index == which->n_nests - 1 || from.l->parts))
         TRY(add_epilogue(&c, root, which, out->n));
     TRY(c.result);
@@ -271,14 +291,15 @@ status compose_group(const grouping *x, const node_info *root, const node_info *
 
 /* ---- a question about the result ---- */
 
-bool compose_is_affine(const composed *c) {
-    const nest *m = c->n;
+static bool nest_is_affine(const composed *c, const nest *m) {
     for (size_t s = 0; s < m->stages.n; s++) {
         const nest_stage *g = &m->stages.at[s];
-        if (g->kind != STAGE_REDUCE)
+        if (g->kind == STAGE_STORE)
             continue;
-        const expr *vars[2 * NEST_MAX_AXES];
+        const expr *vars[2 * NEST_MAX_AXES + 1];
         int n = 0;
+        if (m->steps.var != NULL)
+            vars[n++] = m->steps.var;
         for (int i = 0; i < m->n_axes; i++)
             vars[n++] = m->axes[i].var;
         for (int i = 0; i < g->n_axes; i++)
@@ -288,10 +309,17 @@ bool compose_is_affine(const composed *c) {
         for (size_t i = 0; i < reads.at.n; i++) {
             const expr *r = reads.at.at[i], *rest = NULL;
             const schedule_operand *o = &c->operands.at[r->ref];
-            int64_t steps[2 * NEST_MAX_AXES];
+            int64_t steps[2 * NEST_MAX_AXES + 1];
             if (!expr_affine(c->b, operand_position(c->b, o, r->arg), vars, n, steps, &rest) || rest->kind != EXPR_INT)
                 return false;
         }
     }
+    return true;
+}
+
+bool compose_is_affine(const composed *c) {
+    for (const nest *m = c->n; m != NULL; m = m->then)
+        if (!nest_is_affine(c, m))
+            return false;
     return true;
 }

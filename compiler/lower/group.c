@@ -94,23 +94,28 @@ static bool may_be_core(const nest_list *l) {
            store_is_identity(last, g, &l->operands.at[g->operand]);
 }
 
+static void describe_nest(const nest *m, node_info *i) {
+    int stages = 0;
+    i->raw |= m->raw;
+    i->in_steps |= m->steps.var != NULL;
+    i->contract |= m->contract;
+    for (size_t s = 0; s < m->stages.n; s++) {
+        shape_of_value v = {0};
+        expr_visit(m->stages.at[s].value, count_parts, &v);
+        i->cost += v.operations;
+        stages += v.reads > 0;
+    }
+    i->reads = stages > i->reads ? stages : i->reads;
+}
+
 static void describe(const nest_list *l, node_info *i) {
     i->n_nests = (int)l->nests.n;
     i->map = is_map(l);
     i->may_be_core = may_be_core(l);
-    for (size_t k = 0; k < l->nests.n; k++) {
-        const nest *m = l->nests.at[k];
-        int stages = 0;
-        i->raw |= m->raw;
-        i->contract |= m->contract;
-        for (size_t s = 0; s < m->stages.n; s++) {
-            shape_of_value v = {0};
-            expr_visit(m->stages.at[s].value, count_parts, &v);
-            i->cost += v.operations;
-            stages += v.reads > 0;
-        }
-        i->reads = stages > i->reads ? stages : i->reads;
-    }
+    i->channels_last = l->channels_last;
+    for (size_t k = 0; k < l->nests.n; k++)
+        for (const nest *m = l->nests.at[k]; m != NULL; m = m->then)
+            describe_nest(m, i);
     const expr *element = i->map ? l->nests.at[0]->stages.at[0].value : NULL;
     i->movement = i->map && element->kind == EXPR_READ && !element->masked;
     i->view = i->movement && is_view(l, l->nests.at[0]);
@@ -201,9 +206,13 @@ static bool narrows(const grouping *x, const node_info *i) {
 static status stays_affine(const grouping *x, const node_info *root, arena *scratch, bool *out) {
     arena_mark mark = arena_get_mark(scratch);
     const node_info *which = root->core >= 0 ? &x->nodes[root->core] : root;
-    composed c;
-    status s = compose_group(x, root, which, which->n_nests - 1, scratch, &c);
-    *out = s == STATUS_OK && compose_is_affine(&c);
+    status s = STATUS_OK;
+    *out = true;
+    for (int k = 0; k < which->n_nests && s == STATUS_OK && *out; k++) {
+        composed c;
+        s = compose_group(x, root, which, k, scratch, &c);
+        *out = s == STATUS_OK && compose_is_affine(&c);
+    }
     arena_reset(scratch, mark);
     return s;
 }

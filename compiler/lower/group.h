@@ -19,7 +19,9 @@ typedef struct node_info {
     bool view;        /* a movement that keeps every element's linear position */
     bool may_be_core; /* its last nest ends with a store that covers the output, and nothing else stores there */
     bool contract;
-    bool raw; /* has raw nests: operands must be buffers */
+    bool channels_last; /* as its nests say of its result */
+    bool raw;           /* has raw nests: operands must be buffers */
+    bool in_steps;      /* has nests with steps */
     int n_nests;
     int cost;  /* of a map's expression: operations on elements */
     int reads; /* how often an element of an input may be read by a stage: > 1 for softmax and the like */

@@ -95,7 +95,7 @@ typedef struct permutation {
     int of[NEST_MAX_AXES]; /* dimension of the input -> dimension of the result */
 } permutation;
 
-/* Is the node a transpose: one READ at a permutation of the axes? */
+/* Is the node a transpose: one READ at a permutation of the axes, of all of the operand? */
 static bool is_permutation(const nest_list *l, permutation *out) {
     const nest *m = l->nests.at[0];
     const expr *read = m->stages.at[0].value;
@@ -106,9 +106,13 @@ static bool is_permutation(const nest_list *l, permutation *out) {
         int k = 0;
         while (k < m->n_axes && read->arg[d] != m->axes[k].var)
             k++;
-        bool unit = expr_is_int(read->arg[d], 0) && l->operands.at[read->ref].dims[d] == 1;
-        if (k == m->n_axes && !unit)
+        int64_t extent = l->operands.at[read->ref].dims[d];
+        bool unit = expr_is_int(read->arg[d], 0) && extent == 1;
+        if (!unit && (k == m->n_axes || m->axes[k].extent != extent))
             return false;
+        for (int e = 0; e < d; e++)
+            if (!unit && out->of[e] == k)
+                return false;
         out->of[d] = unit ? -1 : k;
     }
     return true;
@@ -170,7 +174,9 @@ status choose_layouts(grouping *x) {
         const node_info *which = root->core >= 0 ? &x->nodes[root->core] : root;
         const value *v = node_output(root->n, 0);
         bool last = false;
-        if (which->contract)
+        if (which->channels_last)
+            last = true;
+        else if (which->contract)
             s = wants_channels_last(x, root, which, scratch, &last);
         else
             last = follows_operand(x, root, v->type.rank);

@@ -3,20 +3,8 @@
 
 #include <string.h>
 
-#include "lower/group.h"
+#include "lower/lowering.h"
 #include "lower/packed.h"
-
-typedef struct lowering {
-    const graph *g;
-    const lower_options *o;
-    grouping groups;
-    program *p;
-    arena *memory;
-    map buffers;      /* value -> (buffer number + 1) as a pointer */
-    map kernels;      /* text of a kernel without its name -> (kernel number + 1) */
-    int *temporaries; /* of the node being lowered: buffer numbers, by temporary */
-    int n_temporaries;
-} lowering;
 
 /* ---- buffers ---- */
 
@@ -28,14 +16,31 @@ static int as_number(void *pointer) {
     return (int)(intptr_t)pointer - 1;
 }
 
-/* Names the buffer by its kind and number. */
-static status add_buffer(lowering *w, program_buffer b, int *out) {
+/* The buffer that holds the same constant, or -1; then *out_key is free for it. */
+static int find_constant(const lowering *w, const program_buffer *b, uint64_t *out_key) {
+    const size_t most = 4096;
+    size_t bytes = dtype_bytes(b->elem, (size_t)b->n);
+    *out_key = hash_bytes(b->data, bytes < most ? bytes : most, bytes);
+    for (int at; (at = as_number(map_get_key(&w->constants, *out_key))) >= 0; ++*out_key) {
+        const program_buffer *have = &w->p->buffers.at[at];
+        if (have->elem == b->elem && have->n == b->n && memcmp(have->data, b->data, bytes) == 0)
+            return at;
+    }
+    return -1;
+}
+
+/* Names the buffer by its kind and number. Equal constants are one. */
+status lowering_add_buffer(lowering *w, program_buffer b, int *out) {
+    uint64_t key = 0;
+    bool shares = b.place == PLACE_CONST && b.n > 0;
+    if (shares && (*out = find_constant(w, &b, &key)) >= 0)
+        return STATUS_OK;
     static const char *const stems[PLACE_COUNT] = {
         [PLACE_INPUT] = "in", [PLACE_OUTPUT] = "out", [PLACE_CONST] = "w", [PLACE_ARENA] = "t"};
     TRY_ALLOC(b.name = arena_printf(w->memory, "%s%zu", stems[b.place], w->p->buffers.n));
     TRY(VEC_PUSH(w->memory, w->p->buffers, b));
     *out = (int)w->p->buffers.n - 1;
-    return STATUS_OK;
+    return shares ? map_set_key(&w->constants, key, as_pointer(*out)) : STATUS_OK;
 }
 
 static status value_shape(lowering *w, const value *v, const int64_t **out_dims, int64_t *out_n) {
@@ -56,29 +61,43 @@ static status add_value_buffer(lowering *w, const value *v, const char *title, p
         b.n = layout_of(&w->groups, v)->n;
     if (place == PLACE_CONST)
         TRY(packed_constant(v->constant, w->memory, &b.data));
-    return add_buffer(w, b, out);
+    return lowering_add_buffer(w, b, out);
 }
 
-static status value_buffer(lowering *w, const value *v, int *out) {
+status lowering_set_buffer(lowering *w, const value *v, int number) {
+    return map_set_key(&w->buffers, MAP_KEY(v), as_pointer(number));
+}
+
+status lowering_value_buffer(lowering *w, const value *v, int *out) {
     *out = as_number(map_get_key(&w->buffers, MAP_KEY(v)));
     if (*out >= 0)
         return STATUS_OK;
     TRY(add_value_buffer(w, v, NULL, v->constant != NULL ? PLACE_CONST : PLACE_ARENA, out));
-    return map_set_key(&w->buffers, MAP_KEY(v), as_pointer(*out));
+    return lowering_set_buffer(w, v, *out);
 }
 
-static status operand_buffer(lowering *w, const composed *c, int operand, int *out) {
+/* Temporaries of a node are numbered within it: they are known by their root, too. */
+int *lowering_temporary(lowering *w, const node_info *root, int temporary) {
+    int **all = &w->temporaries[root - w->groups.nodes];
+    if (*all == NULL && (*all = ARENA_NEW_N(w->memory, int, NEST_MAX_AXES)) != NULL)
+        memset(*all, -1, NEST_MAX_AXES * sizeof **all);
+    return *all != NULL ? *all + temporary : NULL;
+}
+
+static status operand_buffer(lowering *w, const composed *c, const node_info *root, int operand, int *out) {
     const schedule_operand *o = &c->operands.at[operand];
     if (c->values.at[operand] != NULL)
-        return value_buffer(w, c->values.at[operand], out);
+        return lowering_value_buffer(w, c->values.at[operand], out);
     int64_t n = 1;
     for (int d = 0; d < o->rank; d++)
         n *= o->dims[d];
     if (c->temporaries.at[operand] < 0)
-        return add_buffer(w, (program_buffer){.elem = o->elem, .n = n, .place = PLACE_CONST, .data = o->data}, out);
-    int *slot = &w->temporaries[c->temporaries.at[operand]];
+        return lowering_add_buffer(w, (program_buffer){.elem = o->elem, .n = n, .place = PLACE_CONST, .data = o->data},
+                                   out);
+    int *slot = lowering_temporary(w, root, c->temporaries.at[operand]);
+    TRY_ALLOC(slot);
     if (*slot < 0)
-        TRY(add_buffer(w, (program_buffer){.elem = o->elem, .n = n, .place = PLACE_ARENA}, slot));
+        TRY(lowering_add_buffer(w, (program_buffer){.elem = o->elem, .n = n, .place = PLACE_ARENA}, slot));
     *out = *slot;
     return STATUS_OK;
 }
@@ -86,7 +105,7 @@ static status operand_buffer(lowering *w, const composed *c, int operand, int *o
 /* ---- kernels and steps ---- */
 
 /* Equal kernels are one. */
-static status add_kernel(lowering *w, kernel *k, int *out) {
+status lowering_add_kernel(lowering *w, kernel *k, int *out) {
     strbuf text = strbuf_in(w->memory);
     const char *stem = k->name, *key = NULL;
     k->name = "k";
@@ -101,20 +120,15 @@ static status add_kernel(lowering *w, kernel *k, int *out) {
     return map_set(&w->kernels, key, as_pointer(*out));
 }
 
-/* What a root's kernels compute. */
-typedef struct work {
-    const char *note, *lead;
-    step_nodes nodes;
-} work;
-
-static status add_step(lowering *w, program_step step, const step_nodes *nodes) {
+status lowering_add_step(lowering *w, program_step step, const step_nodes *nodes) {
     TRY(VEC_PUSH(w->memory, w->p->steps, step));
     return w->o->steps != NULL ? VEC_PUSH(w->memory, *w->o->steps, *nodes) : STATUS_OK;
 }
 
-static status add_steps(lowering *w, const schedule *s, const composed *c, const work *of) {
+status lowering_buffers(lowering *w, const schedule *s, const composed *c, const node_info *root, const int **out) {
     int *buffers = ARENA_NEW_N(w->memory, int, s->buffers.n + 1);
     TRY_ALLOC(buffers);
+    *out = buffers;
     for (size_t i = 0; i < s->calls.n; i++)
         for (size_t k = 0; k < s->calls.at[i].k->buffers.n; k++)
             buffers[s->calls.at[i].buffers[k]] = 1;
@@ -123,13 +137,19 @@ static status add_steps(lowering *w, const schedule *s, const composed *c, const
         if (!buffers[i])
             continue; /* a constant that was packed into another */
         if (b->kind == SCHEDULE_OPERAND) {
-            TRY(operand_buffer(w, c, b->operand, &buffers[i]));
+            TRY(operand_buffer(w, c, root, b->operand, &buffers[i]));
         } else {
             place_kind place = b->kind == SCHEDULE_CONST ? PLACE_CONST : PLACE_ARENA;
-            TRY(add_buffer(w, (program_buffer){.elem = b->elem, .n = b->n, .place = place, .data = b->data},
-                           &buffers[i]));
+            TRY(lowering_add_buffer(w, (program_buffer){.elem = b->elem, .n = b->n, .place = place, .data = b->data},
+                                    &buffers[i]));
         }
     }
+    return STATUS_OK;
+}
+
+static status add_steps(lowering *w, const schedule *s, const composed *c, const node_info *root, const work *of) {
+    const int *buffers = NULL;
+    TRY(lowering_buffers(w, s, c, root, &buffers));
     for (size_t i = 0; i < s->calls.n; i++) {
         const schedule_call *call = &s->calls.at[i];
         if (call->k->body.first == NULL)
@@ -140,8 +160,8 @@ static status add_steps(lowering *w, const schedule *s, const composed *c, const
         for (size_t k = 0; k < call->k->buffers.n; k++)
             args[k] = (step_arg){buffers[call->buffers[k]], 0};
         step.args = args;
-        TRY(add_kernel(w, call->k, &step.kernel));
-        TRY(add_step(w, step, &of->nodes));
+        TRY(lowering_add_kernel(w, call->k, &step.kernel));
+        TRY(lowering_add_step(w, step, &of->nodes));
     }
     return STATUS_OK;
 }
@@ -155,7 +175,7 @@ static void note_node(strbuf *s, const node *n) {
 }
 
 /* The nodes that a root's kernels compute, in order. */
-static status work_of(lowering *w, const node_info *root, const node *lead, work *out) {
+status lowering_work(lowering *w, const node_info *root, const node *lead, work *out) {
     VEC(const node *) nodes = {0};
     strbuf s = strbuf_in(w->memory);
     int own = (int)(root - w->groups.nodes);
@@ -188,27 +208,30 @@ static status add_border(lowering *w, const value *v, const work *of) {
     TRY(VEC_PUSH(w->memory, c.operands, o));
     TRY(VEC_PUSH(w->memory, c.values, v));
     TRY(border_fill(&o, &options, &s));
-    return add_steps(w, &s, &c, of);
+    return add_steps(w, &s, &c, NULL, of);
 }
 
+static status lower_nest(lowering *w, const node_info *root, const node_info *which, int index, const work *of) {
+    schedule_options options = {.target = w->o->target, .naive = w->o->naive};
+    schedule s = {.memory = w->memory};
+    composed c;
+    TRY(compose_group(&w->groups, root, which, index, w->memory, &c));
+    TRY(schedule_nest(c.n, c.operands.at, (int)c.operands.n, &options, &s));
+    return add_steps(w, &s, &c, root, of);
+}
+
+/* A chain is lowered in the place of its last nest: what else it reads is there by then. */
 static status lower_group(lowering *w, const node_info *root) {
     const node_info *which = root->core >= 0 ? &w->groups.nodes[root->core] : root;
-    schedule_options options = {.target = w->o->target, .naive = w->o->naive};
     work of;
-    TRY(work_of(w, root, which->n, &of));
+    TRY(lowering_work(w, root, which->n, &of));
     TRY(add_border(w, node_output(root->n, 0), &of));
-    w->n_temporaries = 0;
     for (int i = 0; i < which->n_nests; i++) {
-        composed c;
-        schedule s = {.memory = w->memory};
-        TRY(compose_group(&w->groups, root, which, i, w->memory, &c));
-        if (w->n_temporaries == 0) {
-            w->n_temporaries = NEST_MAX_AXES;
-            TRY_ALLOC(w->temporaries = ARENA_NEW_N(w->memory, int, w->n_temporaries));
-            memset(w->temporaries, -1, (size_t)w->n_temporaries * sizeof *w->temporaries);
-        }
-        TRY(schedule_nest(c.n, c.operands.at, (int)c.operands.n, &options, &s));
-        TRY(add_steps(w, &s, &c, &of));
+        const chain *c = chain_of(&w->chains, root, i);
+        if (c == NULL)
+            TRY(lower_nest(w, root, which, i, &of));
+        else if (chain_ends_with(c, root, i))
+            TRY(lower_chain(w, c));
     }
     return STATUS_OK;
 }
@@ -229,8 +252,8 @@ static status add_copy(lowering *w, nest *n, const schedule_operand operands[2],
     for (int k = 0; k < 2; k++)
         args[k] = (step_arg){s.buffers.at[call->buffers[k]].operand == 0 ? from : to, 0};
     step.args = args;
-    TRY(add_kernel(w, call->k, &step.kernel));
-    return add_step(w, step, &(step_nodes){0});
+    TRY(lowering_add_kernel(w, call->k, &step.kernel));
+    return lowering_add_step(w, step, &(step_nodes){0});
 }
 
 static bool is_packed(const value *v) {
@@ -250,7 +273,7 @@ static status copy_output(lowering *w, const value *v, int to) {
     int64_t count = 0;
     int from = -1;
     const expr *axes[NEST_MAX_AXES];
-    TRY(value_buffer(w, v, &from));
+    TRY(lowering_value_buffer(w, v, &from));
     if (is_packed(v))
         return copy_packed(w, v, true, from, to);
     nest_list l = {.b = builder_new(w->memory, w->o->target)};
@@ -272,7 +295,7 @@ static status add_input(lowering *w, const value *v) {
     int b = 0;
     TRY(add_value_buffer(w, v, v->name, PLACE_INPUT, &b));
     w->p->n_inputs++;
-    return map_set_key(&w->buffers, MAP_KEY(v), as_pointer(b));
+    return lowering_set_buffer(w, v, b);
 }
 
 /* Who computes the value stores it in the output, unless that is packed. */
@@ -282,7 +305,7 @@ static status add_output(lowering *w, const value *v, const char *name) {
     w->p->n_outputs++;
     if (v->def == NULL || v->constant != NULL || is_packed(v) || map_get_key(&w->buffers, MAP_KEY(v)) != NULL)
         return STATUS_OK;
-    return map_set_key(&w->buffers, MAP_KEY(v), as_pointer(b));
+    return lowering_set_buffer(w, v, b);
 }
 
 /* Once all inputs and outputs have their buffers: what is read of a packed input is an unpacked copy. */
@@ -292,7 +315,7 @@ static status unpack_input(lowering *w, const value *v) {
         return STATUS_OK;
     TRY(add_value_buffer(w, v, NULL, PLACE_ARENA, &to));
     TRY(copy_packed(w, v, false, from, to));
-    return map_set_key(&w->buffers, MAP_KEY(v), as_pointer(to));
+    return lowering_set_buffer(w, v, to);
 }
 
 static status add_interface(lowering *w) {
@@ -368,8 +391,38 @@ static status new_program(lowering *w, const char *name) {
     w->p->name = w->o->name != NULL ? w->o->name : text_identifier(w->memory, name);
     TRY_ALLOC(w->p->name);
     w->buffers = map_in(w->memory);
+    w->constants = map_in(w->memory);
     w->kernels = map_in(w->memory);
     return STATUS_OK;
+}
+
+/* ---- memory ---- */
+
+/* The steps and what they compute, in another order. */
+static status reorder(lowering *w, const int *order) {
+    size_t n = w->p->steps.n;
+    program_step *steps = arena_copy(w->memory, w->p->steps.at, n * sizeof *steps);
+    TRY_ALLOC(steps);
+    for (size_t i = 0; i < n; i++)
+        w->p->steps.at[i] = steps[order[i]];
+    if (w->o->steps == NULL)
+        return STATUS_OK;
+    step_nodes *nodes = arena_copy(w->memory, w->o->steps->at, n * sizeof *nodes);
+    TRY_ALLOC(nodes);
+    for (size_t i = 0; i < n; i++)
+        w->o->steps->at[i] = nodes[order[i]];
+    return STATUS_OK;
+}
+
+static status plan(lowering *w) {
+    const int *order;
+    if (w->o->naive)
+        return plan_memory(w->p, w->o->regions);
+    TRY(order_steps(w->p, w->memory, &order));
+    if (order != NULL)
+        TRY(reorder(w, order));
+    TRY(share_in_place(w->p));
+    return plan_memory(w->p, w->o->regions);
 }
 
 status lower_graph(const graph *g, const lower_options *o, arena *a, program **out) {
@@ -380,12 +433,16 @@ status lower_graph(const graph *g, const lower_options *o, arena *a, program **o
     TRY(group_nodes(g, o, a, &w.groups));
     TRY(choose_layouts(&w.groups));
     TRY(choose_borders(&w.groups));
+    TRY(find_chains(&w.groups, &w.chains));
+    TRY_ALLOC(w.temporaries = ARENA_NEW_N(a, int *, w.groups.n + 1));
     TRY(unpack_inputs(&w));
     for (int i = 0; i < w.groups.n; i++)
         if (!w.groups.nodes[i].inlined && w.groups.nodes[i].core_of < 0)
             TRY(lower_group(&w, &w.groups.nodes[i]));
     TRY(copy_outputs(&w));
-    TRY(plan_memory(w.p));
+    if (o->threads > 1)
+        TRY(schedule_parallel(w.p, o->threads));
+    TRY(plan(&w));
     *out = w.p;
     return STATUS_OK;
 }
@@ -422,9 +479,10 @@ status lower_node(const node *n, const target *t, arena *a, program **out) {
     TRY(new_program(&w, n->op));
     TRY(node_interface(&w, n));
     TRY(group_node(n, &o, a, &w.groups));
+    TRY_ALLOC(w.temporaries = ARENA_NEW_N(a, int *, w.groups.n + 1));
     TRY(lower_group(&w, &w.groups.nodes[0]));
     TRY(pack_node_outputs(&w, n));
-    TRY(plan_memory(w.p));
+    TRY(plan_memory(w.p, NULL));
     *out = w.p;
     return STATUS_OK;
 }

@@ -14,12 +14,19 @@ typedef struct step_nodes {
 } step_nodes;
 typedef VEC(step_nodes) step_nodes_list;
 
+/* Which nests run in turn over blocks (chain.h). The results are the same bits. ALWAYS: wherever it can be, in small
+ * blocks, for tests. */
+typedef enum chain_policy { CHAINS_THAT_PAY, CHAINS_NEVER, CHAINS_ALWAYS } chain_policy;
+
 typedef struct lower_options {
     const target *target;
-    bool naive;             /* --schedule=naive: one kernel a node, no fusion */
-    const char *name;       /* an identifier: the program's name; NULL: made from the graph's */
-    const char *origin;     /* comment block for generated code; NULL none */
-    step_nodes_list *steps; /* where not NULL: gets one entry for each step, in the program's arena */
+    bool naive;  /* --schedule=naive: one kernel a node, no fusion */
+    int threads; /* above 1: kernels may be cut into parts */
+    chain_policy chains;
+    const char *name;              /* an identifier: the program's name; NULL: made from the graph's */
+    const char *origin;            /* comment block for generated code; NULL none */
+    const memory_regions *regions; /* of the arena; NULL none */
+    step_nodes_list *steps;        /* where not NULL: gets one entry for each step, in the program's arena */
 } lower_options;
 
 /* The whole graph, whose types must be known integers and whose operators must be lowered ones (no OP_EXPAND left). All

@@ -1,5 +1,5 @@
-/* Recurrent networks: RNN, GRU, LSTM. Expanded step by step: the products with the inputs of all steps are one, each
- * step adds the product with the state before it. Equal steps become one kernel. */
+/* Recurrent networks: RNN, GRU, LSTM. The products with the inputs of all steps are one contraction; a nest with steps
+ * does the rest, all gates of a step in one kernel. The state lies in two places that take turns. */
 #include <string.h>
 #include <strings.h>
 
@@ -26,25 +26,30 @@ static const activation activations[] = {
     {"ScaledTanh", "Tanh", true, true, 1, 1},
     {"Affine", NULL, true, true, 1, 0},
 };
-enum { N_ACTIVATIONS = sizeof activations / sizeof *activations, GATES_MAX = 4, FUNCTIONS_MAX = 3 };
+enum { N_ACTIVATIONS = sizeof activations / sizeof *activations, FUNCTIONS_MAX = 3 };
+
+/* Inputs and outputs; GRU and RNN have the first ones. */
+enum { IN_X, IN_W, IN_R, IN_BIAS, IN_LENGTHS, IN_H, IN_CELL, IN_PEEPHOLES };
+enum { OUT_Y, OUT_H, OUT_CELL };
 
 /* ---- the node as read ---- */
 
 typedef struct recurrent {
-    kit_chain c;
     const node *n;
+    nest_list *l;
+    builder *b;
     int gates, functions;
-    int64_t steps, hidden, directions;
-    bool batch_first, reverse;
+    int64_t steps, batch, hidden, directions;
+    bool batch_first, reverse, has_cell;
     dtype t; /* computed in */
     activation fn[2][FUNCTIONS_MAX];
-    value *x;       /* [steps, batch, input] */
-    value *lengths; /* [batch, 1] of i32, or NULL */
-    /* of the direction at work */
+    int products;    /* temporary [directions, steps, batch, gates * hidden]: with the inputs, and their bias */
+    int state, cell; /* temporaries [2, batch, hidden] */
+    /* of the direction and the nest at work */
     int64_t direction;
-    value *w, *r, *bias;   /* transposed weights; the bias that every gate adds, or NULL */
-    value *recurrent_bias; /* GRU with linear_before_reset: the hidden gate's own, or NULL */
-    value *h, *cell;       /* the state */
+    nest *m;
+    const expr *before, *after; /* which of two places the state of the step before has, and the step's own */
+    const expr *time, *i, *j;   /* in X and Y; of the batch; of the hidden state */
 } recurrent;
 
 static const activation *find_activation(const char *name) {
@@ -77,257 +82,317 @@ static status read_activations(recurrent *r, const char *const *usual) {
     return STATUS_OK;
 }
 
-static status read_node(recurrent *r, graph *g, node *n, int gates, const char *const *usual, int functions) {
-    const tensor_type *x = op_input_type(n, 0), *state = op_input_type(n, 2);
+static status read_node(recurrent *r, const node *n, nest_list *l, int gates, const char *const *usual, int functions) {
+    const nest_operand *x = kit_operand(l, IN_X), *weights = kit_operand(l, IN_R);
     const char *direction = op_string(n, "direction");
-    *r = (recurrent){.c = KIT_CHAIN(g, n), .n = n, .gates = gates, .functions = functions, .directions = 1};
-    r->batch_first = op_int(n, "layout") != 0;
-    r->reverse = strcmp(direction, "reverse") == 0;
-    if (strcmp(direction, "bidirectional") == 0)
-        r->directions = 2;
-    if (x->rank != 3 || state->rank != 3 || !dim_is_known(x->dims[r->batch_first ? 1 : 0]) ||
-        !dim_is_known(state->dims[2]))
-        return op_unsupported(
-            n, "unknown-shape",
-            "the number of steps and the hidden size must be known; bind the dimensions they are made of");
-    r->steps = x->dims[r->batch_first ? 1 : 0].n;
-    r->hidden = state->dims[2].n;
-    r->t = x->elem == DT_F64 ? DT_F64 : DT_F32;
+    bool batch_first = op_int(n, "layout") != 0;
+    *r = (recurrent){.n = n,
+                     .l = l,
+                     .b = l->b,
+                     .gates = gates,
+                     .functions = functions,
+                     .steps = x->dims[batch_first ? 1 : 0],
+                     .batch = x->dims[batch_first ? 0 : 1],
+                     .hidden = weights->dims[2],
+                     .directions = weights->dims[0],
+                     .batch_first = batch_first,
+                     .reverse = strcmp(direction, "reverse") == 0,
+                     .has_cell = strcmp(n->row->name, "LSTM") == 0,
+                     .t = kit_compute(x->elem)};
     if (r->steps < 1 || r->hidden < 1)
         return op_unsupported(n, "unsupported-shape", "a sequence of no steps or no hidden elements");
-    TRY(read_activations(r, usual));
-    r->x = kit_chain_cast(&r->c, node_input(n, 0), r->t);
-    if (r->batch_first)
-        r->x = kit_chain_transpose(&r->c, r->x, (const int64_t[]){1, 0, 2}, 3);
-    if (node_input(n, 4) != NULL)
-        r->lengths =
-            kit_chain_binary(&r->c, "Unsqueeze", node_input(n, 4), kit_chain_ints(&r->c, (const int64_t[]){1}, 1));
-    return kit_chain_status(&r->c);
+    return read_activations(r, usual);
 }
 
-/* ---- parts of the operands ---- */
+/* ---- operands ---- */
 
-/* Entry `at` of axis `axis`, which goes away. */
-static value *take(kit_chain *c, value *x, int64_t at, int axis) {
-    return kit_chain_axis(c, "Gather", x, kit_chain_scalar(c, DT_I64, (double)at), axis);
+static bool is_given(const recurrent *r, int operand) {
+    return operand < r->l->n_inputs && kit_operand(r->l, operand)->present;
 }
 
-/* Elements [from, to) of the last axis. */
-static value *part(kit_chain *c, value *x, int64_t from, int64_t to) {
-    value *inputs[] = {x, kit_chain_ints(c, &from, 1), kit_chain_ints(c, &to, 1),
-                       kit_chain_ints(c, (const int64_t[]){-1}, 1)};
-    node *made = kit_chain_node(c, "Slice", inputs, 4, NULL, 0, 1);
-    return made == NULL ? NULL : made->outputs[0];
+static bool is_wanted(const recurrent *r, int output) {
+    return output < r->l->n_outputs && kit_operand(r->l, nest_output(r->l, output))->present;
 }
 
-static value *gate(recurrent *r, value *x, int which) {
-    return part(&r->c, x, which * r->hidden, (which + 1) * r->hidden);
+static const expr *index_of(const recurrent *r, int64_t i) {
+    return build_index(r->b, i);
 }
 
-/* Operand k of the direction at work, in the computed type; NULL where absent. */
-static value *of_direction(recurrent *r, int k, int axis) {
-    value *v = node_input(r->n, k);
-    return v == NULL ? NULL : take(&r->c, kit_chain_cast(&r->c, v, r->t), r->direction, axis);
+/* Position j of gate `which` where all gates stand in a row. */
+static const expr *in_gate(const recurrent *r, int which) {
+    return build_add(r->b, r->j, index_of(r, which * r->hidden));
 }
 
-static value *initial_state(recurrent *r, int k) {
-    value *given = of_direction(r, k, r->batch_first ? 1 : 0);
-    if (given != NULL)
-        return given;
-    const int64_t dims[] = {1, r->hidden};
-    tensor *zero = tensor_new(r->c.g->memory, r->t, 2, dims, NULL);
-    value *made = zero == NULL ? NULL : graph_add_constant(r->c.g, NULL, zero);
-    r->c.failed |= made == NULL;
-    return made;
+/* An element of a vector of gates of the direction: of the bias or the peepholes. */
+static const expr *of_gate(const recurrent *r, int operand, int which) {
+    return kit_read(r->l, operand, (const expr *[]){index_of(r, r->direction), in_gate(r, which)});
 }
 
-/* Weights and state of a direction. `own_bias`: the last gate's recurrent bias is kept apart. */
-static void begin_direction(recurrent *r, int64_t direction, bool own_bias) {
-    kit_chain *c = &r->c;
-    int64_t all = r->gates * r->hidden;
-    r->direction = direction;
-    r->w = kit_chain_transpose(c, of_direction(r, 1, 0), (const int64_t[]){1, 0}, 2);
-    r->r = kit_chain_transpose(c, of_direction(r, 2, 0), (const int64_t[]){1, 0}, 2);
-    r->bias = r->recurrent_bias = NULL;
-    value *bias = of_direction(r, 3, 0);
-    if (bias != NULL) {
-        value *of_w = part(c, bias, 0, all), *of_r = part(c, bias, all, 2 * all);
-        if (own_bias) {
-            value *none = kit_chain_binary(c, "Sub", gate(r, of_r, r->gates - 1), gate(r, of_r, r->gates - 1));
-            r->recurrent_bias = gate(r, of_r, r->gates - 1);
-            of_r = kit_chain_axis(c, "Concat", part(c, of_r, 0, all - r->hidden), none, 0);
-        }
-        r->bias = kit_chain_binary(c, "Add", of_w, of_r);
-    }
-    r->h = initial_state(r, 5);
+/* The index of the state of the direction in an input or output. */
+static void state_index(const recurrent *r, const expr **out) {
+    out[r->batch_first ? 1 : 0] = index_of(r, r->direction);
+    out[r->batch_first ? 0 : 1] = r->i;
+    out[2] = r->j;
 }
 
-static value *activate(recurrent *r, int which, value *x) {
-    const activation *fn = &r->fn[r->direction][which];
-    kit_chain *c = &r->c;
-    if (op_has(r->n, "clip")) {
-        double clip = op_float(r->n, "clip");
-        value *inputs[] = {x, kit_chain_scalar(c, r->t, -clip), kit_chain_scalar(c, r->t, clip)};
-        node *made = kit_chain_node(c, "Clip", inputs, 3, NULL, 0, 1);
-        x = made == NULL ? NULL : made->outputs[0];
-    }
-    if (fn->op == NULL)
-        return kit_chain_binary(c, "Add", kit_chain_binary(c, "Mul", x, kit_chain_scalar(c, r->t, fn->alpha)),
-                                kit_chain_scalar(c, r->t, fn->beta));
-    if (strcmp(fn->name, "ScaledTanh") == 0) {
-        value *y = kit_chain_unary(c, "Tanh", kit_chain_binary(c, "Mul", x, kit_chain_scalar(c, r->t, fn->beta)));
-        return kit_chain_binary(c, "Mul", y, kit_chain_scalar(c, r->t, fn->alpha));
-    }
+/* Element k of the state (or cell) in a place. */
+static const expr *state_at(const recurrent *r, int operand, const expr *place, const expr *k) {
+    return nest_read(r->l, operand, (const expr *[]){place, r->i, k});
+}
+
+static void keep_state(const recurrent *r, int operand, const expr *place, const expr *x) {
+    kit_store(r->l, r->m, operand, (const expr *[]){place, r->i, r->j}, x);
+}
+
+/* ---- a step's parts ---- */
+
+static void open_points(recurrent *r) {
+    r->i = nest_outer(r->m, "i", r->batch);
+    r->j = nest_outer(r->m, "j", r->hidden);
+}
+
+/* sum over k of from(k) * R[gate's row j, k] */
+static const expr *product(const recurrent *r, int which, int operand, const expr *place) {
+    nest_open(r->m);
+    const expr *k = nest_inner(r->m, "k", r->hidden);
+    const expr *weight = kit_read(r->l, IN_R, (const expr *[]){index_of(r, r->direction), in_gate(r, which), k});
+    return nest_reduce(r->m, REDUCE_SUM, build_mul(r->b, state_at(r, operand, place, k), weight));
+}
+
+/* The same of the state before, with its bias. */
+static const expr *recurrent_product(const recurrent *r, int which) {
+    const expr *x = product(r, which, r->state, r->before);
+    return is_given(r, IN_BIAS) ? build_add(r->b, x, of_gate(r, IN_BIAS, r->gates + which)) : x;
+}
+
+static const expr *input_product(const recurrent *r, int which) {
+    return nest_read(r->l, r->products, (const expr *[]){index_of(r, r->direction), r->time, r->i, in_gate(r, which)});
+}
+
+/* A gate before its activation. */
+static const expr *gate(const recurrent *r, int which) {
+    const expr *of_state = recurrent_product(r, which);
+    return build_add(r->b, input_product(r, which), of_state);
+}
+
+/* What the operator's row computes with these attributes. */
+static const expr *apply(const recurrent *r, const activation *fn, const expr *x) {
     attr attrs[2] = {{.name = "alpha", .kind = ATTR_FLOAT, .f = fn->alpha},
                      {.name = "beta", .kind = ATTR_FLOAT, .f = fn->beta}};
-    node *made = kit_chain_node(c, fn->op, &x, 1, attrs, fn->has_alpha + fn->has_beta, 1);
-    return made == NULL ? NULL : made->outputs[0];
+    const op_row *row = op_find(r->n->graph->ops, "", fn->op);
+    const node n = {.graph = r->n->graph, .op = fn->op, .domain = "", .row = row, .attrs = attrs, .n_attrs = 2};
+    return row->scalar(r->b, &n, &x);
 }
 
-/* ---- one step each: from the step's input product to the new state (and cell, of LSTM) ---- */
-
-typedef void (*step_fn)(recurrent *r, value *input, value **h, value **cell);
-
-static void rnn_step(recurrent *r, value *input, value **h, value **cell) {
-    kit_chain *c = &r->c;
-    (void)cell;
-    *h = activate(r, 0, kit_chain_binary(c, "Add", input, kit_chain_binary(c, "MatMul", r->h, r->r)));
-}
-
-static void gru_step(recurrent *r, value *input, value **h, value **cell) {
-    kit_chain *c = &r->c;
-    int64_t size = r->hidden;
-    bool linear = op_int(r->n, "linear_before_reset") != 0;
-    (void)cell;
-    value *state = kit_chain_binary(c, "MatMul", r->h, linear ? r->r : part(c, r->r, 0, 2 * size));
-    value *update = activate(r, 0, kit_chain_binary(c, "Add", gate(r, input, 0), gate(r, state, 0)));
-    value *reset = activate(r, 0, kit_chain_binary(c, "Add", gate(r, input, 1), gate(r, state, 1)));
-    value *candidate;
-    if (linear) {
-        value *own = gate(r, state, 2);
-        if (r->recurrent_bias != NULL)
-            own = kit_chain_binary(c, "Add", own, r->recurrent_bias);
-        candidate = kit_chain_binary(c, "Mul", reset, own);
-    } else {
-        candidate =
-            kit_chain_binary(c, "MatMul", kit_chain_binary(c, "Mul", reset, r->h), part(c, r->r, 2 * size, 3 * size));
+static const expr *activate(const recurrent *r, int which, const expr *x) {
+    const activation *fn = &r->fn[r->direction][which];
+    builder *b = r->b;
+    const expr *alpha = kit_const(b, x, fn->alpha), *beta = kit_const(b, x, fn->beta);
+    if (op_has(r->n, "clip")) {
+        double clip = op_float(r->n, "clip");
+        x = build_min(b, kit_const(b, x, clip), build_max(b, kit_const(b, x, -clip), x));
     }
-    candidate = activate(r, 1, kit_chain_binary(c, "Add", gate(r, input, 2), candidate));
-    value *fresh =
-        kit_chain_binary(c, "Mul", kit_chain_binary(c, "Sub", kit_chain_scalar(c, r->t, 1), update), candidate);
-    *h = kit_chain_binary(c, "Add", fresh, kit_chain_binary(c, "Mul", update, r->h));
+    if (fn->op == NULL)
+        return build_add(b, build_mul(b, x, alpha), beta);
+    if (strcmp(fn->name, "ScaledTanh") == 0)
+        return build_mul(b, build_tanh(b, build_mul(b, x, beta)), alpha);
+    return apply(r, fn, x);
+}
+
+/* ---- one step each: the new state, and the cell of LSTM, are computed and stored ---- */
+
+typedef void (*step_fn)(recurrent *r);
+
+/* Is the sequence at least as long as this step's time? NULL: always. */
+static const expr *is_live(const recurrent *r) {
+    if (!is_given(r, IN_LENGTHS))
+        return NULL;
+    const expr *length = build_cast(r->b, DT_I64, nest_read(r->l, IN_LENGTHS, &r->i));
+    return build_lt(r->b, r->time, length);
+}
+
+/* A state stays as it was where the sequence has ended. */
+static const expr *held(const recurrent *r, const expr *live, const expr *x, int operand) {
+    return live == NULL ? x : build_select(r->b, live, x, state_at(r, operand, r->before, r->j));
+}
+
+static void store_cell(const recurrent *r, const expr *x) {
+    keep_state(r, r->cell, r->after, held(r, is_live(r), x, r->cell));
+}
+
+static void store_step(const recurrent *r, const expr *h) {
+    const expr *live = is_live(r), *whole[4];
+    keep_state(r, r->state, r->after, held(r, live, h, r->state));
+    if (!is_wanted(r, OUT_Y))
+        return;
+    whole[r->batch_first ? 1 : 0] = r->time;
+    whole[r->batch_first ? 2 : 1] = index_of(r, r->direction);
+    whole[r->batch_first ? 0 : 2] = r->i;
+    whole[3] = r->j;
+    kit_store(r->l, r->m, nest_output(r->l, OUT_Y), whole,
+              live == NULL ? h : build_select(r->b, live, h, kit_const(r->b, h, 0)));
+}
+
+static void rnn_step(recurrent *r) {
+    store_step(r, nest_let(r->m, activate(r, 0, gate(r, 0))));
+}
+
+enum { GRU_UPDATE, GRU_RESET, GRU_NEW };
+
+/* (1 - update) * fresh + update * state before */
+static void gru_end(const recurrent *r, const expr *update, const expr *fresh) {
+    builder *b = r->b;
+    const expr *h = build_mul(b, build_sub(b, kit_const(b, update, 1), update), fresh);
+    store_step(r, nest_let(r->m, build_add(b, h, build_mul(b, update, state_at(r, r->state, r->before, r->j)))));
+}
+
+static void gru_linear_step(recurrent *r) {
+    builder *b = r->b;
+    const expr *update = activate(r, 0, gate(r, GRU_UPDATE)), *reset = activate(r, 0, gate(r, GRU_RESET));
+    const expr *own = build_mul(b, reset, recurrent_product(r, GRU_NEW));
+    gru_end(r, update, activate(r, 1, build_add(b, input_product(r, GRU_NEW), own)));
+}
+
+/* The reset gate works on the state itself, so that all of it must be there before the last product. */
+static void gru_step(recurrent *r) {
+    builder *b = r->b;
+    const int64_t dims[] = {2, r->batch, r->hidden};
+    int parts = nest_temporary(r->l, r->t, 3, dims); /* the state after the reset, and the update gate */
+    const expr *reset_place = index_of(r, 0), *update_place = index_of(r, 1);
+    const expr *update = activate(r, 0, gate(r, GRU_UPDATE)), *reset = activate(r, 0, gate(r, GRU_RESET));
+    keep_state(r, parts, reset_place, build_mul(b, reset, state_at(r, r->state, r->before, r->j)));
+    keep_state(r, parts, update_place, update);
+    r->m = nest_then(r->l, r->m);
+    r->m->contract = true;
+    open_points(r);
+    const expr *own = product(r, GRU_NEW, parts, reset_place);
+    if (is_given(r, IN_BIAS))
+        own = build_add(b, own, of_gate(r, IN_BIAS, r->gates + GRU_NEW));
+    gru_end(r, state_at(r, parts, update_place, r->j), activate(r, 1, build_add(b, input_product(r, GRU_NEW), own)));
 }
 
 enum { LSTM_I, LSTM_O, LSTM_F, LSTM_C };
 
 /* x + peephole * cell, where there are peepholes (of i, o, f). */
-static value *peep(recurrent *r, value *x, value *cell, int which) {
-    value *all = of_direction(r, 7, 0);
-    return all == NULL ? x
-                       : kit_chain_binary(&r->c, "Add", x, kit_chain_binary(&r->c, "Mul", gate(r, all, which), cell));
+static const expr *peep(const recurrent *r, const expr *x, const expr *cell, int which) {
+    return is_given(r, IN_PEEPHOLES) ? build_add(r->b, x, build_mul(r->b, of_gate(r, IN_PEEPHOLES, which), cell)) : x;
 }
 
-static void lstm_step(recurrent *r, value *input, value **h, value **cell) {
-    kit_chain *c = &r->c;
-    value *gates = kit_chain_binary(c, "Add", input, kit_chain_binary(c, "MatMul", r->h, r->r));
-    value *in = activate(r, 0, peep(r, gate(r, gates, LSTM_I), r->cell, 0)), *forget;
-    if (op_int(r->n, "input_forget") != 0)
-        forget = kit_chain_binary(c, "Sub", kit_chain_scalar(c, r->t, 1), in);
+static void lstm_step(recurrent *r) {
+    builder *b = r->b;
+    const expr *gates[4], *before = state_at(r, r->cell, r->before, r->j), *forget;
+    bool couples = op_int(r->n, "input_forget") != 0;
+    for (int k = 0; k < 4; k++)
+        gates[k] = couples && k == LSTM_F ? NULL : gate(r, k);
+    const expr *in = activate(r, 0, peep(r, gates[LSTM_I], before, LSTM_I));
+    if (couples)
+        forget = build_sub(b, kit_const(b, in, 1), in);
     else
-        forget = activate(r, 0, peep(r, gate(r, gates, LSTM_F), r->cell, 2));
-    value *fresh = kit_chain_binary(c, "Mul", in, activate(r, 1, gate(r, gates, LSTM_C)));
-    *cell = kit_chain_binary(c, "Add", kit_chain_binary(c, "Mul", forget, r->cell), fresh);
-    value *out = activate(r, 0, peep(r, gate(r, gates, LSTM_O), *cell, 1));
-    *h = kit_chain_binary(c, "Mul", out, activate(r, 2, *cell));
+        forget = activate(r, 0, peep(r, gates[LSTM_F], before, LSTM_F));
+    const expr *fresh = build_mul(b, in, activate(r, 1, gates[LSTM_C]));
+    const expr *cell = nest_let(r->m, build_add(b, build_mul(b, forget, before), fresh));
+    const expr *out = activate(r, 0, peep(r, gates[LSTM_O], cell, LSTM_O));
+    const expr *h = nest_let(r->m, build_mul(b, out, activate(r, 2, cell)));
+    store_cell(r, cell);
+    store_step(r, h);
 }
 
 /* ---- all steps of all directions ---- */
 
-static value *choose(kit_chain *c, value *mask, value *x, value *y) {
-    node *made = kit_chain_node(c, "Where", (value *[]){mask, x, y}, 3, NULL, 0, 1);
-    return made == NULL ? NULL : made->outputs[0];
+/* X * W of all steps, with their bias. */
+static void lower_products(recurrent *r) {
+    builder *b = r->b;
+    const int64_t dims[] = {r->directions, r->steps, r->batch, r->gates * r->hidden};
+    const expr *i[4];
+    r->products = nest_temporary(r->l, r->t, 4, dims);
+    nest *m = kit_over(r->l, "recurrent_inputs", r->products, i);
+    m->contract = true;
+    nest_open(m);
+    const expr *k = nest_inner(m, "k", kit_operand(r->l, IN_X)->dims[2]);
+    const expr *x = kit_read(r->l, IN_X, (const expr *[]){i[r->batch_first ? 2 : 1], i[r->batch_first ? 1 : 2], k});
+    const expr *sum =
+        nest_reduce(m, REDUCE_SUM, build_mul(b, x, kit_read(r->l, IN_W, (const expr *[]){i[0], i[3], k})));
+    if (is_given(r, IN_BIAS))
+        sum = build_add(b, sum, kit_read(r->l, IN_BIAS, (const expr *[]){i[0], i[3]}));
+    kit_store(r->l, m, r->products, i, sum);
 }
 
-/* x as [1, ...] or with the new axis at `axis`. */
-static value *stacked(kit_chain *c, value *x, int64_t axis) {
-    return kit_chain_binary(c, "Unsqueeze", x, kit_chain_ints(c, &axis, 1));
+static const expr *initial(const recurrent *r, int operand) {
+    const expr *index[3];
+    state_index(r, index);
+    return is_given(r, operand) ? kit_read(r->l, operand, index) : build_const(r->b, r->t, 0);
 }
 
-static value *joined(kit_chain *c, value **parts, int64_t n, int64_t axis) {
-    attr a = {.name = "axis", .kind = ATTR_INT, .i = axis};
-    node *made = kit_chain_node(c, "Concat", parts, (int)n, &a, 1, 1);
-    return made == NULL ? NULL : made->outputs[0];
+static void lower_start(recurrent *r) {
+    r->m = nest_add(r->l, "recurrent_start");
+    open_points(r);
+    keep_state(r, r->state, index_of(r, 0), initial(r, IN_H));
+    if (r->has_cell)
+        keep_state(r, r->cell, index_of(r, 0), initial(r, IN_CELL));
 }
 
-/* The output of every step into outs[steps], each [1, batch, hidden]; the last state stays in r. */
-static void run_direction(recurrent *r, step_fn step, value **outs) {
-    kit_chain *c = &r->c;
-    value *products = kit_chain_binary(c, "MatMul", r->x, r->w);
-    if (r->bias != NULL)
-        products = kit_chain_binary(c, "Add", products, r->bias);
-    bool backwards = r->reverse || r->direction == 1;
-    for (int64_t k = 0; k < r->steps && !c->failed; k++) {
-        int64_t t = backwards ? r->steps - 1 - k : k;
-        value *h = NULL, *cell = NULL, *out;
-        step(r, take(c, products, t, 0), &h, &cell);
-        out = h;
-        if (r->lengths != NULL) {
-            value *live = kit_chain_binary(c, "Less", kit_chain_scalar(c, DT_I32, (double)t), r->lengths);
-            out = choose(c, live, h, kit_chain_scalar(c, r->t, 0));
-            h = choose(c, live, h, r->h);
-            cell = cell == NULL ? NULL : choose(c, live, cell, r->cell);
-        }
-        outs[t] = stacked(c, out, 0);
-        r->h = h;
-        r->cell = cell;
+static void lower_steps(recurrent *r, step_fn step) {
+    builder *b = r->b;
+    r->m = nest_add(r->l, "recurrent_steps");
+    r->m->contract = true;
+    const expr *t = nest_steps(r->m, "t", r->steps), *two = index_of(r, 2);
+    r->before = build_rem(b, t, two);
+    r->after = build_rem(b, build_add(b, t, index_of(r, 1)), two);
+    r->time = r->reverse || r->direction == 1 ? build_sub(b, index_of(r, r->steps - 1), t) : t;
+    open_points(r);
+    step(r);
+}
+
+static void store_last(const recurrent *r, int output, int operand) {
+    const expr *index[3];
+    state_index(r, index);
+    if (is_wanted(r, output))
+        kit_store(r->l, r->m, nest_output(r->l, output), index, state_at(r, operand, index_of(r, r->steps % 2), r->j));
+}
+
+static void lower_end(recurrent *r) {
+    if (!is_wanted(r, OUT_H) && !is_wanted(r, OUT_CELL))
+        return;
+    r->m = nest_add(r->l, "recurrent_end");
+    open_points(r);
+    store_last(r, OUT_H, r->state);
+    if (r->has_cell)
+        store_last(r, OUT_CELL, r->cell);
+}
+
+static status recurrent_lower(recurrent *r, step_fn step) {
+    const int64_t dims[] = {2, r->batch, r->hidden};
+    lower_products(r);
+    r->state = nest_temporary(r->l, r->t, 3, dims);
+    if (r->has_cell)
+        r->cell = nest_temporary(r->l, r->t, 3, dims);
+    for (r->direction = 0; r->direction < r->directions; r->direction++) {
+        lower_start(r);
+        lower_steps(r, step);
+        lower_end(r);
     }
+    return builder_status(r->b);
 }
 
-static status recurrent_expand(recurrent *r, step_fn step, bool has_cell, bool own_bias) {
-    kit_chain *c = &r->c;
-    const node *n = r->n;
-    dtype elem = node_input(n, 0)->type.elem;
-    value *all[2], *states[2], *cells[2], **outs = ARENA_NEW_N(c->g->memory, value *, r->steps);
-    TRY_ALLOC(outs);
-    int64_t at = r->batch_first ? 1 : 0;
-    for (int64_t d = 0; d < r->directions; d++) {
-        begin_direction(r, d, own_bias);
-        r->cell = has_cell ? initial_state(r, 6) : NULL;
-        run_direction(r, step, outs);
-        TRY(kit_chain_status(c));
-        all[d] = stacked(c, joined(c, outs, r->steps, 0), 1);
-        states[d] = stacked(c, r->h, at);
-        cells[d] = has_cell ? stacked(c, r->cell, at) : NULL;
-    }
-    value *y = joined(c, all, r->directions, 1), *h = joined(c, states, r->directions, at);
-    if (r->batch_first)
-        y = kit_chain_transpose(c, y, (const int64_t[]){2, 0, 1, 3}, 4);
-    TRY(kit_chain_result(c, node_output(n, 0), kit_chain_cast(c, y, elem)));
-    TRY(kit_chain_result(c, node_output(n, 1), kit_chain_cast(c, h, elem)));
-    if (has_cell)
-        TRY(kit_chain_result(c, node_output(n, 2), kit_chain_cast(c, joined(c, cells, r->directions, at), elem)));
-    return kit_chain_status(c);
-}
-
-static status rnn_expand(graph *g, node *n) {
+static status rnn_lower(const node *n, nest_list *l) {
     static const char *const usual[] = {"Tanh"};
     recurrent r;
-    TRY(read_node(&r, g, n, 1, usual, 1));
-    return recurrent_expand(&r, rnn_step, false, false);
+    TRY(read_node(&r, n, l, 1, usual, 1));
+    return recurrent_lower(&r, rnn_step);
 }
 
-static status gru_expand(graph *g, node *n) {
+static status gru_lower(const node *n, nest_list *l) {
     static const char *const usual[] = {"Sigmoid", "Tanh"};
     recurrent r;
-    TRY(read_node(&r, g, n, 3, usual, 2));
-    return recurrent_expand(&r, gru_step, false, op_int(n, "linear_before_reset") != 0);
+    TRY(read_node(&r, n, l, 3, usual, 2));
+    return recurrent_lower(&r, op_int(n, "linear_before_reset") != 0 ? gru_linear_step : gru_step);
 }
 
-static status lstm_expand(graph *g, node *n) {
+static status lstm_lower(const node *n, nest_list *l) {
     static const char *const usual[] = {"Sigmoid", "Tanh", "Tanh"};
     recurrent r;
-    TRY(read_node(&r, g, n, 4, usual, 3));
-    return recurrent_expand(&r, lstm_step, true, false);
+    TRY(read_node(&r, n, l, 4, usual, 3));
+    return recurrent_lower(&r, lstm_step);
 }
 
 /* ---- shapes ---- */
@@ -400,36 +465,36 @@ OP_ROW(RNN) = {
     .name = "RNN",
     .domain = "",
     .versions = VERSIONS(1, 7, 14, 22),
-    .kind = OP_EXPAND,
+    .kind = OP_LOWER,
     .inputs = PARAMS(RECURRENT_INPUTS),
     .outputs = PARAMS(RECURRENT_OUTPUTS),
     .attrs = ATTRS(RECURRENT_ATTRS),
     .infer = rnn_infer,
     .upgrade = recurrent_upgrade,
-    .expand = rnn_expand,
+    .lower = rnn_lower,
 };
 OP_ROW(GRU) = {
     .name = "GRU",
     .domain = "",
     .versions = VERSIONS(1, 3, 7, 14, 22),
-    .kind = OP_EXPAND,
+    .kind = OP_LOWER,
     .inputs = PARAMS(RECURRENT_INPUTS),
     .outputs = PARAMS(RECURRENT_OUTPUTS),
     .attrs = ATTRS(RECURRENT_ATTRS, {"linear_before_reset", ATTR_INT, .i = 0}),
     .infer = gru_infer,
     .upgrade = recurrent_upgrade,
-    .expand = gru_expand,
+    .lower = gru_lower,
 };
 OP_ROW(LSTM) = {
     .name = "LSTM",
     .domain = "",
     .versions = VERSIONS(1, 7, 14, 22),
-    .kind = OP_EXPAND,
+    .kind = OP_LOWER,
     .inputs = PARAMS(RECURRENT_INPUTS, {"initial_c", TYPES_FLOAT, 'T', PARAM_OPTIONAL},
                      {"P", TYPES_FLOAT, 'T', PARAM_OPTIONAL}),
     .outputs = PARAMS(RECURRENT_OUTPUTS, {"Y_c", TYPES_FLOAT, 'T', PARAM_OPTIONAL}),
     .attrs = ATTRS(RECURRENT_ATTRS, {"input_forget", ATTR_INT, .i = 0}),
     .infer = lstm_infer,
     .upgrade = recurrent_upgrade,
-    .expand = lstm_expand,
+    .lower = lstm_lower,
 };

@@ -44,7 +44,9 @@ static status softmax_lower(const node *n, nest_list *l) {
     kit_rows_open(&r);
     const expr *sum = nest_reduce(r.m, REDUCE_SUM, exp_minus(l, &r, most));
     kit_rows_open(&r);
-    kit_store(l, r.m, nest_output(l, 0), r.index, build_div(l->b, exp_minus(l, &r, most), sum));
+    /* One division a row: its sum is 1 at least, so that nothing overflows. */
+    const expr *share = build_div(l->b, build_const(l->b, sum->type.elem, 1), sum);
+    kit_store(l, r.m, nest_output(l, 0), r.index, build_mul(l->b, exp_minus(l, &r, most), share));
     return builder_status(l->b);
 }
 

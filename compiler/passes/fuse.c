@@ -143,11 +143,19 @@ static const struct fusion {
     {"Div(e, ReduceSum(e, $axes))", fuse_softmax},
 };
 
+/* Is its outermost operator this one? Most are not, and need not be read further. */
+static bool begins_with(const char *pattern, const char *op) {
+    size_t n = strlen(op);
+    return strncmp(pattern, op, n) == 0 && pattern[n] == '(';
+}
+
 static status try_node(graph *g, node *n) {
     match m;
     const char *why;
     bool done = false;
     for (size_t i = 0; i < sizeof fusions / sizeof *fusions && !done; i++) {
+        if (!begins_with(fusions[i].pattern, n->op))
+            continue;
         if (!graph_match(n->outputs[0], fusions[i].pattern, &m, &why)) {
             TENON_ASSERT(why == NULL);
             continue;

@@ -1,11 +1,12 @@
 /* The pass `integer`: quantised models compute with integers. */
 #include "passes/integer.h"
 
-/* Today integers are always taken: they are exact, and smaller. What a target does faster in floats is to be told here,
- * by its cost model. */
-bool integer_is_better(const integer_work *w, const node *n) {
-    (void)w, (void)n;
-    return true;
+#include "loop/target.h"
+
+/* Integers are exact and smaller. But a target with vectors multiplies floats faster, for want of kernels that multiply
+ * narrow integers there. */
+static bool pays(const integer_options *o) {
+    return o->no_float || o->force || o->target == NULL || o->target->vector_bytes == 0;
 }
 
 static bool has_quantised(const graph *g) {
@@ -28,7 +29,7 @@ static status run(integer_work *w) {
 }
 
 status pass_integer(graph *g, const integer_options *o) {
-    if (!has_quantised(g))
+    if (!pays(o) || !has_quantised(g))
         return STATUS_OK;
     arena *scratch = arena_new(arena_allocator(g->memory));
     TRY_ALLOC(scratch);

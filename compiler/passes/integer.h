@@ -111,7 +111,4 @@ status integer_table(integer_work *w, const quantiser *q, value **out);
 status integer_softmax(integer_work *w, const quantiser *q, value **out);
 status integer_layer_norm(integer_work *w, const quantiser *q, value **out);
 
-/* integer.c: the one place where it is decided in what a node computes. */
-bool integer_is_better(const integer_work *w, const node *n);
-
 #endif

@@ -351,7 +351,7 @@ static status with_data(contraction *c) {
 
 static status try_node(integer_work *w, node *n, const contraction_form *form) {
     contraction c = {.work = w, .n = n, .form = form};
-    if (!read_operands(&c) || !integer_is_better(w, n))
+    if (!read_operands(&c))
         return STATUS_OK;
     /* Of stacks of matrices, each has sums of its own. */
     bool is_stack = form->kind == FORM_PRODUCT && c.w.q->type.rank > 2;

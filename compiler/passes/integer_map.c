@@ -368,7 +368,7 @@ status integer_maps(integer_work *w) {
     TRY(integer_nodes(w, &all));
     for (size_t i = 0; i < all.n; i++) {
         value *y = NULL;
-        if (all.at[i]->erased || !quantiser_read(all.at[i], &q) || !integer_is_better(w, q.from->def))
+        if (all.at[i]->erased || !quantiser_read(all.at[i], &q))
             continue;
         for (size_t k = 0; k < sizeof ways / sizeof *ways && y == NULL; k++)
             TRY(ways[k](w, &q, &y));

@@ -102,9 +102,29 @@ static const tenon_pass integer_pass = {
     "of these rounds the other\n"
     "way, by one step. Runs when the model is lowered; --emit graph and --emit onnx show the model before it."};
 
+static int run_winograd(const tenon_plugin_host *host, void *state, tenon_graph *g) {
+    (void)state;
+    return (int)pass_winograd(pass_graph(g), pass_host_of(host)->target);
+}
+static const tenon_pass winograd_pass = {
+    .struct_size = sizeof winograd_pass,
+    .flags = TENON_PASS_KEEPS_NUMBERS,
+    .name = "winograd",
+    .help = "convolutions by 3x3 windows are computed with fewer products",
+    .stage = "lowering",
+    .run = run_winograd,
+    .doc = "Winograd's F(2x2,3x3) and F(4x4,3x3) for a Conv of f32 with constant weights, one group, strides and "
+           "dilations of 1, where a count\n"
+           "of operations, loads and stores says that it takes less time on the target: channels fill vectors, and "
+           "products count for more\n"
+           "than the transforms and than the weights, which are 1.8 or 4 times as large. Not on targets without "
+           "vectors. Rounding errors grow as docs/performance.md says. MACs stay those of the Conv.",
+};
+
 const tenon_pass *const builtin_passes[] = {
     &input_pass, &fold_batch_norm_pass, &expand_pass, &fold_pass, &algebra_pass,   &canonicalise_pass,
     &fuse_pass,  &fuse_attention_pass,  &layout_pass, &cse_pass,  &dead_code_pass, &integer_pass,
+    &winograd_pass,
     NULL};
 
 /* ---- the clean-up ---- */
@@ -131,11 +151,12 @@ static status check_skipped(const pass_registry *r, const graph *g, const pass_o
 }
 
 /* Built-in passes work in place. */
-static status run_in_place(const pass_registry *r, const pass_entry *e, graph *g) {
+static status run_in_place(const pass_registry *r, const pass_entry *e, graph *g, const target *t) {
     arena *memory = arena_new(arena_allocator(g->memory));
     TRY_ALLOC(memory);
     pass_host h;
     pass_host_begin(&h, r, e, g->diags, memory);
+    h.target = t;
     status s = (status)e->pass->run(&h.base, e->state, (tenon_graph *)g);
     arena_free(memory);
     return s;
@@ -143,7 +164,7 @@ static status run_in_place(const pass_registry *r, const pass_entry *e, graph *g
 
 static status run_one(const pass_registry *r, const pass_entry *e, graph **g, const pass_options *o) {
     if (e->plugin == NULL) {
-        TRY(run_in_place(r, e, *g));
+        TRY(run_in_place(r, e, *g, o->target));
     } else {
         pass_request q;
         TRY(request_begin(r, pass_name(e), pass_name(e), r->memory, (*g)->diags, &q));
@@ -171,6 +192,10 @@ static status prove_one(const pass_registry *r, const pass_entry *e, graph **g, 
     return s;
 }
 
+static status run_or_prove(const pass_registry *r, const pass_entry *e, graph **g, const pass_options *o) {
+    return o->prove != NULL ? prove_one(r, e, g, o) : run_one(r, e, g, o);
+}
+
 status passes_clean_up(const pass_registry *r, graph **g, const pass_options *o) {
     TRY(check_skipped(r, *g, o));
     uint32_t before;
@@ -181,7 +206,7 @@ status passes_clean_up(const pass_registry *r, graph **g, const pass_options *o)
         for (size_t i = 0; i < r->clean_up.n; i++) {
             const pass_entry *e = r->clean_up.at[i];
             if (!is_skipped(o, pass_name(e)) && !(o->in_place && e->plugin != NULL))
-                TRY(o->prove != NULL ? prove_one(r, e, g, o) : run_one(r, e, g, o));
+                TRY(run_or_prove(r, e, g, o));
         }
     } while (has_changed(*g, before, nodes) && ++rounds < MAX_ROUNDS);
     return STATUS_OK;
@@ -211,30 +236,40 @@ static status skip_too(const pass_options *o, const char *name, arena *a, pass_o
     return STATUS_OK;
 }
 
-/* Runs `integer`, which changes graphs in ways that only lowering understands. */
-static status to_integers(graph *g, const pass_options *o) {
-    if (is_skipped(o, integer_pass.name))
-        return STATUS_OK;
-    TRY(pass_integer(g, &o->integer));
-    if (o->verify)
-        TRY(graph_verify(g));
-    return o->after != NULL ? o->after(o->ctx, integer_pass.name, g) : STATUS_OK;
+static status expand_rest(const pass_registry *r, graph **g, const pass_options *rest) {
+    TRY(pass_expand_all(*g));
+    return passes_clean_up(r, g, rest);
+}
+
+/* The pass `integer`; then what is left of constants to dequantise is folded. */
+static status to_integers(const pass_registry *r, graph **g, const pass_options *o, const pass_options *rest) {
+    uint32_t before = (*g)->next_id;
+    int nodes = (*g)->n_nodes;
+    if (!is_skipped(o, integer_pass.name)) {
+        TRY(pass_integer(*g, &o->integer));
+        if (o->verify)
+            TRY(graph_verify(*g));
+        if (o->after != NULL)
+            TRY(o->after(o->ctx, integer_pass.name, *g));
+    }
+    if (!is_skipped(o, fold_pass.name))
+        TRY(pass_fold_all(*g));
+    if (has_changed(*g, before, nodes))
+        TRY(passes_clean_up(r, g, rest));
+    return o->integer.no_float ? integer_check(*g) : STATUS_OK;
 }
 
 status passes_before_lowering(const pass_registry *r, graph **g, const pass_options *o) {
     pass_options rest;
     TRY(check_skipped(r, *g, o));
     TRY(skip_too(o, "fuse-attention", (*g)->memory, &rest));
-    if (has_unexpanded(*g)) {
-        TRY(pass_expand_all(*g));
-        TRY(passes_clean_up(r, g, &rest));
+    if (has_unexpanded(*g))
+        TRY(expand_rest(r, g, &rest));
+    TRY(to_integers(r, g, o, &rest));
+    for (size_t i = 0; i < r->all.n && o->target != NULL; i++) {
+        const pass_entry *e = r->all.at[i];
+        if (strcmp(pass_stage(e), "lowering") == 0 && e->pass != &integer_pass && !is_skipped(o, pass_name(e)))
+            TRY(run_or_prove(r, e, g, o));
     }
-    uint32_t before = (*g)->next_id;
-    int nodes = (*g)->n_nodes;
-    TRY(to_integers(*g, o));
-    if (!is_skipped(o, "fold"))
-        TRY(pass_fold_all(*g));
-    if (has_changed(*g, before, nodes))
-        TRY(passes_clean_up(r, g, &rest));
-    return o->integer.no_float ? integer_check(*g) : STATUS_OK;
+    return STATUS_OK;
 }

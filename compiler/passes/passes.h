@@ -165,6 +165,7 @@ typedef struct target target; /* loop/target.h */
 typedef struct integer_options {
     const target *target;
     bool no_float; /* --float=none: in integers, or not at all */
+    bool force;    /* --int=force: in integers, also where floats are faster */
 } integer_options;
 
 /* The annotation by which a lowered contraction says what it multiplies, and sums in: "i8xi8->i32". */
@@ -175,6 +176,7 @@ typedef struct pass_options {
     bool verify;             /* run the verifier after each */
     bool in_place;           /* only the built-in passes, which put no copy in the graph's place */
     integer_options integer; /* of the pass `integer`, before lowering */
+    const target *target;    /* that passes_before_lowering chooses by; NULL: it leaves out what would choose */
     /* Called after each pass; stop by returning other than STATUS_OK. May be NULL. */
     status (*after)(void *ctx, const char *pass, graph *g);
     /* Called after each pass that changed something, with a copy of the graph as it was before. May be NULL. */
@@ -186,9 +188,16 @@ typedef struct pass_options {
  * [unknown-pass], STATUS_USAGE, with the nearest name. */
 status passes_clean_up(const pass_registry *r, graph **g, const pass_options *o);
 /* What lowering needs beyond that: the operators that the clean-up leaves whole are expanded, quantised ones become
- * integer ones (the pass `integer`), what is left of weights is dequantised, and the clean-up runs once more. With
- * integer.no_float, [needs-float] STATUS_UNSUPPORTED for each node that computes in floats. */
+ * integer ones (the pass `integer`), what is left of weights is dequantised, and the clean-up runs once more; then the
+ * other passes of stage "lowering", once each, where the target is known. With integer.no_float, [needs-float]
+ * STATUS_UNSUPPORTED for each node that computes in floats. */
 status passes_before_lowering(const pass_registry *r, graph **g, const pass_options *o);
+
+/* ---- winograd.c ---- */
+struct winograd_form; /* ir/winograd.h */
+status pass_winograd(graph *g, const target *t);
+/* The node as a WinogradConv of the form, whatever that costs; *out_done false where it cannot be one. */
+status winograd_rewrite(graph *g, node *n, const struct winograd_form *f, bool *out_done);
 
 /* ---- node_macs.c ---- */
 /* Multiply-accumulates of the operator itself: of its naive program, or of what it is expanded to. Its inputs' shapes

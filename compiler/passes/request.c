@@ -232,8 +232,8 @@ status request_begin(const pass_registry *r, const char *name, const char *where
     if (out->entry == NULL)
         return unknown_pass(r, name, where, a, d);
     if (strcmp(pass_stage(out->entry), "lowering") == 0)
-        return diag_error(d, STATUS_USAGE, "usage", DIAG_NOWHERE,
-                          "%s: '%s' runs by itself when a model is lowered; --skip %s leaves it out", where, name,
+        return diag_error(d, STATUS_USAGE, "unknown-pass", DIAG_NOWHERE,
+                          "%s: this pass runs by itself, when a model is lowered; --skip %s leaves it out", where,
                           name);
     request_options(out->entry, &out->n_options);
     TRY_ALLOC(out->values = ARENA_NEW_N(a, option_value, out->n_options + 1));

@@ -59,12 +59,35 @@ void inspect_report_tensors(strbuf *s, const char *what, const inspect_tensor *t
         strbuf_printf(s, "%s  %s: %s\n", what, t[i].name, t[i].type);
 }
 
+void inspect_report_regions(strbuf *s, const program_region *r, size_t n, arena *a) {
+    for (size_t i = 0; i < n; i++) {
+        strbuf_printf(s, "  %-9s %lld B (%s", r[i].name, (long long)r[i].bytes,
+                      report_amount(a, (double)r[i].bytes, "B"));
+        if (r[i].limit > 0)
+            strbuf_printf(s, " of %s", report_amount(a, (double)r[i].limit, "B"));
+        strbuf_printf(s, "), aligned to %d\n", PLAN_ALIGN);
+    }
+}
+
+void inspect_report_region_list(json *j, cJSON *parent, const program_region *r, size_t n) {
+    cJSON *list = json_list(j, parent, "regions");
+    for (size_t i = 0; i < n; i++) {
+        cJSON *item = json_item(j, list);
+        json_text(j, item, "name", r[i].name);
+        json_integer(j, item, "bytes", r[i].bytes);
+        if (r[i].limit > 0)
+            json_integer(j, item, "limit_bytes", r[i].limit);
+        json_integer(j, item, "alignment", PLAN_ALIGN);
+    }
+}
+
 static void add_totals(strbuf *s, const inspect_result *r, arena *a) {
     strbuf_printf(s, "nodes       %zu after clean-up, %lld in the file\n", r->n_nodes, (long long)r->file_nodes);
     strbuf_printf(s, "parameters  %lld (%s)\n", (long long)r->params, report_amount(a, (double)r->param_bytes, "B"));
     strbuf_printf(s, "MACs        %lld (%s)\n", (long long)r->macs, report_amount(a, (double)r->macs, "MACs"));
     strbuf_printf(s, "arena       %lld B (%s; no plan needs less than %lld B)\n", (long long)r->arena_bytes,
                   report_amount(a, (double)r->arena_bytes, "B"), (long long)r->arena_least);
+    inspect_report_regions(s, r->regions, r->n_regions, a);
     strbuf_printf(s, "weights     %lld B (%s)\n", (long long)r->weight_bytes,
                   report_amount(a, (double)r->weight_bytes, "B"));
     strbuf_printf(s, "code        %lld kernels, %lld calls (%s)\n", (long long)r->kernels, (long long)r->steps,
@@ -125,6 +148,7 @@ static status as_json(const inspect_result *r, arena *a, const char **out) {
     json_integer(&j, totals, "macs", r->macs);
     json_integer(&j, totals, "arena_bytes", r->arena_bytes);
     json_integer(&j, totals, "arena_least_bytes", r->arena_least);
+    inspect_report_region_list(&j, totals, r->regions, r->n_regions);
     json_integer(&j, totals, "weight_bytes", r->weight_bytes);
     json_integer(&j, totals, "kernels", r->kernels);
     json_integer(&j, totals, "steps", r->steps);

@@ -107,7 +107,8 @@ status node_report_text(const bench_result *r, arena *a, strbuf *s) {
                   "for the clock)\n",
                   b->sum_us, more < 0 ? -more : more, more < 0 ? "below" : "above", (long long)b->runs,
                   b->tick_us * 1e3);
-    strbuf_printf(s, "peak      %.1f GFLOP/s measured: f32 multiply-adds in registers\n", b->peak_gflops);
+    strbuf_printf(s, "peak      %.1f GFLOP/s measured: f32 multiply-adds in registers%s\n", b->peak_gflops,
+                  r->threads > 1 ? ", of one core times the threads" : "");
     strbuf_printf(s, "bandwidth %.1f GB/s measured: reading %s, as much as the model touches\n", b->bandwidth_gbs,
                   report_amount(a, (double)b->bandwidth_bytes, "B"));
     if (b->trace != NULL)

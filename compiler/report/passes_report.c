@@ -84,7 +84,8 @@ status passes_report(const pass_registry *r, arena *a, report *out) {
     TRY(list_stage(&s, a, "Run on every model, in this order, until nothing changes; --skip NAME leaves one out",
                    r->clean_up.at, r->clean_up.n, "clean-up"));
     strbuf_char(&s, '\n');
-    TRY(list_stage(&s, a, "Run when a model is lowered; --skip NAME leaves one out", r->all.at, r->all.n, "lowering"));
+    TRY(list_stage(&s, a, "Run when a model is lowered for its target; --skip NAME leaves one out", r->all.at, r->all.n,
+                   "lowering"));
     strbuf_add(&s, "\ntenon passes NAME explains one\n");
     TRY(strbuf_finish(&s, &out->text));
     return as_json(r->all.at, r->all.n, a, &out->json);

@@ -7,8 +7,10 @@
 #include "base/text.h"
 #include "data/data.h"
 #include "passes/passes.h"
+#include "schedule/schedule.h"
 
 struct json;
+struct cJSON;
 
 /* Both forms, in the arena that the writing function got. */
 typedef struct report {
@@ -237,11 +239,16 @@ typedef struct inspect_result {
     const inspect_operator *operators; /* the most frequent first */
     size_t n_operators;
     int64_t file_nodes, params, param_bytes, macs, arena_bytes, arena_least, weight_bytes, kernels, steps;
+    const program_region *regions; /* of the arena; none: it is one */
+    size_t n_regions;
 } inspect_result;
 status inspect_report(const inspect_result *r, arena *a, report *out);
 /* Lists inputs or outputs, as lines and as a list of the object. */
 void inspect_report_tensors(strbuf *s, const char *what, const inspect_tensor *t, size_t n);
 void inspect_report_list(struct json *j, const char *name, const inspect_tensor *t, size_t n);
+/* Lists regions, as lines and as a list of the object `parent`. */
+void inspect_report_regions(strbuf *s, const program_region *r, size_t n, arena *a);
+void inspect_report_region_list(struct json *j, struct cJSON *parent, const program_region *r, size_t n);
 
 /* ---- shared_report.c: what inspect says of a model that comes compiled ---- */
 typedef struct shared_result {
@@ -250,7 +257,9 @@ typedef struct shared_result {
     const inspect_tensor *inputs, *outputs;
     size_t n_inputs, n_outputs;
     int64_t arena_bytes, weight_bytes, code_bytes; /* weights: all constants, wherever they are */
-    const char *weights_file;                      /* "in m.weights"; NULL where they are compiled in */
+    const program_region *regions;
+    size_t n_regions;
+    const char *weights_file; /* "in m.weights"; NULL where they are compiled in */
 } shared_result;
 status shared_report(const shared_result *r, arena *a, report *out);
 

@@ -21,12 +21,16 @@ static void emit_stage(plan *p, plan_stage *g, const expr **results, const expr 
         close_axes(p, g->n_axes);
         return;
     }
+    results[*n_results] = g->result;
+    if (g->kind == STAGE_LET) {
+        values[(*n_results)++] = build_let(b, "x", value);
+        return;
+    }
     int acc = build_declare(b, "acc", value->type, 1);
     build_set(b, acc, zero, plan_neutral(b, g->op, value->type));
     open_axes(p, g->axes, g->n_axes);
     build_set(b, acc, zero, plan_combine(b, g->op, build_reg_get(b, acc, value->type, zero), value));
     close_axes(p, g->n_axes);
-    results[*n_results] = g->result;
     values[(*n_results)++] = build_reg_get(b, acc, value->type, zero);
 }
 

@@ -70,7 +70,7 @@ static int *number_slots(const plan *p, const load_list *loads, size_t *out_n) {
             number[p->stages[s].slot] = 1;
     *out_n = 0;
     for (size_t s = 0; s < p->slots.n; s++)
-        number[s] = number[s] ? (int)(*out_n)++ : -1;
+        number[s] = s < p->kept || number[s] ? (int)(*out_n)++ : -1;
     return number;
 }
 
@@ -174,18 +174,7 @@ status plan_finish(plan *p) {
     kernel *k = builder_kernel(p->b, p->name, buffers, (int)n);
     TRY_ALLOC(k);
     TRY(kernel_legalise(k, p->memory, p->options->target));
-    int64_t macs = 0;
-    for (int s = 0; p->contract && s < p->n_stages; s++) {
-        if (p->stages[s].kind != STAGE_REDUCE)
-            continue;
-        int64_t m = 1;
-        for (int i = 0; i < p->n_axes; i++)
-            m *= p->axes[i].extent;
-        for (int i = 0; i < p->stages[s].n_axes; i++)
-            m *= p->stages[s].axes[i].extent;
-        macs += m;
-    }
-    return VEC_PUSH(p->memory, p->out->calls, (schedule_call){k, args, macs});
+    return VEC_PUSH(p->memory, p->out->calls, (schedule_call){k, args, p->macs});
 }
 
 bool plan_step(const plan *p, const expr *address, const expr *axis, int64_t *out_step) {

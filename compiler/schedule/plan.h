@@ -12,10 +12,23 @@ typedef struct plan_stage {
     nest_axis axes[NEST_MAX_AXES];
     const expr *value;
     reduce_op op;
-    const expr *result;  /* REDUCE */
+    const expr *result;  /* REDUCE, LET */
     int slot;            /* STORE: kernel buffer */
     const expr *address; /* STORE */
+    const expr *kept;    /* REDUCE, set by rows_keep: where in `slot` each value is stored, too; NULL nowhere */
 } plan_stage;
+
+/* What a masked READ reaches in one dimension: positions low to high; its mask lets those in [from, to) through. */
+typedef struct pad_reach {
+    int64_t low, high, from, to;
+} pad_reach;
+
+/* A dense copy of an operand with a border of zeros: what it holds of each dimension, and its strides. */
+typedef struct pad_copy {
+    int operand, slot;
+    pad_reach reach[NEST_MAX_AXES];
+    int64_t strides[NEST_MAX_AXES];
+} pad_copy;
 
 typedef struct plan {
     builder *b;
@@ -25,14 +38,18 @@ typedef struct plan {
     int n_operands;
     schedule *out;
     const char *name;
+    const char *form; /* to be kept; NULL: any */
     bool contract;
+    int64_t macs; /* of what has been emitted */
     int n_axes;
     nest_axis axes[NEST_MAX_AXES];
     int n_stages;
     plan_stage *stages;
-    VEC(int) slots;    /* kernel buffer -> entry of out->buffers */
-    VEC(bool) written; /* kernel buffer is stored to */
-    bool raw;          /* stored buffers may also be loaded */
+    VEC(pad_copy) copies; /* that have been made */
+    VEC(int) slots;       /* kernel buffer -> entry of out->buffers */
+    VEC(bool) written;    /* kernel buffer is stored to */
+    size_t kept;          /* kernel buffers that statements made before use: the first ones */
+    bool raw;             /* stored buffers may also be loaded */
 } plan;
 
 /* The kernel buffer for an operand, made on first use. -1 when out of memory. */
@@ -51,7 +68,7 @@ status plan_loads(const plan *p, load_list *out);
 /* Replaces from[i] by to[i] in every stage's value and store address. */
 void plan_substitute(plan *p, const expr *const *from, const expr *const *to, int n);
 /* Drops kernel buffers that no load or store uses any more (their data were packed elsewhere) and numbers the rest
- * anew. */
+ * anew, all but those that are kept. */
 status plan_compact(plan *p);
 /* All axes: outer, then those of each stage in order; returns how many (at most PLAN_MAX_AXES). */
 int plan_all_axes(const plan *p, nest_axis *out);
@@ -66,6 +83,9 @@ const expr *plan_neutral(builder *b, reduce_op op, ltype t);
 status emit_naive(plan *p);                      /* naive.c: as it stands */
 status emit_tiles(plan *p, int axis, int lanes); /* tiles.c: vectors along outer axis `axis`, register blocks */
 status emit_rows(plan *p, int lanes);            /* rows.c: vectors along the stages' innermost axes */
+/* rows_keep.c: where the store's value is made of what a reduction adds up, over the same axis, and that is not cheap,
+ * the reduction stores it in place of the result, and the store takes it from there. */
+status rows_keep(plan *p);
 /* strategy.c: chooses among them by a count of loads and operations. */
 status emit_plan(plan *p);
 
@@ -93,7 +113,7 @@ typedef struct repack_loop {
     const expr *var;      /* what stands for it in the new address */
 } repack_loop;
 repack_loop repack_axis(const nest_axis *axis, int64_t step);
-/* x's elements in the order of the loops, outermost first; *out_load reads them. */
+/* x's elements in the order of the n loops (at least one), outermost first; *out_load reads them. */
 status repack_constant(plan *p, const access *x, const repack_loop *loops, int n, const expr **out_load);
 /* The axes of a contraction's reduction are put in the order in which its data lie, and its constants follow, so that
  * neighbouring axes can be merged. */
@@ -103,10 +123,6 @@ status repack_reductions(plan *p);
 status plan_resolve(plan *p, const nest *n);
 int64_t operand_stride(const schedule_operand *o, int d);
 /* pad.c */
-/* What a masked READ reaches in one dimension: positions low to high; its mask lets those in [from, to) through. */
-typedef struct pad_reach {
-    int64_t low, high, from, to;
-} pad_reach;
 /* Fills one entry for each dimension. False where an index is not affine in the axes or the mask is not a box. */
 bool pad_reach_of(builder *b, const expr *read, int rank, const nest_axis *axes, int n_axes, pad_reach *out);
 /* Is nothing masked that lies inside of the dimension? */

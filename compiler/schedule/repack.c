@@ -7,16 +7,56 @@ repack_loop repack_axis(const nest_axis *axis, int64_t step) {
     return (repack_loop){axis->extent, step, NULL, axis->var};
 }
 
-static void copy_elements(const repack_loop *loops, int n, const char *from, char **to, size_t each) {
-    if (n == 0) {
-        memcpy(*to, from, each);
-        *to += each;
+static int64_t source_of(const repack_loop *loop, int64_t i) {
+    return loop->moves != NULL ? loop->moves[i] : loop->step * i;
+}
+
+static bool is_contiguous(const repack_loop *loop) {
+    for (int64_t i = 0; i < loop->extent; i++)
+        if (source_of(loop, i) != i)
+            return false;
+    return true;
+}
+
+/* The two innermost loops, the outer one along neighbours in the source: a cache line of them at a time, so that it is
+ * read once. `each` is a constant where it is called, so that an element is a load and a store. */
+static inline void copy_rows(const repack_loop *outer, const char *from, char *to, size_t each) {
+    const repack_loop *inner = outer + 1;
+    const int64_t line = 16, size = (int64_t)each;
+    for (int64_t first = 0; first < outer->extent; first += line) {
+        int64_t end = first + line < outer->extent ? first + line : outer->extent;
+        for (int64_t i = 0; i < inner->extent; i++) {
+            const char *row = from + source_of(inner, i) * size;
+            for (int64_t k = first; k < end; k++)
+                memcpy(to + (k * inner->extent + i) * size, row + source_of(outer, k) * size, each);
+        }
+    }
+}
+
+static void copy_innermost(const repack_loop *outer, bool contiguous, const char *from, char *to, size_t each) {
+    size_t run = (size_t)outer[1].extent * each;
+    for (int64_t k = 0; contiguous && k < outer->extent; k++)
+        memcpy(to + (size_t)k * run, from + source_of(outer, k) * (int64_t)each, run);
+    if (contiguous)
+        return;
+    if (each == 4)
+        copy_rows(outer, from, to, 4);
+    else if (each == 1)
+        copy_rows(outer, from, to, 1);
+    else
+        copy_rows(outer, from, to, each);
+}
+
+static void copy_elements(const repack_loop *loops, int n, bool contiguous, const char *from, char **to, size_t each) {
+    const repack_loop alone[] = {{.extent = 1}, loops[0]};
+    if (n <= 2) {
+        loops = n == 2 ? loops : alone;
+        copy_innermost(loops, contiguous, from, *to, each);
+        *to += loops[0].extent * loops[1].extent * (int64_t)each;
         return;
     }
-    for (int64_t i = 0; i < loops->extent; i++) {
-        int64_t move = loops->moves != NULL ? loops->moves[i] : loops->step * i;
-        copy_elements(loops + 1, n - 1, from + move * (int64_t)each, to, each);
-    }
+    for (int64_t i = 0; i < loops->extent; i++)
+        copy_elements(loops + 1, n - 1, contiguous, from + source_of(loops, i) * (int64_t)each, to, each);
 }
 
 /* Is the data in this order already? */
@@ -44,7 +84,7 @@ status repack_constant(plan *p, const access *x, const repack_loop *loops, int n
     if (!is_dense(loops, n, x->first, from.n)) {
         char *copy = arena_alloc_n(p->memory, (size_t)total, each), *end = copy;
         TRY_ALLOC(copy);
-        copy_elements(loops, n, data + x->first * (int64_t)each, &end, each);
+        copy_elements(loops, n, is_contiguous(&loops[n - 1]), data + x->first * (int64_t)each, &end, each);
         slot = plan_new_slot(p, (schedule_buffer){.kind = SCHEDULE_CONST, .elem = from.elem, .n = total, .data = copy});
         if (slot < 0)
             return STATUS_RESOURCE;
@@ -77,15 +117,21 @@ static int64_t step_of(const plan *p, const access *x, const expr *var) {
     return 0;
 }
 
-/* Largest steps outermost (insertion sort: stable). */
+/* Largest steps outermost (insertion sort: stable). An access counts axes in their order, so it is asked first. */
 static void sort_axes(const plan *p, plan_stage *g, const access *data) {
+    int64_t steps[NEST_MAX_AXES];
+    for (int i = 0; i < g->n_axes; i++)
+        steps[i] = step_of(p, data, g->axes[i].var);
     for (int i = 1; i < g->n_axes; i++) {
         nest_axis moving = g->axes[i];
-        int64_t step = step_of(p, data, moving.var);
+        int64_t step = steps[i];
         int k = i;
-        for (; k > 0 && step_of(p, data, g->axes[k - 1].var) < step; k--)
+        for (; k > 0 && steps[k - 1] < step; k--) {
             g->axes[k] = g->axes[k - 1];
+            steps[k] = steps[k - 1];
+        }
         g->axes[k] = moving;
+        steps[k] = step;
     }
 }
 

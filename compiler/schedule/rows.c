@@ -39,6 +39,8 @@ static void accumulate(const row_state *r, const plan_stage *g, int acc, int k, 
     builder *b = r->p->b;
     const expr *i = build_index(b, k);
     const expr *value = at(r, g->value, axis, base, t.lanes);
+    if (g->kept != NULL)
+        build_store(b, g->slot, at(r, g->kept, axis, base, 1), value, NULL);
     build_set(b, acc, i, plan_combine(b, g->op, build_reg_get(b, acc, t, i), value));
 }
 
@@ -88,6 +90,11 @@ static void reduce_stage(row_state *r, const plan_stage *g) {
     bind(r, g->result, build_let(b, "r", result));
 }
 
+static void store_at(const row_state *r, const plan_stage *g, const expr *base, int lanes) {
+    const expr *axis = g->axes[g->n_axes - 1].var;
+    build_store(r->p->b, g->slot, at(r, g->address, axis, base, 1), at(r, g->value, axis, base, lanes), NULL);
+}
+
 static void store_stage(row_state *r, const plan_stage *g) {
     builder *b = r->p->b;
     int outer = g->n_axes > 0 ? g->n_axes - 1 : 0, depth = r->n;
@@ -101,13 +108,17 @@ static void store_stage(row_state *r, const plan_stage *g) {
         int64_t step = 0;
         bool dense = plan_step(r->p, g->address, last->var, &step) && step == 1;
         int lanes = dense && last->extent >= r->lanes ? r->lanes : 1;
-        const expr *t = build_for(b, "t", build_index(b, (last->extent + lanes - 1) / lanes), LOOP_SERIAL);
+        bool again = r->p->raw; /* what it loads is what it stores to: no element may be computed twice */
+        int64_t vectors = again ? last->extent / lanes : (last->extent + lanes - 1) / lanes;
+        const expr *t = build_for(b, "t", build_index(b, vectors), LOOP_SERIAL);
         const expr *base = build_mul(b, t, build_index(b, lanes));
-        if (last->extent % lanes != 0) /* the last vector steps back: some elements are computed twice, alike */
+        if (!again &&
+            last->extent % lanes != 0) /* the last vector steps back: some elements are computed twice, alike */
             base = build_min(b, base, build_index(b, last->extent - lanes));
-        base = build_let(b, "base", base);
-        build_store(b, g->slot, at(r, g->address, last->var, base, 1), at(r, g->value, last->var, base, lanes), NULL);
+        store_at(r, g, build_let(b, "base", base), lanes);
         build_end(b);
+        for (int64_t i = vectors * lanes; i < last->extent; i++)
+            store_at(r, g, build_index(b, i), 1);
     }
     for (int i = 0; i < outer; i++)
         build_end(b);
@@ -119,12 +130,15 @@ status emit_rows(plan *p, int lanes) {
     row_state r = {p, lanes, ARENA_NEW_N(p->memory, const expr *, most), ARENA_NEW_N(p->memory, const expr *, most), 0};
     TRY_ALLOC(r.from);
     TRY_ALLOC(r.to);
+    TRY(rows_keep(p));
     for (int i = 0; i < p->n_axes; i++)
         bind(&r, p->axes[i].var, build_for(p->b, "i", build_index(p->b, p->axes[i].extent), LOOP_SERIAL));
     for (int s = 0; s < p->n_stages; s++) {
         const plan_stage *g = &p->stages[s];
         if (g->kind == STAGE_STORE) {
             store_stage(&r, g);
+        } else if (g->kind == STAGE_LET) {
+            bind(&r, g->result, build_let(p->b, "x", build_substitute(p->b, g->value, r.from, r.to, r.n)));
         } else if (g->n_axes > 0) {
             reduce_stage(&r, g);
         } else {

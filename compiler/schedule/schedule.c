@@ -26,19 +26,51 @@ static status schedule_raw(nest *n, plan *p) {
     return plan_finish(p);
 }
 
+static int64_t count_macs(const nest *n) {
+    int64_t sum = 0;
+    if (n->macs > 0)
+        return n->macs;
+    for (size_t s = 0; n->contract && s < n->stages.n; s++) {
+        const nest_stage *g = &n->stages.at[s];
+        if (g->kind != STAGE_REDUCE || g->op != REDUCE_SUM)
+            continue;
+        int64_t points = n->steps.var != NULL ? n->steps.extent : 1;
+        for (int i = 0; i < n->n_axes; i++)
+            points *= n->axes[i].extent;
+        for (int i = 0; i < g->n_axes; i++)
+            points *= g->axes[i].extent;
+        sum += points;
+    }
+    return sum;
+}
+
+static status emit_nest(plan *p, const nest *n) {
+    TRY(plan_resolve(p, n));
+    if (p->options->naive) {
+        TRY(emit_naive(p));
+    } else {
+        TRY(repack_reductions(p));
+        TRY(plan_collapse(p));
+        TRY(emit_plan(p));
+    }
+    p->macs += count_macs(n);
+    p->kept = p->slots.n;
+    return STATUS_OK;
+}
+
 status schedule_nest(nest *n, const schedule_operand *operands, int n_operands, const schedule_options *o,
                      schedule *out) {
     plan p = {
         .b = n->b, .memory = out->memory, .options = o, .operands = operands, .n_operands = n_operands, .out = out};
+    p.form = o->form;
     if (n->raw)
         return schedule_raw(n, &p);
-    TRY(plan_resolve(&p, n));
-    if (o->naive) {
-        TRY(emit_naive(&p));
-    } else {
-        TRY(repack_reductions(&p));
-        TRY(plan_collapse(&p));
-        TRY(emit_plan(&p));
-    }
+    p.raw = n->steps.var != NULL;
+    if (p.raw)
+        build_for_var(n->b, n->steps.var, build_index(n->b, n->steps.extent), LOOP_SERIAL);
+    for (const nest *part = n; part != NULL; part = part->then)
+        TRY(emit_nest(&p, part));
+    if (n->steps.var != NULL)
+        build_end(n->b);
     return plan_finish(&p);
 }

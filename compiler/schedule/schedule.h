@@ -50,11 +50,13 @@ typedef struct schedule {
     arena *memory;
     VEC(schedule_buffer) buffers;
     VEC(schedule_call) calls; /* in order */
+    const char *form; /* how the nest is computed; where that is the same, reductions add up in the same order */
 } schedule;
 
 typedef struct schedule_options {
     const target *target;
     bool naive;
+    const char *form; /* a schedule's, to be kept where that can be; NULL: the one that costs least */
 } schedule_options;
 
 /* Appends the calls for `n` to `out`. n's builder must be fresh since the nest was made: it becomes the kernel. */
@@ -69,10 +71,36 @@ bool border_of_reads(const nest *n, int operand, const schedule_operand *o, int6
 /* Appends the call that fills the border of `o`, which is operand 0 of the call. */
 status border_fill(const schedule_operand *o, const schedule_options *options, schedule *out);
 
+/* ---- parallel.c: threads ---- */
+/* Cuts those kernels into parts (kernel_parts) that are worth handing out to so many threads. The results keep their
+ * bits. */
+status schedule_parallel(program *p, int threads);
+
 /* ---- memory_plan.c ---- */
-/* Gives every PLACE_ARENA buffer an offset such that buffers alive at one step do not overlap, and sets arena_bytes. */
-status plan_memory(program *p);
+#define PLAN_ALIGN 64 /* of every buffer of the arena */
+
+/* Memory that the arena may lie in. */
+typedef struct memory_region {
+    const char *name;
+    int64_t bytes;
+} memory_region;
+typedef VEC(memory_region) memory_regions;
+
+/* Gives every PLACE_ARENA buffer an offset such that buffers alive at one step do not overlap, and sets arena_bytes.
+ * With regions, p gets those, and each buffer lies in one: what has the most traffic for its size in the first that
+ * holds it. What no region holds lies in the last, which then has more bytes than its limit. */
+status plan_memory(program *p, const memory_regions *regions /* NULL, or empty: none */);
 /* The largest sum of bytes alive at any step: no plan can need less. */
-int64_t plan_lower_bound(const program *p);
+status plan_lower_bound(const program *p, int64_t *out);
+
+/* ---- in_place.c ---- */
+/* Where the most is alive: a step whose result has the size and type of an operand that is not read later, and that
+ * reads each element before it writes it, gets one buffer for both. Before plan_memory. */
+status share_in_place(program *p);
+
+/* ---- step_order.c ---- */
+/* An order of the steps that needs less memory at once, where there is one: out_order[i] is the number of the step that
+ * comes i-th; NULL: as they are. What depends on what stays. Before share_in_place. */
+status order_steps(const program *p, arena *a, const int **out_order);
 
 #endif

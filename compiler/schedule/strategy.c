@@ -1,4 +1,6 @@
 /* Which way a plan is computed: vectors along an outer axis, along the stages' own axes, or no vectors at all. */
+#include <string.h>
+
 #include "schedule/tiles.h"
 
 /* A load or store that does not step by 0 or 1 along the vector axis is made lane by lane. */
@@ -8,7 +10,7 @@
 typedef struct candidate {
     int axis; /* outer axis, or NO_AXIS for rows */
     int lanes;
-    double cost; /* loads and operations in scalars' worth */
+    double cost; /* loads and operations in scalars' worth; of a contraction, half cycles */
 } candidate;
 
 /* ---- how wide may the vectors be ---- */
@@ -38,8 +40,8 @@ static status element_bits(const plan *p, const plan_stage *g, const expr *var, 
     for (size_t i = 0; i < loads.at.n; i++) {
         const expr *x = loads.at.at[i];
         int64_t step = 0;
-        bool scalar_address =
-            !x->masked && plan_step(p, x->arg[0], var, &step) && (step == 0 || step == 1 || p->contract);
+        bool scalar_address = !x->masked && expr_uses(g->value, x) && plan_step(p, x->arg[0], var, &step) &&
+                              (step == 0 || step == 1 || p->contract);
         stand_ins[i] = scalar_address ? build_var(p->b, x->type, "load") : x;
     }
     width w = {0};
@@ -63,7 +65,6 @@ typedef struct work {
     const plan *p;
     const expr *var; /* the vector axis; NULL: none */
     int lanes;
-    int packs; /* the number of that axis where tiles pack what they read along it, or -1 */
     double cost;
 } work;
 
@@ -76,13 +77,12 @@ static void count_work(const expr *x, void *ctx) {
         w->cost += x->type.elem == DT_I64 ? 0 : 1.0 / w->lanes;
         return;
     }
-    bool dense = w->var == NULL || (plan_step(w->p, x->arg[0], w->var, &step) && (step == 0 || step == 1)) ||
-                 (w->packs >= 0 && tile_packs(w->p, x, w->packs));
+    bool dense = w->var == NULL || (plan_step(w->p, x->arg[0], w->var, &step) && (step == 0 || step == 1));
     w->cost += dense ? 1.0 / w->lanes : GATHER_COST;
 }
 
-static double stage_cost(const plan *p, const plan_stage *g, const expr *var, int lanes, int packs) {
-    work w = {p, var, lanes, packs, 0};
+static double stage_cost(const plan *p, const plan_stage *g, const expr *var, int lanes) {
+    work w = {p, var, lanes, 0};
     int64_t step = 1;
     double points = 1;
     for (int i = 0; i < p->n_axes; i++)
@@ -95,6 +95,34 @@ static double stage_cost(const plan *p, const plan_stage *g, const expr *var, in
 }
 
 /* ---- the candidates ---- */
+
+/* The lanes, what they go along, and the reductions. */
+static status describe(const plan *p, const candidate *c, const char **out) {
+    strbuf s = strbuf_in(p->memory);
+    if (c->axis == NO_AXIS)
+        strbuf_printf(&s, "rows of %d", c->lanes);
+    else
+        strbuf_printf(&s, "tiles of %d", c->lanes);
+    for (int k = 0; k < p->n_stages; k++) {
+        const plan_stage *g = &p->stages[k];
+        int64_t step = 0;
+        if (g->kind == STAGE_STORE && c->axis != NO_AXIS && plan_step(p, g->address, p->axes[c->axis].var, &step))
+            strbuf_printf(&s, ", stores by %lld", (long long)step);
+        for (int i = 0; g->kind == STAGE_REDUCE && i < g->n_axes; i++)
+            strbuf_printf(&s, "%s%lld", i == 0 ? ", over " : "x", (long long)g->axes[i].extent);
+    }
+    return strbuf_finish(&s, out);
+}
+
+/* Takes the candidate where it costs less than the best, and has the form that is to be kept. */
+static status weigh(const plan *p, const candidate *c, candidate *best) {
+    const char *form = p->form;
+    if (form != NULL)
+        TRY(describe(p, c, &form));
+    if (c->cost < best->cost && (form == NULL || strcmp(form, p->form) == 0))
+        *best = *c;
+    return STATUS_OK;
+}
 
 /* May the outer axis be the lanes of vectors? Stores step by one along it; a contraction's, few beside its work, by any
  * distance. */
@@ -109,7 +137,7 @@ static bool stores_step(const plan *p, const expr *var) {
     return true;
 }
 
-static status consider_outer(const plan *p, int axis, candidate *best) {
+static status consider_outer(plan *p, int axis, candidate *best) {
     const expr *var = p->axes[axis].var;
     if (!stores_step(p, var))
         return STATUS_OK;
@@ -117,11 +145,11 @@ static status consider_outer(const plan *p, int axis, candidate *best) {
     for (int s = 0; s < p->n_stages; s++)
         TRY(element_bits(p, &p->stages[s], var, &bits));
     candidate c = {axis, lanes_for(p, bits, p->axes[axis].extent), 0};
-    for (int s = 0; s < p->n_stages; s++)
-        c.cost += stage_cost(p, &p->stages[s], var, c.lanes, p->contract ? axis : -1);
-    if (c.cost < best->cost)
-        *best = c;
-    return STATUS_OK;
+    if (p->contract)
+        TRY(tile_cost_along(p, axis, c.lanes, &c.cost));
+    for (int s = 0; s < p->n_stages && !p->contract; s++)
+        c.cost += stage_cost(p, &p->stages[s], var, c.lanes);
+    return weigh(p, &c, best);
 }
 
 static status consider_rows(const plan *p, candidate *best) {
@@ -139,11 +167,9 @@ static status consider_rows(const plan *p, candidate *best) {
     for (int s = 0; s < p->n_stages; s++) {
         const plan_stage *g = &p->stages[s];
         bool own = g->n_axes > 0;
-        c.cost += stage_cost(p, g, own ? g->axes[g->n_axes - 1].var : NULL, own ? c.lanes : 1, -1);
+        c.cost += stage_cost(p, g, own ? g->axes[g->n_axes - 1].var : NULL, own ? c.lanes : 1);
     }
-    if (c.cost < best->cost)
-        *best = c;
-    return STATUS_OK;
+    return weigh(p, &c, best);
 }
 
 static bool has_own_axes(const plan *p) {
@@ -153,15 +179,30 @@ static bool has_own_axes(const plan *p) {
     return false;
 }
 
-status emit_plan(plan *p) {
-    candidate best = {NO_AXIS, 1, __builtin_inf()};
+static status choose(plan *p, candidate *best) {
+    *best = (candidate){NO_AXIS, 1, __builtin_inf()};
     for (int i = 0; i < p->n_axes; i++)
-        TRY(consider_outer(p, i, &best));
-    if (has_own_axes(p) && !(p->contract && best.axis != NO_AXIS))
-        TRY(consider_rows(p, &best));
-    TRY(builder_status(p->b));
-    if (best.axis != NO_AXIS)
-        return emit_tiles(p, best.axis, best.lanes);
-    TRY(plan_compact(p));
-    return has_own_axes(p) ? emit_rows(p, best.lanes) : emit_naive(p);
+        TRY(consider_outer(p, i, best));
+    if (has_own_axes(p) && !(p->contract && best->axis != NO_AXIS))
+        TRY(consider_rows(p, best));
+    return builder_status(p->b);
+}
+
+status emit_plan(plan *p) {
+    candidate best;
+    TRY(choose(p, &best));
+    if (p->form != NULL && best.cost == __builtin_inf()) { /* it cannot be kept */
+        p->form = NULL;
+        TRY(choose(p, &best));
+    }
+    const char *form = NULL;
+    TRY(describe(p, &best, &form));
+    if (best.axis != NO_AXIS) {
+        TRY(emit_tiles(p, best.axis, best.lanes));
+    } else {
+        TRY(plan_compact(p));
+        TRY(has_own_axes(p) ? emit_rows(p, best.lanes) : emit_naive(p));
+    }
+    p->out->form = form; /* not that of a copy that was made on the way */
+    return STATUS_OK;
 }

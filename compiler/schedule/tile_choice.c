@@ -1,56 +1,34 @@
-/* Which block of accumulators: axis, rows and vectors. */
+/* Which block of accumulators: axes, rows and vectors. */
 #include "schedule/tiles.h"
 
 #define MAX_ROWS 14
 #define MAX_VECTORS 8
 
-static int64_t extent_of(const plan *p, int axis) {
-    return axis < 0 ? 1 : p->axes[axis].extent;
+int tile_lanes(const tile *t, int v) {
+    return v == t->vectors - 1 ? t->tail : t->lanes;
+}
+
+int64_t tile_width(const tile *t) {
+    return (int64_t)t->lanes * (t->vectors - 1) + t->tail;
 }
 
 int64_t tile_a_first(const tile *t, int64_t i) {
-    int64_t size = (int64_t)t->lanes * t->vectors, extent = extent_of(t->p, t->a), last = extent - size;
+    int64_t size = tile_width(t), extent = tile_extent(t->p, t->a), last = extent - size;
     return last <= 0 ? 0 : i * size < last ? i * size : last;
 }
 
 int64_t tile_c_first(const tile *t, int64_t i) {
-    int64_t last = extent_of(t->p, t->c) - t->rows;
+    int64_t last = tile_extent(t->p, t->c) - t->rows;
     return i * t->rows < last ? i * t->rows : last;
 }
 
 int64_t tile_vector_first(const tile *t, int v) {
-    int64_t last = extent_of(t->p, t->a) - t->lanes, first = (int64_t)v * t->lanes;
+    int64_t last = tile_extent(t->p, t->a) - tile_lanes(t, v), first = (int64_t)v * t->lanes;
     return first < last ? first : last;
-}
-
-/* Loads in the reductions, by the axes that they step along. */
-typedef struct load_count {
-    int along_a, along_c, along_both;
-} load_count;
-
-static status count_loads(const plan *p, const load_list *loads, int a, int c, load_count *out) {
-    *out = (load_count){0};
-    for (size_t i = 0; i < loads->at.n; i++) {
-        const expr *x = loads->at.at[i];
-        bool on_a = expr_uses(x, p->axes[a].var), on_c = c >= 0 && expr_uses(x, p->axes[c].var);
-        out->along_both += on_a && on_c;
-        out->along_a += on_a && !on_c;
-        out->along_c += !on_a && on_c;
-    }
-    return STATUS_OK;
 }
 
 static int64_t blocks_of(int64_t extent, int64_t size) {
     return (extent + size - 1) / size;
-}
-
-/* Half cycles per step of the reduction, with two loads and two operations a cycle and a latency of four cycles. */
-static int64_t step_cost(const load_count *n, int rows, int vectors) {
-    int64_t operations = (int64_t)rows * vectors;
-    int64_t loads =
-        (int64_t)n->along_a * vectors + (int64_t)n->along_c * rows + (int64_t)n->along_both * rows * vectors;
-    int64_t most = operations > loads ? operations : loads;
-    return most > 8 ? most : 8;
 }
 
 static bool has_reduction(const plan *p) {
@@ -60,70 +38,119 @@ static bool has_reduction(const plan *p) {
     return false;
 }
 
-/* Does a register block pay off: does some load not step along c? */
-static bool shares_loads(const load_count *n) {
-    return n->along_a > 0;
-}
-
-static int64_t tile_cost(const tile *t, const load_count *n, int64_t depth) {
-    int64_t others = 1;
-    for (int i = 0; i < t->p->n_axes; i++)
-        others *= i == t->a || i == t->c ? 1 : t->p->axes[i].extent;
-    int64_t blocks = others * blocks_of(extent_of(t->p, t->a), (int64_t)t->lanes * t->vectors) *
-                     blocks_of(extent_of(t->p, t->c), t->rows);
-    return blocks * (depth * step_cost(n, t->rows, t->vectors) + 6 * (int64_t)t->rows * t->vectors + 16);
-}
-
-/* Vectors for a chain of element-wise work: enough to overlap latencies, few enough to stay short. */
+/* Vectors for a chain of element-wise work: enough to overlap latencies, few enough to stay short; one where the work
+ * keeps values of its own in registers. */
 static void choose_map(tile *t) {
-    int64_t vectors = blocks_of(extent_of(t->p, t->a), t->lanes);
-    t->vectors = vectors >= 2 ? 2 : 1;
+    int64_t vectors = blocks_of(tile_extent(t->p, t->a), t->lanes);
+    t->vectors = vectors >= 2 && t->p->stages[0].kind != STAGE_LET ? 2 : 1;
 }
 
-static void choose_block(tile *t, const load_count *n, int64_t depth, int64_t *best, tile *out) {
-    int registers = t->p->options->target->vector_registers;
-    if (registers == 0)
-        registers = 16;
-    int64_t most_vectors = blocks_of(extent_of(t->p, t->a), t->lanes), most_rows = extent_of(t->p, t->c);
-    for (t->vectors = 1; t->vectors <= MAX_VECTORS && t->vectors <= most_vectors; t->vectors++)
-        for (t->rows = 1; t->rows <= MAX_ROWS && t->rows <= most_rows; t->rows++) {
-            if (t->rows * t->vectors + t->vectors + 1 > registers)
-                continue;
-            int64_t cost = tile_cost(t, n, depth);
-            if (*best >= 0 && cost >= *best)
-                continue;
-            *best = cost;
-            *out = *t;
-        }
+static void choose_rows(tile *t, const tile_loads *loads, double *best, tile *out) {
+    int64_t most = tile_extent(t->p, t->c) * tile_extent(t->p, t->d);
+    for (t->rows = 1; t->rows <= MAX_ROWS && t->rows <= most; t->rows++) {
+        if (t->rows * t->vectors + t->vectors + 1 > tile_registers(t->p))
+            break;
+        double cost = tile_cost(t, loads);
+        if (cost >= *best)
+            continue;
+        *best = cost;
+        *out = *t;
+    }
+}
+
+static void choose_block(tile *t, const tile_loads *loads, double *best, tile *out) {
+    int64_t extent = tile_extent(t->p, t->a), most = blocks_of(extent, t->lanes);
+    /* Below, half a vector costs what a whole one does. */
+    bool halves = t->p->options->target->vector_bytes >= 64 && extent % t->lanes != 0;
+    for (t->vectors = 1; t->vectors <= MAX_VECTORS && t->vectors <= most; t->vectors++) {
+        t->tail = t->lanes;
+        choose_rows(t, loads, best, out);
+        t->tail = t->lanes / 2;
+        if (halves && t->tail > 1 && t->vectors > 1)
+            choose_rows(t, loads, best, out);
+    }
+}
+
+/* May rows run over axes d and c as one, whose addresses then are affine in neither? Only where nothing that steps
+ * along them is packed. */
+static bool runs_on(const tile *t, const tile_loads *loads) {
+    bool apart = false;
+    for (size_t i = 0; i < loads->at.n; i++) {
+        const access *x = &loads->at.at[i].x;
+        if (!x->affine)
+            return false;
+        if (x->step[t->c] == 0 && x->step[t->d] == 0)
+            continue;
+        if (loads->at.at[i].is_constant || (x->step[t->a] != 0 && x->step[t->a] != 1))
+            return false;
+        apart = true;
+    }
+    return apart && t->p->contract;
+}
+
+/* Axes c and d of the plan become one. */
+static status run_on(tile *t) {
+    plan *p = t->p;
+    builder *b = p->b;
+    if (t->d < 0)
+        return STATUS_OK;
+    nest_axis *outer = &p->axes[t->d], *inner = &p->axes[t->c];
+    const expr *both = build_var(b, LTYPE(DT_I64, 1), "i"), *extent = build_index(b, inner->extent);
+    const expr *from[2] = {outer->var, inner->var}, *to[2] = {build_div(b, both, extent), build_rem(b, both, extent)};
+    plan_substitute(p, from, to, 2);
+    *inner = (nest_axis){both, outer->extent * inner->extent};
+    for (int i = t->d; i + 1 < p->n_axes; i++)
+        p->axes[i] = p->axes[i + 1];
+    p->n_axes--;
+    t->a -= t->a > t->d;
+    t->c -= t->c > t->d;
+    t->d = -1;
+    return builder_status(b);
+}
+
+/* The best block, before the plan's axes are merged for it. */
+static status best_block(plan *p, int a, int lanes, const tile_loads *loads, tile *out, double *cost) {
+    tile t = {.p = p, .a = a, .c = -1, .d = -1, .lanes = lanes, .tail = lanes, .vectors = 1, .rows = 1};
+    *cost = __builtin_inf();
+    TRY_ALLOC(t.unrolled = ARENA_NEW_N(p->memory, int, p->n_stages + 1));
+    choose_block(&t, loads, cost, out);
+    for (t.c = p->n_axes - 1; t.c >= 0; t.c--) { /* of equals the innermost */
+        if (t.c == a)
+            continue;
+        t.d = -1;
+        choose_block(&t, loads, cost, out);
+        for (t.d = 0; t.d < p->n_axes; t.d++)
+            if (t.d != a && t.d != t.c && runs_on(&t, loads))
+                choose_block(&t, loads, cost, out);
+    }
+    return STATUS_OK;
+}
+
+status tile_cost_along(plan *p, int a, int lanes, double *out) {
+    tile t;
+    tile_loads loads;
+    TRY(tile_loads_of(p, &loads));
+    TRY(best_block(p, a, lanes, &loads, &t, out));
+    *out += tile_moves(&t, &loads);
+    return STATUS_OK;
 }
 
 status tile_choose(plan *p, int a, int lanes, tile *out) {
-    tile t = {.p = p, .a = a, .c = -1, .lanes = lanes, .vectors = 1, .rows = 1};
-    int64_t depth = 0, best = -1;
-    for (int s = 0; s < p->n_stages; s++) {
-        int64_t n = 1;
-        for (int i = 0; i < p->stages[s].n_axes; i++)
-            n *= p->stages[s].axes[i].extent;
-        depth += n;
-    }
-    load_list loads;
-    TRY(plan_loads(p, &loads));
-    *out = t;
+    double cost;
+    tile_loads loads;
+    *out = (tile){.p = p, .a = a, .c = -1, .d = -1, .lanes = lanes, .tail = lanes, .vectors = 1, .rows = 1};
     if (!has_reduction(p)) {
         choose_map(out);
     } else {
-        load_count n;
-        TRY(count_loads(p, &loads, a, -1, &n));
-        choose_block(&t, &n, depth, &best, out);
-        for (t.c = 0; t.c < p->n_axes; t.c++) {
-            if (t.c == a)
-                continue;
-            TRY(count_loads(p, &loads, a, t.c, &n));
-            if (shares_loads(&n))
-                choose_block(&t, &n, depth, &best, out);
-        }
+        TRY(tile_loads_of(p, &loads));
+        TRY(best_block(p, a, lanes, &loads, out, &cost));
+        for (int s = 0; s < p->n_stages; s++)
+            out->unrolled[s] = tile_unrolled(out, &loads, s);
+        TRY(run_on(out));
+        TRY(tile_loads_of(p, &loads));
     }
-    out->a_blocks = blocks_of(extent_of(p, a), (int64_t)lanes * out->vectors);
-    out->c_blocks = blocks_of(extent_of(p, out->c), out->rows);
-    return STATUS_OK;
+    out->a_blocks = blocks_of(tile_extent(p, out->a), tile_width(out));
+    out->c_blocks = blocks_of(tile_extent(p, out->c), out->rows);
+    out->panels = has_reduction(p) && tile_panels(out, &loads);
+    return builder_status(p->b);
 }

@@ -43,18 +43,20 @@ static status pack_constant(tile *t, const plan_stage *g, const access *x, const
     if (along_c != 0)
         loops[n++] = (repack_loop){t->rows, along_c, NULL, t->row};
     if (along_a != 0)
-        TRY(block_loop(t, t->lane, (int64_t)t->lanes * t->vectors, along_a, lane_first, &loops[n++]));
+        TRY(block_loop(t, t->lane, tile_width(t), along_a, lane_first, &loops[n++]));
     return repack_constant(p, x, loops, n, out_load);
 }
 
 /* A copy may be this much larger than what it copies; else the load is left alone, a gather. */
 #define MOST_GROWTH 4
 
-bool tile_packs(const plan *p, const expr *load, int a) {
+static bool tile_packs(const plan *p, const expr *load, int a) {
     access x = plan_access(p, load);
     nest_axis axes[PLAN_MAX_AXES];
     int n = plan_all_axes(p, axes);
     int64_t total = 1;
+    if (p->written.at[load->ref])
+        return false; /* the copy would be made before what is stored there */
     if (!x.affine || plan_is_constant(p, load->ref) || x.step[a] == 0)
         return x.affine;
     for (int i = 0; i < n; i++)

@@ -9,7 +9,7 @@ typedef struct tile_state {
     const expr *a_index, *c_index; /* the current block */
     const expr **from, **to;       /* axes bound to loops around the block */
     int n;
-    const expr ***results; /* [stage][point]: reduced values */
+    const expr ***results; /* [stage][point]: reduced and other kept values */
 } tile_state;
 
 static void bind(tile_state *s, const expr *from, const expr *to) {
@@ -54,7 +54,7 @@ static const expr *at_point(tile_state *s, int stage, const expr *x, int v, int 
     bind(s, t->a_block, s->a_index);
     bind(s, t->c_block, s->c_index);
     for (int k = 0; k < stage; k++)
-        if (p->stages[k].kind == STAGE_REDUCE && lanes == t->lanes)
+        if (p->stages[k].kind != STAGE_STORE && (lanes > 1 || t->lanes == 1))
             bind(s, p->stages[k].result, s->results[k][r * t->vectors + v]);
     x = build_widen(b, x, s->from, s->to, s->n, lanes);
     s->n = n;
@@ -72,25 +72,92 @@ static void close_stage(tile_state *s, const plan_stage *g) {
     s->n -= g->n_axes;
 }
 
+/* The accumulators of a block: an array for each kind of vector. */
+typedef struct accumulators {
+    int full, tail; /* register arrays; tail is -1 where all vectors are of one kind */
+} accumulators;
+
+typedef struct point {
+    int reg;
+    ltype type;
+    const expr *index;
+} point;
+
+static point point_of(const tile_state *s, int stage, const accumulators *acc, int v, int r) {
+    const tile *t = s->t;
+    ltype type = LTYPE(t->p->stages[stage].value->type.elem, tile_lanes(t, v));
+    if (acc->tail < 0)
+        return (point){acc->full, type, build_index(t->p->b, (int64_t)r * t->vectors + v)};
+    if (v == t->vectors - 1)
+        return (point){acc->tail, type, build_index(t->p->b, r)};
+    return (point){acc->full, type, build_index(t->p->b, (int64_t)r * (t->vectors - 1) + v)};
+}
+
+static accumulators declare(const tile_state *s, int stage) {
+    const tile *t = s->t;
+    dtype elem = t->p->stages[stage].value->type.elem;
+    bool alike = t->tail == t->lanes;
+    int full = build_declare(t->p->b, "acc", LTYPE(elem, t->lanes), t->rows * (t->vectors - !alike));
+    return (accumulators){full, alike ? -1 : build_declare(t->p->b, "tail", LTYPE(elem, t->tail), t->rows)};
+}
+
+/* One step of a reduction in all points of the block. */
+static void reduce_points(tile_state *s, int stage, const accumulators *acc) {
+    tile *t = s->t;
+    builder *b = t->p->b;
+    const plan_stage *g = &t->p->stages[stage];
+    for (int r = 0; r < t->rows; r++)
+        for (int v = 0; v < t->vectors; v++) {
+            point x = point_of(s, stage, acc, v, r);
+            const expr *value = at_point(s, stage, g->value, v, r, x.type.lanes);
+            build_set(b, x.reg, x.index, plan_combine(b, g->op, build_reg_get(b, x.reg, x.type, x.index), value));
+        }
+}
+
+/* The steps along the reduction's axes from `axis` on. */
+static void reduce_axes(tile_state *s, int stage, const accumulators *acc, int axis) {
+    const plan_stage *g = &s->t->p->stages[stage];
+    if (axis == g->n_axes) {
+        reduce_points(s, stage, acc);
+        return;
+    }
+    const nest_axis *x = &g->axes[axis];
+    bool unrolled = axis >= g->n_axes - s->t->unrolled[stage];
+    for (int64_t i = 0; i < (unrolled ? x->extent : 1); i++) {
+        bind(s, x->var, unrolled ? build_index(s->t->p->b, i) : loop(s, "k", x->extent));
+        reduce_axes(s, stage, acc, axis + 1);
+        s->n--;
+    }
+    if (!unrolled)
+        end(s, x->extent);
+}
+
 static void reduce_stage(tile_state *s, int stage) {
     tile *t = s->t;
     builder *b = t->p->b;
     const plan_stage *g = &t->p->stages[stage];
-    ltype type = LTYPE(g->value->type.elem, t->lanes);
-    int points = t->rows * t->vectors;
-    int acc = build_declare(b, "acc", type, points);
-    for (int i = 0; i < points; i++)
-        build_set(b, acc, build_index(b, i), plan_neutral(b, g->op, type));
-    open_stage(s, g);
+    accumulators acc = declare(s, stage);
     for (int r = 0; r < t->rows; r++)
         for (int v = 0; v < t->vectors; v++) {
-            const expr *i = build_index(b, r * t->vectors + v);
-            const expr *value = at_point(s, stage, g->value, v, r, t->lanes);
-            build_set(b, acc, i, plan_combine(b, g->op, build_reg_get(b, acc, type, i), value));
+            point x = point_of(s, stage, &acc, v, r);
+            build_set(b, x.reg, x.index, plan_neutral(b, g->op, x.type));
         }
-    close_stage(s, g);
-    for (int i = 0; i < points; i++)
-        s->results[stage][i] = build_reg_get(b, acc, type, build_index(b, i));
+    reduce_axes(s, stage, &acc, 0);
+    for (int r = 0; r < t->rows; r++)
+        for (int v = 0; v < t->vectors; v++) {
+            point x = point_of(s, stage, &acc, v, r);
+            s->results[stage][r * t->vectors + v] = build_reg_get(b, x.reg, x.type, x.index);
+        }
+}
+
+static void let_stage(tile_state *s, int stage) {
+    tile *t = s->t;
+    const expr *value = t->p->stages[stage].value;
+    for (int r = 0; r < t->rows; r++)
+        for (int v = 0; v < t->vectors; v++) {
+            const expr *x = at_point(s, stage, value, v, r, tile_lanes(t, v));
+            s->results[stage][r * t->vectors + v] = build_let(t->p->b, "x", x);
+        }
 }
 
 static void store_stage(tile_state *s, int stage) {
@@ -103,29 +170,34 @@ static void store_stage(tile_state *s, int stage) {
     for (int r = 0; r < t->rows; r++)
         for (int v = 0; v < t->vectors; v++) {
             const expr *address = at_point(s, stage, g->address, v, r, 1);
-            if (step != 1 && t->lanes > 1)
-                address = build_ramp(b, address, step, t->lanes);
-            build_store(b, g->slot, address, at_point(s, stage, g->value, v, r, t->lanes), NULL);
+            int lanes = tile_lanes(t, v);
+            if (step != 1 && lanes > 1)
+                address = build_ramp(b, address, step, lanes);
+            build_store(b, g->slot, address, at_point(s, stage, g->value, v, r, lanes), NULL);
         }
     close_stage(s, g);
+}
+
+static void open_a(tile_state *s) {
+    tile *t = s->t;
+    s->a_index = loop(s, "ab", t->a_blocks);
+    s->a_first = block_first(s, s->a_index, tile_width(t), tile_extent(t->p, t->a));
 }
 
 static void emit_block(tile_state *s) {
     tile *t = s->t;
     plan *p = t->p;
-    int64_t a_extent = p->axes[t->a].extent, c_extent = t->c >= 0 ? p->axes[t->c].extent : 1;
-    s->a_index = loop(s, "ab", t->a_blocks);
-    s->a_first = block_first(s, s->a_index, (int64_t)t->lanes * t->vectors, a_extent);
     s->c_index = loop(s, "cb", t->c_blocks);
-    s->c_first = block_first(s, s->c_index, t->rows, c_extent);
+    s->c_first = block_first(s, s->c_index, t->rows, tile_extent(p, t->c));
     for (int k = 0; k < p->n_stages; k++) {
         if (p->stages[k].kind == STAGE_REDUCE)
             reduce_stage(s, k);
+        else if (p->stages[k].kind == STAGE_LET)
+            let_stage(s, k);
         else
             store_stage(s, k);
     }
     end(s, t->c_blocks);
-    end(s, t->a_blocks);
 }
 
 static status new_state(tile *t, tile_state *out) {
@@ -152,12 +224,17 @@ status emit_tiles(plan *p, int axis, int lanes) {
     TRY(tile_pack(&t));
     TRY(plan_compact(p));
     TRY(new_state(&t, &s));
+    if (t.panels)
+        open_a(&s);
     for (int i = 0; i < p->n_axes; i++)
         if (i != t.a && i != t.c)
             bind(&s, p->axes[i].var, loop(&s, "i", p->axes[i].extent));
+    if (!t.panels)
+        open_a(&s);
     emit_block(&s);
     for (int i = 0; i < p->n_axes; i++)
         if (i != t.a && i != t.c)
             end(&s, p->axes[i].extent);
+    end(&s, t.a_blocks);
     return STATUS_OK;
 }

@@ -1,4 +1,4 @@
-/* Register tiles: what tiles.c, tile_choice.c and tile_pack.c share. Private to schedule/. */
+/* Register tiles: what tiles.c, tile_choice.c, tile_cost.c and tile_pack.c share. Private to schedule/. */
 #ifndef TENON_SCHEDULE_TILES_H
 #define TENON_SCHEDULE_TILES_H
 
@@ -10,8 +10,12 @@
 typedef struct tile {
     plan *p;
     int a, c; /* outer axes; c is -1 where there is none */
+    int d;    /* an outer axis around c that rows run on into, or -1; gone once the tile is chosen */
     int lanes, vectors, rows;
+    int tail; /* lanes of the last vector of a block: `lanes`, or half as many where that covers axis a better */
     int64_t a_blocks, c_blocks;
+    int *unrolled; /* [stage]: how many innermost axes of a reduction are */
+    bool panels;   /* the blocks along a are the outermost loop, for the sake of the caches */
     /* Placeholders in addresses of repacked constants: block along a and c, row and lane inside the block. */
     const expr *a_block, *c_block, *row, *lane;
 } tile;
@@ -21,13 +25,42 @@ int64_t tile_a_first(const tile *t, int64_t i);
 int64_t tile_c_first(const tile *t, int64_t i);
 /* Element inside the block where vector v begins. */
 int64_t tile_vector_first(const tile *t, int v);
+int tile_lanes(const tile *t, int v);
+/* Lanes of a row of the block. */
+int64_t tile_width(const tile *t);
 
-/* tile_choice.c: picks c, rows and vectors by the registers of the target and a count of loads and operations. */
+/* tile_choice.c: picks c, rows and vectors by the registers of the target and tile_cost. Where rows run over two axes
+ * the plan's are merged. */
 status tile_choose(plan *p, int a, int lanes, tile *out);
+
+/* Half cycles of the best tile along axis a, with what is moved so that vectors can lie along it. */
+status tile_cost_along(plan *p, int a, int lanes, double *out);
+
+/* ---- tile_cost.c ---- */
+/* What the reductions load. */
+typedef struct tile_load {
+    access x;
+    int stage;
+    bool is_constant;
+} tile_load;
+typedef struct tile_loads {
+    VEC(tile_load) at;
+} tile_loads;
+status tile_loads_of(const plan *p, tile_loads *out);
+/* Half cycles of the whole nest. */
+double tile_cost(const tile *t, const tile_loads *loads);
+/* What it takes besides to transpose operands whose step along a is neither 0 nor 1, and to scatter results. */
+double tile_moves(const tile *t, const tile_loads *loads);
+/* Do fewer bytes come from beyond the caches where the blocks along a are the outermost loop? */
+bool tile_panels(const tile *t, const tile_loads *loads);
+/* The number of innermost axes of a reduction that are unrolled: short ones, so that what neighbouring rows read in
+ * neighbouring steps is loaded once. */
+int tile_unrolled(const tile *t, const tile_loads *loads, int stage);
+/* As many vector registers as the target has, or LLVM and C compilers may be asked to hold in others. */
+int tile_registers(const plan *p);
+int64_t tile_extent(const plan *p, int axis);
+
 /* tile_pack.c: constants that reductions read go into the order in which the tile reads them; operands whose step along
  * a is neither 0 nor 1 are transposed into scratch first. */
 status tile_pack(tile *t);
-/* Would it do so with this load, for tiles along outer axis a? */
-bool tile_packs(const plan *p, const expr *load, int a);
-
 #endif

@@ -97,6 +97,7 @@ static const tenon_model model = {
     64,
     run_pointers,
     "generic",
+    NULL,
 };
 
 const tenon_model *specimen_model(uint32_t max_abi) {

@@ -27,7 +27,7 @@ SPREAD = {"median", "q1", "q3"}
 FIELDS = {
     "": {"schema", "date", "machine", "versions", "settings", "missing", "models"},
     "machine": {"cpu", "cores", "core", "system", "load"},
-    "settings": {"rounds", "seconds", "target", "rtol", "atol", "empty_call_ns"},
+    "settings": {"rounds", "seconds", "threads", "target", "rtol", "atol", "empty_call_ns"},
     "model": {"name", "what", "origin", "macs", "bytes", "rounds", "cpu_share", "peak_gflops", "bandwidth_gbs", "bandwidth_bytes", "subjects"},
     "subject": {"key", "name", "latency_us", "calls", "difference", "agrees", "of_peak", "of_bandwidth", "ratios"},
 }
@@ -149,10 +149,29 @@ def test_missing(checks):
         checks.check("ONNX Runtime's errors are handed on", False)
     except SubjectError as error:
         checks.check("ONNX Runtime's errors are handed on", "CreateSession: " in str(error), str(error))
-    subjects, refused = suite.make_subjects("relu", broken, {}, [peers.OnnxRuntime], "host")
+    subjects, refused = suite.make_subjects("relu", broken, {}, [peers.OnnxRuntime], "host", 1)
     checks.check("subjects that cannot run a model say why", not subjects and [r["key"] for r in refused] == ["c", "jit", "onnxruntime"]
                  and all(r["why"] for r in refused), str(refused))
     checks.check("and so does their line", "left out: " in report.subject_line(refused[0]))
+
+
+# ---- threads ----
+
+def test_threads(checks):
+    """Two threads everywhere; and threads.py, whose outputs have to be the same bits."""
+    if len(os.sched_getaffinity(0)) < 2:
+        return
+    path = os.path.join(scratch("bench-threads"), "out.json")
+    done = bench("--models", "lenet", "--peers", "onnxruntime", "--rounds", "1", "--seconds", "0", "--threads", "2", "--json", path)
+    if checks.check("bench --threads 2 runs", done.status == 0, done.last):
+        with open(path) as f:
+            made = json.load(f)
+        checks.equal("threads among the settings", made["settings"]["threads"], 2)
+        checks.check("two threads: outputs", all(s["agrees"] for s in made["models"][0]["subjects"]), str(made["models"][0]))
+    done = run([sys.executable, os.path.join(FOLDER, "threads.py"), "--models", "lenet", "--rounds", "1"], timeout=100)
+    checks.check("threads.py runs", done.status == 0 and "times as fast; loops " in done.out and "DIFFER" not in done.out, done.last)
+    done = run([sys.executable, os.path.join(FOLDER, "threads.py"), "--models", "nonsense"], timeout=100)
+    checks.check("threads.py: no such model", done.status == 2 and "no nonsense; there are relu" in done.err, done.last)
 
 
 # ---- other commands ----
@@ -186,7 +205,7 @@ def test_docs(checks, made):
 def test_bad(checks):
     for words, want in ((("--models", "nonsense"), "no nonsense; there are relu"), (("--peers", "tvm"), "no tvm; there are onnxruntime, openvino"),
                         (("--rounds", "0"), "a number from 1 up, not '0'"), (("--rounds", "many"), "not 'many'"), (("--seconds", "-1"), "a number from 0 up, not '-1'"),
-                        (("--seconds", "nan"), "not 'nan'"), (("--core", "9999"), "invalid choice"), (("--profile", "nonsense"), "invalid choice"),
+                        (("--seconds", "nan"), "not 'nan'"), (("--core", "9999"), "invalid choice"), (("--threads", "9999"), "invalid choice"), (("--profile", "nonsense"), "invalid choice"),
                         (("--update-docs", "--models", "relu"), "wants all models"), (("--models", ""), "at least one"), (("--cases", "x"), "unrecognized")):
         done = bench(*words)
         checks.check(f"refused: {' '.join(words)}", done.status == 2 and want in done.err, done.last)
@@ -225,6 +244,7 @@ if __name__ == "__main__":
     test_parts(checks)
     test_differing(checks)
     test_missing(checks)
+    test_threads(checks)
     test_profile(checks)
     if made:
         test_docs(checks, made)

@@ -39,17 +39,34 @@ static void *read_file(const char *path, size_t bytes, size_t alignment) {
     return p;
 }
 
+/* An arena for each region, where the model has several. */
+static void give_regions(const tenon_model *m, tenon_env *env, void **arenas, uint64_t *bytes) {
+    for (; m->regions != NULL && m->regions[env->n_arenas] != NULL && env->n_arenas < MOST; env->n_arenas++) {
+        const tenon_region_info *r = m->regions[env->n_arenas];
+        arenas[env->n_arenas] = r->bytes > 0 ? aligned((size_t)r->bytes, (size_t)r->alignment) : NULL;
+        bytes[env->n_arenas] = r->bytes;
+    }
+    if (env->n_arenas > 0)
+        env->arena = NULL;
+    env->arenas = arenas;
+    env->arenas_bytes = bytes;
+}
+
 static void *work(void *data) {
     job *j = data;
-    void *arena = aligned((size_t)j->model->arena_bytes, (size_t)j->model->arena_alignment);
+    void *arena = aligned((size_t)j->model->arena_bytes, (size_t)j->model->arena_alignment), *arenas[MOST];
+    uint64_t bytes[MOST];
     tenon_env env = {.struct_size = sizeof env,
                      .arena = arena,
                      .arena_bytes = j->model->arena_bytes,
                      .weights = j->weights,
                      .weights_bytes = j->model->weights_bytes};
+    give_regions(j->model, &env, arenas, bytes);
     for (int i = 0; i < 2 && j->status == 0; i++)
         j->status = j->model->run(j->inputs, j->outputs, &env);
     free(arena);
+    for (uint64_t i = 0; i < env.n_arenas; i++)
+        free(arenas[i]);
     return NULL;
 }
 

@@ -3,6 +3,7 @@
 place of models."""
 import json
 import os
+import re
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -26,7 +27,7 @@ OPERATORS = ("Sqrt", "Round", "Floor", "Pow", "Erf", "Mod", "Div", "Cast", "Gath
 class Case:
     """A model, one set of inputs as raw files, and the hashes of the interpreter's outputs for a target."""
 
-    def __init__(self, checks, name, model, data_set, target):
+    def __init__(self, checks, name, model, data_set, target, more=()):
         self.name, self.model, self.target = f"{name} {target}", model, target
         self.prefix = "m" + "".join(c if c.isalnum() else "_" for c in name)
         self.folder = scratch(f"objects-{self.prefix}-{target}")
@@ -38,7 +39,7 @@ class Case:
                 f.write(packed(array.tobytes(), array.dtype))
             np.save(os.path.join(self.folder, f"{i}.npy"), fed(array))
             feeds += ["--input", f"{key}={self.folder}/{i}.npy"]
-        self.options = ["--target", target, "--name", self.prefix, *shape_options(pairs)]
+        self.options = ["--target", target, "--name", self.prefix, *shape_options(pairs), *more]
         ran = tenon("run", model, *feeds, "--target", target, "--backend", "interp", "-o", os.path.join(self.folder, "interp"), timeout=300)
         self.good = checks.check(f"{self.name}: tenon run", ran.status == 0, ran.last)
         self.feeds, self.want = feeds, {}
@@ -232,6 +233,84 @@ def without_tools(checks, case):
     checks.equal("no temporary files are left", ([f for f in os.listdir(folder) if f.startswith("tenon-")], done.status), (left, 0))
 
 
+def regions_are_right(checks, model, data_set):
+    """Two regions, of which the first holds a part: sizes in the header, an arena for each, every form; and one that holds all."""
+    case = Case(checks, "resnet8-regions", model, data_set, "x86-64-v3", ("--region", "sram=128K", "--region", "PSRAM=1M"))
+    for form, weights in (("obj", "inline"), ("obj", "bin"), ("c", "inline")):
+        folder, made = case.emit(form, weights)
+        if not checks.check(f"{case.name}: --emit {form} --weights {weights}", made.status == 0, made.last):
+            continue
+        header = open(os.path.join(folder, case.prefix + ".h")).read()
+        sizes = {k: int(v) for k, v in re.findall(rf"#define {case.prefix}_(\w+) (\d+)", header)}
+        checks.check(f"{case.name}: {form}: the header's sizes", 0 < sizes["ARENA_SRAM_BYTES"] <= 128 * 1024 and sizes["ARENA_PSRAM_BYTES"] > 0 and
+                     sizes["ARENA_BYTES"] == sizes["ARENA_SRAM_BYTES"] + sizes["ARENA_PSRAM_BYTES"] and sizes["ARENA_ALIGN"] == 64, str(sizes))
+        checks.check(f"{case.name}: {form}: run takes an arena for each", "outputs *out, void *arena_sram, void *arena_PSRAM);" in header)
+        parts = [os.path.join(folder, case.prefix + (".o" if form == "obj" else ".c"))]
+        same_bits(checks, case, f"{form}, --weights {weights}", parts, folder, weights)
+        if weights == "inline":
+            plain_run(checks, case, form, folder, parts)
+        words = [os.path.join(folder, case.prefix + ".weights")] if weights == "bin" else []
+        program = os.path.join(folder, "example")
+        built = run(["gcc", "-std=c99", "-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Werror", "-I", folder, *parts,
+                     os.path.join(folder, case.prefix + "_example.c"), "-o", program])
+        ran = run([program, *words]) if built.status == 0 else built
+        checks.check(f"{case.name}: {form}: the example, --weights {weights}", ran.status == 0 and ran.out != "" and ran.err == "", ran.last)
+    shared_is_right(checks, case, data_set, "inline")
+    looked = tenon("inspect", os.path.join(case.folder, "shared-inline", case.prefix + ".so"), "--json")
+    checks.equal(f"{case.name}: what the library says", [r["name"] for r in json.loads(looked.out)["totals"]["regions"]], ["sram", "PSRAM"])
+    one = Case(checks, "resnet8-region", model, data_set, "x86-64-v3", ("--region", "sram=1M"))
+    none = Case(checks, "resnet8-region", model, data_set, "x86-64-v3")
+    texts = [open(os.path.join(c.emit("c", folder=name)[0], c.prefix + ".c")).read().split("*/", 1)[1] for c, name in ((one, "one"), (none, "none"))]
+    checks.check("one region gives the same C as none", texts[0] == texts[1])
+
+
+def plain_run(checks, case, form, folder, parts):
+    """PREFIX_run with a pointer for each region; and what run_env refuses."""
+    source, program = os.path.join(folder, "plain.c"), os.path.join(folder, "plain")
+    with open(source, "w") as f:
+        f.write(PLAIN.replace("PREFIX", case.prefix))
+    built = run(["gcc", "-std=c11", "-O1", "-I", folder, source, *parts, "-o", program])
+    ran = run([program]) if built.status == 0 else built
+    checks.check(f"{case.name}: {form}: run and run_env by region", ran.status == 0, f"{ran.last} {ran.status}")
+
+
+PLAIN = r"""#include <string.h>
+#include "PREFIX.h"
+static _Alignas(64) unsigned char sram[PREFIX_ARENA_SRAM_BYTES], psram[PREFIX_ARENA_PSRAM_BYTES + 64];
+static float image[3072], one[10], two[10];
+int main(void) {
+    PREFIX_inputs in = {image};
+    PREFIX_outputs a = {one}, b = {two};
+    void *arenas[2] = {sram, psram};
+    uint64_t bytes[2] = {sizeof sram, sizeof psram};
+    tenon_env env = {.struct_size = sizeof env, .arenas = arenas, .arenas_bytes = bytes, .n_arenas = 2};
+    for (int i = 0; i < 3072; i++)
+        image[i] = (float)(i % 255);
+    if (PREFIX_run(&in, &a, sram, psram) != TENON_OK || PREFIX_run_env(&in, &b, &env) != TENON_OK || memcmp(one, two, sizeof one) != 0)
+        return 1;
+    if (PREFIX_run(&in, &a, sram, NULL) != TENON_E_ARENA || PREFIX_run(&in, &a, NULL, psram) != TENON_E_ARENA)
+        return 2;
+    arenas[1] = psram + 32;
+    if (PREFIX_run_env(&in, &b, &env) != TENON_E_ARENA)
+        return 3;
+    arenas[1] = psram;
+    bytes[1] = PREFIX_ARENA_PSRAM_BYTES - 1;
+    if (PREFIX_run_env(&in, &b, &env) != TENON_E_ARENA)
+        return 4;
+    bytes[1]++;
+    env.n_arenas = 1;
+    if (PREFIX_run_env(&in, &b, &env) != TENON_E_ARENA)
+        return 5;
+    env.n_arenas = 2;
+    env.struct_size = offsetof(tenon_env, n_arenas);
+    if (PREFIX_run_env(&in, &b, &env) != TENON_E_STRUCT_SIZE)
+        return 6;
+    env = (tenon_env){.struct_size = sizeof env, .arena = psram, .arena_bytes = sizeof psram};
+    return PREFIX_run_env(&in, &b, &env) == TENON_E_ARENA ? 0 : 7;
+}
+"""
+
+
 def main():
     checks = Checks()
     cases = os.path.join(SCRATCH, "op_cases")
@@ -259,6 +338,8 @@ def main():
     evaluates(checks, cnn)
     library_of_a_user(checks, cnn, data_set)
     without_tools(checks, cnn)
+    model, folder = next((m, f) for n, m, f in SHIPPED if n == "resnet8")
+    regions_are_right(checks, model, os.path.join(folder, "test_data_set_0"))
     checks.finish()
 
 

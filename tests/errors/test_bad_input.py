@@ -218,10 +218,24 @@ def test_compiled_models(checks):
     refused("data of another shape", path("whole.so"), 3, "error[shape-mismatch]", "run", "--input", f"input={wide_array(folder)}")
 
 
+def test_regions(checks):
+    """Regions that are too small for the arena: how much is missing, what lies where, and nothing is written."""
+    model = os.path.join(MODELS, "mnist-cnn", "model.onnx")
+    for regions, n in ((["only=1K"], 1), (["sram=32K", "psram=8K"], 2)):
+        done = compile_model(model, "--dim", "batch=1", *(w for r in regions for w in ("--region", r)))
+        lines = done.err.splitlines()
+        missing = re.search(r"^\S*model\.onnx: error\[regions-full\]: .* (\d+) bytes are missing$", lines[0] if lines else "")
+        there = [tuple(map(int, m)) for m in re.findall(r"^note: \w+ has (\d+) bytes, (\d+) would lie there$", done.err, re.M)]
+        good = done.status == 5 and clear(lines) and missing and len(there) == n and "--region NAME=SIZE" in lines[-1]
+        checks.check(f"{' '.join(regions)}: too small", good and int(missing[1]) == there[-1][1] - there[-1][0], f"{done.last}; {lines}")
+        checks.check(f"{' '.join(regions)}: no output files", not os.listdir(os.path.join(SCRATCH, "bad-output")))
+
+
 if __name__ == "__main__":
     checks = Checks()
     test_frontend_files(checks)
     test_files_that_are_no_models(checks)
     test_models_that_are_wrong(checks)
     test_compiled_models(checks)
+    test_regions(checks)
     checks.finish()

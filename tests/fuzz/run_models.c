@@ -3,6 +3,7 @@
  * Reads paths, one a line, and answers each with a line "STATUS MILLISECONDS MEBIBYTES MESSAGE": processor time, and
  * the most memory that tenon held at a time. MESSAGE is the first error's. With -o the C of model number i goes into
  * FOLDER/i. A model that takes more than SECONDS_MOST of processor time ends the process, as does what breaks it. */
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,9 +14,11 @@
 #include <tenon/tenon.h>
 
 #define SECONDS_MOST 20 /* the script judges; this is for what would never end */
+#define SCRATCH_MOST ((size_t)1 << 30)
 
 typedef struct usage {
     size_t now, most;
+    size_t limit; /* of `now`: more is refused; 0: none */
 } usage;
 
 static void *resize(void *data, void *block, size_t old_bytes, size_t new_bytes) {
@@ -25,6 +28,9 @@ static void *resize(void *data, void *block, size_t old_bytes, size_t new_bytes)
         u->now -= old_bytes;
         return NULL;
     }
+    bool grows = new_bytes > old_bytes;
+    if (grows && u->limit > 0 && new_bytes - old_bytes > u->limit - (u->now < u->limit ? u->now : u->limit))
+        return NULL;
     void *p = realloc(block, new_bytes);
     if (p == NULL)
         return NULL;
@@ -54,13 +60,16 @@ static tenon_status emit_c(tenon_graph *graph, const char *folder) {
     return s;
 }
 
-static tenon_status take(tenon_context *context, tenon_options *options, const char *path, const char *folder) {
+/* Compiling is to need little. What a model runs in is as large as its file says, and need not be had. */
+static tenon_status take(tenon_context *context, tenon_options *options, const char *path, const char *folder,
+                         usage *u) {
     tenon_graph *graph;
     tenon_code *code;
     tenon_status s = tenon_graph_open(context, path, options, &graph);
     if (s == TENON_DONE)
         s = emit_c(graph, folder);
     if (s == TENON_DONE) {
+        u->limit = SCRATCH_MOST;
         s = tenon_code_new(graph, &code);
         tenon_code_free(code);
     }
@@ -89,7 +98,7 @@ static void run_one(const char *path, const char *folder) {
     if (s == TENON_DONE)
         s = tenon_options_set(options, "emit", "c");
     if (s == TENON_DONE)
-        s = take(context, options, path, folder);
+        s = take(context, options, path, folder, &u);
     limit_time(0);
     const char *why = context != NULL ? first_error(context, s) : "NO CONTEXT";
     printf("%d %.0f %.0f %.*s\n", (int)s, processor_ms() - begin, (double)u.most / 1048576, (int)strcspn(why, "\n"),

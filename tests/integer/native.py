@@ -14,7 +14,7 @@ class Native:
     """`options` are tenon's. run() takes a dictionary of arrays and gives the list of outputs."""
 
     def __init__(self, model, folder, *options):
-        done = tenon("compile", model, "--emit", "shared", "--name", "m", "-o", folder, *options, timeout=600)
+        done = tenon("compile", model, "--emit", "shared", "--name", "m", "-o", folder, "--int", "force", *options, timeout=600)
         if done.status != 0:
             raise RuntimeError(done.err.strip() or done.last)
         with open(os.path.join(folder, "m.h")) as f:

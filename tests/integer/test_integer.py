@@ -69,7 +69,7 @@ def compare(checks, name, model, feed):
 
 
 def all_in_integers(checks, name, path):
-    done = tenon("inspect", path, "--json")
+    done = tenon("inspect", path, "--int", "force", "--json")
     if not checks.check(f"{name}: tenon inspect", done.status == 0, done.last):
         return
     floats = [n["name"] for n in json.loads(done.out)["nodes"] if n["op"] in MULTIPLIES and "->i" not in n["precision"]]
@@ -150,7 +150,7 @@ def extremes(checks):
         path = os.path.join(folder, "model.onnx")
         onnx.save(model, path)
         name = f"{inner} products of {np.dtype(x_type)} and {np.dtype(w_type)}, zero point {x_zero}"
-        found = {n["precision"].split("->")[-1] for n in json.loads(tenon("inspect", path, "--json").out)["nodes"] if n["op"] == "MatMul"}
+        found = {n["precision"].split("->")[-1] for n in json.loads(tenon("inspect", path, "--int", "force", "--json").out)["nodes"] if n["op"] == "MatMul"}
         checks.equal(f"{name}: summed in", found, {sum_type})
         native = Native(path, os.path.join(folder, "so"))
         for x in (np.full((1, inner), x_info.min, x_type), np.full((1, inner), x_info.max, x_type)):
@@ -246,7 +246,7 @@ def stays_inside(checks):
                                               [helper.make_tensor_value_info("y", TensorProto.INT32, [2])]),
                             opset_imports=[helper.make_opsetid("", 21), helper.make_opsetid("tenon", 1)], ir_version=10)
     onnx.save(own, path)
-    done = tenon("inspect", path)
+    done = tenon("inspect", path, "--int", "force")
     checks.check("a file with an operator of tenon's own is refused", done.status == 4 and "unsupported-operator" in done.err, done.last)
     done = tenon("ops", "Requantize")
     checks.check("tenon ops does not know it", done.status == 2, done.last)

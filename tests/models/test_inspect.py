@@ -40,7 +40,7 @@ def check_arena(checks, name, totals, plan):
     checks.check(f"{name}: what lives at a time does not overlap", not clash, str(clash[:1]))
     checks.equal(f"{name}: arena", totals["arena_bytes"], end)
     checks.equal(f"{name}: the most that lives at a time", totals["arena_least_bytes"], least)
-    checks.check(f"{name}: arena within 10 % of that", end <= 1.1 * least, f"{end} of {least}")
+    checks.check(f"{name}: arena within 5 % of that", end <= 1.05 * least, f"{end} of {least}")
 
 
 def file_parameters(model):

@@ -87,6 +87,8 @@ def main():
     evaluated(checks, "mnist-mlp", 9744, 0, SHIPPED[0][1], "--data", DIGITS, "--scale", "input=0.00392157")
     for name, data, correct, *words in ACCURACIES:
         evaluated(checks, name, correct, 1, os.path.join(TINY, name, "model.onnx"), "--data", data, *words)
+        if "int8" in name:
+            evaluated(checks, f"{name} in integers", correct, 1, os.path.join(TINY, name, "model.onnx"), "--data", data, "--int", "force", *words)
     for name, error, *words in ERRORS:
         mean_squared_error(checks, name, error, *words)
     dynamic = os.path.join(BERT, "dynamic.onnx")

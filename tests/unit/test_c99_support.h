@@ -181,7 +181,9 @@ static inline llvm_code *engine_compile(bench *x, const llvm_table *table) {
     return engine.last;
 }
 
-static inline int engine_run(const llvm_code *code, const void *const *inputs, void *const *outputs, void *scratch) {
+static inline int engine_run(const llvm_code *code, const void *const *inputs, void *const *outputs, void *scratch,
+                             const tenon_env *env) {
+    (void)env;
     bench_data d = {(const void **)inputs, (void **)outputs, scratch};
     return run_model(engine.x, code->c.models[code->c.n - 1], &d);
 }

@@ -130,7 +130,7 @@ static status compile_and_run(const allocator *from, void *ctx) {
     }
     arena_mark mark = arena_get_mark(x->memory);
     bench_data data = bench_data_new(x, 2, 0);
-    int first = llvm->run(code, data.inputs, data.outputs, data.scratch);
+    int first = llvm->run(code, data.inputs, data.outputs, data.scratch, NULL);
     assert_true(first == 0 || first == 9);
     arena_reset(x->memory, mark);
     llvm->release(code);
@@ -208,7 +208,7 @@ typedef struct shared_run {
 static void *run_often(void *ctx) {
     shared_run *r = ctx;
     for (int i = 0; i < 2000; i++)
-        r->code_of_run = llvm->run(r->code, r->data.inputs, r->data.outputs, r->data.scratch);
+        r->code_of_run = llvm->run(r->code, r->data.inputs, r->data.outputs, r->data.scratch, NULL);
     return NULL;
 }
 

@@ -208,7 +208,7 @@ static void run_at_edge(bench *x, int64_t n) {
     void *out[] = {at_edge(actual.outputs[0], bytes), at_edge(actual.outputs[1], bytes),
                    at_edge(actual.outputs[2], bytes)};
     llvm_code *compiled = bench_compile(x, llvm);
-    assert_int_equal(llvm->run(compiled, (const void *const[]){in[0], in[1]}, out, NULL), code);
+    assert_int_equal(llvm->run(compiled, (const void *const[]){in[0], in[1]}, out, NULL, NULL), code);
     llvm->release(compiled);
     memcpy(actual.outputs, out, sizeof out);
     compare_data(x, &expected, &actual);
@@ -280,11 +280,57 @@ static void llvm_gathers_and_scatters(void **state) {
     each_target(test_gathers);
 }
 
+/* ---- parts: each has a copy of the kernel's scratch ---- */
+enum { PARTS = 4, PART = 5, COPY = 16 /* floats of 64 bytes */ };
+
+static void part_body(builder *b) {
+    const expr *i = build_for(b, "i", build_index(b, PARTS), LOOP_PARALLEL);
+    const expr *j = build_for(b, "j", build_index(b, PART), LOOP_SERIAL);
+    const expr *back = build_sub(b, build_index(b, PART - 1), j);
+    build_store(b, 2, back, build_load(b, 0, F32X(1), build_add(b, offset(b, i, PART, 0), j), NULL), NULL);
+    build_end(b);
+    j = build_for(b, "j", build_index(b, PART), LOOP_SERIAL);
+    const expr *twice = build_mul(b, build_load(b, 2, F32X(1), j, NULL), build_float(b, DT_F32, 2));
+    build_store(b, 1, build_add(b, offset(b, i, PART, 0), j), twice, NULL);
+    build_end(b);
+    build_end(b);
+}
+
+static void test_parts(const target *t) {
+    bench x = bench_new(t);
+    int in = bench_buffer(&x, PLACE_INPUT, "in", DT_F32, PARTS * PART),
+        out = bench_buffer(&x, PLACE_OUTPUT, "out", DT_F32, PARTS * PART),
+        scratch = bench_buffer(&x, PLACE_ARENA, "scratch", DT_F32, PARTS * COPY);
+    builder *b = builder_new(x.memory, t);
+    part_body(b);
+    const kernel_buffer buffers[] = {{"in", DT_F32, PARTS * PART, ACCESS_READ},
+                                     {"out", DT_F32, PARTS * PART, ACCESS_WRITE},
+                                     {"scratch", DT_F32, PART, ACCESS_SCRATCH}};
+    bench_step(&x, bench_kernel(&x, b, "parts", buffers, 3), (step_arg[]){{in, 0}, {out, 0}, {scratch, 0}});
+    bench_data data = bench_data_new(&x, 3, 0);
+    llvm_code *code = bench_compile(&x, llvm);
+    assert_int_equal(llvm->run(code, data.inputs, data.outputs, data.scratch, NULL), 0);
+    llvm->release(code);
+    const float *from = data.inputs[0], *to = data.outputs[0], *copies = data.scratch;
+    for (int i = 0; i < PARTS; i++)
+        for (int j = 0; j < PART; j++) {
+            float want = from[i * PART + PART - 1 - j], twice = 2 * want;
+            assert_memory_equal(&copies[i * COPY + j], &want, sizeof want);
+            assert_memory_equal(&to[i * PART + j], &twice, sizeof twice);
+        }
+    bench_free(&x);
+}
+
+static void llvm_gives_each_part_its_scratch(void **state) {
+    (void)state;
+    each_target(test_parts);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(llvm_runs_register_blocks), cmocka_unit_test(llvm_runs_control_flow),
         cmocka_unit_test(llvm_returns_check_codes),  cmocka_unit_test(llvm_leaves_masked_lanes_alone),
-        cmocka_unit_test(llvm_gathers_and_scatters),
+        cmocka_unit_test(llvm_gathers_and_scatters), cmocka_unit_test(llvm_gives_each_part_its_scratch),
     };
     return cmocka_run_group_tests_name("llvm_programs", tests, group_setup, NULL);
 }

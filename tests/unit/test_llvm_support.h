@@ -218,7 +218,7 @@ static inline int bench_compare(bench *x, const llvm_table *llvm, uint64_t seed,
     assert_int_equal(interp_new(x->p, x->memory, &m), STATUS_OK);
     assert_int_equal(interp_run(m, expected.inputs, expected.outputs, expected.scratch, &expected_code), STATUS_OK);
     llvm_code *code = bench_compile(x, llvm);
-    int actual_code = llvm->run(code, actual.inputs, actual.outputs, actual.scratch);
+    int actual_code = llvm->run(code, actual.inputs, actual.outputs, actual.scratch, NULL);
     llvm->release(code);
     assert_int_equal(actual_code, expected_code);
     compare_data(x, &expected, &actual);

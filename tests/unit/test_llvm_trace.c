@@ -79,7 +79,7 @@ static ticks run_traced(bench *x, const llvm_code *code, int32_t value, int want
     data->outputs[0] = out;
     memset(data->scratch, 0, (size_t)x->p->arena_bytes);
     ticks r = {.data = data, .x = x};
-    assert_int_equal(llvm->run_traced(code, data->inputs, data->outputs, data->scratch, record, &r), wanted);
+    assert_int_equal(llvm->run_traced(code, data->inputs, data->outputs, data->scratch, NULL, record, &r), wanted);
     return r;
 }
 
@@ -138,7 +138,7 @@ static void llvm_names_kernels_after_nodes(void **state) {
                         s->address >= list[k].address + list[k].bytes);
     }
     bench_data data = bench_data_new(&x, 1, 0);
-    assert_int_equal(llvm->run(named, data.inputs, data.outputs, data.scratch), 0);
+    assert_int_equal(llvm->run(named, data.inputs, data.outputs, data.scratch, NULL), 0);
     llvm->release(plain);
     llvm->release(named);
     bench_free(&x);

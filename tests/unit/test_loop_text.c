@@ -139,8 +139,8 @@ static const char *const everything =
     "          store y[at, lt(ramp<8, 1>(j), broadcast<8>(9))] = shuffle<0, 9, 1, 8, 2, 3, 4, 15>(acc[0], acc[1])\n"
     "        }\n"
     "      }\n"
-    "      check ne(reduce_add(load<f32x4>(w, 0)), f32(inf)), 12\n"
     "    }\n"
+    "    check ne(reduce_add(load<f32x4>(w, 0)), f32(inf)), 12\n"
     "    let v: i16x8 = cast<i16>(load<f32x8>(x, 0))\n"
     "    store t[0] = shr_round(v + v - (v - v), broadcast<8>(i16(-3)))\n"
     "    let g: f32x4 = load<f32x4>(w, ramp<4, 1>(0), ne(load<f32x4>(w, 0), broadcast<4>(f32(nan))))\n"
@@ -223,7 +223,7 @@ static void loop_text_reports_mistakes(void **state) {
     expect_error("program p target \"none\" arena 0 {}", "there is no target 'none'");
     expect_error(P, "found the end");
     expect_error(P "} more", "more text after the program");
-    expect_error(P "inputs x: f32[1]\n}", "line 2: expected input, output");
+    expect_error(P "inputs x: f32[1]\n}", "line 2: expected region, input, output");
     expect_error(P "input x: f33[1]\n}", "there is no type 'f33'");
     expect_error(P "input x: q4[1]\n}", "there is no type 'q4'");
     expect_error(P "const w: u4[1] = 0\n}", "there is no type 'u4'");

@@ -134,6 +134,8 @@ static void loop_verify_checks_statements(void **state) {
     expect("if broadcast<2>(bool(1)) {\nstore z[0] = 1\n}", "a condition must be a scalar bool");
     expect("check 1, 1", "a condition must be a scalar bool");
     expect("check bool(1), 0", "a code other than 0");
+    expect("parallel for i < 2 {\nfor j < 2 {\ncheck bool(1), 3\n}\n}", "a check in a parallel loop");
+    expect("for i < 2 {\nparallel for j < 2 {\nstore z[j] = 1\n}\ncheck bool(1), 3\n}", "");
 }
 
 static void loop_verify_checks_the_target(void **state) {

@@ -254,11 +254,13 @@ static void skipping_an_unknown_pass_is_refused(void **state) {
 
 /* ---- lowering when memory runs out ---- */
 
-static const char model[] = "graph \"main\"(%x: f32[1,3,8,8], %ids: i64[4]) {\n  opset \"\" 28\n"
+static const char model[] = "graph \"main\"(%x: f32[1,3,8,8], %ids: i64[4], %q: f32[2,1,1]) {\n  opset \"\" 28\n"
                             "  const %w: f32[2,3,1,1] = [1, 2, 3, 4, 5, 6]\n  const %t: f32[3,2] = [1, 2, 3, 4, 5, 6]\n"
+                            "  const %i: f32[1,3,1] = [1, 2, 3]\n  const %h: f32[1,3,1] = [3, 2, 1]\n"
+                            "  %y: f32[2,1,1,1] = GRU-22(%q, %i, %h)\n"
                             "  %c: f32[1,2,8,8] = Conv-22(%x, %w)\n  %r: f32[1,2,8,8] = Relu-14(%c)\n  %s: "
                             "f32[1,2,8,8] = Softmax-13(%r) {axis=-1}\n"
-                            "  %g: f32[4,2] = Gather-13(%t, %ids)\n  return %s as \"s\", %g as \"g\"\n}\n";
+                            "  %g: f32[4,2] = Gather-13(%t, %ids)\n  return %s as \"s\", %g as \"g\", %y as \"y\"\n}\n";
 
 static status lower_model(const allocator *from, void *ctx) {
     (void)ctx;

@@ -69,6 +69,7 @@ typedef struct c99 {
     const char **fields;       /* by program buffer: input's and output's member */
     const char **kernel_names; /* by kernel, NULL where no step calls it */
     bool *kernel_checks;       /* by kernel: it returns a code */
+    const char **part_names;   /* by kernel: of the function of its parts, where it has some (kernel_parts) */
     weight_table table;
     uint64_t weight_bytes; /* of PREFIX.weights, 0 where there is none */
     /* one kernel */
@@ -196,6 +197,14 @@ void c99_store(c99 *c, const stmt *s);
 /* The kernel as a static function. */
 void c99_kernel_write(c99 *c, int index, strbuf *out);
 
+/* ---- c99_parallel.c ---- */
+/* The function that runs a kernel's parts, where some kernel has them. */
+void c99_parallel_write(c99 *c, strbuf *out);
+/* The kernel as a call of it, after the function of its parts. */
+void c99_parts_write(c99 *c, int index, strbuf *out);
+/* Does some kernel have parts? */
+bool c99_has_parts(const c99 *c);
+
 /* ---- c99_unused.c ---- */
 /* Adds the text of a kernel's body without constants and registers that nothing uses; `used`: what it names. */
 status c99_drop_unused(arena *scratch, const char *text, size_t n, map *used, strbuf *out);
@@ -217,6 +226,14 @@ void c99_run_write(c99 *c, strbuf *out);
 
 /* ---- c99_header.c ---- */
 void c99_banner(c99 *c, strbuf *out);
+/* Has the model more than one arena? */
+bool c99_has_regions(const c99 *c);
+/* What a region's memory is called: where there is one, arena. */
+const char *c99_region_name(c99 *c, size_t region);
+/* The macro with its size: PREFIX_ARENA_NAME_BYTES. */
+const char *c99_region_macro(c99 *c, size_t region);
+/* "int PREFIX_run(...)" */
+void c99_run_signature(c99 *c, strbuf *out);
 void c99_header_write(c99 *c, strbuf *out);
 void c99_example_write(c99 *c, strbuf *out);
 

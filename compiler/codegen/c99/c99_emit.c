@@ -26,12 +26,16 @@ static const isa_text isa_texts[] = {
 static void reserve_names(c99 *c) {
     static const char *const suffixes[] = {"inputs", "outputs",     "run",         "run_env",
                                            "model",  "ARENA_BYTES", "ARENA_ALIGN", "WEIGHTS_BYTES"};
-    static const char *const locals[] = {"in",     "out",     "env", "arena",   "weights", "code",
-                                         "inputs", "outputs", "one", "max_abi", "known"};
+    static const char *const locals[] = {"in",      "out", "env",     "arena", "weights", "code", "inputs",
+                                         "outputs", "one", "max_abi", "known", "arenas",  "bytes"};
     for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++)
         c99_reserve(c, &c->globals, c99_keep(c, arena_printf(c->memory, "%s_%s", c->p->name, suffixes[i])));
     for (size_t i = 0; i < sizeof locals / sizeof *locals; i++)
         c99_reserve_here(c, &c->globals, locals[i]);
+    for (size_t i = 0; i < c->p->regions.n; i++) {
+        c99_reserve_here(c, &c->globals, c99_region_name(c, i));
+        c99_reserve(c, &c->globals, c99_region_macro(c, i));
+    }
 }
 
 /* Constants that other files see have the names that those give them, which therefore come first. */
@@ -54,6 +58,8 @@ static void reserve_members(c99 *c, names *scope) {
     static const char *const macros[] = {"ARENA_BYTES", "ARENA_ALIGN", "WEIGHTS_BYTES"};
     for (size_t i = 0; i < sizeof macros / sizeof *macros; i++)
         c99_reserve(c, scope, c99_keep(c, arena_printf(c->memory, "%s_%s", c->p->name, macros[i])));
+    for (size_t i = 0; i < c->p->regions.n; i++)
+        c99_reserve(c, scope, c99_region_macro(c, i));
 }
 
 static void name_everything(c99 *c) {
@@ -67,6 +73,8 @@ static void name_everything(c99 *c) {
         if (c->kernel_names[s->kernel] == NULL)
             c->kernel_names[s->kernel] =
                 c99_name(c, &c->globals, c99_keep(c, arena_printf(c->memory, "k_%s", k->name)));
+        if (kernel_parts(k) != NULL && c->part_names[s->kernel] == NULL)
+            c->part_names[s->kernel] = c99_name(c, &c->globals, c99_keep(c, arena_printf(c->memory, "p_%s", k->name)));
         for (size_t a = 0; a < k->buffers.n; a++)
             name_const(c, s->args[a].buffer);
     }
@@ -90,8 +98,9 @@ static bool prepare(c99 *c, const program *p, weights_form weights, arena *a) {
     c->fields = ARENA_NEW_N(a, const char *, n);
     c->kernel_names = ARENA_NEW_N(a, const char *, p->kernels.n + 1);
     c->kernel_checks = ARENA_NEW_N(a, bool, p->kernels.n + 1);
+    c->part_names = ARENA_NEW_N(a, const char *, p->kernels.n + 1);
     return c->helpers != NULL && c->const_names != NULL && c->fields != NULL && c->kernel_names != NULL &&
-           c->kernel_checks != NULL && weights_place(p, a, &c->table) == STATUS_OK;
+           c->kernel_checks != NULL && c->part_names != NULL && weights_place(p, a, &c->table) == STATUS_OK;
 }
 
 /* ---- PREFIX.c ---- */
@@ -171,6 +180,7 @@ static status write_source(c99 *c, strbuf *out) {
     /* Helpers may need constants of helpers before them. */
     c99_helpers_write(c, out);
     write_weights(c, out);
+    c99_parallel_write(c, out);
     strbuf_add(out, text);
     c99_run_write(c, out);
     if (c->target->c_target != NULL)

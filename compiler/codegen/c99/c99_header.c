@@ -1,4 +1,5 @@
 /* PREFIX.h, and PREFIX_example.c that shows its use. */
+#include <ctype.h>
 #include <string.h>
 
 #include "codegen/c99/c99.h"
@@ -39,9 +40,47 @@ static void write_struct(c99 *c, strbuf *out, bool output) {
     strbuf_printf(out, "} %s_%s;\n\n", c->p->name, output ? "outputs" : "inputs");
 }
 
+/* ---- regions ---- */
+
+bool c99_has_regions(const c99 *c) {
+    return c->p->regions.n > 1;
+}
+
+const char *c99_region_name(c99 *c, size_t region) {
+    return c99_has_regions(c) ? c99_keep(c, arena_printf(c->memory, "arena_%s", c->p->regions.at[region].name))
+                              : "arena";
+}
+
+const char *c99_region_macro(c99 *c, size_t region) {
+    char *name = arena_printf(c->memory, "%s", c->p->regions.at[region].name);
+    for (char *s = name; s != NULL && *s != '\0'; s++)
+        *s = (char)toupper((unsigned char)*s);
+    return c99_keep(c, name == NULL ? NULL : arena_printf(c->memory, "%s_ARENA_%s_BYTES", c->p->name, name));
+}
+
+void c99_run_signature(c99 *c, strbuf *out) {
+    const char *name = c->p->name;
+    strbuf_printf(out, "int %s_run(const %s_inputs *in, %s_outputs *out", name, name, name);
+    for (size_t i = 0; i < (c99_has_regions(c) ? c->p->regions.n : 1); i++)
+        strbuf_printf(out, ", void *%s", c99_region_name(c, i));
+    strbuf_add(out, ")");
+}
+
+static void write_region_sizes(c99 *c, strbuf *out) {
+    for (size_t i = 0; i < c->p->regions.n; i++) {
+        const program_region *r = &c->p->regions.at[i];
+        strbuf_printf(out, "#define %s %lld /* in %s, of %lld */\n", c99_region_macro(c, i), (long long)r->bytes,
+                      r->name, (long long)r->limit);
+    }
+    strbuf_add(out, "/* The sum of them. */\n");
+}
+
 static void write_sizes(c99 *c, strbuf *out) {
     const char *name = c->p->name;
-    strbuf_printf(out, "/* Scratch memory for one run at a time, aligned to %s_ARENA_ALIGN. */\n", name);
+    strbuf_printf(out, "/* Scratch memory for one run at a time, %saligned to %s_ARENA_ALIGN. */\n",
+                  c99_has_regions(c) ? "by region, each " : "", name);
+    if (c99_has_regions(c))
+        write_region_sizes(c, out);
     strbuf_printf(out, "#define %s_ARENA_BYTES %lld\n#define %s_ARENA_ALIGN 64\n", name, (long long)c->p->arena_bytes,
                   name);
     if (c->weight_bytes > 0)
@@ -50,6 +89,17 @@ static void write_sizes(c99 *c, strbuf *out) {
     else
         strbuf_add(out, "/* The weights are compiled in. */\n");
     strbuf_printf(out, "#define %s_WEIGHTS_BYTES %llu\n\n", name, (unsigned long long)c->weight_bytes);
+}
+
+static void write_run_env(c99 *c, strbuf *out) {
+    strbuf_add(out, "/* The same in an environment of the caller's.");
+    if (c->p->threads > 1)
+        strbuf_printf(out,
+                      " It is made for %d threads: env->parallel_for is handed the parts\n"
+                      " * of large kernels. tenon/pool.h has one; compile tenon_pool.c with it, with -pthread. Without "
+                      "any, and in\n * %s_run, the caller's thread does everything, with the same bits.",
+                      c->p->threads, c->p->name);
+    strbuf_add(out, " */\n");
 }
 
 void c99_header_write(c99 *c, strbuf *out) {
@@ -62,11 +112,12 @@ void c99_header_write(c99 *c, strbuf *out) {
     write_struct(c, out, false);
     write_struct(c, out, true);
     strbuf_printf(out,
-                  "/* Runs the model: TENON_OK or a TENON_E... code. Two threads may run it with two arenas%s. */\n"
-                  "int %s_run(const %s_inputs *in, %s_outputs *out, void *arena);\n",
-                  c->weight_bytes > 0 ? ".\n * Without weights it can only fail: use run_env" : "", name, name, name);
+                  "/* Runs the model: TENON_OK or a TENON_E... code. Two threads may run it with two arenas%s. */\n",
+                  c->weight_bytes > 0 ? ".\n * Without weights it can only fail: use run_env" : "");
+    c99_run_signature(c, out);
+    strbuf_add(out, ";\n");
+    write_run_env(c, out);
     strbuf_printf(out,
-                  "/* The same in an environment of the caller's. */\n"
                   "int %s_run_env(const %s_inputs *in, %s_outputs *out, const tenon_env *env);\n"
                   "/* The same behind a uniform struct; NULL where max_abi is too old: pass TENON_ABI. */\n"
                   "const tenon_model *%s_model(uint32_t max_abi);\n",
@@ -82,6 +133,42 @@ static const char *print_format(dtype t) {
     return "printf(\" %lld\", (long long)";
 }
 
+static void write_example_memory(c99 *c, strbuf *out) {
+    const char *name = c->p->name;
+    if (!c99_has_regions(c))
+        strbuf_printf(out, "static unsigned char memory[%s_ARENA_BYTES + %s_ARENA_ALIGN];\n", name, name);
+    for (size_t i = 0; i < c->p->regions.n && c99_has_regions(c); i++)
+        strbuf_printf(out, "static unsigned char memory_%zu[%s + %s_ARENA_ALIGN]; /* to be placed in %s */\n", i,
+                      c99_region_macro(c, i), name, c->p->regions.at[i].name);
+}
+
+/* What main says of its memory before it does anything. */
+static void write_example_arenas(c99 *c, strbuf *out) {
+    size_t n = c->p->regions.n;
+    strbuf_printf(out, "    void *arenas[%zu];\n    uint64_t arenas_bytes[%zu];\n", n, n);
+}
+
+static void write_example_memory_use(c99 *c, strbuf *out) {
+    const char *name = c->p->name;
+    strbuf_add(out, "    env.struct_size = (uint32_t)sizeof env;\n");
+    if (!c99_has_regions(c)) {
+        strbuf_printf(out,
+                      "    env.arena = memory;\n    env.arena_bytes = %s_ARENA_BYTES;\n"
+                      "    while (((uintptr_t)env.arena & (%s_ARENA_ALIGN - 1)) != 0)\n"
+                      "        env.arena = (unsigned char *)env.arena + 1;\n",
+                      name, name);
+        return;
+    }
+    for (size_t i = 0; i < c->p->regions.n; i++)
+        strbuf_printf(out,
+                      "    arenas[%zu] = memory_%zu;\n    arenas_bytes[%zu] = %s;\n"
+                      "    while (((uintptr_t)arenas[%zu] & (%s_ARENA_ALIGN - 1)) != 0)\n"
+                      "        arenas[%zu] = (unsigned char *)arenas[%zu] + 1;\n",
+                      i, i, i, c99_region_macro(c, i), i, name, i, i);
+    strbuf_printf(out, "    env.arenas = arenas;\n    env.arenas_bytes = arenas_bytes;\n    env.n_arenas = %zu;\n",
+                  c->p->regions.n);
+}
+
 static void write_example_buffers(c99 *c, strbuf *out) {
     for (int i = 0; i < c->p->n_inputs + c->p->n_outputs; i++) {
         const program_buffer *b = &c->p->buffers.at[i];
@@ -91,7 +178,7 @@ static void write_example_buffers(c99 *c, strbuf *out) {
         c99_comment(out, c99_title(b));
         strbuf_add(out, " */\n");
     }
-    strbuf_printf(out, "static unsigned char memory[%s_ARENA_BYTES + %s_ARENA_ALIGN];\n", c->p->name, c->p->name);
+    write_example_memory(c, out);
     if (c->weight_bytes > 0)
         strbuf_printf(out, "static unsigned char weight_memory[%s_WEIGHTS_BYTES + %d];\n", c->p->name, WEIGHTS_ALIGN);
 }
@@ -143,27 +230,32 @@ void c99_example_write(c99 *c, strbuf *out) {
     const char *name = c->p->name;
     bool file = c->weight_bytes > 0;
     c99_banner(c, out);
-    strbuf_printf(out, "#include <stdio.h>\n\n#include \"%s.h\"\n\n", name);
+    strbuf_printf(out, "#include <stdio.h>\n\n#include \"%s.h\"\n%s\n", name,
+                  c->p->threads > 1 ? "#include \"tenon/pool.h\"\n" : "");
     write_example_buffers(c, out);
     strbuf_printf(out,
                   "\nint main(%s) {\n    %s_inputs in = {0};\n    %s_outputs out = {0};\n    tenon_env env = {0};\n",
                   file ? "int argc, char **argv" : "void", name, name);
+    if (c99_has_regions(c))
+        write_example_arenas(c, out);
     strbuf_add(out, "    int64_t i;\n    int code;\n");
     if (file)
         strbuf_printf(out,
                       "    FILE *file;\n    unsigned char *weights = weight_memory;\n\n"
                       "    while (((uintptr_t)weights & (%d - 1)) != 0)\n        weights++;\n",
                       WEIGHTS_ALIGN);
-    strbuf_printf(
-        out,
-        "    env.struct_size = (uint32_t)sizeof env;\n    env.arena = memory;\n    env.arena_bytes = %s_ARENA_BYTES;\n"
-        "    while (((uintptr_t)env.arena & (%s_ARENA_ALIGN - 1)) != 0)\n"
-        "        env.arena = (unsigned char *)env.arena + 1;\n",
-        name, name);
+    write_example_memory_use(c, out);
     if (file)
         write_example_weights(c, out);
     write_example_inputs(c, out);
+    if (c->p->threads > 1)
+        strbuf_printf(out,
+                      "    env.parallel_for = tenon_pool_for;\n    env.ctx = tenon_pool_new(%d);\n"
+                      "    if (env.ctx == NULL)\n        return 1;\n",
+                      c->p->threads);
     strbuf_printf(out, "    code = %s_run_env(&in, &out, &env);\n", name);
+    if (c->p->threads > 1)
+        strbuf_add(out, "    tenon_pool_free((tenon_pool *)env.ctx);\n");
     strbuf_add(
         out,
         "    if (code != TENON_OK) {\n        fprintf(stderr, \"error %d\\n\", code);\n        return 1;\n    }\n");

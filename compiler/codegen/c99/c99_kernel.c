@@ -114,16 +114,21 @@ static void write_let(c99 *c, const stmt *s) {
         c99_line(c, "const %s %s = %s;", part_type(c, v, &v->at[i]), var->value.at[i].code.s, v->at[i].code.s);
 }
 
-static void write_for(c99 *c, const stmt *s) {
+/* The name of the loop's variable. */
+static const char *define_loop_var(c99 *c, const stmt *s) {
     int ref = s->loop.var->ref;
     c99_var *var = &c->vars[ref];
     const kernel_var *k = &c->k->vars.at[ref];
+    var->range = (c99_range){0, c99_expr_range(c, s->loop.extent).hi - 1};
+    var->value = named_value(c, k->name, k->type, 64);
+    return var->value.n == 0 ? "" : var->value.at[0].code.s;
+}
+
+static void write_for(c99 *c, const stmt *s) {
     code n = c99_scalar_expr(c, s->loop.extent);
     if (n.level != LEVEL_NAME)
         n = c99_temporary(c, DT_I64, 64, 1, n);
-    var->range = (c99_range){0, c99_expr_range(c, s->loop.extent).hi - 1};
-    var->value = named_value(c, k->name, k->type, 64);
-    const char *i = var->value.n == 0 ? "" : var->value.at[0].code.s;
+    const char *i = define_loop_var(c, s);
     c99_line(c, "for (int64_t %s = 0; %s < %s; %s++) {", i, i, n.s, i);
     c->indent++;
     write_block(c, &s->loop.body);
@@ -187,7 +192,14 @@ static void write_block(c99 *c, const block *b) {
 
 /* ---- the function ---- */
 
+/* What the function has besides its buffers: the number of the part; NULL. */
+static const char *part_of(const c99 *c) {
+    const stmt *parts = kernel_parts(c->k);
+    return parts != NULL && !c->failed ? c->vars[parts->loop.var->ref].value.at[0].code.s : NULL;
+}
+
 static void write_head(c99 *c, bool checks, const char *name, const map *used, strbuf *out) {
+    const char *number = part_of(c);
     const kernel *k = c->k;
     strbuf_printf(out, "static TN_KERNEL %s %s(", checks ? "int" : "void", name);
     for (size_t i = 0; i < k->buffers.n; i++) {
@@ -195,10 +207,14 @@ static void write_head(c99 *c, bool checks, const char *name, const map *used, s
         strbuf_printf(out, "%s%s%s *restrict %s", i == 0 ? "" : ", ", b->access == ACCESS_READ ? "const " : "",
                       c99_storage_type(b->elem), c->buffer_names[i]);
     }
-    strbuf_add(out, k->buffers.n == 0 ? "void) {\n" : ") {\n");
+    if (number != NULL)
+        strbuf_printf(out, "%sint64_t %s", k->buffers.n == 0 ? "" : ", ", number);
+    strbuf_add(out, k->buffers.n == 0 && number == NULL ? "void) {\n" : ") {\n");
     for (size_t i = 0; i < k->buffers.n; i++)
         if (!c99_is_used(used, c->buffer_names[i], strlen(c->buffer_names[i])))
             strbuf_printf(out, "    (void)%s;\n", c->buffer_names[i]);
+    if (number != NULL && !c99_is_used(used, number, strlen(number)))
+        strbuf_printf(out, "    (void)%s;\n", number);
 }
 
 static bool prepare(c99 *c) {
@@ -245,14 +261,20 @@ void c99_kernel_write(c99 *c, int index, strbuf *out) {
     }
     strbuf body = strbuf_in(c->memory);
     bool checks = has_check(&c->k->body);
+    const stmt *parts = kernel_parts(c->k);
     c->kernel_checks[index] = checks;
     c->out = &body;
-    write_block(c, &c->k->body);
+    if (parts != NULL)
+        define_loop_var(c, parts);
+    write_block(c, parts != NULL ? &parts->loop.body : &c->k->body);
     if (checks)
         c99_line(c, "return TENON_OK;");
     strbuf_add(&body, "}\n\n");
     arena_mark mark = arena_get_mark(c->scratch);
-    if (body.failed || assemble(c, c->kernel_names[index], checks, &body, out) != STATUS_OK)
+    const char *name = parts != NULL ? c->part_names[index] : c->kernel_names[index];
+    if (body.failed || assemble(c, name, checks, &body, out) != STATUS_OK)
         c->failed = true;
+    if (parts != NULL && !c->failed)
+        c99_parts_write(c, index, out);
     arena_reset(c->scratch, mark);
 }

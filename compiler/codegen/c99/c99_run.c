@@ -26,14 +26,42 @@ static void write_pointer_checks(c99 *c, strbuf *out) {
         }
 }
 
+static void write_arena_checks(c99 *c, strbuf *out) {
+    strbuf_printf(out,
+                  "    if (!TENON_HAS(env, arena_bytes))\n        return TENON_E_STRUCT_SIZE;\n"
+                  "    if (env->arena == NULL || env->arena_bytes < %s_ARENA_BYTES ||\n"
+                  "        ((uintptr_t)env->arena & (%s_ARENA_ALIGN - 1)) != 0)\n        return TENON_E_ARENA;\n",
+                  c->p->name, c->p->name);
+}
+
+static void write_region_checks(c99 *c, strbuf *out) {
+    strbuf_printf(out,
+                  "    if (!TENON_HAS(env, n_arenas))\n        return TENON_E_STRUCT_SIZE;\n"
+                  "    if (env->arenas == NULL || env->arenas_bytes == NULL || env->n_arenas != %zu)\n"
+                  "        return TENON_E_ARENA;\n",
+                  c->p->regions.n);
+    for (size_t i = 0; i < c->p->regions.n; i++)
+        if (c->p->regions.at[i].bytes > 0)
+            strbuf_printf(out,
+                          "    if (env->arenas[%zu] == NULL || env->arenas_bytes[%zu] < %s ||\n"
+                          "        ((uintptr_t)env->arenas[%zu] & (%s_ARENA_ALIGN - 1)) != 0)\n"
+                          "        return TENON_E_ARENA;\n",
+                          i, i, c99_region_macro(c, i), i, c->p->name);
+}
+
+static void write_arenas(c99 *c, strbuf *out) {
+    if (!c99_has_regions(c))
+        strbuf_add(out, "    unsigned char *const arena = (unsigned char *)env->arena;\n");
+    for (size_t i = 0; i < c->p->regions.n && c99_has_regions(c); i++)
+        if (c->p->regions.at[i].bytes > 0)
+            strbuf_printf(out, "    unsigned char *const %s = (unsigned char *)env->arenas[%zu];\n",
+                          c99_region_name(c, i), i);
+}
+
 static void write_memory_checks(c99 *c, strbuf *out) {
     const char *name = c->p->name;
     if (uses_arena(c))
-        strbuf_printf(out,
-                      "    if (!TENON_HAS(env, arena_bytes))\n        return TENON_E_STRUCT_SIZE;\n"
-                      "    if (env->arena == NULL || env->arena_bytes < %s_ARENA_BYTES ||\n"
-                      "        ((uintptr_t)env->arena & (%s_ARENA_ALIGN - 1)) != 0)\n        return TENON_E_ARENA;\n",
-                      name, name);
+        (c99_has_regions(c) ? write_region_checks : write_arena_checks)(c, out);
     if (c->weight_bytes > 0)
         strbuf_printf(out,
                       "    if (!TENON_HAS(env, weights_bytes))\n        return TENON_E_STRUCT_SIZE;\n"
@@ -46,7 +74,7 @@ static void write_memory_checks(c99 *c, strbuf *out) {
                         "    if (*(const unsigned char *)&one != 1)\n        return TENON_E_BYTE_ORDER;\n"
                         "#endif\n");
     if (uses_arena(c))
-        strbuf_add(out, "    unsigned char *const arena = (unsigned char *)env->arena;\n");
+        write_arenas(c, out);
     if (c->weight_bytes > 0)
         strbuf_add(out, "    const unsigned char *const weights = (const unsigned char *)env->weights;\n");
 }
@@ -58,7 +86,8 @@ static void write_first(strbuf *out, int64_t first) {
 
 /* Is it in memory that the model does not have, since nothing in it has elements? */
 static bool has_no_memory(const c99 *c, const program_buffer *b) {
-    return (b->place == PLACE_ARENA && !uses_arena(c)) ||
+    bool no_arena = c99_has_regions(c) ? c->p->regions.at[program_region_of(c->p, b)].bytes == 0 : !uses_arena(c);
+    return (b->place == PLACE_ARENA && no_arena) ||
            (b->place == PLACE_CONST && c->weights == WEIGHTS_BIN && c->weight_bytes == 0);
 }
 
@@ -72,7 +101,10 @@ static void write_argument(c99 *c, strbuf *out, const step_arg *a, const kernel_
         return;
     }
     if (b->place == PLACE_ARENA) {
-        strbuf_printf(out, "(%s%s *)(void *)(arena + %lld)", qualifier, type, (long long)b->offset + skip);
+        size_t region = c99_has_regions(c) ? program_region_of(c->p, b) : 0;
+        long long start = c99_has_regions(c) ? (long long)c->p->regions.at[region].start : 0;
+        strbuf_printf(out, "(%s%s *)(void *)(%s + %lld)", qualifier, type, c99_region_name(c, region),
+                      (long long)b->offset - start + skip);
         return;
     }
     if (b->place == PLACE_CONST && c->weights == WEIGHTS_BIN) {
@@ -102,6 +134,8 @@ static void write_step(c99 *c, strbuf *out, const program_step *s) {
         strbuf_add(out, i == 0 ? "" : ", ");
         write_argument(c, out, &s->args[i], &k->buffers.at[i]);
     }
+    if (kernel_parts(k) != NULL)
+        strbuf_add(out, k->buffers.n == 0 ? "env" : ", env");
     strbuf_add(out, checks ? ");\n    if (code != TENON_OK)\n        return code;" : ");");
 }
 
@@ -124,16 +158,27 @@ static void write_run_env(c99 *c, strbuf *out) {
     strbuf_add(out, "\n    return TENON_OK;\n}\n\n");
 }
 
+static void write_run_arenas(c99 *c, strbuf *out) {
+    for (size_t i = 0; i < c->p->regions.n; i++)
+        strbuf_printf(out, "    arenas[%zu] = %s;\n    bytes[%zu] = %s;\n", i, c99_region_name(c, i), i,
+                      c99_region_macro(c, i));
+    strbuf_printf(out, "    env.arenas = arenas;\n    env.arenas_bytes = bytes;\n    env.n_arenas = %zu;\n",
+                  c->p->regions.n);
+}
+
 static void write_run(c99 *c, strbuf *out) {
     const char *name = c->p->name;
-    strbuf_printf(out,
-                  "int %s_run(const %s_inputs *in, %s_outputs *out, void *arena) {\n"
-                  "    tenon_env env = {0};\n"
-                  "    env.struct_size = (uint32_t)sizeof env;\n"
-                  "    env.arena = arena;\n"
-                  "    env.arena_bytes = %s_ARENA_BYTES;\n"
-                  "    return %s_run_env(in, out, &env);\n}\n\n",
-                  name, name, name, name, name);
+    size_t n = c->p->regions.n;
+    c99_run_signature(c, out);
+    strbuf_add(out, " {\n");
+    if (c99_has_regions(c))
+        strbuf_printf(out, "    void *arenas[%zu];\n    uint64_t bytes[%zu];\n", n, n);
+    strbuf_add(out, "    tenon_env env = {0};\n    env.struct_size = (uint32_t)sizeof env;\n");
+    if (c99_has_regions(c))
+        write_run_arenas(c, out);
+    else
+        strbuf_printf(out, "    env.arena = arena;\n    env.arena_bytes = %s_ARENA_BYTES;\n", name);
+    strbuf_printf(out, "    return %s_run_env(in, out, &env);\n}\n\n", name);
 }
 
 /* ---- PREFIX_model ---- */
@@ -162,6 +207,18 @@ static void write_infos(c99 *c, strbuf *out, bool output) {
     strbuf_add(out, "NULL};\n\n");
 }
 
+static void write_regions(c99 *c, strbuf *out) {
+    for (size_t i = 0; i < c->p->regions.n; i++)
+        strbuf_printf(out,
+                      "static const tenon_region_info tn_region_%zu = {\n    (uint32_t)sizeof(tenon_region_info), 0, "
+                      "\"%s\", %s, %s_ARENA_ALIGN,\n};\n",
+                      i, c->p->regions.at[i].name, c99_region_macro(c, i), c->p->name);
+    strbuf_add(out, "static const tenon_region_info *const tn_region_list[] = {");
+    for (size_t i = 0; i < c->p->regions.n; i++)
+        strbuf_printf(out, "&tn_region_%zu, ", i);
+    strbuf_add(out, "NULL};\n\n");
+}
+
 static void write_run_pointers(c99 *c, strbuf *out) {
     const char *name = c->p->name;
     strbuf_printf(
@@ -185,11 +242,11 @@ static void write_model(c99 *c, strbuf *out) {
         out,
         "static const tenon_model tn_description = {\n"
         "    (uint32_t)sizeof(tenon_model), TENON_ABI, \"%s\", tn_input_list, tn_output_list,\n"
-        "    %s_ARENA_BYTES, %s_ARENA_ALIGN, %s_WEIGHTS_BYTES, %d, tn_run_pointers, \"%s\",\n};\n\n"
+        "    %s_ARENA_BYTES, %s_ARENA_ALIGN, %s_WEIGHTS_BYTES, %d, tn_run_pointers, \"%s\",\n    %s,\n};\n\n"
         "const tenon_model *%s_model(uint32_t max_abi) {\n"
         "    const int known = TENON_ABI >> 16 == max_abi >> 16 && (TENON_ABI & 0xffffu) <= (max_abi & 0xffffu);\n"
         "    return known ? &tn_description : NULL;\n}\n",
-        name, name, name, name, WEIGHTS_ALIGN, c->target->name, name);
+        name, name, name, name, WEIGHTS_ALIGN, c->target->name, c99_has_regions(c) ? "tn_region_list" : "NULL", name);
 }
 
 void c99_run_write(c99 *c, strbuf *out) {
@@ -197,6 +254,8 @@ void c99_run_write(c99 *c, strbuf *out) {
     write_run(c, out);
     write_infos(c, out, false);
     write_infos(c, out, true);
+    if (c99_has_regions(c))
+        write_regions(c, out);
     write_run_pointers(c, out);
     write_model(c, out);
 }

@@ -122,6 +122,7 @@ static const char *const common_names[] = {
     "tenon_env",
     "tenon_model",
     "tenon_tensor_info",
+    "tenon_region_info",
     "tenon_model_query",
     "TENON_ABI",
     "TENON_HAS",

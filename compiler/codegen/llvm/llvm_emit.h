@@ -34,6 +34,7 @@ typedef struct emitter {
     LLVMBuilderRef at;
     LLVMTypeRef scalar[DT_COUNT]; /* in registers */
     LLVMTypeRef pointer, i32, i64;
+    LLVMValueRef parallel; /* of llvm_parallel_emit, or NULL */
     LLVMValueRef function;
     LLVMBasicBlockRef entry; /* holds the allocas */
     LLVMValueRef *buffers;   /* by the kernel's buffer number: the parameters */
@@ -111,8 +112,9 @@ typedef struct kernel_part {
 /* A new module in `context` with all of p: one internal function per kernel, and
  * `int PREFIX_run_raw(void *const *inputs, void *const *outputs, void *scratch)`, in p's order. CONSTS_IN_PLACE: that
  * one is exported, and there is nothing else; where it is traced, `llvm_tick tick, void *ctx` follow. Other places: it
- * is internal (CONSTS_IN_FILE: with a last parameter for the weights), and llvm_entry.c's functions are exported. The
- * caller disposes of the module, also after a failure (NULL where none was made). */
+ * is internal (CONSTS_IN_FILE: with another parameter for the weights), and llvm_entry.c's functions are exported.
+ * Where a kernel has parts, `const tenon_env *env` comes last. The caller disposes of the module, also after a failure
+ * (NULL where none was made). */
 status llvm_program_emit(const program *p, const_place consts, const kernel_part *part, const llvm_options *o,
                          LLVMContextRef context, LLVMTargetMachineRef machine, arena *a, diag *d, LLVMModuleRef *out);
 /* PREFIX_run_raw. NULL when out of memory. */
@@ -120,7 +122,32 @@ const char *llvm_program_entry(const program *p, arena *a);
 /* What every function of the module has: the target's instructions, no unwinding. */
 void llvm_program_attributes(emitter *e, LLVMValueRef function);
 
+/* ---- llvm_parallel.c ---- */
+/* Does some kernel of p have parts? */
+bool llvm_parallel_is_in(const program *p);
+/* Adds a function that runs the parts of a kernel by env's parallel_for. */
+void llvm_parallel_emit(emitter *e);
+/* Calls all parts of kernel k, which is `function`, with these arguments, whose addresses `room` keeps. */
+status llvm_parallel_call(emitter *e, const kernel *k, LLVMValueRef function, LLVMTypeRef type, LLVMValueRef *args,
+                          LLVMValueRef room, LLVMValueRef env);
+
 /* ---- llvm_entry.c ---- */
+/* The fields of tenon_env, in order, and its type. */
+enum {
+    ENV_SIZE,
+    ENV_RESERVED,
+    ENV_ARENA,
+    ENV_ARENA_BYTES,
+    ENV_WEIGHTS,
+    ENV_WEIGHTS_BYTES,
+    ENV_PARALLEL_FOR,
+    ENV_CTX,
+    ENV_ARENAS,
+    ENV_ARENAS_BYTES,
+    ENV_N_ARENAS,
+    ENV_FIELDS
+};
+LLVMTypeRef llvm_entry_env(const emitter *e);
 /* Adds PREFIX_run, PREFIX_run_env and PREFIX_model, which check their arguments and call `run`. weight_bytes: of
  * PREFIX.weights, 0 where there is none. */
 status llvm_entry_emit(emitter *e, LLVMValueRef run, LLVMTypeRef run_type, uint64_t weight_bytes);
@@ -182,9 +209,10 @@ status llvm_build_objects(const program *p, const llvm_options *o, arena *a, dia
 status llvm_jit_compile(const program *p, const llvm_options *o, const allocator *from, diag *d, llvm_code **out);
 status llvm_jit_load(const target *t, const void *object, size_t bytes, const char *symbol, const allocator *from,
                      diag *d, llvm_code **out, uintptr_t *out_address);
-int llvm_jit_run(const llvm_code *c, const void *const *inputs, void *const *outputs, void *scratch);
+int llvm_jit_run(const llvm_code *c, const void *const *inputs, void *const *outputs, void *scratch,
+                 const tenon_env *env);
 int llvm_jit_run_traced(const llvm_code *c, const void *const *inputs, void *const *outputs, void *scratch,
-                        llvm_tick tick, void *ctx);
+                        const tenon_env *env, llvm_tick tick, void *ctx);
 size_t llvm_jit_code_bytes(const llvm_code *c);
 const llvm_symbol *llvm_jit_symbols(const llvm_code *c, size_t *out_n);
 void llvm_jit_release(llvm_code *c);

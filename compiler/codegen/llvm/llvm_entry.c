@@ -7,39 +7,34 @@
 #include "codegen/llvm/llvm_emit.h"
 #include "tenon/runtime.h"
 
-/* The fields of runtime.h's structs, in order. */
-enum {
-    ENV_SIZE,
-    ENV_RESERVED,
-    ENV_ARENA,
-    ENV_ARENA_BYTES,
-    ENV_WEIGHTS,
-    ENV_WEIGHTS_BYTES,
-    ENV_PARALLEL_FOR,
-    ENV_CTX,
-    ENV_FIELDS
-};
 enum { RUN_IN, RUN_OUT, RUN_ENV, RUN_PARAMS };
 
 typedef struct entry_builder {
     emitter *e;
     LLVMTargetDataRef layout;
-    LLVMTypeRef env, info, model; /* tenon_env, tenon_tensor_info, tenon_model */
-    LLVMTypeRef run_type;         /* of PREFIX_run and PREFIX_run_env */
+    LLVMTypeRef env, info, region, model; /* tenon_env, tenon_tensor_info, tenon_region_info, tenon_model */
+    LLVMTypeRef run_type;                 /* of PREFIX_run_env */
     LLVMValueRef run_env;
     LLVMValueRef function; /* the one being emitted */
     uint64_t weight_bytes;
 } entry_builder;
 
+LLVMTypeRef llvm_entry_env(const emitter *e) {
+    LLVMTypeRef i32 = e->i32, i64 = e->i64, pointer = e->pointer;
+    LLVMTypeRef fields[ENV_FIELDS] = {i32, i32, pointer, i64, pointer, i64, pointer, pointer, pointer, pointer, i64};
+    return LLVMStructTypeInContext(e->context, fields, ENV_FIELDS, false);
+}
+
 static void init_types(entry_builder *n) {
     const emitter *e = n->e;
     LLVMTypeRef i32 = e->i32, i64 = e->i64, pointer = e->pointer;
-    LLVMTypeRef env[ENV_FIELDS] = {i32, i32, pointer, i64, pointer, i64, pointer, pointer};
     LLVMTypeRef info[] = {i32, i32, pointer, pointer, i64, i32, i32};
-    LLVMTypeRef model[] = {i32, i32, pointer, pointer, pointer, i64, i64, i64, i64, pointer, pointer};
+    LLVMTypeRef region[] = {i32, i32, pointer, i64, i64};
+    LLVMTypeRef model[] = {i32, i32, pointer, pointer, pointer, i64, i64, i64, i64, pointer, pointer, pointer};
     LLVMTypeRef params[RUN_PARAMS] = {pointer, pointer, pointer};
-    n->env = LLVMStructTypeInContext(e->context, env, ENV_FIELDS, false);
+    n->env = llvm_entry_env(e);
     n->info = LLVMStructTypeInContext(e->context, info, sizeof info / sizeof *info, false);
+    n->region = LLVMStructTypeInContext(e->context, region, sizeof region / sizeof *region, false);
     n->model = LLVMStructTypeInContext(e->context, model, sizeof model / sizeof *model, false);
     n->run_type = LLVMFunctionType(i32, params, RUN_PARAMS, false);
 }
@@ -67,6 +62,10 @@ static status begin_function(entry_builder *n, const char *suffix, LLVMTypeRef t
         LLVMAddAttributeAtIndex(n->function, LLVMAttributeReturnIndex, llvm_attribute(e->context, "signext", 0));
     LLVMPositionBuilderAtEnd(e->at, LLVMAppendBasicBlockInContext(e->context, n->function, "entry"));
     return STATUS_OK;
+}
+
+static bool has_regions(const entry_builder *n) {
+    return n->e->program->regions.n > 1;
 }
 
 /* ---- PREFIX_run_env ---- */
@@ -102,21 +101,56 @@ static void check_tensors(entry_builder *n, unsigned parameter, int first, int c
     }
 }
 
-/* A block of memory that env brings: there, of the right size (of more than that, too, where `may_be_larger`) and
- * aligned; else the function returns `code`. Gives its address. */
-static LLVMValueRef check_memory(entry_builder *n, unsigned field, uint64_t bytes, bool may_be_larger, int code) {
+/* env must reach to the end of a field of 64 bits. */
+static void check_reach(entry_builder *n, unsigned field) {
+    LLVMValueRef size = env_field(n, LLVMGetParam(n->function, RUN_ENV), ENV_SIZE);
+    uint64_t reach = LLVMOffsetOfElement(n->layout, n->env, field) + sizeof(uint64_t);
+    refuse_if(n, LLVMBuildICmp(n->e->at, LLVMIntULT, size, i32_of(n, reach), ""), TENON_E_STRUCT_SIZE);
+}
+
+/* A block of memory that has `has` bytes: there, of the right size (of more than that, too, where `may_be_larger`) and
+ * aligned; else the function returns `code`. */
+static void check_block(entry_builder *n, LLVMValueRef memory, LLVMValueRef has, uint64_t bytes, bool may_be_larger,
+                        int code) {
     emitter *e = n->e;
-    LLVMValueRef env = LLVMGetParam(n->function, RUN_ENV);
-    uint64_t reach = LLVMOffsetOfElement(n->layout, n->env, field + 1) + sizeof(uint64_t);
-    LLVMValueRef size = env_field(n, env, ENV_SIZE);
-    refuse_if(n, LLVMBuildICmp(e->at, LLVMIntULT, size, i32_of(n, reach), ""), TENON_E_STRUCT_SIZE);
-    LLVMValueRef memory = env_field(n, env, field), has = env_field(n, env, field + 1);
     refuse_if_null(n, memory, code);
     refuse_if(n, LLVMBuildICmp(e->at, may_be_larger ? LLVMIntULT : LLVMIntNE, has, i64_of(n, bytes), ""), code);
     LLVMTypeRef integer = LLVMIntPtrTypeInContext(e->context, n->layout);
     LLVMValueRef low = LLVMBuildAnd(e->at, LLVMBuildPtrToInt(e->at, memory, integer, ""),
                                     LLVMConstInt(integer, WEIGHTS_ALIGN - 1, false), "");
     refuse_if(n, LLVMBuildICmp(e->at, LLVMIntNE, low, LLVMConstNull(integer), ""), code);
+}
+
+/* The block that env has in `field`, with its size in the one after that. */
+static LLVMValueRef check_memory(entry_builder *n, unsigned field, uint64_t bytes, bool may_be_larger, int code) {
+    LLVMValueRef env = LLVMGetParam(n->function, RUN_ENV);
+    check_reach(n, field + 1);
+    LLVMValueRef memory = env_field(n, env, field);
+    check_block(n, memory, env_field(n, env, field + 1), bytes, may_be_larger, code);
+    return memory;
+}
+
+static LLVMValueRef nth(entry_builder *n, LLVMTypeRef type, LLVMValueRef table, size_t i) {
+    LLVMValueRef index = i64_of(n, i);
+    return LLVMBuildInBoundsGEP2(n->e->at, type, table, &index, 1, "");
+}
+
+/* The table of the regions' memory, whose blocks are as they must be. */
+static LLVMValueRef check_regions(entry_builder *n) {
+    emitter *e = n->e;
+    const program *p = e->program;
+    LLVMValueRef env = LLVMGetParam(n->function, RUN_ENV);
+    check_reach(n, ENV_N_ARENAS);
+    LLVMValueRef memory = env_field(n, env, ENV_ARENAS), bytes = env_field(n, env, ENV_ARENAS_BYTES);
+    LLVMValueRef count = env_field(n, env, ENV_N_ARENAS);
+    refuse_if_null(n, memory, TENON_E_ARENA);
+    refuse_if_null(n, bytes, TENON_E_ARENA);
+    refuse_if(n, LLVMBuildICmp(e->at, LLVMIntNE, count, i64_of(n, p->regions.n), ""), TENON_E_ARENA);
+    for (size_t i = 0; i < p->regions.n; i++)
+        if (p->regions.at[i].bytes > 0)
+            check_block(n, LLVMBuildLoad2(e->at, e->pointer, nth(n, e->pointer, memory, i), ""),
+                        LLVMBuildLoad2(e->at, e->i64, nth(n, e->i64, bytes, i), ""), (uint64_t)p->regions.at[i].bytes,
+                        true, TENON_E_ARENA);
     return memory;
 }
 
@@ -130,30 +164,65 @@ static status emit_run_env(entry_builder *n, LLVMValueRef run, LLVMTypeRef run_t
     check_tensors(n, RUN_IN, 0, p->n_inputs);
     check_tensors(n, RUN_OUT, p->n_inputs, p->n_outputs);
     LLVMValueRef none = LLVMConstNull(e->pointer);
-    LLVMValueRef args[] = {LLVMGetParam(n->function, RUN_IN), LLVMGetParam(n->function, RUN_OUT), none, none};
+    LLVMValueRef args[] = {LLVMGetParam(n->function, RUN_IN), LLVMGetParam(n->function, RUN_OUT), none, none, none};
     if (p->arena_bytes > 0)
-        args[2] = check_memory(n, ENV_ARENA, (uint64_t)p->arena_bytes, true, TENON_E_ARENA);
+        args[2] = has_regions(n) ? check_regions(n)
+                                 : check_memory(n, ENV_ARENA, (uint64_t)p->arena_bytes, true, TENON_E_ARENA);
     if (n->weight_bytes > 0)
         args[3] = check_memory(n, ENV_WEIGHTS, n->weight_bytes, false, TENON_E_WEIGHTS);
+    if (e->parallel != NULL)
+        args[LLVMCountParamTypes(run_type) - 1] = LLVMGetParam(n->function, RUN_ENV);
     LLVMBuildRet(e->at, LLVMBuildCall2(e->at, run_type, run, args, LLVMCountParamTypes(run_type), ""));
     return STATUS_OK;
 }
 
 /* ---- PREFIX_run ---- */
 
+static void set_field(entry_builder *n, LLVMValueRef env, unsigned field, LLVMValueRef value) {
+    LLVMBuildStore(n->e->at, value, LLVMBuildStructGEP2(n->e->at, n->env, env, field, ""));
+}
+
+/* One pointer for each region, after the inputs and outputs. */
+static void set_regions(entry_builder *n, LLVMValueRef env) {
+    emitter *e = n->e;
+    size_t count = e->program->regions.n;
+    LLVMValueRef length = i64_of(n, count);
+    LLVMValueRef memory = LLVMBuildArrayAlloca(e->at, e->pointer, length, "arenas");
+    LLVMValueRef bytes = LLVMBuildArrayAlloca(e->at, e->i64, length, "bytes");
+    for (size_t i = 0; i < count; i++) {
+        LLVMBuildStore(e->at, LLVMGetParam(n->function, (unsigned)(RUN_ENV + i)), nth(n, e->pointer, memory, i));
+        LLVMBuildStore(e->at, i64_of(n, (uint64_t)e->program->regions.at[i].bytes), nth(n, e->i64, bytes, i));
+    }
+    set_field(n, env, ENV_ARENAS, memory);
+    set_field(n, env, ENV_ARENAS_BYTES, bytes);
+    set_field(n, env, ENV_N_ARENAS, length);
+}
+
+static status run_type_of(const entry_builder *n, LLVMTypeRef *out) {
+    emitter *e = n->e;
+    size_t count = RUN_ENV + (has_regions(n) ? e->program->regions.n : 1);
+    LLVMTypeRef *params = ARENA_NEW_N(e->memory, LLVMTypeRef, count);
+    TRY_ALLOC(params);
+    for (size_t i = 0; i < count; i++)
+        params[i] = e->pointer;
+    *out = LLVMFunctionType(e->i32, params, (unsigned)count, false);
+    return STATUS_OK;
+}
+
 static status emit_run(entry_builder *n) {
     emitter *e = n->e;
-    TRY(begin_function(n, "run", n->run_type));
+    LLVMTypeRef type;
+    TRY(run_type_of(n, &type));
+    TRY(begin_function(n, "run", type));
     LLVMValueRef env = LLVMBuildAlloca(e->at, n->env, "env");
-    const struct {
-        unsigned field;
-        LLVMValueRef value;
-    } fields[] = {{ENV_SIZE, i32_of(n, bytes_of(n, n->env))},
-                  {ENV_ARENA, LLVMGetParam(n->function, 2)},
-                  {ENV_ARENA_BYTES, i64_of(n, (uint64_t)e->program->arena_bytes)}};
     LLVMBuildStore(e->at, LLVMConstNull(n->env), env);
-    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
-        LLVMBuildStore(e->at, fields[i].value, LLVMBuildStructGEP2(e->at, n->env, env, fields[i].field, ""));
+    set_field(n, env, ENV_SIZE, i32_of(n, bytes_of(n, n->env)));
+    if (has_regions(n)) {
+        set_regions(n, env);
+    } else {
+        set_field(n, env, ENV_ARENA, LLVMGetParam(n->function, RUN_ENV));
+        set_field(n, env, ENV_ARENA_BYTES, i64_of(n, (uint64_t)e->program->arena_bytes));
+    }
     LLVMValueRef args[RUN_PARAMS] = {LLVMGetParam(n->function, 0), LLVMGetParam(n->function, 1), env};
     LLVMBuildRet(e->at, LLVMBuildCall2(e->at, n->run_type, n->run_env, args, RUN_PARAMS, ""));
     return STATUS_OK;
@@ -212,9 +281,28 @@ static status list_of(entry_builder *n, int first, int count, LLVMValueRef *out)
     return STATUS_OK;
 }
 
+/* The list of the regions, NULL where the arena is one. */
+static status regions_of(entry_builder *n, LLVMValueRef *out) {
+    const program *p = n->e->program;
+    *out = LLVMConstNull(n->e->pointer);
+    if (!has_regions(n))
+        return STATUS_OK;
+    LLVMValueRef *list = ARENA_NEW_N(n->e->memory, LLVMValueRef, p->regions.n + 1);
+    TRY_ALLOC(list);
+    for (size_t i = 0; i < p->regions.n; i++) {
+        LLVMValueRef fields[] = {i32_of(n, bytes_of(n, n->region)), i32_of(n, 0), text(n, p->regions.at[i].name),
+                                 i64_of(n, (uint64_t)p->regions.at[i].bytes), i64_of(n, WEIGHTS_ALIGN)};
+        list[i] = constant(n, LLVMConstNamedStruct(n->region, fields, sizeof fields / sizeof *fields));
+    }
+    list[p->regions.n] = *out;
+    *out = constant(n, LLVMConstArray2(n->e->pointer, list, p->regions.n + 1));
+    return STATUS_OK;
+}
+
 static status describe(entry_builder *n, LLVMValueRef *out) {
     const program *p = n->e->program;
-    LLVMValueRef inputs, outputs;
+    LLVMValueRef inputs, outputs, regions;
+    TRY(regions_of(n, &regions));
     TRY(list_of(n, 0, p->n_inputs, &inputs));
     TRY(list_of(n, p->n_inputs, p->n_outputs, &outputs));
     LLVMValueRef fields[] = {
@@ -229,6 +317,7 @@ static status describe(entry_builder *n, LLVMValueRef *out) {
         i64_of(n, WEIGHTS_ALIGN),
         n->run_env,
         text(n, p->target->name),
+        regions,
     };
     *out = constant(n, LLVMConstNamedStruct(n->model, fields, sizeof fields / sizeof *fields));
     return STATUS_OK;

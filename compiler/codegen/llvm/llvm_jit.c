@@ -6,13 +6,17 @@
 #include <string.h>
 
 typedef int (*run_function)(const void *const *inputs, void *const *outputs, void *scratch);
+typedef int (*parallel_function)(const void *const *inputs, void *const *outputs, void *scratch, const tenon_env *env);
 typedef int (*traced_function)(const void *const *inputs, void *const *outputs, void *scratch, llvm_tick tick,
                                void *ctx);
+typedef int (*traced_parallel_function)(const void *const *inputs, void *const *outputs, void *scratch, llvm_tick tick,
+                                        void *ctx, const tenon_env *env);
 
 struct llvm_code {
     arena *memory; /* holds this struct */
     LLVMOrcLLJITRef jit;
-    uintptr_t entry; /* a run_function, a traced_function, or a symbol of a loaded object */
+    uintptr_t entry; /* one of the functions above, or a symbol of a loaded object */
+    bool has_parts;  /* some kernel: the function has env */
     size_t code_bytes;
     const llvm_symbol *symbols;
     size_t n_symbols;
@@ -83,6 +87,7 @@ static status link_and_list(llvm_code *c, const llvm_options *o, LLVMTargetMachi
 static status compile_into(llvm_code *c, const program *p, const llvm_options *o, arena *scratch, diag *d) {
     const char *entry = llvm_program_entry(p, scratch);
     TRY_ALLOC(entry);
+    c->has_parts = llvm_parallel_is_in(p);
     LLVMTargetMachineRef machine = NULL;
     LLVMMemoryBufferRef objects[LLVM_MOST_PARTS];
     int n = 0;
@@ -144,12 +149,19 @@ status llvm_jit_load(const target *t, const void *object, size_t bytes, const ch
     return STATUS_OK;
 }
 
-int llvm_jit_run(const llvm_code *c, const void *const *inputs, void *const *outputs, void *scratch) {
+static const tenon_env alone = {.struct_size = sizeof alone};
+
+int llvm_jit_run(const llvm_code *c, const void *const *inputs, void *const *outputs, void *scratch,
+                 const tenon_env *env) {
+    if (c->has_parts)
+        return ((parallel_function)c->entry)(inputs, outputs, scratch, env != NULL ? env : &alone);
     return ((run_function)c->entry)(inputs, outputs, scratch);
 }
 
 int llvm_jit_run_traced(const llvm_code *c, const void *const *inputs, void *const *outputs, void *scratch,
-                        llvm_tick tick, void *ctx) {
+                        const tenon_env *env, llvm_tick tick, void *ctx) {
+    if (c->has_parts)
+        return ((traced_parallel_function)c->entry)(inputs, outputs, scratch, tick, ctx, env != NULL ? env : &alone);
     return ((traced_function)c->entry)(inputs, outputs, scratch, tick, ctx);
 }
 

@@ -9,6 +9,7 @@
 enum { RUN_INPUTS, RUN_OUTPUTS, RUN_SCRATCH, RUN_PARAMS };
 enum { RUN_WEIGHTS = RUN_PARAMS, RUN_WEIGHTS_PARAMS };
 enum { RUN_TICK = RUN_PARAMS, RUN_TICK_CTX, RUN_TICK_PARAMS };
+enum { RUN_MOST_PARAMS = RUN_TICK_PARAMS + 1 }; /* last: tenon_env, where a kernel has parts */
 
 typedef struct run_builder {
     emitter *e;
@@ -18,7 +19,8 @@ typedef struct run_builder {
     LLVMValueRef *base; /* by the program's buffer number: where it begins */
     LLVMValueRef *kernels;
     LLVMTypeRef *types;
-    bool *checked; /* by kernel: returns a CHECK's code */
+    bool *checked;     /* by kernel: returns a CHECK's code */
+    LLVMValueRef room; /* for the addresses of a kernel's buffers while its parts run */
 } run_builder;
 
 #define BASE_ALIGNMENT 64
@@ -110,9 +112,11 @@ static status declare_kernel(run_builder *r, int k) {
     TRY_ALLOC(params);
     for (size_t i = 0; i < source->buffers.n; i++)
         params[i] = e->pointer;
+    params[source->buffers.n] = e->i64; /* the number of the part */
     r->checked[k] = llvm_block_has_check(&source->body);
     LLVMTypeRef result = r->checked[k] ? e->i32 : LLVMVoidTypeInContext(e->context);
-    r->types[k] = LLVMFunctionType(result, params, (unsigned)source->buffers.n, false);
+    unsigned n_params = (unsigned)source->buffers.n + (kernel_parts(source) != NULL ? 1 : 0);
+    r->types[k] = LLVMFunctionType(result, params, n_params, false);
     const char *name = llvm_symbols_kernel(e->program, k, e->memory);
     TRY_ALLOC(name);
     r->kernels[k] = LLVMAddFunction(e->module, name, r->types[k]);
@@ -140,7 +144,10 @@ static status emit_kernel(run_builder *r, int k) {
     e->entry = LLVMAppendBasicBlockInContext(e->context, e->function, "entry");
     LLVMBasicBlockRef start = LLVMAppendBasicBlockInContext(e->context, e->function, "start");
     LLVMPositionBuilderAtEnd(e->at, start);
-    llvm_block(e, &e->kernel->body);
+    const stmt *parts = kernel_parts(e->kernel);
+    if (parts != NULL)
+        e->vars[parts->loop.var->ref] = LLVMGetParam(e->function, (unsigned)e->kernel->buffers.n);
+    llvm_block(e, parts != NULL ? &parts->loop.body : &e->kernel->body);
     if (e->failed)
         return STATUS_RESOURCE;
     if (r->checked[k])
@@ -178,6 +185,16 @@ static LLVMValueRef constant_base(run_builder *r, LLVMValueRef run, size_t i) {
     return place_in(e, LLVMGetParam(run, RUN_WEIGHTS), r->weights.offsets[i]);
 }
 
+/* Code that is called through the entry points gets a table of the regions. */
+static LLVMValueRef arena_base(run_builder *r, LLVMValueRef run, const program_buffer *b) {
+    const program *p = r->e->program;
+    LLVMValueRef scratch = LLVMGetParam(run, RUN_SCRATCH);
+    if (p->regions.n < 2 || r->consts == CONSTS_IN_PLACE)
+        return place_in(r->e, scratch, (uint64_t)b->offset);
+    size_t region = program_region_of(p, b);
+    return place_in(r->e, nth_pointer(r->e, scratch, region), (uint64_t)(b->offset - p->regions.at[region].start));
+}
+
 /* Constants that no step reads have no place. */
 static LLVMValueRef buffer_base(run_builder *r, LLVMValueRef run, size_t i) {
     emitter *e = r->e;
@@ -187,7 +204,7 @@ static LLVMValueRef buffer_base(run_builder *r, LLVMValueRef run, size_t i) {
     if (b->place == PLACE_OUTPUT)
         return nth_pointer(e, LLVMGetParam(run, RUN_OUTPUTS), i - (size_t)e->program->n_inputs);
     if (b->place == PLACE_ARENA)
-        return place_in(e, LLVMGetParam(run, RUN_SCRATCH), (uint64_t)b->offset);
+        return arena_base(r, run, b);
     return r->weights.symbols[i] != NULL ? constant_base(r, run, i) : NULL;
 }
 
@@ -202,6 +219,9 @@ static status emit_step(run_builder *r, LLVMValueRef run, const program_step *s)
         LLVMTypeRef element = llvm_memory_type(e, (ltype){k->buffers.at[i].elem, 1});
         args[i] = LLVMBuildInBoundsGEP2(e->at, element, r->base[s->args[i].buffer], &first, 1, "");
     }
+    if (kernel_parts(k) != NULL)
+        return llvm_parallel_call(e, k, r->kernels[s->kernel], r->types[s->kernel], args, r->room,
+                                  LLVMGetLastParam(run));
     LLVMValueRef code =
         LLVMBuildCall2(e->at, r->types[s->kernel], r->kernels[s->kernel], args, (unsigned)k->buffers.n, "");
     if (!r->checked[s->kernel])
@@ -227,8 +247,18 @@ static void emit_tick(run_builder *r, LLVMValueRef run, size_t step) {
 static void name_parameters(const run_builder *r, LLVMValueRef run) {
     const char *more = r->consts == CONSTS_IN_FILE ? "weights" : "tick";
     const char *const names[RUN_TICK_PARAMS] = {"inputs", "outputs", "scratch", more, "ctx"};
-    for (unsigned i = 0; i < LLVMCountParams(run); i++)
+    unsigned n = LLVMCountParams(run) - (r->e->parallel != NULL ? 1 : 0);
+    for (unsigned i = 0; i < n; i++)
         LLVMSetValueName2(LLVMGetParam(run, i), names[i], strlen(names[i]));
+    if (r->e->parallel != NULL)
+        LLVMSetValueName2(LLVMGetLastParam(run), "env", strlen("env"));
+}
+
+static size_t most_buffers(const program *p) {
+    size_t most = 0;
+    for (size_t i = 0; i < p->kernels.n; i++)
+        most = p->kernels.at[i]->buffers.n > most ? p->kernels.at[i]->buffers.n : most;
+    return most;
 }
 
 static status emit_run(run_builder *r, LLVMValueRef run) {
@@ -236,6 +266,8 @@ static status emit_run(run_builder *r, LLVMValueRef run) {
     const program *p = e->program;
     name_parameters(r, run);
     LLVMPositionBuilderAtEnd(e->at, LLVMAppendBasicBlockInContext(e->context, run, "entry"));
+    if (e->parallel != NULL)
+        r->room = LLVMBuildAlloca(e->at, LLVMArrayType2(e->pointer, most_buffers(p)), "room");
     for (size_t i = 0; i < p->buffers.n; i++)
         r->base[i] = buffer_base(r, run, i);
     for (size_t i = 0; i < p->steps.n; i++) {
@@ -269,10 +301,12 @@ static status emit_all(run_builder *r) {
     if (entry == NULL || r->base == NULL || r->kernels == NULL || r->types == NULL || r->checked == NULL)
         return STATUS_RESOURCE;
     TRY(weights_place(p, e->memory, &r->weights));
-    LLVMTypeRef params[RUN_TICK_PARAMS] = {e->pointer, e->pointer, e->pointer, e->pointer, e->pointer};
+    LLVMTypeRef params[RUN_MOST_PARAMS] = {e->pointer, e->pointer, e->pointer, e->pointer, e->pointer, e->pointer};
     unsigned n_params = e->options->is_traced         ? RUN_TICK_PARAMS
                         : r->consts == CONSTS_IN_FILE ? RUN_WEIGHTS_PARAMS
                                                       : RUN_PARAMS;
+    if (llvm_parallel_is_in(p))
+        n_params++;
     LLVMTypeRef type = LLVMFunctionType(e->i32, params, n_params, false);
     for (int k = 0; k < (int)p->kernels.n; k++)
         if (is_main(r) || is_own(r, k))
@@ -282,6 +316,8 @@ static status emit_all(run_builder *r) {
             TRY(emit_kernel(r, k));
     if (!is_main(r))
         return STATUS_OK;
+    if (llvm_parallel_is_in(p))
+        llvm_parallel_emit(e);
     LLVMValueRef run = LLVMAddFunction(e->module, entry, type);
     llvm_program_attributes(e, run);
     TRY(emit_run(r, run));

@@ -72,6 +72,15 @@ typedef struct tenon_tensor_info {
     uint32_t alignment; /* bytes that its address must be a multiple of: its element's size */
 } tenon_tensor_info;
 
+/* Scratch memory of one kind, where a model was compiled for several (--region). */
+typedef struct tenon_region_info {
+    uint32_t struct_size;
+    uint32_t reserved; /* 0 */
+    const char *name;  /* as --region has it */
+    uint64_t bytes;    /* what a run needs; may be 0 */
+    uint64_t alignment;
+} tenon_region_info;
+
 /* What the caller gives for one run. Two runs at the same time need two arenas; everything else may be shared. */
 typedef struct tenon_env {
     uint32_t struct_size;
@@ -81,9 +90,14 @@ typedef struct tenon_env {
     const void *weights; /* PREFIX.weights, where the model was written with `--weights bin`; else ignored */
     uint64_t weights_bytes;
     /* Runs body(data, i) for every i in [0, n) in any order, on any threads, and returns when all are done; bodies
-     * never call it again. NULL: the calling thread does everything, as models of this ABI do anyway. */
+     * never call it again. NULL: the calling thread does everything, as it does for models compiled for one thread.
+     * tenon/pool.h has such a function. The bits of the outputs do not depend on it. */
     void (*parallel_for)(void *ctx, int64_t n, void (*body)(void *data, int64_t i), void *data);
     void *ctx;
+    /* Where the model has several regions: the scratch memory of each, in their order, in place of `arena`. */
+    void *const *arenas; /* NULL where the region needs no bytes */
+    const uint64_t *arenas_bytes;
+    uint64_t n_arenas;
 } tenon_env;
 
 /* A compiled model, constant, in read-only memory. */
@@ -93,7 +107,7 @@ typedef struct tenon_model {
     const char *name;                       /* the prefix of its symbols */
     const tenon_tensor_info *const *inputs; /* in the model's order, NULL at the end */
     const tenon_tensor_info *const *outputs;
-    uint64_t arena_bytes; /* what a run needs */
+    uint64_t arena_bytes; /* what a run needs, in all regions together */
     uint64_t arena_alignment;
     uint64_t weights_bytes; /* what tenon_env must bring; 0 where the weights are compiled in */
     uint64_t weights_alignment;
@@ -101,6 +115,7 @@ typedef struct tenon_model {
      * contents mean nothing. Re-entrant; any thread. */
     int (*run)(const void *const *inputs, void *const *outputs, const tenon_env *env);
     const char *target; /* what it was compiled for: "x86-64-v3"; other machines may not have its instructions */
+    const tenon_region_info *const *regions; /* NULL at the end; NULL itself where the arena is one */
 } tenon_model;
 
 /* Generated for each model: const tenon_model *PREFIX_model(uint32_t max_abi);

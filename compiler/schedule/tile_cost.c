@@ -1,0 +1,286 @@
+/* What a block of accumulators costs, in half cycles of a core with two loads and two operations a cycle and a latency
+ * of four cycles: each of the three may be what takes longest. */
+#include "schedule/tiles.h"
+
+#define MOST_STEPS 32 /* unrolled, */
+#define MOST_BROADCASTS 9
+#define MOST_POINTS 300 /* and in all rows and vectors */
+#define LATENCY 12      /* and a little, for what is not spread evenly */
+#define SHORT_LATENCY 6 /* where the next block begins before this one ends */
+#define SHORT 32        /* steps */
+#define MOST_CARRIED 4
+#define LOOP_ENTRY 12 /* of a loop inside a reduction: filling and draining the pipeline */
+#define STORE 6       /* and what comes before it in an epilogue */
+#define BLOCK 16
+#define GATHER 4 /* of an element in a copy, or lane by lane */
+#define SCATTER 3
+
+int64_t tile_extent(const plan *p, int axis) {
+    return axis < 0 ? 1 : p->axes[axis].extent;
+}
+
+status tile_loads_of(const plan *p, tile_loads *out) {
+    load_list loads;
+    TRY(plan_loads(p, &loads));
+    *out = (tile_loads){0};
+    for (int s = 0; s < p->n_stages; s++)
+        for (size_t i = 0; i < loads.at.n; i++) {
+            const expr *x = loads.at.at[i];
+            if (p->stages[s].kind != STAGE_REDUCE || !expr_uses(p->stages[s].value, x))
+                continue;
+            tile_load l = {plan_access(p, x), s, plan_is_constant(p, x->ref)};
+            TRY(VEC_PUSH(p->memory, out->at, l));
+        }
+    return STATUS_OK;
+}
+
+/* The place of a stage's first axis in plan_all_axes. */
+static int first_axis(const plan *p, int stage) {
+    int n = p->n_axes;
+    for (int s = 0; s < stage; s++)
+        n += p->stages[s].n_axes;
+    return n;
+}
+
+static bool steps_along(const tile *t, const tile_load *l, int axis) {
+    return axis >= 0 && (l->x.affine ? l->x.step[axis] != 0 : expr_uses(l->x.load, t->p->axes[axis].var));
+}
+
+/* By how many of its steps an axis of the reduction moves a load as far as one row does; 0 where it does not. */
+static int64_t steps_in_row(const tile *t, const tile_load *l, int axis, int64_t extent) {
+    int64_t step = l->x.affine ? l->x.step[axis] : 0, along = l->x.affine && t->c >= 0 ? l->x.step[t->c] : 0;
+    return step != 0 && along % step == 0 && along / step > 0 && along / step < extent ? along / step : 0;
+}
+
+/* Registers that hold what neighbouring rows read in other steps, if this axis is unrolled around `inside` steps. */
+static int64_t kept(const tile *t, const tile_loads *loads, int stage, int axis, int64_t extent, int64_t inside) {
+    int64_t n = 0;
+    for (size_t i = 0; i < loads->at.n; i++) {
+        const tile_load *l = &loads->at.at[i];
+        if (l->stage == stage)
+            n += steps_in_row(t, l, axis, extent) * inside * t->rows * (steps_along(t, l, t->a) ? t->vectors : 1);
+    }
+    return n;
+}
+
+/* Registers that hold what no row changes, if all axes are unrolled: it is loaded outside of the loop over the rows. */
+static int64_t hoisted(const tile *t, const tile_loads *loads, int stage, int64_t steps) {
+    int64_t n = 0;
+    for (size_t i = 0; i < loads->at.n; i++) {
+        const tile_load *l = &loads->at.at[i];
+        if (l->stage == stage && !steps_along(t, l, t->c) && !steps_along(t, l, t->d))
+            n += steps * (steps_along(t, l, t->a) ? t->vectors : 1);
+    }
+    return n;
+}
+
+int tile_registers(const plan *p) {
+    int registers = p->options->target->vector_registers;
+    return registers > 0 ? registers : 16;
+}
+
+/* Does the reduction broadcast scalars over the vectors? What it multiplies them with should stay in registers. */
+static bool broadcasts(const tile *t, const tile_loads *loads, int stage) {
+    for (size_t i = 0; i < loads->at.n; i++) {
+        const tile_load *l = &loads->at.at[i];
+        if (l->stage == stage && !steps_along(t, l, t->a))
+            return true;
+    }
+    return false;
+}
+
+int tile_unrolled(const tile *t, const tile_loads *loads, int stage) {
+    const plan_stage *g = &t->p->stages[stage];
+    int64_t steps = 1, points = (int64_t)t->rows * t->vectors, held = points + t->vectors;
+    int64_t most = broadcasts(t, loads, stage) ? MOST_BROADCASTS : MOST_STEPS;
+    int n = 0, first = first_axis(t->p, stage);
+    for (; n < g->n_axes && g->axes[g->n_axes - 1 - n].extent > 0; n++) {
+        int k = g->n_axes - 1 - n;
+        held += kept(t, loads, stage, first + k, g->axes[k].extent, steps);
+        steps *= g->axes[k].extent;
+        held += k == 0 ? hoisted(t, loads, stage, steps) : 0;
+        if (steps > most || steps * points > MOST_POINTS || held > tile_registers(t->p))
+            break;
+    }
+    return n;
+}
+
+/* Different vectors (or scalars) of a load in one unrolled step of the reduction. */
+static int64_t loads_in_step(const tile *t, const tile_load *l, int unrolled) {
+    const plan_stage *g = &t->p->stages[l->stage];
+    bool along_c = steps_along(t, l, t->c) || steps_along(t, l, t->d), merged = false;
+    int64_t rows = along_c ? t->rows : 1, others = steps_along(t, l, t->a) ? t->vectors : 1;
+    int first = first_axis(t->p, l->stage);
+    for (int k = g->n_axes - unrolled; k < g->n_axes; k++) {
+        int64_t extent = g->axes[k].extent, apart = steps_in_row(t, l, first + k, extent);
+        if (l->x.affine && l->x.step[first + k] == 0)
+            continue;
+        if (!merged && apart != 0)
+            rows = (rows - 1) * apart + extent;
+        else
+            others *= extent;
+        merged = merged || apart != 0;
+    }
+    return rows * others;
+}
+
+static int64_t steps_of(const plan_stage *g) {
+    int64_t n = 1;
+    for (int i = 0; i < g->n_axes; i++)
+        n *= g->axes[i].extent;
+    return n;
+}
+
+/* Bytes of a constant that one block reads over and over, for the blocks along c and the outer axes. */
+static int64_t panel_bytes(const tile *t, const tile_load *l) {
+    const plan_stage *g = &t->p->stages[l->stage];
+    int first = first_axis(t->p, l->stage);
+    int64_t n = tile_width(t) * dtype_bits(l->x.load->type.elem) / 8;
+    for (int k = 0; k < g->n_axes; k++)
+        n *= !l->x.affine || l->x.step[first + k] != 0 ? g->axes[k].extent : 1;
+    return n;
+}
+
+/* Do the rows lie so far apart that they share few sets of a first-level cache of 8 ways? */
+static bool collides(const tile *t, const tile_load *l) {
+    int64_t step = l->x.affine && t->c >= 0 ? l->x.step[t->c] * dtype_bits(l->x.load->type.elem) / 8 : 0;
+    int64_t places = 64;
+    for (; step % 128 == 0 && step > 0 && places > 1; step /= 2)
+        places /= 2;
+    return t->rows > 4 * places;
+}
+
+/* Do the next iterations of the innermost loop read in one row what this one reads in another? Compilers then carry it
+ * over in registers, which there are too few of. */
+static bool carries(const tile *t, const tile_load *l, int unrolled) {
+    const plan_stage *g = &t->p->stages[l->stage];
+    int k = g->n_axes - unrolled - 1;
+    int64_t apart = k < 0 ? 0 : steps_in_row(t, l, first_axis(t->p, l->stage) + k, g->axes[k].extent);
+    return t->rows > 1 && apart != 0 && apart <= MOST_CARRIED;
+}
+
+static double reduction_cost(const tile *t, const tile_loads *loads, int stage) {
+    const plan_stage *g = &t->p->stages[stage];
+    int unrolled = tile_unrolled(t, loads, stage), l1 = t->p->options->target->l1_bytes;
+    int64_t steps = 1, read = 0;
+    bool carried = false;
+    for (int k = g->n_axes - unrolled; k < g->n_axes; k++)
+        steps *= g->axes[k].extent;
+    for (size_t i = 0; i < loads->at.n; i++) {
+        const tile_load *l = &loads->at.at[i];
+        if (l->stage != stage)
+            continue;
+        int64_t n = loads_in_step(t, l, unrolled);
+        bool far = l->is_constant && steps_along(t, l, t->a) && l1 > 0 && panel_bytes(t, l) > l1 / 2;
+        bool splits = l->is_constant && steps_along(t, l, t->a) && t->tail < t->lanes; /* of lines of a cache */
+        carried = carried || carries(t, l, unrolled);
+        read += far || splits || collides(t, l) ? 2 * n : n;
+    }
+    int64_t most = (int64_t)t->rows * (4 * t->vectors - (t->tail < t->lanes)) * steps / 4;
+    most = read > most ? read : most;
+    int64_t latency = (steps_of(g) <= SHORT ? SHORT_LATENCY : LATENCY) * steps;
+    most = latency > most ? latency : most;
+    most += read / 8; /* loads are in the way of the rest */
+    most += carried ? most / 2 : 0;
+    int64_t iterations = steps_of(g) / steps, entries = 1;
+    for (int k = 0; k < g->n_axes - unrolled - 1; k++)
+        entries *= g->axes[k].extent;
+    return (double)iterations * (double)most + (double)(iterations > 1 ? entries * LOOP_ENTRY : 0);
+}
+
+static int64_t blocks_of(int64_t extent, int64_t size) {
+    return (extent + size - 1) / size;
+}
+
+double tile_cost(const tile *t, const tile_loads *loads) {
+    const plan *p = t->p;
+    double blocks = 1, cost = BLOCK;
+    for (int i = 0; i < p->n_axes; i++)
+        blocks *= i == t->a || i == t->c || i == t->d ? 1 : (double)p->axes[i].extent;
+    blocks *= (double)blocks_of(tile_extent(p, t->a), tile_width(t));
+    blocks *= (double)blocks_of(tile_extent(p, t->c) * tile_extent(p, t->d), t->rows);
+    for (int s = 0; s < p->n_stages; s++)
+        cost += p->stages[s].kind == STAGE_REDUCE ? reduction_cost(t, loads, s)
+                                                  : (double)(STORE * t->rows * t->vectors * steps_of(&p->stages[s]));
+    if (t->d >= 0) /* the place of each row, by division */
+        cost += 8.0 * t->rows * (double)(1 + loads->at.n);
+    return blocks * cost;
+}
+
+/* Elements of a load over all axes of the nest that it steps along. */
+static double elements_of(const plan *p, const access *x) {
+    nest_axis axes[PLAN_MAX_AXES];
+    double n = 1;
+    int all = plan_all_axes(p, axes);
+    for (int i = 0; i < all; i++)
+        n *= !x->affine || x->step[i] != 0 ? (double)axes[i].extent : 1;
+    return n;
+}
+
+double tile_moves(const tile *t, const tile_loads *loads) {
+    const plan *p = t->p;
+    double cost = 0, points = 1;
+    for (size_t i = 0; i < loads->at.n; i++) {
+        const access *x = &loads->at.at[i].x;
+        bool dense = x->affine && (x->step[t->a] == 0 || x->step[t->a] == 1 || loads->at.at[i].is_constant);
+        if (!dense)
+            cost += GATHER * elements_of(p, x);
+    }
+    for (int i = 0; i < p->n_axes; i++)
+        points *= (double)p->axes[i].extent;
+    for (int s = 0; s < p->n_stages; s++) {
+        int64_t step = 1;
+        const plan_stage *g = &p->stages[s];
+        if (g->kind == STAGE_STORE && !(plan_step(p, g->address, p->axes[t->a].var, &step) && step == 1))
+            cost += SCATTER * points * (double)steps_of(g);
+    }
+    return cost;
+}
+
+/* ---- the order of the loops ---- */
+
+/* Bytes of a load over all of the nest, and of one step of the axes around the block. */
+static void bytes_of(const tile *t, const tile_load *l, double *all, double *slice) {
+    nest_axis axes[PLAN_MAX_AXES];
+    int n = plan_all_axes(t->p, axes);
+    *all = *slice = dtype_bits(l->x.load->type.elem) / 8.0;
+    for (int i = 0; i < n; i++) {
+        if (l->x.affine ? l->x.step[i] == 0 : !expr_uses(l->x.load, axes[i].var))
+            continue;
+        *all *= (double)axes[i].extent;
+        *slice *= i < t->p->n_axes && i != t->a && i != t->c ? 1 : (double)axes[i].extent;
+    }
+    double most = (double)plan_slot_buffer(t->p, l->x.load->ref)->n * dtype_bits(l->x.load->type.elem) / 8;
+    *all = *all < most ? *all : most;
+    *slice = *slice < *all ? *slice : *all;
+}
+
+/* How much of what is read again and again does not stay in the second-level cache meanwhile. */
+static double lost(const tile *t, double bytes) {
+    double l2 = t->p->options->target->l2_bytes;
+    return l2 == 0 || bytes <= l2 ? 0 : 1 - l2 / bytes;
+}
+
+bool tile_panels(const tile *t, const tile_loads *loads) {
+    const plan *p = t->p;
+    double around = 1, panels = 0, shared = 0, slices = 0, blocks = (double)t->a_blocks;
+    for (int i = 0; i < p->n_axes; i++)
+        around *= i == t->a || i == t->c ? 1 : (double)p->axes[i].extent;
+    for (size_t i = 0; i < loads->at.n; i++) {
+        const tile_load *l = &loads->at.at[i];
+        double all, slice;
+        bytes_of(t, l, &all, &slice);
+        if (steps_along(t, l, t->a)) {
+            if (slice < all)
+                return false; /* moves along both: nothing is read again */
+            panels += all;
+        } else {
+            shared += all;
+            slices += slice;
+        }
+    }
+    double rows_first = panels * (1 + (around - 1) * lost(t, panels + slices)) + shared;
+    double panel = panels / blocks, panels_first = panels * (1 + (around - 1) * lost(t, panel + slices)) +
+                                                   shared * (1 + (blocks - 1) * lost(t, panel + shared));
+    return panels_first < rows_first;
+}
