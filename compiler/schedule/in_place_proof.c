@@ -209,7 +209,8 @@ status in_place_is_exact(const kernel *k, int from, int to, int64_t *budget, are
     trace_list all = {0};
     proof p = {.k = k, .from = from, .to = to, .memory = scratch, .budget = budget, .at = &all};
     *out = false;
-    if (x->access != ACCESS_READ || y->access != ACCESS_WRITE || x->n != y->n || x->elem != y->elem || y->n > *budget)
+    if (x->access != ACCESS_READ || (y->access & ACCESS_WRITE) == 0 || x->n != y->n || x->elem != y->elem ||
+        y->n > *budget)
         return STATUS_OK;
     TRY_ALLOC(p.known = ARENA_NEW_N(scratch, bool, k->vars.n + 1));
     TRY_ALLOC(p.values = ARENA_NEW_N(scratch, int64_t, k->vars.n + 1));

@@ -37,9 +37,9 @@ status place_quickly(lifetime_list *all, int64_t least, arena *scratch, int64_t 
 status place_in_regions(program *p, const memory_regions *regions, lifetime_list *all, arena *scratch);
 
 /* ---- in_place_proof.c ---- */
-/* May kernel buffers `from` (read) and `to` (written) be the same memory? True where running through k's loops shows
- * that no element of `from` is read after it has been written; each access costs one of *budget, and without any left
- * the answer is no. */
+/* May kernel buffers `from` (read) and `to` (written, and perhaps read back) be the same memory? True where running
+ * through k's loops shows that no element of `from` is read after it has been written; each access costs one of
+ * *budget, and without any left the answer is no. */
 status in_place_is_exact(const kernel *k, int from, int to, int64_t *budget, arena *scratch, bool *out);
 
 #endif
