@@ -18,7 +18,7 @@ JSON = """
   settings   rounds and seconds (at least), threads, target, rtol, atol, empty_call_ns: what the loop around the calls costs a call
   missing    {peer: why} of the peers that are not there
   models     for each:
-    name, what, origin ("shipped" or "generated"), macs, bytes (that tenon's kernels touch), rounds
+    name, what, origin ("shipped" or "generated"), macs, macs_computed (by tenon: what nobody reads is left out), bytes (that its kernels touch), rounds
     cpu_share: how much of the time the process had its core, or all of its cores
     peak_gflops, bandwidth_gbs: spreads; bandwidth_bytes: how much was read
     subjects   for each:
@@ -26,7 +26,7 @@ JSON = """
       why: that it could not run this model; then nothing else
       latency_us: a spread and "min"; calls: in a batch
       difference: the greatest of any output, null where one is no number or of another shape; agrees: within the tolerances
-      of_peak: a spread of 2 macs / time / peak; of_bandwidth: of bytes / time / bandwidth
+      of_peak: a spread of 2 macs / time / peak, for tenon of macs_computed; of_bandwidth: of bytes / time / bandwidth
       ratios: of tenon's, {peer: a spread of its time / the peer's}
 """
 import argparse
@@ -65,6 +65,14 @@ def per_node(model, target, seconds):
     if done.returncode != 0:
         raise SubjectError(done.stderr.strip().splitlines()[0])
     return json.loads(done.stdout)
+
+
+def macs_of(model, target):
+    """Multiply-accumulates of the model's operators, whoever reads what they compute."""
+    done = subprocess.run([TENON, "inspect", model, "--json", "--target", target], capture_output=True, text=True)
+    if done.returncode != 0:
+        raise SubjectError(done.stderr.strip().splitlines()[0])
+    return json.loads(done.stdout)["totals"]["macs"]
 
 
 def tenon_c(name, model, feeds, target, threads):
@@ -125,7 +133,7 @@ def measure(name, peers, options):
     case = CASES[name]
     feeds = case.feeds(case.path())
     model = bound_copy(name, feeds)
-    nodes = per_node(model, options.target, 0.05)
+    nodes, macs = per_node(model, options.target, 0.05), macs_of(model, options.target)
     subjects, refused = make_subjects(name, model, feeds, peers, options.target, options.threads)
     want = reference(model, feeds)
     agreement = [difference(s, want) for s in subjects]
@@ -139,11 +147,12 @@ def measure(name, peers, options):
     peak, bandwidth = (m.work / column[m.key] for m in machine)
     entries = []
     for subject, n, (far, agrees) in zip(subjects, calls, agreement):
-        compared = {p.key: column[p.key] for p in peers if p.key in column} if subject.key in ("jit", "c") else {}
+        ours = subject.key in ("jit", "c")
+        compared = {p.key: column[p.key] for p in peers if p.key in column} if ours else {}
         entries.append({"key": subject.key, "name": subject.name, "calls": n, "difference": far, "agrees": agrees,
-                        **figures(column[subject.key], nodes["macs"], total_bytes(nodes), peak, bandwidth, compared)})
+                        **figures(column[subject.key], nodes["macs"] if ours else macs, total_bytes(nodes), peak, bandwidth, compared)})
         subject.close()
-    return {"name": name, "what": case.what, "origin": case.origin, "macs": nodes["macs"], "bytes": total_bytes(nodes), "rounds": len(rows),
+    return {"name": name, "what": case.what, "origin": case.origin, "macs": macs, "macs_computed": nodes["macs"], "bytes": total_bytes(nodes), "rounds": len(rows),
             "cpu_share": cpu_share, "peak_gflops": spread(peak), "bandwidth_gbs": spread(bandwidth), "bandwidth_bytes": machine[1].work,
             "subjects": entries + refused}
 

@@ -39,20 +39,21 @@ def subject_line(entry):
 
 def model_text(result):
     """Some lines on one model."""
-    head = f"\n{result['name']}: {result['what']}, {mega(result['macs'])} MACs, {result['rounds']} rounds, " \
+    computed = f" ({mega(result['macs_computed'])} computed)" if result["macs_computed"] != result["macs"] else ""
+    head = f"\n{result['name']}: {result['what']}, {mega(result['macs'])} MACs{computed}, {result['rounds']} rounds, " \
            f"{100 * result['cpu_share']:.0f} % of the time on the core"
     return "\n".join([head, *map(subject_line, result["subjects"])])
 
 
 def markdown_table(report):
     """A row for each model: times, ratios with quartiles, how near to the machine."""
-    columns = ["model", "MACs", "tenon C, us"]
+    columns = ["model", "MACs", "computed", "tenon C, us"]
     columns += [f"{name}, us" for _, name in PEERS]
     columns += [f"{short} / {name}" for _, name in PEERS for _, short in TENON] + ["of peak", "of bandwidth"]
     rows = []
     for result in report["models"]:
         by_key = {s["key"]: s for s in result["subjects"] if "why" not in s}
-        cells = [result["name"], mega(result["macs"])]
+        cells = [result["name"], mega(result["macs"]), mega(result["macs_computed"])]
         cells += [micros(by_key[key]["latency_us"]["median"]) if key in by_key else "" for key in ("c", "onnxruntime", "openvino")]
         for peer, _ in PEERS:
             cells += [spread(by_key[key]["ratios"][peer]) if peer in by_key.get(key, {}).get("ratios", {}) else "" for key, _ in TENON]

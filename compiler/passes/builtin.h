@@ -29,6 +29,7 @@ status pass_fuse_attention(graph *g); /* fuse_attention.c */
 status fuse_replace(graph *g, node *root, const char *op, value *const *inputs, int n, const attr *attrs, int n_attrs);
 status pass_canonicalise(graph *g);
 status pass_layout(graph *g); /* transposes.c */
+status pass_unread(graph *g); /* unread.c */
 status pass_cse(graph *g);
 status pass_dead_code(graph *g);
 

@@ -121,11 +121,30 @@ static const tenon_pass winograd_pass = {
            "vectors. Rounding errors grow as docs/performance.md says. MACs stay those of the Conv.",
 };
 
+static int run_unread(const tenon_plugin_host *host, void *state, tenon_graph *g) {
+    (void)host, (void)state;
+    return (int)pass_unread(pass_graph(g));
+}
+static const tenon_pass unread_pass = {
+    .struct_size = sizeof unread_pass,
+    .flags = TENON_PASS_KEEPS_NUMBERS,
+    .name = "unread",
+    .help = "rows that a Gather or Slice leaves out, and nobody else reads, are not computed",
+    .stage = "lowering",
+    .run = run_unread,
+    .doc = "Where one range of one axis is all that is ever read of a value, MatMul and Gemm compute those rows or "
+           "matrices alone, and so do\n"
+           "element-wise operators, Softmax, LayerNormalization, Transpose, Reshape, Squeeze and Unsqueeze around "
+           "them; what they read is sliced.\n"
+           "Only where a MatMul or Gemm gets less to do. A classifier that reads the first token computes the last "
+           "block of a transformer,\n"
+           "but for its keys and values, for that token alone.",
+};
+
 const tenon_pass *const builtin_passes[] = {
-    &input_pass, &fold_batch_norm_pass, &expand_pass, &fold_pass, &algebra_pass,   &canonicalise_pass,
-    &fuse_pass,  &fuse_attention_pass,  &layout_pass, &cse_pass,  &dead_code_pass, &integer_pass,
-    &winograd_pass,
-    NULL};
+    &input_pass,  &fold_batch_norm_pass, &expand_pass, &fold_pass, &algebra_pass,   &canonicalise_pass,
+    &fuse_pass,   &fuse_attention_pass,  &layout_pass, &cse_pass,  &dead_code_pass, &integer_pass,
+    &unread_pass, &winograd_pass,        NULL};
 
 /* ---- the clean-up ---- */
 

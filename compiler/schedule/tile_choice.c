@@ -135,6 +135,19 @@ status tile_cost_along(plan *p, int a, int lanes, double *out) {
     return STATUS_OK;
 }
 
+/* Is a load made lane by lane? Then blocks along a are the outermost loop: what a block reads are as many streams as it
+ * has lanes, which the nearest cache holds; all of the axis, at one distance, would push itself out of it. */
+static status gathers(const tile *t, bool *out) {
+    load_list loads;
+    *out = false;
+    TRY(plan_loads(t->p, &loads));
+    for (size_t i = 0; i < loads.at.n; i++) {
+        access x = plan_access(t->p, loads.at.at[i]);
+        *out |= x.affine && x.step[t->a] != 0 && x.step[t->a] != 1;
+    }
+    return STATUS_OK;
+}
+
 status tile_choose(plan *p, int a, int lanes, tile *out) {
     double cost;
     tile_loads loads;
@@ -151,6 +164,9 @@ status tile_choose(plan *p, int a, int lanes, tile *out) {
     }
     out->a_blocks = blocks_of(tile_extent(p, out->a), tile_width(out));
     out->c_blocks = blocks_of(tile_extent(p, out->c), out->rows);
-    out->panels = has_reduction(p) && tile_panels(out, &loads);
+    if (has_reduction(p))
+        out->panels = tile_panels(out, &loads);
+    else
+        TRY(gathers(out, &out->panels));
     return builder_status(p->b);
 }

@@ -1,8 +1,8 @@
 /* rooms: passes lower loop ops */
-/* Graph passes on text files: tests/passes/NAME.graph holds a line `# passes: NAME...` (or `all`), a graph, a line
- * `---`, and the graph expected after them. TENON_UPDATE_GOLDEN=1 rewrites what is expected. Both are interpreted on
- * the same inputs, where those are floats, and have to give the same. Also: lowering, and each file, with every
- * allocation failing in turn. */
+/* Graph passes on text files: tests/passes/NAME.graph holds a line `# passes: NAME...` (or `all`: the clean-up), a
+ * graph, a line `---`, and the graph expected after them. Passes of stage lowering have to be named.
+ * TENON_UPDATE_GOLDEN=1 rewrites what is expected. Both are interpreted on the same inputs, where those are floats, and
+ * have to give the same. Also: lowering, and each file, with every allocation failing in turn. */
 #include <dirent.h>
 #include <math.h>
 #include <setjmp.h>
@@ -154,6 +154,24 @@ static const char *text_of(const graph *g) {
     return text;
 }
 
+/* The clean-up, and the passes of stage lowering that the first line names. */
+static status run_named(graph *g, const pass_registry *r, const char *text) {
+    const char *skip[64] = {NULL};
+    int n = 0;
+    bool lowers = false;
+    for (size_t i = 0; i < r->all.n; i++) {
+        const char *name = pass_name(r->all.at[i]);
+        bool late = strcmp(pass_stage(r->all.at[i]), "lowering") == 0;
+        bool named = is_named(text, name) && !(late && is_named(text, "all"));
+        lowers |= late && named;
+        if (!named && strcmp(pass_stage(r->all.at[i]), "edit") != 0)
+            skip[n++] = name;
+    }
+    pass_options options = {.skip = skip, .verify = true, .target = lowers ? target_numeric() : NULL};
+    TRY(passes_run(g, &options));
+    return lowers ? passes_drive(passes_before_lowering, g, &options) : STATUS_OK;
+}
+
 static void check_file(const char *path) {
     char *text = read_text(path);
     char *start = strchr(text, '\n') + 1, *middle = strstr(text, "\n---\n");
@@ -161,16 +179,11 @@ static void check_file(const char *path) {
     diag *d = diag_new(&allocator_system);
     graph *g = parse(start, (size_t)(middle + 1 - start), &allocator_system, d, path);
     graph *before = graph_copy(g);
-    const char *skip[64] = {NULL}, *after = NULL;
+    const char *after = NULL;
     bool comparable = takes_floats(g);
-    int n = 0;
     pass_registry *r = pass_registry_new(g->memory);
     assert_int_equal(pass_registry_sort(r, d), STATUS_OK);
-    for (size_t i = 0; i < r->clean_up.n; i++)
-        if (!is_named(text, pass_name(r->clean_up.at[i])))
-            skip[n++] = pass_name(r->clean_up.at[i]);
-    pass_options options = {.skip = skip, .verify = true};
-    assert_int_equal(passes_run(g, &options), STATUS_OK);
+    assert_int_equal(run_named(g, r, text), STATUS_OK);
     after = text_of(g);
     if (getenv("TENON_UPDATE_GOLDEN") != NULL) {
         FILE *f = fopen(path, "wb");
@@ -182,7 +195,7 @@ static void check_file(const char *path) {
     }
     if (comparable)
         compare_numbers(path, before, g);
-    assert_int_equal(passes_run(g, &options), STATUS_OK); /* once more changes nothing */
+    assert_int_equal(run_named(g, r, text), STATUS_OK); /* once more changes nothing */
     assert_string_equal(text_of(g), after);
     graph_free(before);
     graph_free(g);
@@ -223,6 +236,8 @@ static status pass_file(const allocator *from, void *text) {
         s = graph_infer(g);
     if (s == STATUS_OK)
         s = passes_run(g, &(pass_options){.verify = true});
+    if (s == STATUS_OK)
+        s = passes_drive(passes_before_lowering, g, &(pass_options){.verify = true, .target = target_numeric()});
     graph_free(g);
     diag_free(d);
     return s;

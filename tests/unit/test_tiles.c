@@ -1,5 +1,5 @@
 /* rooms: schedule loop base */
-/* What tiles look like: the order and number of the loops of some contractions whose best form is known. */
+/* What tiles look like: the order and number of the loops of some nests whose best form is known. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -127,12 +127,31 @@ static void last_vector_may_be_half(void **state) {
     arena_free(s.a);
 }
 
+/* y[i, j] = x[j, i]: the loop over blocks of lanes, along j, is the outer one. */
+static void transposed_copies_go_by_blocks_of_lanes(void **state) {
+    (void)state;
+    setup s;
+    int64_t extents[16];
+    open_case(&s, "x86-64-v4", (const int64_t[][4]){{128, 96}, {1}, {96, 128}}, (const int[]){2, 1, 2});
+    const expr *o[2];
+    s.n->contract = false;
+    nest_outer_all(s.n, 2, (int64_t[]){96, 128}, o);
+    nest_open(s.n);
+    nest_store(s.n, 2, o, 2, nest_read(&s.l, 0, (const expr *[]){o[1], o[0]}));
+    const kernel *k = scheduled(&s, "x86-64-v4");
+    assert_int_equal(loops_of(&k->body, extents), 2);
+    assert_int_equal(extents[1], 96);
+    assert_true(extents[0] < 128);
+    arena_free(s.a);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reduction_goes_in_the_order_of_its_data),
         cmocka_unit_test(rows_run_on_over_two_axes),
         cmocka_unit_test(large_weights_are_read_once),
         cmocka_unit_test(last_vector_may_be_half),
+        cmocka_unit_test(transposed_copies_go_by_blocks_of_lanes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
