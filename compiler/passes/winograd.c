@@ -1,6 +1,7 @@
 /* The pass winograd: convolutions by 3x3 windows of stride 1 with constant weights become WinogradConv where that is
  * less work on the target. */
 #include "ir/winograd.h"
+#include <string.h>
 
 #include "loop/target.h"
 #include "passes/builtin.h"
@@ -145,12 +146,14 @@ static status transform_weights(graph *g, const conv3 *c, const winograd_form *f
     tensor *t = tensor_new(g->memory, DT_F32, 3, dims, NULL);
     TRY_ALLOC(t);
     float *to = (float *)(uintptr_t)t->data;
-    const float *from = c->w->data;
+    float window[WINDOW];
+    const char *from = c->w->data; /* a file's bytes, aligned to nothing */
     winograd_matrix(f, matrix);
     for (int64_t ci = 0; ci < c->inputs; ci++)
         for (int64_t co = 0; co < c->results; co++) {
+            memcpy(window, from + (size_t)(co * c->inputs + ci) * sizeof window, sizeof window);
             for (int k = 0; k < WINDOW; k++)
-                w[k] = (double)from[(co * c->inputs + ci) * WINDOW + k];
+                w[k] = (double)window[k];
             winograd_weights(matrix, f->points, w, u);
             for (int k = 0; k < points; k++)
                 to[(k * c->inputs + ci) * c->results + co] = (float)u[k];
