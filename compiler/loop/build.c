@@ -298,10 +298,6 @@ void expr_visit(const expr *x, void (*fn)(const expr *x, void *ctx), void *ctx) 
     walk_from(x, 0, fn, ctx);
 }
 
-builder *expr_owner(const expr *x) {
-    return head_of(x)->owner;
-}
-
 bool expr_owner_failed(const expr *x) {
     return head_of(x)->owner->failed;
 }

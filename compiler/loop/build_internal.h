@@ -85,7 +85,6 @@ range expr_range(const expr *x);
 bool expr_before(const expr *x, const expr *y);
 bool range_known(range r);
 range range_of_type(dtype t);
-/* Out of memory: from here on everything is poison. */
 /* Has x's builder run out of memory, so that walks over x are not complete? */
 bool expr_owner_failed(const expr *x);
 const expr *memo_get(const memo *m, const expr *x);
@@ -96,8 +95,6 @@ stmt *stmt_new(builder *b, stmt_kind k);
 
 /* ---- range.c: the values of a new expression ---- */
 range range_of(const expr *shape, const expr *const *args);
-
-builder *expr_owner(const expr *x); /* who made it */
 
 /* ---- fold.c: constants; NULL where it is not for folding ---- */
 int64_t fold_wrap(dtype t, int64_t x);

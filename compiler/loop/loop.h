@@ -246,7 +246,7 @@ typedef struct builder builder;
 
 builder *builder_new(arena *a, const target *t);
 status builder_status(const builder *b);
-/* Notes that its caller has run out of memory; the poison expression. */
+/* Notes that memory has run out: from here on everything is poison, which it returns. */
 const expr *build_fail(builder *b);
 arena *builder_arena(builder *b);
 const target *builder_target(const builder *b);
@@ -354,7 +354,8 @@ status kernel_legalise(kernel *k, arena *a, const target *t);
 /* ---- merge.c ---- */
 /* A copy of k in `a` in which buffer parameter `from` is `to`, read and written; those after `from` move up by one.
  * Right where each element is read before it is written. */
-status kernel_merge_buffers(const kernel *k, int from, int to, const char *name, arena *a, kernel **out);
+status kernel_merge_buffers(const kernel *k, int from, int to, const char *name, const target *t, arena *a,
+                            kernel **out);
 
 /* ---- fuse.c: kernels that run in turn inside of common loops ---- */
 #define FUSE_MAX_LOOPS 4

@@ -88,7 +88,7 @@ static status merged_kernel(sharing *s, const pair *x, int *out) {
     kernel *made;
     const char *name = arena_printf(p->memory, "k%zu_%.40s_in_place", p->kernels.n, k->name);
     TRY_ALLOC(name);
-    TRY(kernel_merge_buffers(k, x->from, x->to, name, p->memory, &made));
+    TRY(kernel_merge_buffers(k, x->from, x->to, name, p->target, p->memory, &made));
     TRY(VEC_PUSH(p->memory, p->kernels, made));
     *out = (int)p->kernels.n - 1;
     return map_set_key(&s->kernels, key, (void *)(intptr_t)p->kernels.n);
