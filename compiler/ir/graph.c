@@ -143,6 +143,24 @@ value *graph_add_constant(graph *g, const char *name, tensor *t) {
     return v;
 }
 
+value *graph_add_ints(graph *g, const char *name, int rank, const int64_t *ints, int64_t n) {
+    tensor *t = tensor_new(g->memory, DT_I64, rank, &n, NULL);
+    for (int64_t i = 0; t != NULL && i < n; i++)
+        dtype_set_int(DT_I64, (void *)(uintptr_t)t->data, (size_t)i, ints[i]);
+    return t == NULL ? NULL : graph_add_constant(g, name, t);
+}
+
+value *graph_add_number(graph *g, dtype t, double x) {
+    tensor *made = tensor_new(g->memory, t, 0, NULL, NULL);
+    if (made == NULL)
+        return NULL;
+    if (t == DT_BOOL || dtype_is_int(t))
+        dtype_set_int(t, (void *)(uintptr_t)made->data, 0, (int64_t)x);
+    else
+        dtype_set_double(t, (void *)(uintptr_t)made->data, 0, x);
+    return graph_add_constant(g, NULL, made);
+}
+
 static void drop_input(graph *g, value *v) {
     size_t at = 0;
     while (g->inputs.at[at] != v)

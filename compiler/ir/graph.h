@@ -160,6 +160,9 @@ graph *graph_copy(const graph *g);
 /* Values. A name that is taken gets "_1", "_2", ...; NULL asks for a fresh one. NULL when out of memory. */
 value *graph_add_input(graph *g, const char *name, const tensor_type *type);
 value *graph_add_constant(graph *g, const char *name, tensor *t); /* holds t */
+/* Constants made of numbers: n of i64, as a list or, with rank 0, as a scalar; a scalar of type t. */
+value *graph_add_ints(graph *g, const char *name, int rank, const int64_t *ints, int64_t n);
+value *graph_add_number(graph *g, dtype t, double x);
 status graph_add_output(graph *g, value *v, const char *name);
 status graph_set_output(graph *g, int index, value *v);
 status graph_remove_output(graph *g, int index);

@@ -142,9 +142,6 @@ void kit_copy_dims(dim *to, const dim *from, int64_t n);
 const tensor *kit_constant(const node *n, int k);
 
 /* ---- kit_upgrade.c ---- */
-/* A new one-dimensional i64 constant; a scalar constant of type `t`. NULL when out of memory. */
-value *kit_new_ints(graph *g, const int64_t *ints, int64_t n);
-value *kit_new_scalar(graph *g, dtype t, double x);
 /* The list attribute `name`, if there, becomes the i64 input `index`. */
 status kit_ints_to_input(node *n, const char *name, int index);
 /* A float attribute becomes input `index`, a scalar of the element type of input 0. */

@@ -39,13 +39,13 @@ value *kit_chain_cast(kit_chain *c, value *x, dtype t) {
 }
 
 value *kit_chain_ints(kit_chain *c, const int64_t *ints, int64_t n) {
-    value *made = kit_new_ints(c->g, ints, n);
+    value *made = graph_add_ints(c->g, NULL, 1, ints, n);
     c->failed |= made == NULL;
     return made;
 }
 
 value *kit_chain_scalar(kit_chain *c, dtype t, double x) {
-    value *made = kit_new_scalar(c->g, t, x);
+    value *made = graph_add_number(c->g, t, x);
     c->failed |= made == NULL;
     return made;
 }

@@ -180,7 +180,7 @@ static status tile_upgrade(node *n) {
     TRY(op_axis(n, (int64_t)tensor_double(axis, 0), rank, &at));
     for (int k = 0; k < rank; k++)
         repeats[k] = k == at ? (int64_t)tensor_double(tiles, 0) : 1;
-    value *v = kit_new_ints(n->graph, repeats, rank);
+    value *v = graph_add_ints(n->graph, NULL, 1, repeats, rank);
     TRY_ALLOC(v);
     TRY(node_set_input(n, 1, v));
     return node_set_input(n, 2, NULL);

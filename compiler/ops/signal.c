@@ -163,7 +163,7 @@ static status dft_infer(node *n) {
 static status dft_upgrade(node *n) {
     if (n->version >= 20)
         return STATUS_OK;
-    value *axis = kit_new_scalar(n->graph, DT_I64, op_has(n, "axis") ? (double)node_attr(n, "axis")->i : 1);
+    value *axis = graph_add_number(n->graph, DT_I64, op_has(n, "axis") ? (double)node_attr(n, "axis")->i : 1);
     TRY_ALLOC(axis);
     TRY(node_set_input(n, DFT_AXIS, axis));
     node_remove_attr(n, "axis");

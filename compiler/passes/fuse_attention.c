@@ -134,21 +134,13 @@ static value *made(const attention *a, const char *op, value *const *inputs, int
     return m->outputs[0];
 }
 
-static value *number(const attention *a, double x) {
-    tensor *t = tensor_new(a->g->memory, DT_F32, 0, NULL, NULL);
-    if (t == NULL)
-        return NULL;
-    dtype_set_double(DT_F32, (void *)(uintptr_t)t->data, 0, x);
-    return graph_add_constant(a->g, NULL, t);
-}
-
 /* What is added to scores in place of the choice: 0 where they stay. */
 static value *added_choice(const attention *a) {
     const node *w = a->chosen;
     double x;
     int fill = is_number(node_input(w, 1), &x) ? 1 : 2;
     value *inputs[] = {node_input(w, 0), node_input(w, 1), node_input(w, 2)};
-    inputs[3 - fill] = number(a, 0);
+    inputs[3 - fill] = graph_add_number(a->g, DT_F32, 0);
     return inputs[3 - fill] != NULL ? made(a, "Where", inputs, 3, NULL, 0) : NULL;
 }
 
@@ -161,10 +153,8 @@ static value *one_dim(const attention *a, value *of, int k) {
 static value *scores_shape(const attention *a) {
     const dim queries = a->q->type.dims[QUERIES], keys = dim_of_k(a, QUERIES);
     if (dim_is_known(queries) && dim_is_known(keys)) {
-        const int64_t two = 2, dims[] = {queries.n, keys.n};
-        void *data = arena_copy(a->g->memory, dims, sizeof dims);
-        tensor *t = data != NULL ? tensor_new(a->g->memory, DT_I64, 1, &two, data) : NULL;
-        return t != NULL ? graph_add_constant(a->g, NULL, t) : NULL;
+        const int64_t dims[] = {queries.n, keys.n};
+        return graph_add_ints(a->g, NULL, 1, dims, 2);
     }
     const attr axis = {.name = "axis", .kind = ATTR_INT, .i = 0};
     value *both[] = {one_dim(a, a->q, QUERIES), one_dim(a, a->k, (int)a->turn_k.of[QUERIES])};

@@ -81,22 +81,15 @@ static status all_numbers(const region *r, graph *g, value **out) {
     return STATUS_OK;
 }
 
-static status copy_number(graph *g, const tensor *t, value **out) {
-    tensor *made = tensor_new(g->memory, DT_F64, 0, NULL, NULL);
-    TRY_ALLOC(made);
-    dtype_set_double(DT_F64, (void *)(uintptr_t)made->data, 0, tensor_double(t, 0));
-    *out = graph_add_constant(g, NULL, made);
-    TRY_ALLOC(*out);
-    return STATUS_OK;
-}
-
 /* What stands for v in the graph of the table. */
 static status stand_in(const map *made, graph *g, value *x, const value *v, value **out) {
     *out = v == NULL ? NULL : map_get_key(made, MAP_KEY(v));
     if (v == NULL || *out != NULL)
         return STATUS_OK;
-    if (v->constant != NULL)
-        return copy_number(g, v->constant, out);
+    if (v->constant != NULL) {
+        TRY_ALLOC(*out = graph_add_number(g, DT_F64, tensor_double(v->constant, 0)));
+        return STATUS_OK;
+    }
     *out = x;
     return STATUS_OK;
 }

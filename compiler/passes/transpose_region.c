@@ -24,11 +24,7 @@ static int axis_within(int64_t axis, int rank) {
 }
 
 static status set_ints(node *n, int input, const int64_t *ints, int64_t count) {
-    graph *g = n->graph;
-    tensor *t = tensor_new(g->memory, DT_I64, 1, &count, NULL);
-    TRY_ALLOC(t);
-    memcpy((void *)(uintptr_t)t->data, ints, (size_t)count * sizeof *ints);
-    value *v = graph_add_constant(g, node_input(n, input)->name, t);
+    value *v = graph_add_ints(n->graph, node_input(n, input)->name, 1, ints, count);
     TRY_ALLOC(v);
     return node_set_input(n, input, v);
 }

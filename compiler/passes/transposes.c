@@ -155,10 +155,7 @@ static status merge_into_reshape(graph *g, node *n) {
     }
     if (unknown > 1)
         return STATUS_OK;
-    tensor *t = tensor_new(g->memory, DT_I64, 1, &rank, NULL);
-    TRY_ALLOC(t);
-    memcpy((void *)(uintptr_t)t->data, shape, (size_t)rank * sizeof *shape);
-    value *to = graph_add_constant(g, NULL, t);
+    value *to = graph_add_ints(g, NULL, 1, shape, rank);
     TRY_ALLOC(to);
     node *made = graph_build(g, n, "Reshape", (value *[]){node_input(before, 0), to}, 2, NULL, 0, 1);
     TRY_ALLOC(made);

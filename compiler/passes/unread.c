@@ -247,14 +247,6 @@ static cut *cut_before(const sweep *s, const value *v) {
     return c != NULL && c->pays ? c : NULL;
 }
 
-static value *int_list(graph *g, int rank, const int64_t *list, int64_t n) {
-    tensor *t = tensor_new(g->memory, DT_I64, rank, &n, NULL);
-    if (t == NULL)
-        return NULL;
-    memcpy((void *)(uintptr_t)t->data, list, (size_t)n * sizeof *list);
-    return graph_add_constant(g, NULL, t);
-}
-
 /* A Slice of v before n; one that is there already where it is the same. */
 static status slice_for(graph *g, node *n, value *v, const range *r, value **out) {
     range other;
@@ -267,7 +259,7 @@ static status slice_for(graph *g, node *n, value *v, const range *r, value **out
     const int64_t numbers[] = {r->start, r->start + r->count, r->axis};
     value *inputs[4] = {v};
     for (int i = 0; i < 3; i++)
-        TRY_ALLOC(inputs[i + 1] = int_list(g, 1, &numbers[i], 1));
+        TRY_ALLOC(inputs[i + 1] = graph_add_ints(g, NULL, 1, &numbers[i], 1));
     node *made = graph_build(g, n, "Slice", inputs, 4, NULL, 0, 1);
     TRY_ALLOC(made);
     made->source = n->source;
@@ -284,7 +276,7 @@ static status cut_shape(graph *g, node *n, const range *out) {
         return STATUS_OK;
     (void)type_shape(&n->outputs[0]->type, dims);
     dims[out->axis] = out->count;
-    value *shape = int_list(g, 1, dims, output_rank(n));
+    value *shape = graph_add_ints(g, NULL, 1, dims, output_rank(n));
     TRY_ALLOC(shape);
     return node_set_input(n, 1, shape);
 }
@@ -314,7 +306,7 @@ static status cut_pick(sweep *s, node *n) {
         TRY(graph_replace_all_uses(s->g, n->outputs[0], node_input(n, 0)));
         return graph_erase_node(s->g, n);
     }
-    value *index = int_list(s->g, node_input(n, 1)->constant->rank, &first, 1);
+    value *index = graph_add_ints(s->g, NULL, node_input(n, 1)->constant->rank, &first, 1);
     TRY_ALLOC(index);
     return node_set_input(n, 1, index);
 }
