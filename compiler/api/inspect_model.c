@@ -85,15 +85,6 @@ static int64_t arena_of_node(const program *p, const node *n) {
     return most;
 }
 
-static bool has_floats(const node *n) {
-    bool any = false;
-    for (int i = 0; i < n->n_inputs; i++)
-        any |= node_input(n, i) != NULL && dtype_is_float(node_input(n, i)->type.elem);
-    for (int i = 0; i < n->n_outputs; i++)
-        any |= n->outputs[i] != NULL && dtype_is_float(n->outputs[i]->type.elem);
-    return any;
-}
-
 /* What the lowered nodes that stand for n compute in: what a contraction says of itself, else whether floats take part.
  */
 static const char *precision_of(const inspection *x, const node *n) {
@@ -104,7 +95,7 @@ static const char *precision_of(const inspection *x, const node *n) {
         const char *note = m->notes != NULL ? map_get(m->notes, INTEGER_NOTE) : NULL;
         if (note != NULL)
             return note;
-        if (has_floats(m))
+        if (node_has_floats(m))
             found = "float";
         else if (found[0] == '\0')
             found = strcmp(m->op, "Lookup") == 0 ? "table" : "int";

@@ -313,6 +313,16 @@ value *node_input(const node *n, int index) {
     return index < n->n_inputs ? n->inputs[index].v : NULL;
 }
 
+bool node_has_floats(const node *n) {
+    for (int i = 0; i < n->n_inputs; i++)
+        if (node_input(n, i) != NULL && dtype_is_float(node_input(n, i)->type.elem))
+            return true;
+    for (int i = 0; i < n->n_outputs; i++)
+        if (n->outputs[i] != NULL && dtype_is_float(n->outputs[i]->type.elem))
+            return true;
+    return false;
+}
+
 /* Output `index`; NULL where absent. */
 value *node_output(const node *n, int index) {
     return index < n->n_outputs ? n->outputs[index] : NULL;

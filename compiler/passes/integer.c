@@ -61,20 +61,10 @@ static const char *advice_for(const node *n) {
            "integers";
 }
 
-static bool has_floats(const node *n) {
-    for (int i = 0; i < n->n_inputs; i++)
-        if (node_input(n, i) != NULL && dtype_is_float(node_input(n, i)->type.elem))
-            return true;
-    for (int i = 0; i < n->n_outputs; i++)
-        if (n->outputs[i] != NULL && dtype_is_float(n->outputs[i]->type.elem))
-            return true;
-    return false;
-}
-
 status integer_check(const graph *g) {
     status s = STATUS_OK;
     for (const node *n = g->first; n != NULL; n = n->next)
-        if (has_floats(n))
+        if (node_has_floats(n))
             s = op_unsupported(n, "needs-float", "it computes in floats, and --float=none allows none: %s",
                                advice_for(n));
     return s;

@@ -28,6 +28,8 @@ typedef struct quantised {
 } quantised;
 
 bool quantised_read(const value *v, quantised *out);
+/* The same of what one scale and zero point hold for, and is no bias. */
+bool quantised_read_data(const value *v, quantised *out);
 /* One scale and zero point for all? */
 bool quantised_is_single(const quantised *x);
 double quantised_scale(const quantised *x, int64_t channel);
@@ -75,6 +77,14 @@ status integer_nodes(integer_work *w, node_list *out);
 /* A node before `like`, which takes over its place in reports; its first output in *out. */
 status integer_node(integer_work *w, node *like, const char *op, value *const *inputs, int n, const attr *attrs,
                     int n_attrs, value **out);
+/* The node itself, of several outputs. */
+status integer_node_of(integer_work *w, node *like, const char *op, value *const *inputs, int n, const attr *attrs,
+                       int n_attrs, int n_outputs, node **out);
+status integer_cast(integer_work *w, node *like, value *x, dtype to, value **out);
+/* x - from, which lies within `of`, as another type. */
+status integer_retype(integer_work *w, node *like, value *x, int64_t from, span of, dtype to, value **out);
+/* What a sum says of itself: "i8xi8->i32", and `more`. */
+status integer_say(integer_work *w, value *sum, dtype x, dtype weights, const char *more);
 /* v takes the place of output 0 of n, and its name; n is erased. */
 status integer_replace(integer_work *w, node *n, value *v);
 /* A constant of n integers of type t, shaped `dims` (rank 0: a scalar). */

@@ -74,10 +74,9 @@ static status block_sums(blocks *b, value **out) {
     TRY(integer_constant(w, b->elem, 3, weights, b->weights, &inputs[1]));
     TRY(integer_constant(w, DT_I32, 3, adds, b->adds, &inputs[2]));
     TRY(integer_node(w, c->n, "IntegerMatMul", inputs, c->x_zero != 0 ? 3 : 2, NULL, 0, out));
-    const char *text = arena_printf(w->scratch, "%sx%s->i32, by blocks of %lld", dtype_name(c->x.q->type.elem),
-                                    dtype_name(b->elem), (long long)b->inner);
-    TRY_ALLOC(text);
-    return node_note((*out)->def, INTEGER_NOTE, text);
+    const char *more = arena_printf(w->scratch, ", by blocks of %lld", (long long)b->inner);
+    TRY_ALLOC(more);
+    return integer_say(w, *out, c->x.q->type.elem, b->elem, more);
 }
 
 static status shaped_as_result(blocks *b, value **x) {
@@ -135,11 +134,11 @@ static status to_floats(blocks *b, value *sums, value **out) {
     contraction *c = b->c;
     integer_work *w = c->work;
     const int64_t one = 1, first = 0, dims[] = {b->n, 1, b->columns};
-    const attr to = INT_ATTR("to", dtype_to_onnx(DT_F32)), keeps = INT_ATTR("keepdims", 0);
+    const attr keeps = INT_ATTR("keepdims", 0);
     value *factors, *axes, *offsets;
     TRY(real_constant(w, 3, dims, b->scales, &factors));
     TRY(integer_constant(w, DT_I64, 1, &one, &first, &axes));
-    TRY(integer_node(w, c->n, "Cast", &sums, 1, &to, 1, out));
+    TRY(integer_cast(w, c->n, sums, DT_F32, out));
     TRY(integer_node(w, c->n, "Mul", (value *[]){*out, factors}, 2, NULL, 0, out));
     TRY(integer_node(w, c->n, "ReduceSum", (value *[]){*out, axes}, 2, &keeps, 1, out));
     TRY(shaped_as_result(b, out));

@@ -10,16 +10,44 @@ status integer_nodes(integer_work *w, node_list *out) {
     return STATUS_OK;
 }
 
+status integer_node_of(integer_work *w, node *like, const char *op, value *const *inputs, int n, const attr *attrs,
+                       int n_attrs, int n_outputs, node **out) {
+    size_t errors = diag_errors(w->g->diags);
+    *out = graph_build(w->g, like, op, inputs, n, attrs, n_attrs, n_outputs);
+    if (*out == NULL)
+        return diag_errors(w->g->diags) > errors ? STATUS_INVALID : STATUS_RESOURCE;
+    (*out)->source = like->source;
+    (*out)->name = like->name;
+    return STATUS_OK;
+}
+
 status integer_node(integer_work *w, node *like, const char *op, value *const *inputs, int n, const attr *attrs,
                     int n_attrs, value **out) {
-    size_t errors = diag_errors(w->g->diags);
-    node *made = graph_build(w->g, like, op, inputs, n, attrs, n_attrs, 1);
-    if (made == NULL)
-        return diag_errors(w->g->diags) > errors ? STATUS_INVALID : STATUS_RESOURCE;
-    made->source = like->source;
-    made->name = like->name;
+    node *made;
+    TRY(integer_node_of(w, like, op, inputs, n, attrs, n_attrs, 1, &made));
     *out = made->outputs[0];
     return STATUS_OK;
+}
+
+status integer_cast(integer_work *w, node *like, value *x, dtype to, value **out) {
+    const attr type = INT_ATTR("to", dtype_to_onnx(to));
+    return integer_node(w, like, "Cast", &x, 1, &type, 1, out);
+}
+
+status integer_retype(integer_work *w, node *like, value *x, int64_t from, span of, dtype to, value **out) {
+    const int64_t none = 0;
+    value *inputs[2] = {x};
+    TRY(integer_constant(w, DT_I32, 0, NULL, &none, &inputs[1]));
+    const attr attrs[] = {INT_ATTR("from", from), INT_ATTR("lo", of.lo), INT_ATTR("hi", of.hi),
+                          INT_ATTR("to", dtype_to_onnx(to))};
+    return integer_node(w, like, "Requantize", inputs, 2, attrs, 4, out);
+}
+
+status integer_say(integer_work *w, value *sum, dtype x, dtype weights, const char *more) {
+    const char *text =
+        arena_printf(w->scratch, "%sx%s->%s%s", dtype_name(x), dtype_name(weights), dtype_name(sum->type.elem), more);
+    TRY_ALLOC(text);
+    return node_note(sum->def, INTEGER_NOTE, text);
 }
 
 status integer_replace(integer_work *w, node *n, value *v) {

@@ -17,9 +17,8 @@ static const contraction_form forms[] = {
 
 static bool read_operands(contraction *c) {
     const node *n = c->n;
-    if (!quantised_read(node_input(n, 0), &c->x) || !quantised_read(node_input(n, 1), &c->w) ||
-        !quantised_is_single(&c->x) || c->x.q->type.elem == DT_I32 || c->w.q->type.elem == DT_I32 ||
-        !type_shape(&c->x.q->type, NULL) || !type_shape(&n->outputs[0]->type, NULL))
+    if (!quantised_read_data(node_input(n, 0), &c->x) || !quantised_read(node_input(n, 1), &c->w) ||
+        c->w.q->type.elem == DT_I32 || !type_shape(&c->x.q->type, NULL) || !type_shape(&n->outputs[0]->type, NULL))
         return false;
     if (is_op(n, "Gemm") && (op_int(n, "transA") != 0 || op_float(n, "alpha") != 1 || op_float(n, "beta") != 1))
         return false;
@@ -190,16 +189,6 @@ static bool choose_centre(contraction *c) {
     return true;
 }
 
-/* x - centre. */
-static status centred(contraction *c, value **x) {
-    const int64_t none = 0;
-    value *inputs[2] = {*x};
-    TRY(integer_constant(c->work, DT_I32, 0, NULL, &none, &inputs[1]));
-    const attr attrs[] = {INT_ATTR("from", c->centre), INT_ATTR("to", dtype_to_onnx(c->reads)),
-                          INT_ATTR("lo", c->x_span.lo), INT_ATTR("hi", c->x_span.hi)};
-    return integer_node(c->work, c->n, "Requantize", inputs, 2, attrs, 4, x);
-}
-
 static bool is_own_attr(const char *name) {
     static const char *const own[] = {"alpha", "beta", "transA", "transB"};
     for (size_t k = 0; k < sizeof own / sizeof *own; k++)
@@ -223,10 +212,7 @@ static status sum_node(contraction *c, value *const *inputs, int n, bool is_padd
         attrs[n_attrs++] = more[k];
     attrs[n_attrs++] = INT_ATTR("wide", c->wide);
     TRY(integer_node(c->work, c->n, c->form->becomes, inputs, n, attrs, n_attrs, out));
-    const char *text = arena_printf(c->work->scratch, "%sx%s->%s", dtype_name(c->x.q->type.elem),
-                                    dtype_name(inputs[1]->type.elem), dtype_name((*out)->type.elem));
-    TRY_ALLOC(text);
-    return node_note((*out)->def, INTEGER_NOTE, text);
+    return integer_say(c->work, *out, c->x.q->type.elem, inputs[1]->type.elem, "");
 }
 
 /* With constant weights. */
@@ -236,7 +222,7 @@ static status known_sum(contraction *c, value **out) {
     if (is_padded)
         TRY(padded(c, &inputs[0]));
     if (c->centre != 0)
-        TRY(centred(c, &inputs[0]));
+        TRY(integer_retype(c->work, c->n, inputs[0], c->centre, c->x_span, c->reads, &inputs[0]));
     int64_t *add = ARENA_NEW_N(c->work->scratch, int64_t, c->channels + 1);
     TRY_ALLOC(add);
     for (int64_t k = 0; k < c->channels; k++)
@@ -269,9 +255,8 @@ static status to_floats(contraction *c, value *sum) {
     int64_t dims[TENSOR_MAX_RANK];
     int rank;
     value *y, *factor, *offset;
-    const attr to = INT_ATTR("to", dtype_to_onnx(DT_F32));
     shape_of_channels(c, sum, &rank, dims);
-    TRY(integer_node(c->work, c->n, "Cast", &sum, 1, &to, 1, &y));
+    TRY(integer_cast(c->work, c->n, sum, DT_F32, &y));
     TRY(real_constant(c->work, is_one_scale(c) ? 0 : rank, dims, c->scales, &factor));
     TRY(integer_node(c->work, c->n, "Mul", (value *[]){y, factor}, 2, NULL, 0, &y));
     if (c->offsets != NULL) {

@@ -48,17 +48,9 @@ static status read_weights(dynamic *d) {
     return integer_constant(d->work, span_type(range), d->w->rank, d->w->dims, centred, &d->weights);
 }
 
-static status cast_to(const dynamic *d, dtype t, value *x, value **out) {
-    const attr to = INT_ATTR("to", dtype_to_onnx(t));
-    return integer_node(d->work, d->n, "Cast", &x, 1, &to, 1, out);
-}
-
 static status sum(const dynamic *d, const char *op, value *x, const attr *attrs, int n_attrs, value **out) {
     TRY(integer_node(d->work, d->n, op, (value *[]){x, d->weights}, 2, attrs, n_attrs, out));
-    const char *text =
-        arena_printf(d->work->scratch, "%sx%s->i32", dtype_name(x->type.elem), dtype_name(d->weights->type.elem));
-    TRY_ALLOC(text);
-    return node_note((*out)->def, INTEGER_NOTE, text);
+    return integer_say(d->work, *out, x->type.elem, d->weights->type.elem, "");
 }
 
 static status product(const dynamic *d, value **out) {
@@ -66,7 +58,7 @@ static status product(const dynamic *d, value **out) {
     TRY(sum(d, "IntegerMatMul", node_input(d->n, X), NULL, 0, out));
     if (d->x_zero == NULL)
         return STATUS_OK;
-    TRY(cast_to(d, DT_I32, d->x_zero, &zero));
+    TRY(integer_cast(d->work, d->n, d->x_zero, DT_I32, &zero));
     TRY(integer_constant(d->work, DT_I32, 1, &d->channels, d->totals, &totals));
     TRY(integer_node(d->work, d->n, "Mul", (value *[]){zero, totals}, 2, NULL, 0, &zero));
     return integer_node(d->work, d->n, "Sub", (value *[]){*out, zero}, 2, NULL, 0, out);
@@ -75,8 +67,8 @@ static status product(const dynamic *d, value **out) {
 static status convolution(const dynamic *d, value **out) {
     value *x = node_input(d->n, X), *zero;
     if (d->x_zero != NULL) {
-        TRY(cast_to(d, DT_I16, x, &x));
-        TRY(cast_to(d, DT_I16, d->x_zero, &zero));
+        TRY(integer_cast(d->work, d->n, x, DT_I16, &x));
+        TRY(integer_cast(d->work, d->n, d->x_zero, DT_I16, &zero));
         TRY(integer_node(d->work, d->n, "Sub", (value *[]){x, zero}, 2, NULL, 0, &x));
     }
     return sum(d, "IntegerConv", x, d->n->attrs, d->n->n_attrs, out);

@@ -23,7 +23,7 @@ static status rescale(integer_work *w, const quantised *x, const quantiser *q, v
 
 static status from_one(integer_work *w, const quantiser *q, value **out) {
     quantised x;
-    if (!quantised_read(q->from, &x) || !quantised_is_single(&x) || x.q->type.elem == DT_I32)
+    if (!quantised_read_data(q->from, &x))
         return STATUS_OK;
     if (!is_same_code(&x, q))
         return rescale(w, &x, q, out);
@@ -35,15 +35,6 @@ static status from_one(integer_work *w, const quantiser *q, value **out) {
 
 static dtype byte_for(dtype t) {
     return dtype_bits(t) >= 8 ? t : dtype_is_signed(t) ? DT_I8 : DT_U8;
-}
-
-/* The same integers, within a span, as another type. */
-static status retyped(integer_work *w, node *like, value *x, span of, dtype to, value **out) {
-    const int64_t none = 0;
-    value *inputs[2] = {x};
-    const attr attrs[] = {INT_ATTR("lo", of.lo), INT_ATTR("hi", of.hi), INT_ATTR("to", dtype_to_onnx(to))};
-    TRY(integer_constant(w, DT_I32, 0, NULL, &none, &inputs[1]));
-    return integer_node(w, like, "Requantize", inputs, 2, attrs, 3, out);
 }
 
 /* ---- sums of two ---- */
@@ -96,7 +87,7 @@ static bool read_two(const quantiser *q, two *out) {
         return false;
     for (int k = 0; k < 2; k++) {
         quantised *x = &out->x[k];
-        if (!quantised_read(node_input(n, k), x) || !quantised_is_single(x) || x->q->type.elem == DT_I32)
+        if (!quantised_read_data(node_input(n, k), x))
             return false;
         out->scales[k] = quantised_scale(x, 0) / q->scale;
     }
@@ -160,7 +151,7 @@ static status from_product(integer_work *w, const quantiser *q, value **out) {
     if (!is_op(n, "Mul"))
         return STATUS_OK;
     for (int k = 0; k < 2; k++) {
-        if (!quantised_read(node_input(n, k), &x[k]) || !quantised_is_single(&x[k]) || x[k].q->type.elem == DT_I32)
+        if (!quantised_read_data(node_input(n, k), &x[k]))
             return STATUS_OK;
         int64_t zero = quantised_zero(&x[k], 0);
         parts[k] = quantised_span(&x[k]);
@@ -191,7 +182,7 @@ static status from_mean(integer_work *w, const quantiser *q, const quantised *x,
     int64_t zero = quantised_zero(x, 0);
     span of = quantised_span(x), centred = {of.lo - zero, of.hi - zero};
     rescaling r = {.range = {of.lo * n, of.hi * n}, .from = zero * n, .n = 1};
-    const attr to = INT_ATTR("to", dtype_to_onnx(DT_I32)), keep = INT_ATTR("keepdims", keeps);
+    const attr keep = INT_ATTR("keepdims", keeps);
     const double scale = quantised_scale(x, 0) / (is_op(q->from->def, "ReduceSum") ? 1.0 : (double)n);
     value *wide;
     if (!w->o->no_float && has_ties(scale / q->scale))
@@ -199,7 +190,7 @@ static status from_mean(integer_work *w, const quantiser *q, const quantised *x,
     if (n < 1 || !span_fits((span){centred.lo * n, centred.hi * n}, DT_I32) || !span_fits(r.range, DT_I32))
         return STATUS_OK;
     r.scales = &scale;
-    TRY(integer_node(w, q->n, "Cast", (value *[]){x->q}, 1, &to, 1, &wide));
+    TRY(integer_cast(w, q->n, x->q, DT_I32, &wide));
     TRY(integer_node(w, q->n, "ReduceSum", (value *[]){wide, axes}, axes != NULL ? 2 : 1, &keep, 1, &r.sum));
     return integer_requantize(w, &r, q, out);
 }
@@ -267,7 +258,7 @@ static status place_scales(integer_work *w, const node *n, const quantised *x, i
 static status from_windows(integer_work *w, const quantiser *q, quantised *x, value **out) {
     node *n = q->from->def;
     if (dtype_bits(x->q->type.elem) < 8)
-        TRY(retyped(w, q->n, x->q, quantised_span(x), byte_for(x->q->type.elem), &x->q));
+        TRY(integer_retype(w, q->n, x->q, 0, quantised_span(x), byte_for(x->q->type.elem), &x->q));
     const tensor_type *t = &x->q->type;
     int64_t dims[TENSOR_MAX_RANK], kernel[TENSOR_MAX_RANK], pads[2 * TENSOR_MAX_RANK] = {0}, count, window = 1;
     int64_t zero = quantised_zero(x, 0), channels = t->dims[1].n, n_pads = 2 * t->rank;
@@ -314,8 +305,8 @@ static status from_average(integer_work *w, const quantiser *q, value **out) {
     value *axes = NULL;
     if ((!is_op(n, "AveragePool") && !is_op(n, "GlobalAveragePool") && !is_op(n, "ReduceMean") &&
          !is_op(n, "ReduceSum")) ||
-        !quantised_read(node_input(n, 0), &x) || !quantised_is_single(&x) || x.q->type.elem == DT_I32 ||
-        !type_shape(&x.q->type, NULL) || !type_shape(&q->from->type, NULL))
+        !quantised_read_data(node_input(n, 0), &x) || !type_shape(&x.q->type, NULL) ||
+        !type_shape(&q->from->type, NULL))
         return STATUS_OK;
     if (strncmp(n->op, "Reduce", 6) == 0) {
         axes = node_input(n, 1);
@@ -343,8 +334,7 @@ static status from_concat(integer_work *w, const quantiser *q, value **out) {
     TRY_ALLOC(parts);
     TRY_ALLOC(inputs);
     for (int i = 0; i < n->n_inputs; i++)
-        if (!quantised_read(node_input(n, i), &parts[i]) || !quantised_is_single(&parts[i]) ||
-            parts[i].q->type.elem == DT_I32)
+        if (!quantised_read_data(node_input(n, i), &parts[i]))
             return STATUS_OK;
     for (int i = 0; i < n->n_inputs; i++) {
         inputs[i] = parts[i].q;
@@ -354,7 +344,7 @@ static status from_concat(integer_work *w, const quantiser *q, value **out) {
             return STATUS_OK;
     }
     TRY(integer_node(w, q->n, "Concat", inputs, n->n_inputs, n->attrs, n->n_attrs, out));
-    return part.to == q->to ? STATUS_OK : retyped(w, q->n, *out, q->within, q->to, out);
+    return part.to == q->to ? STATUS_OK : integer_retype(w, q->n, *out, 0, q->within, q->to, out);
 }
 
 /* ---- all ---- */

@@ -84,12 +84,8 @@ static status move(integer_work *w, node *n, int n_data, const quantised *x) {
     int64_t zero = quantised_zero(x, 0);
     if (is_op(n, "Pad"))
         TRY(integer_constant(w, x->q->type.elem, 0, NULL, &zero, &inputs[2]));
-    size_t errors = diag_errors(w->g->diags);
-    node *made = graph_build(w->g, n, n->op, inputs, n_inputs, n->attrs, n->n_attrs, n->n_outputs);
-    if (made == NULL)
-        return diag_errors(w->g->diags) > errors ? STATUS_INVALID : STATUS_RESOURCE;
-    made->source = n->source;
-    made->name = n->name;
+    node *made;
+    TRY(integer_node_of(w, n, n->op, inputs, n_inputs, n->attrs, n->n_attrs, n->n_outputs, &made));
     for (int i = 0; i < n->n_outputs; i++)
         if (n->outputs[i] != NULL)
             TRY(dequantize_output(w, n, made, i, x));

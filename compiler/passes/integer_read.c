@@ -49,6 +49,10 @@ bool quantised_is_single(const quantised *x) {
     return x->axis < 0;
 }
 
+bool quantised_read_data(const value *v, quantised *out) {
+    return quantised_read(v, out) && quantised_is_single(out) && out->q->type.elem != DT_I32;
+}
+
 double quantised_scale(const quantised *x, int64_t channel) {
     return tensor_double(x->scales, x->scales->count == 1 ? 0 : channel);
 }

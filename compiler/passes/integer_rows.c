@@ -22,9 +22,8 @@ status integer_softmax(integer_work *w, const quantiser *q, value **out) {
     const node *n = q->from->def;
     quantised x;
     double steps = ldexp(1 / q->scale, STEP_BITS);
-    if (!is_op(n, "Softmax") || !w->o->no_float || !quantised_read(node_input(n, 0), &x) || !quantised_is_single(&x) ||
-        x.q->type.elem == DT_I32 || q->slope != 1 || !(1 / q->scale <= (double)MOST_STEPS) || !(steps >= 1) ||
-        !type_shape(&x.q->type, NULL))
+    if (!is_op(n, "Softmax") || !w->o->no_float || !quantised_read_data(node_input(n, 0), &x) || q->slope != 1 ||
+        !(1 / q->scale <= (double)MOST_STEPS) || !(steps >= 1) || !type_shape(&x.q->type, NULL))
         return STATUS_OK;
     value *inputs[2] = {x.q};
     TRY(powers(w, &x, &inputs[1]));
@@ -81,8 +80,8 @@ status integer_layer_norm(integer_work *w, const quantiser *q, value **out) {
     quantised x;
     reals scale, bias;
     layer_norm of = {0};
-    if (!is_op(n, "LayerNormalization") || !w->o->no_float || q->slope != 1 || !quantised_read(node_input(n, 0), &x) ||
-        !quantised_is_single(&x) || x.q->type.elem == DT_I32 || !type_shape(&x.q->type, NULL) || x.q->type.rank < 1)
+    if (!is_op(n, "LayerNormalization") || !w->o->no_float || q->slope != 1 ||
+        !quantised_read_data(node_input(n, 0), &x) || !type_shape(&x.q->type, NULL) || x.q->type.rank < 1)
         return STATUS_OK;
     int64_t axis = op_int(n, "axis");
     bool has_bias = node_input(n, 2) != NULL;

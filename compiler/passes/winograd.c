@@ -94,11 +94,8 @@ static double direct_cost(const conv3 *c, const machine *m) {
     return results * vectors(m, c->results) * (double)c->inputs * WINDOW + weight_cost(c, m, WINDOW);
 }
 
-/* Operations of a line's transform: of the data, of the results. */
-static int data_operations(const winograd_form *f) {
-    return f->far == 0 ? 4 : 12;
-}
-static int result_operations(const winograd_form *f) {
+/* Operations of a line's transform, of the data as of the results. */
+static int line_operations(const winograd_form *f) {
     return f->far == 0 ? 4 : 12;
 }
 
@@ -106,8 +103,8 @@ static double winograd_cost(const conv3 *c, const winograd_form *f, const machin
     int points = f->points * f->points, size = f->outputs;
     double tiles = (double)(c->batch * ((c->out[0] + size - 1) / size) * ((c->out[1] + size - 1) / size));
     double product = tiles * points * vectors(m, c->results) * (double)c->inputs;
-    double data = 2 * f->points * data_operations(f) + points * (LOAD + STORE);
-    double results = (f->points + size) * result_operations(f) + points * (LOAD + STORE) + size * size * STORE;
+    double data = 2 * f->points * line_operations(f) + points * (LOAD + STORE);
+    double results = (f->points + size) * line_operations(f) + points * (LOAD + STORE) + size * size * STORE;
     double bytes = tiles * points * 4 * (double)(c->inputs + c->results);
     double moved = bytes > NEAR_TILES ? 2 * bytes / TILE_BYTES : 0;
     return product + tiles * (data * vectors(m, c->inputs) + results * vectors(m, c->results)) + moved +
