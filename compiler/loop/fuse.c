@@ -5,8 +5,7 @@
 static const expr *open_loop(builder *b, const fused_loop *l) {
     if (l->block >= l->extent)
         return build_index(b, 0);
-    int64_t blocks = (l->extent + l->block - 1) / l->block;
-    const expr *number = build_for(b, "block", build_index(b, blocks), LOOP_SERIAL);
+    const expr *number = build_for(b, "block", build_index(b, fused_blocks(l)), LOOP_SERIAL);
     const expr *first = build_mul(b, number, build_index(b, l->block));
     if (l->extent % l->block != 0)
         first = build_min(b, first, build_index(b, l->extent - l->block));

@@ -365,6 +365,10 @@ typedef struct fused_loop {
     int64_t extent, block;
 } fused_loop;
 
+static inline int64_t fused_blocks(const fused_loop *l) {
+    return (l->extent + l->block - 1) / l->block;
+}
+
 /* A kernel that computes one block. Its buffer k is buffers[k] of the fused kernel, and block 0 is what it computes as
  * it stands; steps[k][i] are the elements by which the buffer moves for a step along loop i's axis. */
 typedef struct fused_call {

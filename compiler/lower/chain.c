@@ -3,10 +3,6 @@
 
 #include <string.h>
 
-int64_t chain_blocks(const fused_loop *l) {
-    return (l->extent + l->block - 1) / l->block;
-}
-
 const chain *chain_of(const chain_list *l, const node_info *root, int index) {
     for (size_t i = 0; i < l->n; i++)
         for (int k = 0; k < l->at[i]->n; k++)
@@ -21,22 +17,10 @@ bool chain_ends_with(const chain *c, const node_info *root, int index) {
 
 /* ---- by how much operands move ---- */
 
-typedef struct read_list {
-    VEC(const expr *) at;
-    arena *memory;
-    bool failed;
-} read_list;
-
-static void collect_read(const expr *x, void *ctx) {
-    read_list *l = ctx;
-    if (x->kind == EXPR_READ)
-        l->failed |= VEC_PUSH(l->memory, l->at, x) != STATUS_OK;
-}
-
 static read_list reads_of(const composed *c, const expr *x) {
     read_list l = {.memory = builder_arena(c->b)};
-    expr_visit(x, collect_read, &l);
-    if (l.failed)
+    read_list_add(&l, x);
+    if (l.result != STATUS_OK)
         build_fail(c->b);
     return l;
 }
@@ -303,19 +287,6 @@ static int64_t operand_bytes(const schedule_operand *o) {
     return (int64_t)dtype_bytes(o->elem, (size_t)n);
 }
 
-static double nest_macs(const nest *n) {
-    double all = 0;
-    for (size_t s = 0; n->contract && s < n->stages.n; s++) {
-        double m = n->stages.at[s].kind == STAGE_REDUCE;
-        for (int i = 0; i < n->n_axes; i++)
-            m *= (double)n->axes[i].extent;
-        for (int i = 0; i < n->stages.at[s].n_axes; i++)
-            m *= (double)n->stages.at[s].axes[i].extent;
-        all += m;
-    }
-    return all;
-}
-
 static int count_passes(const composed *c, int operand) {
     int passes = 0;
     for (size_t s = 0; s < c->n->stages.n; s++) {
@@ -331,7 +302,7 @@ static int count_passes(const composed *c, int operand) {
 
 static status weigh(const grouping *x, const chain *c, int member, const composed *m, chain_work *out) {
     const chain_member *at = &c->at[member];
-    out->macs = nest_macs(m->n);
+    out->macs = (double)nest_macs(m->n);
     out->stored = operand_bytes(&m->operands.at[at->stores]);
     int64_t *steps = ARENA_NEW_N(x->memory, int64_t, (m->operands.n + 1) * FUSE_MAX_LOOPS);
     TRY_ALLOC(steps);

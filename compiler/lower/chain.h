@@ -41,8 +41,6 @@ bool chain_ends_with(const chain *c, const node_info *root, int index);
 /* By how many elements each operand of the composed nest moves for a step of its outer axis; CHAIN_UNUSED where the
  * nest does not access it. False where block 0 cannot stand for the others. `out` has room for all operands. */
 bool chain_steps(const composed *c, int axis, int64_t *out);
-/* How many blocks the loop has. */
-int64_t chain_blocks(const fused_loop *l);
 
 /* ---- chain_cut.c ---- */
 /* A member whose axes are as long as a block, scheduled. */

@@ -34,7 +34,7 @@ static double handing_on(const chain *c, const chain_work *work, double kept) {
 static double reading_again(const chain *c, const chain_load *load) {
     double portion = (double)load->bytes, times = 1, distinct = 1;
     for (int l = 0; l < c->n_loops; l++) {
-        double blocks = (double)chain_blocks(&c->loops[l]);
+        double blocks = (double)fused_blocks(&c->loops[l]);
         times *= blocks;
         distinct *= load->moves[l] ? blocks : 1;
     }
@@ -61,7 +61,7 @@ static double loaded_bytes(const chain_work *w) {
 static double losing_work(const chain *c, const chain_work *work, const target *t) {
     double again = 1, rows = 1, blocks = 1, macs = 0;
     for (int l = 0; l < c->n_loops; l++) {
-        double number = (double)chain_blocks(&c->loops[l]), size = (double)c->loops[l].block;
+        double number = (double)fused_blocks(&c->loops[l]), size = (double)c->loops[l].block;
         again *= number * size / (double)c->loops[l].extent;
         rows *= size;
         blocks *= number;
@@ -109,7 +109,7 @@ static bool grow(chain *c) {
         fused_loop *l = &c->loops[i];
         if (l->block == l->extent)
             continue;
-        int64_t blocks = chain_blocks(l) - 1, most = (l->extent + GRAIN - 1) / GRAIN;
+        int64_t blocks = fused_blocks(l) - 1, most = (l->extent + GRAIN - 1) / GRAIN;
         l->block = block_of(l, i == c->n_loops - 1 && blocks > most ? most : blocks);
         return true;
     }

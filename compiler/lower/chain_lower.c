@@ -48,7 +48,7 @@ static status fused_buffer_of(assembly *x, int buffer, int *out) {
 /* The depth of the outermost loop that runs more than once; what is written inside of it and read is scratch. */
 static int outermost(const chain *c) {
     int l = 0;
-    while (l < c->n_loops && chain_blocks(&c->loops[l]) == 1)
+    while (l < c->n_loops && fused_blocks(&c->loops[l]) == 1)
         l++;
     return l + 1;
 }

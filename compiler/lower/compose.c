@@ -108,23 +108,11 @@ static int group_operand(composer *c, const lowered *from, int k) {
 
 /* ---- substitution of READs ---- */
 
-typedef struct read_list {
-    VEC(const expr *) at;
-    arena *memory;
-    status result;
-} read_list;
-
-static void collect_read(const expr *x, void *ctx) {
-    read_list *l = ctx;
-    if (x->kind == EXPR_READ && VEC_PUSH(l->memory, l->at, x) != STATUS_OK)
-        l->result = STATUS_RESOURCE;
-}
-
 /* x read only where mask is true, 0 elsewhere. */
 static const expr *mask_value(composer *c, const expr *x, const expr *mask) {
     builder *b = c->out->b;
     read_list reads = {.memory = c->memory};
-    expr_visit(x, collect_read, &reads);
+    read_list_add(&reads, x);
     for (size_t i = 0; i < reads.at.n; i++) {
         const expr *r = reads.at.at[i];
         int rank = r->n_args - (r->masked ? 1 : 0);
@@ -177,7 +165,7 @@ static const expr *read_value(composer *c, const lowered *from, int k, const exp
 static const expr *resolve(composer *c, const lowered *from, const expr *x) {
     builder *b = c->out->b;
     read_list reads = {.memory = c->memory};
-    expr_visit(x, collect_read, &reads);
+    read_list_add(&reads, x);
     const expr **to = ARENA_NEW_N(c->memory, const expr *, reads.at.n + 1);
     if (to == NULL || reads.result != STATUS_OK) {
         c->result = STATUS_RESOURCE;
@@ -216,7 +204,7 @@ static status end_store(composer *c, const nest *map_nest, const expr *x, const 
         axes[i] = map_nest->axes[i].var;
     x = build_substitute(b, x, axes, store->index, map_nest->n_axes);
     read_list reads = {.memory = c->memory};
-    expr_visit(x, collect_read, &reads);
+    read_list_add(&reads, x);
     TRY(reads.result);
     for (size_t i = 0; i < reads.at.n; i++) {
         const expr *read = reads.at.at[i];
@@ -305,7 +293,7 @@ static bool nest_is_affine(const composed *c, const nest *m) {
         for (int i = 0; i < g->n_axes; i++)
             vars[n++] = g->axes[i].var;
         read_list reads = {.memory = builder_arena(c->b)};
-        expr_visit(g->value, collect_read, &reads);
+        read_list_add(&reads, g->value);
         for (size_t i = 0; i < reads.at.n; i++) {
             const expr *r = reads.at.at[i], *rest = NULL;
             const schedule_operand *o = &c->operands.at[r->ref];

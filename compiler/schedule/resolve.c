@@ -3,23 +3,6 @@
 
 #include <string.h>
 
-typedef struct read_list {
-    VEC(const expr *) at;
-    arena *memory;
-    status result;
-} read_list;
-
-static void collect_read(const expr *x, void *ctx) {
-    read_list *l = ctx;
-    if (x->kind != EXPR_READ)
-        return;
-    for (size_t i = 0; i < l->at.n; i++)
-        if (l->at.at[i] == x)
-            return;
-    if (VEC_PUSH(l->memory, l->at, x) != STATUS_OK)
-        l->result = STATUS_RESOURCE;
-}
-
 /* The only element of a one-element constant, or NULL. */
 static const expr *constant_scalar(plan *p, const schedule_operand *o) {
     for (int d = 0; d < o->rank; d++)
@@ -71,9 +54,9 @@ static status resolve_read(plan *p, const expr *read, const expr **out_load) {
 static status resolve_reads(plan *p) {
     read_list reads = {.memory = p->memory};
     for (int s = 0; s < p->n_stages; s++) {
-        expr_visit(p->stages[s].value, collect_read, &reads);
+        read_list_add(&reads, p->stages[s].value);
         if (p->stages[s].kind == STAGE_STORE)
-            expr_visit(p->stages[s].address, collect_read, &reads);
+            read_list_add(&reads, p->stages[s].address);
     }
     TRY(reads.result);
     /* A READ's index may hold another READ, which comes first in the list: replace one by one, in the later ones too.

@@ -26,24 +26,6 @@ static status schedule_raw(nest *n, plan *p) {
     return plan_finish(p);
 }
 
-static int64_t count_macs(const nest *n) {
-    int64_t sum = 0;
-    if (n->macs > 0)
-        return n->macs;
-    for (size_t s = 0; n->contract && s < n->stages.n; s++) {
-        const nest_stage *g = &n->stages.at[s];
-        if (g->kind != STAGE_REDUCE || g->op != REDUCE_SUM)
-            continue;
-        int64_t points = n->steps.var != NULL ? n->steps.extent : 1;
-        for (int i = 0; i < n->n_axes; i++)
-            points *= n->axes[i].extent;
-        for (int i = 0; i < g->n_axes; i++)
-            points *= g->axes[i].extent;
-        sum += points;
-    }
-    return sum;
-}
-
 static status emit_nest(plan *p, const nest *n) {
     TRY(plan_resolve(p, n));
     if (p->options->naive) {
@@ -53,7 +35,7 @@ static status emit_nest(plan *p, const nest *n) {
         TRY(plan_collapse(p));
         TRY(emit_plan(p));
     }
-    p->macs += count_macs(n);
+    p->macs += nest_macs(n);
     p->kept = p->slots.n;
     return STATUS_OK;
 }

@@ -27,10 +27,6 @@ int64_t tile_vector_first(const tile *t, int v) {
     return first < last ? first : last;
 }
 
-static int64_t blocks_of(int64_t extent, int64_t size) {
-    return (extent + size - 1) / size;
-}
-
 static bool has_reduction(const plan *p) {
     for (int s = 0; s < p->n_stages; s++)
         if (p->stages[s].kind == STAGE_REDUCE)
@@ -41,7 +37,7 @@ static bool has_reduction(const plan *p) {
 /* Vectors for a chain of element-wise work: enough to overlap latencies, few enough to stay short; one where the work
  * keeps values of its own in registers. */
 static void choose_map(tile *t) {
-    int64_t vectors = blocks_of(tile_extent(t->p, t->a), t->lanes);
+    int64_t vectors = tile_blocks(tile_extent(t->p, t->a), t->lanes);
     t->vectors = vectors >= 2 && t->p->stages[0].kind != STAGE_LET ? 2 : 1;
 }
 
@@ -59,7 +55,7 @@ static void choose_rows(tile *t, const tile_loads *loads, double *best, tile *ou
 }
 
 static void choose_block(tile *t, const tile_loads *loads, double *best, tile *out) {
-    int64_t extent = tile_extent(t->p, t->a), most = blocks_of(extent, t->lanes);
+    int64_t extent = tile_extent(t->p, t->a), most = tile_blocks(extent, t->lanes);
     /* Below, half a vector costs what a whole one does. */
     bool halves = t->p->options->target->vector_bytes >= 64 && extent % t->lanes != 0;
     for (t->vectors = 1; t->vectors <= MAX_VECTORS && t->vectors <= most; t->vectors++) {
@@ -162,8 +158,8 @@ status tile_choose(plan *p, int a, int lanes, tile *out) {
         TRY(run_on(out));
         TRY(tile_loads_of(p, &loads));
     }
-    out->a_blocks = blocks_of(tile_extent(p, out->a), tile_width(out));
-    out->c_blocks = blocks_of(tile_extent(p, out->c), out->rows);
+    out->a_blocks = tile_blocks(tile_extent(p, out->a), tile_width(out));
+    out->c_blocks = tile_blocks(tile_extent(p, out->c), out->rows);
     if (has_reduction(p))
         out->panels = tile_panels(out, &loads);
     else

@@ -188,17 +188,13 @@ static double reduction_cost(const tile *t, const tile_loads *loads, int stage) 
     return (double)iterations * (double)most + (double)(iterations > 1 ? entries * LOOP_ENTRY : 0);
 }
 
-static int64_t blocks_of(int64_t extent, int64_t size) {
-    return (extent + size - 1) / size;
-}
-
 double tile_cost(const tile *t, const tile_loads *loads) {
     const plan *p = t->p;
     double blocks = 1, cost = BLOCK;
     for (int i = 0; i < p->n_axes; i++)
         blocks *= i == t->a || i == t->c || i == t->d ? 1 : (double)p->axes[i].extent;
-    blocks *= (double)blocks_of(tile_extent(p, t->a), tile_width(t));
-    blocks *= (double)blocks_of(tile_extent(p, t->c) * tile_extent(p, t->d), t->rows);
+    blocks *= (double)tile_blocks(tile_extent(p, t->a), tile_width(t));
+    blocks *= (double)tile_blocks(tile_extent(p, t->c) * tile_extent(p, t->d), t->rows);
     for (int s = 0; s < p->n_stages; s++)
         cost += p->stages[s].kind == STAGE_REDUCE ? reduction_cost(t, loads, s)
                                                   : (double)(STORE * t->rows * t->vectors * steps_of(&p->stages[s]));

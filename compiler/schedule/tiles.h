@@ -59,6 +59,10 @@ int tile_unrolled(const tile *t, const tile_loads *loads, int stage);
 /* As many vector registers as the target has, or LLVM and C compilers may be asked to hold in others. */
 int tile_registers(const plan *p);
 int64_t tile_extent(const plan *p, int axis);
+/* Blocks of a size that cover the extent. */
+static inline int64_t tile_blocks(int64_t extent, int64_t size) {
+    return (extent + size - 1) / size;
+}
 
 /* tile_pack.c: constants that reductions read go into the order in which the tile reads them; operands whose step along
  * a is neither 0 nor 1 are transposed into scratch first. */
