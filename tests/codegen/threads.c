@@ -7,19 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "place.h"
 #include "tenon/pool.h"
-#include "tenon/runtime.h"
 
 const tenon_model *ONE(uint32_t max_abi);
 const tenon_model *MANY(uint32_t max_abi);
-
-enum { MOST = 8 };
-
-typedef struct place {
-    const tenon_model *model;
-    const void *inputs[MOST];
-    void *outputs[MOST], *arena;
-} place;
 
 typedef struct worker {
     place at;
@@ -27,36 +19,6 @@ typedef struct worker {
     tenon_pool *pool;
     int rounds, wrong;
 } worker;
-
-static void *aligned(uint64_t bytes) {
-    void *p = NULL;
-    if (posix_memalign(&p, 64, (size_t)bytes + 1) != 0)
-        exit(99);
-    memset(p, 0x5A, (size_t)bytes);
-    return p;
-}
-
-static void *make_input(const tenon_tensor_info *t) {
-    unsigned char *p = aligned(t->bytes);
-    for (uint64_t i = 0; i < t->bytes; i += t->alignment) {
-        float real = (float)(i / 4 % 17) / 16;
-        memset(p + i, 0, t->alignment);
-        if (t->element_type == TENON_FLOAT)
-            memcpy(p + i, &real, sizeof real);
-        else
-            p[i] = i / t->alignment % 3 == 1;
-    }
-    return p;
-}
-
-static place make_place(const tenon_model *m) {
-    place p = {.model = m, .arena = aligned(m->arena_bytes)};
-    for (int i = 0; m->inputs[i] != NULL; i++)
-        p.inputs[i] = make_input(m->inputs[i]);
-    for (int i = 0; m->outputs[i] != NULL; i++)
-        p.outputs[i] = aligned(m->outputs[i]->bytes);
-    return p;
-}
 
 static int loops;
 
@@ -77,13 +39,6 @@ static int run(place *p, size_t env_bytes, parallel_for f, void *ctx) {
     for (int o = 0; p->model->outputs[o] != NULL; o++)
         memset(p->outputs[o], 0xA5, (size_t)p->model->outputs[o]->bytes);
     return p->model->run(p->inputs, p->outputs, &env);
-}
-
-static int same(const place *x, const place *y) {
-    for (int i = 0; x->model->outputs[i] != NULL; i++)
-        if (memcmp(x->outputs[i], y->outputs[i], (size_t)x->model->outputs[i]->bytes) != 0)
-            return 0;
-    return 1;
 }
 
 static void *work(void *data) {

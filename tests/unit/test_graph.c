@@ -117,14 +117,19 @@ static void graph_order_labels_never_run_out(void **state) {
     bench_free(&b);
 }
 
+/* n0 to n4, which all add x to itself. */
+static void add_five(bench *b, node **out) {
+    value *x = graph_add_input(b->g, "x", &(tensor_type){DT_F32, 0, NULL});
+    static const char *const names[] = {"n0", "n1", "n2", "n3", "n4"};
+    for (int i = 0; i < 5; i++)
+        out[i] = graph_add_node(b->g, NULL, "", "Add", 13, names[i], (value *[]){x, x}, 2, &names[i], 1);
+}
+
 static void graph_sorts_stably(void **state) {
     (void)state;
     bench b = bench_new();
-    value *x = graph_add_input(b.g, "x", &(tensor_type){DT_F32, 0, NULL});
-    static const char *const names[] = {"n0", "n1", "n2", "n3", "n4"};
     node *n[5];
-    for (int i = 0; i < 5; i++)
-        n[i] = graph_add_node(b.g, NULL, "", "Add", 13, names[i], (value *[]){x, x}, 2, &names[i], 1);
+    add_five(&b, n);
     /* n1 needs n3, n0 needs n4; n2 is free. */
     assert_int_equal(node_set_input(n[1], 0, n[3]->outputs[0]), STATUS_OK);
     assert_int_equal(node_set_input(n[0], 1, n[4]->outputs[0]), STATUS_OK);
@@ -145,11 +150,8 @@ static void graph_sorts_stably(void **state) {
 static void graph_sorts_a_part(void **state) {
     (void)state;
     bench b = bench_new();
-    value *x = graph_add_input(b.g, "x", &(tensor_type){DT_F32, 0, NULL});
-    static const char *const names[] = {"n0", "n1", "n2", "n3", "n4"};
     node *n[5];
-    for (int i = 0; i < 5; i++)
-        n[i] = graph_add_node(b.g, NULL, "", "Add", 13, names[i], (value *[]){x, x}, 2, &names[i], 1);
+    add_five(&b, n);
     assert_int_equal(node_set_input(n[1], 0, n[3]->outputs[0]), STATUS_OK);
     assert_int_equal(node_set_input(n[1], 1, n[0]->outputs[0]), STATUS_OK);
     assert_int_equal(node_set_input(n[4], 0, n[1]->outputs[0]), STATUS_OK);
