@@ -12,13 +12,13 @@ import numpy as np
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "tools"))
-from checks import MODELS, ROOT, SCRATCH, Checks, cached, run, scratch, tenon  # noqa: E402
+from checks import MODELS, Checks, run, scratch, tenon  # noqa: E402
+from operator_cases import operator_cases  # noqa: E402
 from samples import SHIPPED, fed, hash_of, inputs, output_types, packed, shape_options  # noqa: E402
 
 LIBRARY = {"memcpy", "memset", "memmove"}
 FORMS = ("inline", "c", "obj", "bin")
 CNN = next(row for row in SHIPPED if row[0] == "mnist-cnn")
-MAKER = os.path.join(ROOT, "tests", "ops", "make_cases.py")
 # Operators whose objects might want a library: square roots, rounding, powers, narrow floats, wide integers, checks.
 OPERATORS = ("Sqrt", "Round", "Floor", "Pow", "Erf", "Mod", "Div", "Cast", "Gather", "CumSum", "QuantizeLinear", "DequantizeLinear", "Softmax",
              "ReduceMean", "BitShift", "Exp", "Where", "OneHot", "Conv")
@@ -313,8 +313,7 @@ int main(void) {
 
 def main():
     checks = Checks()
-    cases = os.path.join(SCRATCH, "op_cases")
-    cached(cases, open(MAKER).read(), lambda folder: run([sys.executable, MAKER, folder], timeout=300))
+    cases = operator_cases()
     jobs = []
     for name, model, folder in SHIPPED:
         case = Case(checks, name, model, os.path.join(folder, "test_data_set_0"), "x86-64-v3")

@@ -12,10 +12,10 @@ import onnx
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "tools"))
-from checks import CLANG, ROOT, SCRATCH, Checks, cached, run, scratch, tenon  # noqa: E402
+from checks import CLANG, ROOT, Checks, run, scratch, tenon  # noqa: E402
+from operator_cases import operator_cases  # noqa: E402
 from samples import SHIPPED, fed, inputs, output_types, packed, shape_options  # noqa: E402
 
-MAKER = os.path.join(ROOT, "tests", "ops", "make_cases.py")
 GCC = "aarch64-linux-gnu-gcc"
 WARNINGS = ["-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Werror"]
 WAYS = {  # of generated C for aarch64: which of the models (every n-th), compiler and flags
@@ -79,8 +79,7 @@ class Model:
 
 def cases():
     """Of the single-operator models: one of each operator, and one of each pair of element types that an operator has."""
-    folder = os.path.join(SCRATCH, "op_cases")
-    cached(folder, open(MAKER).read(), lambda to: run([sys.executable, MAKER, to], timeout=300))
+    folder = operator_cases()
     seen, chosen = set(), []
     for op in sorted(os.listdir(folder)):
         for number in sorted(os.listdir(os.path.join(folder, op))) if os.path.isdir(os.path.join(folder, op)) else []:

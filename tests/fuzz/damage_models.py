@@ -22,10 +22,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(HERE, "..", "tools")]
-from checks import ROOT, SCRATCH, Checks, cached, run  # noqa: E402
+from checks import ROOT, Checks, run  # noqa: E402
 from damage import damage  # noqa: E402
+from operator_cases import operator_cases  # noqa: E402
 
-MAKER = os.path.join(ROOT, "tests", "ops", "make_cases.py")
 BATCH = 100
 SECONDS_MOST, MEBIBYTES_MOST, COMPILED = 5, 1024, 200
 ANSWER = re.compile(r"([0-5]) (\d+) (\d+) (.*)")
@@ -33,15 +33,9 @@ ANSWER = re.compile(r"([0-5]) (\d+) (\d+) (.*)")
 COMPILE = ["gcc", "-std=c99", "-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Werror", "-O0", "-c", "-o", os.devnull]
 
 
-def operator_cases():
-    """Paths of small models, some for each operator."""
-    cases = os.path.join(SCRATCH, "op_cases")
-    cached(cases, open(MAKER).read(), lambda folder: run([sys.executable, MAKER, folder]))
-    return sorted(glob.glob(os.path.join(cases, "**", "model.onnx"), recursive=True))
-
-
 def seeds():
-    paths = sorted(glob.glob(os.path.join(ROOT, "tests", "**", "*.onnx"), recursive=True)) + operator_cases()
+    paths = sorted(glob.glob(os.path.join(ROOT, "tests", "**", "*.onnx"), recursive=True))
+    paths += sorted(glob.glob(os.path.join(operator_cases(), "**", "model.onnx"), recursive=True))
     return [open(p, "rb").read() for p in paths if 0 < os.path.getsize(p) < 20_000]
 
 

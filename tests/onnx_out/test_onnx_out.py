@@ -12,10 +12,9 @@ import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "tools"))
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "ops"))
-from checks import MODELS, ROOT, SCRATCH, Checks, cached, run, scratch, tenon  # noqa: E402
+from checks import MODELS, ROOT, Checks, run, scratch, tenon  # noqa: E402
+from operator_cases import operator_cases  # noqa: E402
 from samples import SHIPPED, inputs, outputs  # noqa: E402
-from test_ops import MAKER, make  # noqa: E402
 
 FOLDER = scratch("onnx_out")
 # What the checker of an older opset's form does not follow, though it is valid: an ellipsis that stands for fewer dimensions; a function
@@ -115,8 +114,7 @@ def test_clean_up(checks):
 
 def test_cases(checks):
     """Every attribute kind, element type and absent input that the operators' cases have."""
-    folder = os.path.join(SCRATCH, "op_cases")
-    cached(folder, open(MAKER).read(), make)
+    folder = operator_cases()
     names = sorted(os.path.join(op, case) for op in os.listdir(folder) if os.path.isdir(os.path.join(folder, op)) for case in os.listdir(os.path.join(folder, op)))
 
     def judge(name):

@@ -7,16 +7,10 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "tools"))
-from checks import ROOT, SCRATCH, Checks, cached, run, tenon  # noqa: E402
+from checks import Checks, tenon  # noqa: E402
+from operator_cases import operator_cases  # noqa: E402
 
-MAKER = os.path.join(ROOT, "tests", "ops", "make_cases.py")
 EVERY = 25
-
-
-def make(folder):
-    made = run([sys.executable, MAKER, folder], timeout=300)
-    if made.status != 0:
-        raise SystemExit(f"make_cases.py: {made.last}")
 
 
 def judge(job):
@@ -36,8 +30,7 @@ def judge(job):
 
 def main():
     checks = Checks()
-    folder = os.path.join(SCRATCH, "op_cases")
-    cached(folder, open(MAKER).read(), make)
+    folder = operator_cases()
     names = sorted(os.path.join(op, case) for op in os.listdir(folder) if os.path.isdir(os.path.join(folder, op))
                    for case in os.listdir(os.path.join(folder, op)))
     checks.check("there are cases", len(names) > 1000, f"only {len(names)}")
