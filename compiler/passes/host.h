@@ -15,10 +15,11 @@ typedef struct pass_host {
     diag *d;
     arena *scratch;
     pass_report *report;  /* NULL: nobody listens */
-    const target *target; /* what the graph is lowered for; NULL: no pass of stage "lowering" runs */
-    bound_inputs *bound;  /* NULL: nobody listens */
-    arena *bound_memory;  /* of their names */
-    bool broke_rules;     /* an undeclared option, an interface that is not there: said, and the pass fails */
+    const target *target; /* what the graph is lowered for; NULL: no pass of stage "lowering" runs but `integer` */
+    const integer_options *integer;
+    bound_inputs *bound; /* NULL: nobody listens */
+    arena *bound_memory; /* of their names */
+    bool broke_rules;    /* an undeclared option, an interface that is not there: said, and the pass fails */
 } pass_host;
 
 static inline pass_host *pass_host_of(const tenon_plugin_host *h) {

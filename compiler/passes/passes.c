@@ -79,28 +79,26 @@ CLEAN_UP(dead_code, "dead-code", AFTER("cse"),
          "Inputs and outputs of the model stay; the pass dead_inputs takes them away.")
 
 static int run_integer(const tenon_plugin_host *host, void *state, tenon_graph *g) {
-    (void)host, (void)state;
-    return (int)pass_integer(pass_graph(g), &(integer_options){.target = NULL});
+    (void)state;
+    return (int)pass_integer(pass_graph(g), pass_host_of(host)->integer);
 }
 static const tenon_pass integer_pass = {
-    sizeof integer_pass,
-    TENON_PASS_KEEPS_NUMBERS,
-    "integer",
-    "quantised models compute in integers",
-    "lowering",
-    NULL,
-    NULL,
-    NULL,
-    run_integer,
-    "What stands between DequantizeLinear and QuantizeLinear becomes operators of integers: products are summed in "
-    "i32, "
-    "or in i64 where the\n"
-    "weights could make i32 overflow, and rounded once to the result's scale. Functions of 8 bits become tables. A "
-    "product "
-    "whose result is not\n"
-    "quantised is summed in integers, too, and multiplied by its scale. Results differ from those in floats where one "
-    "of these rounds the other\n"
-    "way, by one step. Runs when the model is lowered; --emit graph and --emit onnx show the model before it."};
+    .struct_size = sizeof integer_pass,
+    .flags = TENON_PASS_KEEPS_NUMBERS,
+    .name = "integer",
+    .help = "quantised models compute in integers, where asked for or the target has no vectors",
+    .stage = "lowering",
+    .run = run_integer,
+    .doc = "What stands between DequantizeLinear and QuantizeLinear becomes operators of integers: products are summed "
+           "in i32, or in i64 where the\n"
+           "weights could make i32 overflow, and rounded once to the result's scale. Functions of 8 bits become "
+           "tables. A product whose result is not\n"
+           "quantised is summed in integers, too, and multiplied by its scale. Results differ from those in floats "
+           "where one of these rounds the other\n"
+           "way, by one step. Runs when the model is lowered; --emit graph and --emit onnx show the model before it.\n"
+           "It runs for targets without vectors, and where --int force or --float none asks for it: elsewhere the "
+           "kernels of floats are faster.",
+};
 
 static int run_winograd(const tenon_plugin_host *host, void *state, tenon_graph *g) {
     (void)state;
@@ -170,12 +168,13 @@ static status check_skipped(const pass_registry *r, const graph *g, const pass_o
 }
 
 /* Built-in passes work in place. */
-static status run_in_place(const pass_registry *r, const pass_entry *e, graph *g, const target *t) {
+static status run_in_place(const pass_registry *r, const pass_entry *e, graph *g, const pass_options *o) {
     arena *memory = arena_new(arena_allocator(g->memory));
     TRY_ALLOC(memory);
     pass_host h;
     pass_host_begin(&h, r, e, g->diags, memory);
-    h.target = t;
+    h.target = o->target;
+    h.integer = &o->integer;
     status s = (status)e->pass->run(&h.base, e->state, (tenon_graph *)g);
     arena_free(memory);
     return s;
@@ -183,7 +182,7 @@ static status run_in_place(const pass_registry *r, const pass_entry *e, graph *g
 
 static status run_one(const pass_registry *r, const pass_entry *e, graph **g, const pass_options *o) {
     if (e->plugin == NULL) {
-        TRY(run_in_place(r, e, *g, o->target));
+        TRY(run_in_place(r, e, *g, o));
     } else {
         pass_request q;
         TRY(request_begin(r, pass_name(e), pass_name(e), r->memory, (*g)->diags, &q));
@@ -264,13 +263,8 @@ static status expand_rest(const pass_registry *r, graph **g, const pass_options 
 static status to_integers(const pass_registry *r, graph **g, const pass_options *o, const pass_options *rest) {
     uint32_t before = (*g)->next_id;
     int nodes = (*g)->n_nodes;
-    if (!is_skipped(o, integer_pass.name)) {
-        TRY(pass_integer(*g, &o->integer));
-        if (o->verify)
-            TRY(graph_verify(*g));
-        if (o->after != NULL)
-            TRY(o->after(o->ctx, integer_pass.name, *g));
-    }
+    if (!is_skipped(o, integer_pass.name))
+        TRY(run_one(r, pass_registry_find(r, integer_pass.name), g, o));
     if (!is_skipped(o, fold_pass.name))
         TRY(pass_fold_all(*g));
     if (has_changed(*g, before, nodes))
