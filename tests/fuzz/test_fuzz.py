@@ -34,7 +34,7 @@ def graph_texts():
 
 
 def loop_texts():
-    models = operator_cases()[::40]
+    models = sorted(glob.glob(os.path.join(operator_cases(), "**", "model.onnx"), recursive=True))[::40]
     texts = [tenon("compile", p, "--emit", "loops", "--target", target, text=False).out for p in models for target in ("generic", "x86-64-v3")]
     return [text for text in texts if text]
 
