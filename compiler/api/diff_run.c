@@ -2,7 +2,6 @@
 #include <string.h>
 
 #include "api/diff_side.h"
-#include "api/input_names.h"
 #include "api/reports.h"
 
 /* A pair, where its values are among the outputs, and what has been found so far. */
@@ -37,29 +36,19 @@ static status open_other(differing *x, const char *path) {
         return diag_error(t->c->diags, STATUS_USAGE, "usage", DIAG_NOWHERE,
                           "there is nothing to compare with: give a second model, or a pass with -p");
     diff_side *other = path != NULL ? &x->b : &x->a;
-    TRY(diff_side_open(other, t->c, t->o, path != NULL ? path : t->path));
-    const tenon_graph *opened = other->opened;
+    TRY(model_side_open(&other->m, t->c, t->o, path != NULL ? path : t->path));
+    const tenon_graph *opened = other->m.opened;
     if (opened->shared != NULL)
         return shared_model_refuse(t->c, opened->file, "diff");
-    return diff_side_options(&x->a, path != NULL ? t : opened, &x->b, path != NULL ? opened : t, x->memory);
-}
-
-/* Options that name an input: of either. */
-static status check_names(const differing *x, const char *option, const named_list *list) {
-    const graph *a = x->a.t.g, *b = x->b.t.g;
-    status worst = STATUS_OK;
-    for (size_t i = 0; i < list->n && worst != STATUS_RESOURCE; i++)
-        if (input_find(a, list->at[i].name) == NULL && input_find(b, list->at[i].name) == NULL)
-            worst = input_unknown(x->t->c, a, option, list->at[i].name);
-    return worst;
+    return model_side_options(&x->a.m, path != NULL ? t : opened, &x->b.m, path != NULL ? opened : t, x->memory);
 }
 
 static status build(differing *x) {
     const tenon_options *o = x->t->o;
     TRY(data_file_open(x->t->c, o, x->memory, &x->file));
     x->file.bound = &x->t->plan.bound;
-    TRY(check_names(x, "--map", &o->maps));
-    TRY(check_names(x, "--scale", &o->scales));
+    TRY(model_side_check_names(&x->a.m, &x->b.m, "--map", &o->maps));
+    TRY(model_side_check_names(&x->a.m, &x->b.m, "--scale", &o->scales));
     TRY(diff_side_build(&x->a, &x->file, x->machine, x->memory));
     TRY(diff_side_build(&x->b, &x->file, x->machine, x->memory));
     x->stopped = x->a.built.stopped || x->b.built.stopped;
@@ -106,14 +95,14 @@ static void count_ends(const diff_side *s, compared *row, int side) {
     int number = row->integer[side];
     if (number < 0)
         return;
-    const program_buffer *b = code_output(s->code, (size_t)number);
-    metric_saturation(b->elem, s->outputs[number], b->n, &row->ends[side]);
+    const program_buffer *b = code_output(s->m.code, (size_t)number);
+    metric_saturation(b->elem, s->m.outputs[number], b->n, &row->ends[side]);
 }
 
 static void compare(const differing *x, compared *row) {
-    const program_buffer *a = code_output(x->a.code, (size_t)row->real[0]);
-    const program_buffer *b = code_output(x->b.code, (size_t)row->real[1]);
-    const void *of_a = x->a.outputs[row->real[0]], *of_b = x->b.outputs[row->real[1]];
+    const program_buffer *a = code_output(x->a.m.code, (size_t)row->real[0]);
+    const program_buffer *b = code_output(x->b.m.code, (size_t)row->real[1]);
+    const void *of_a = x->a.m.outputs[row->real[0]], *of_b = x->b.m.outputs[row->real[1]];
     int64_t at;
     metric_compare(a->elem, of_a, b->elem, of_b, a->n, &row->numbers);
     row->same_bits = row->same_bits && a->elem == b->elem && code_same_bits(a->elem, of_a, of_b, a->n, &at);
@@ -122,13 +111,13 @@ static void compare(const differing *x, compared *row) {
 }
 
 static status run_samples(differing *x) {
-    x->samples = x->a.fed.n + x->b.fed.n > 0 ? data_file_samples(&x->file) : 1;
+    x->samples = x->a.m.fed.n + x->b.m.fed.n > 0 ? data_file_samples(&x->file) : 1;
     if (x->samples == 0)
         return diag_error(x->t->c->diags, STATUS_INVALID, "no-data", DIAG_NOWHERE, "the data have no samples");
     for (int64_t s = 0; s < x->samples; s++) {
         TRY(context_check_stop(x->t->c));
-        TRY(diff_side_run(&x->a, s));
-        TRY(diff_side_run(&x->b, s));
+        TRY(model_side_run(&x->a.m, s));
+        TRY(model_side_run(&x->b.m, s));
         for (size_t i = 0; i < x->n; i++)
             compare(x, &x->rows[i]);
         context_progress(x->t->c, "comparing", s + 1, x->samples);
@@ -186,12 +175,12 @@ static status list_rows(const differing *x, diff_result *r) {
 }
 
 static status list_form(const differing *x, const diff_side *s, diff_form *out) {
-    const tenon_options *o = &s->o;
+    const tenon_options *o = &s->m.o;
     diff_pass *passes = ARENA_NEW_N(x->memory, diff_pass, o->asked.n + 1);
     diff_lost *lost = ARENA_NEW_N(x->memory, diff_lost, s->points.at.n + 1);
     if (passes == NULL || lost == NULL)
         return STATUS_RESOURCE;
-    *out = (diff_form){.path = s->t.path, .passes = passes, .n_passes = o->asked.n, .lost = lost};
+    *out = (diff_form){.path = s->m.t.path, .passes = passes, .n_passes = o->asked.n, .lost = lost};
     for (size_t i = 0; i < o->asked.n; i++)
         passes[i] = (diff_pass){o->asked.at[i].name, o->asked.at[i].text};
     for (size_t i = 0; i < s->points.at.n; i++) {
@@ -226,7 +215,7 @@ static status compare_all(differing *x, const char *other, report *out) {
     TRY(match(x));
     TRY(diff_side_compile(&x->a, x->memory));
     TRY(diff_side_compile(&x->b, x->memory));
-    x->stopped = x->a.code == NULL || x->b.code == NULL;
+    x->stopped = x->a.m.code == NULL || x->b.m.code == NULL;
     if (x->stopped)
         return STATUS_OK;
     TRY(run_samples(x));

@@ -133,14 +133,14 @@ static status build_both(drawing_run *x, const char *other) {
     tenon_graph *t = x->t;
     if (other == NULL)
         return model_build(t, NULL, 0, NULL, NULL, PIPELINE_PASSES, &x->a.built);
-    TRY(diff_side_open(&x->b, t->c, t->o, other));
-    if (x->b.opened->shared != NULL)
-        return shared_model_refuse(t->c, x->b.opened->file, "draw");
-    TRY(diff_side_options(&x->a, t, &x->b, x->b.opened, x->memory));
-    TRY(model_build(&x->a.t, NULL, 0, NULL, NULL, PIPELINE_PASSES, &x->a.built));
-    TRY(model_build(&x->b.t, NULL, 0, NULL, NULL, PIPELINE_PASSES, &x->b.built));
+    TRY(model_side_open(&x->b.m, t->c, t->o, other));
+    if (x->b.m.opened->shared != NULL)
+        return shared_model_refuse(t->c, x->b.m.opened->file, "draw");
+    TRY(model_side_options(&x->a.m, t, &x->b.m, x->b.m.opened, x->memory));
+    TRY(model_build(&x->a.m.t, NULL, 0, NULL, NULL, PIPELINE_PASSES, &x->a.built));
+    TRY(model_build(&x->b.m.t, NULL, 0, NULL, NULL, PIPELINE_PASSES, &x->b.built));
     x->d.before = x->b.built.g;
-    x->d.p.other = x->b.opened->file;
+    x->d.p.other = x->b.m.opened->file;
     return STATUS_OK;
 }
 

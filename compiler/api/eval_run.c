@@ -1,75 +1,148 @@
-/* tenon eval: a model's accuracy, or its mean squared error, on labelled data, one sample a run. */
+/* tenon eval: a model's accuracy or error on labelled data, one sample a run; beside another's on the same samples. */
+#include <math.h>
 #include <string.h>
 
-#include "api/fed_data.h"
-#include "api/input_names.h"
 #include "api/measure.h"
+#include "api/model_side.h"
 #include "api/reports.h"
+
+/* A model with what has been found of it. */
+typedef struct evaluated {
+    model_side m;
+    int judged;         /* number of the output that the metric looks at */
+    double scale, zero; /* its elements stand for (x - zero) * scale */
+    accuracy right;
+    squares error;
+    double margin; /* of the label's class before the best other, in the last sample */
+    int64_t class; /* that it found in the last sample */
+} evaluated;
 
 typedef struct evaluation {
     tenon_graph *t;
     diag *d;
     arena *memory; /* the report's */
     data_file file;
-    fed_data fed;
-    const array *labels;
-    tenon_code *code;
-    void **outputs;
-    int judged; /* number of the output that the metric looks at */
-    accuracy right;
-    squares error;
+    const array *labels; /* NULL: none are needed */
+    evaluated sides[2];  /* the model, the one of option against */
+    int n_sides;
+    paired pairs;
+    int64_t same_class, n_margins;
+    double margin_squares;
+    double seconds; /* of the model's runs */
 } evaluation;
 
-/* ---- the data ---- */
-
-static status read_data(evaluation *e) {
-    const tenon_options *o = e->t->o;
-    TRY(data_file_open(e->t->c, o, e->memory, &e->file));
-    TRY(input_check_names(e->t->c, e->t->g, "--map", &o->maps));
-    TRY(input_check_names(e->t->c, e->t->g, "--scale", &o->scales));
-    TRY(fed_data_read(&e->file, e->t, &e->fed));
-    return data_file_array(&e->file, o->label, "--label NAME names the array with what is expected", &e->labels);
+static const program_buffer *judged_output(const evaluated *s) {
+    return code_output(s->m.code, (size_t)s->judged);
 }
 
-/* ---- the code ---- */
+/* Integers at a model's end are what a QuantizeLinear has made of real numbers. */
+static void choose_output(evaluated *s, int number) {
+    const graph *g = s->m.t.g;
+    s->judged = number;
+    s->scale = 1;
+    s->zero = 0;
+    const node *n = s->m.t.shared == NULL ? g->outputs.at[number]->v->def : NULL;
+    if (n == NULL || strcmp(n->op, "QuantizeLinear") != 0)
+        return;
+    const value *scale = node_input(n, 1), *zero = node_input(n, 2);
+    if (!value_is_constant(scale) || scale->constant->count != 1 || (zero != NULL && !value_is_constant(zero)))
+        return;
+    s->scale = tensor_double(scale->constant, 0);
+    s->zero = zero != NULL ? (double)tensor_int(zero->constant, 0) : 0;
+}
+
+static double judged_element(const evaluated *s, int64_t i) {
+    double x = dtype_get_double(judged_output(s)->elem, s->m.outputs[s->judged], (size_t)i);
+    return (x - s->zero) * s->scale;
+}
+
+/* ---- the models and their data ---- */
+
+static status open_models(evaluation *e) {
+    const tenon_options *o = e->t->o;
+    evaluated *a = &e->sides[0], *b = &e->sides[1];
+    e->n_sides = o->against != NULL ? 2 : 1;
+    if (o->against == NULL) {
+        model_side_take(&a->m, e->t);
+        return STATUS_OK;
+    }
+    TRY(model_side_open(&b->m, e->t->c, o, o->against));
+    return model_side_options(&a->m, e->t, &b->m, b->m.opened, e->memory);
+}
 
 static status compile(evaluation *e) {
-    const input_shape *shapes;
-    size_t n_shapes;
-    TRY(fed_data_shapes(&e->fed, &shapes, &n_shapes));
-    TRY(code_new(e->t, shapes, n_shapes, &e->code));
-    if (e->code == NULL)
-        return STATUS_OK;
-    TRY(fed_data_prepare(&e->fed, e->code));
-    return code_new_outputs(e->code, e->memory, &e->outputs);
+    const tenon_options *o = e->t->o;
+    const model_side *b = e->n_sides > 1 ? &e->sides[1].m : NULL;
+    TRY(data_file_open(e->t->c, o, e->memory, &e->file));
+    TRY(model_side_check_names(&e->sides[0].m, b, "--map", &o->maps));
+    TRY(model_side_check_names(&e->sides[0].m, b, "--scale", &o->scales));
+    for (int i = 0; i < e->n_sides; i++) {
+        TRY(model_side_compile(&e->sides[i].m, &e->file, e->memory));
+        if (e->sides[i].m.code == NULL)
+            return STATUS_OK;
+    }
+    return STATUS_OK;
 }
 
 /* ---- the metrics ---- */
 
+static status read_labels(evaluation *e) {
+    return data_file_array(&e->file, e->t->o->label, "--label NAME names the array with what is expected", &e->labels);
+}
+
 /* The first output of more than one element has the classes. */
-static status begin_accuracy(evaluation *e) {
+static status begin_accuracy(evaluation *e, evaluated *s) {
+    TRY(read_labels(e));
     if (e->labels->count != e->file.samples)
         return diag_error(e->d, STATUS_INVALID, "wrong-shape", DIAG_NOWHERE,
                           "array '%s' has more than one label for a sample", e->t->o->label);
-    for (e->judged = 0; e->judged < e->code->p->n_outputs; e->judged++)
-        if (code_output(e->code, (size_t)e->judged)->n > 1)
+    for (int i = 0; i < s->m.code->p->n_outputs; i++) {
+        choose_output(s, i);
+        if (judged_output(s)->n > 1)
             return STATUS_OK;
+    }
     return diag_error(e->d, STATUS_UNSUPPORTED, "metric", DIAG_NOWHERE,
                       "accuracy needs an output with an element for each class");
 }
 
-static status judge_accuracy(evaluation *e, int64_t sample) {
-    const program_buffer *b = code_output(e->code, (size_t)e->judged);
-    int64_t class = metric_argmax(b->elem, e->outputs[e->judged], b->n);
-    e->right.samples++;
-    e->right.correct += (double)class == dtype_get_double(e->labels->elem, e->labels->data, (size_t)sample);
-    return STATUS_OK;
+static double margin_of(const evaluated *s, double label) {
+    double best = -INFINITY, own = -INFINITY;
+    for (int64_t i = 0; i < judged_output(s)->n; i++) {
+        double x = judged_element(s, i);
+        if ((double)i == label)
+            own = x;
+        else if (x > best)
+            best = x;
+    }
+    return own - best;
 }
 
-static status begin_mse(evaluation *e) {
-    e->judged = 0;
+static double judge_accuracy(evaluation *e, evaluated *s, int64_t sample) {
+    const program_buffer *b = judged_output(s);
+    double label = dtype_get_double(e->labels->elem, e->labels->data, (size_t)sample);
+    s->class = metric_argmax(b->elem, s->m.outputs[s->judged], b->n);
+    s->margin = margin_of(s, label);
+    bool right = (double)s->class == label;
+    s->right.samples++;
+    s->right.correct += right;
+    return right;
+}
+
+static void pair_accuracy(evaluation *e) {
+    double apart = e->sides[0].margin - e->sides[1].margin;
+    e->same_class += e->sides[0].class == e->sides[1].class;
+    if (!isfinite(apart))
+        return; /* the label is no class */
+    e->n_margins++;
+    e->margin_squares += apart * apart;
+}
+
+/* Of the first output, whose elements are those of a label. */
+static status begin_mse(evaluation *e, evaluated *s) {
+    TRY(read_labels(e));
+    choose_output(s, 0);
     int64_t each = e->file.samples > 0 ? e->labels->count / e->file.samples : 0;
-    const program_buffer *b = code_output(e->code, 0);
+    const program_buffer *b = judged_output(s);
     if (each != b->n)
         return diag_error(e->d, STATUS_INVALID, "wrong-shape", DIAG_NOWHERE,
                           "array '%s' has %lld elements a sample, output '%s' has %lld", e->t->o->label,
@@ -77,23 +150,58 @@ static status begin_mse(evaluation *e) {
     return STATUS_OK;
 }
 
-static status judge_mse(evaluation *e, int64_t sample) {
-    const program_buffer *b = code_output(e->code, 0);
-    for (int64_t i = 0; i < b->n; i++) {
-        double want = dtype_get_double(e->labels->elem, e->labels->data, (size_t)(sample * b->n + i));
-        double have = dtype_get_double(b->elem, e->outputs[0], (size_t)i);
-        metric_squares(DT_F64, &want, &have, 1, &e->error);
-    }
+static void judge_element(evaluated *s, double want, int64_t i, squares *into) {
+    double have = judged_element(s, i);
+    metric_squares(DT_F64, &want, &have, 1, into);
+}
+
+static double judge_mse(evaluation *e, evaluated *s, int64_t sample) {
+    int64_t n = judged_output(s)->n;
+    squares here = {0};
+    for (int64_t i = 0; i < n; i++)
+        judge_element(s, dtype_get_double(e->labels->elem, e->labels->data, (size_t)(sample * n + i)), i, &here);
+    s->error.signal += here.signal;
+    s->error.noise += here.noise;
+    s->error.n += here.n;
+    return here.n > 0 ? here.noise / (double)here.n : 0;
+}
+
+/* The other model's output is the reference where there is one, else the labels are. */
+static status begin_sqnr(evaluation *e, evaluated *s) {
+    if (e->n_sides == 1)
+        return begin_mse(e, s);
+    choose_output(s, 0);
+    const program_buffer *own = judged_output(s), *other = code_output(e->sides[1].m.code, 0);
+    if (own->n != other->n)
+        return diag_error(e->d, STATUS_INVALID, "wrong-shape", DIAG_NOWHERE,
+                          "output '%s' has %lld elements, output '%s' of %s has %lld", own->title, (long long)own->n,
+                          other->title, e->sides[1].m.t.path, (long long)other->n);
     return STATUS_OK;
+}
+
+static double judge_sqnr(evaluation *e, evaluated *s, int64_t sample) {
+    return e->n_sides == 1 ? judge_mse(e, s, sample) : 0;
+}
+
+static void pair_sqnr(evaluation *e) {
+    for (int64_t i = 0; i < judged_output(&e->sides[0])->n; i++)
+        judge_element(&e->sides[0], judged_element(&e->sides[1], i), i, &e->sides[0].error);
+}
+
+static void pair_nothing(evaluation *e) {
+    (void)e;
 }
 
 typedef struct metric_row {
     const char *name;
-    status (*begin)(evaluation *e);
-    status (*judge)(evaluation *e, int64_t sample);
+    status (*begin)(evaluation *e, evaluated *s);
+    double (*judge)(evaluation *e, evaluated *s, int64_t sample); /* what is compared between two models */
+    void (*pair)(evaluation *e);                                  /* after both have been judged */
 } metric_row;
 
-static const metric_row metrics[] = {{"accuracy", begin_accuracy, judge_accuracy}, {"mse", begin_mse, judge_mse}};
+static const metric_row metrics[] = {{"accuracy", begin_accuracy, judge_accuracy, pair_accuracy},
+                                     {"mse", begin_mse, judge_mse, pair_nothing},
+                                     {"sqnr", begin_sqnr, judge_sqnr, pair_sqnr}};
 
 static const metric_row *find_metric(const char *name) {
     const metric_row *m = metrics;
@@ -104,41 +212,71 @@ static const metric_row *find_metric(const char *name) {
 
 /* ---- the samples ---- */
 
+static status run_sample(evaluation *e, const metric_row *m, int64_t sample) {
+    double scores[2];
+    double begin = clock_ms();
+    TRY(model_side_run(&e->sides[0].m, sample));
+    e->seconds += (clock_ms() - begin) * 1e-3;
+    if (e->n_sides > 1)
+        TRY(model_side_run(&e->sides[1].m, sample));
+    for (int i = 0; i < e->n_sides; i++)
+        scores[i] = m->judge(e, &e->sides[i], sample);
+    if (e->n_sides > 1) {
+        metric_pair(scores[0], scores[1], &e->pairs);
+        m->pair(e);
+    }
+    return STATUS_OK;
+}
+
 static status run_samples(evaluation *e, const metric_row *m, int64_t n) {
-    const void **inputs = ARENA_NEW_N(e->memory, const void *, e->fed.n + 1);
-    TRY_ALLOC(inputs);
     for (int64_t s = 0; s < n; s++) {
         TRY(context_check_stop(e->t->c));
-        TRY(fed_data_sample(&e->fed, s, inputs));
-        TRY(code_run(e->code, inputs, e->outputs));
-        TRY(m->judge(e, s));
+        TRY(run_sample(e, m, s));
         context_progress(e->t->c, "evaluating", s + 1, n);
     }
     return STATUS_OK;
 }
 
-static status evaluate(evaluation *e, report *out) {
-    const tenon_options *o = e->t->o;
-    const metric_row *m = find_metric(o->metric);
-    TRY(read_data(e));
+/* ---- the report ---- */
+
+static eval_score score_of(const evaluated *s) {
+    eval_score r = {.path = s->m.t.path, .correct = s->right.correct};
+    metric_wilson(r.correct, s->right.samples, &r.low, &r.high);
+    r.mse = s->error.n > 0 ? s->error.noise / (double)s->error.n : 0;
+    r.sqnr = metric_sqnr(&s->error);
+    return r;
+}
+
+static void add_against(const evaluation *e, eval_result *r) {
+    r->has_against = true;
+    r->against = score_of(&e->sides[1]);
+    r->pairs = e->pairs;
+    r->same_class = e->same_class;
+    r->margin_mse = e->n_margins > 0 ? e->margin_squares / (double)e->n_margins : NAN;
+}
+
+static status evaluate(evaluation *e, report *out, bool *out_stopped) {
+    const metric_row *m = find_metric(e->t->o->metric);
+    TRY(open_models(e));
     TRY(compile(e));
-    if (e->code == NULL)
+    *out_stopped = e->sides[e->n_sides - 1].m.code == NULL;
+    if (*out_stopped)
         return STATUS_OK;
-    TRY(m->begin(e));
+    for (int i = 0; i < e->n_sides; i++)
+        TRY(m->begin(e, &e->sides[i]));
     int64_t n = data_file_samples(&e->file);
-    double begin = clock_ms();
     TRY(run_samples(e, m, n));
-    const program_facts *facts = &e->code->facts;
-    eval_result r = {.head = report_head_of(e->t, e->code->p->target),
+    const tenon_code *code = e->sides[0].m.code;
+    eval_result r = {.head = report_head_of(e->t, code->p->target),
                      .metric = m->name,
                      .samples = n,
-                     .correct = e->right.correct,
-                     .seconds = (clock_ms() - begin) * 1e-3,
-                     .weight_bytes = facts->weight_bytes,
-                     .weight_bits = facts->weight_bits,
-                     .data_bits = facts->data_bits};
-    r.mse = e->error.n > 0 ? e->error.noise / (double)e->error.n : 0;
-    metric_wilson(r.correct, n, &r.low, &r.high);
+                     .score = score_of(&e->sides[0]),
+                     .seconds = e->seconds,
+                     .weight_bytes = code->facts.weight_bytes,
+                     .weight_bits = code->facts.weight_bits,
+                     .data_bits = code->facts.data_bits};
+    if (e->n_sides > 1)
+        add_against(e, &r);
     return eval_report(&r, e->memory, out);
 }
 
@@ -148,11 +286,13 @@ TENON_API tenon_status tenon_eval(tenon_graph *t, tenon_report **out) {
     evaluation e = {.t = t, .d = t->c->diags};
     status s = STATUS_RESOURCE;
     if (r != NULL) {
+        bool stopped = false;
         e.memory = r->memory;
-        s = evaluate(&e, &r->forms);
-        if (s == STATUS_OK && e.code == NULL)
+        s = evaluate(&e, &r->forms, &stopped);
+        if (s == STATUS_OK && stopped)
             s = report_stopped(r);
     }
-    tenon_code_free(e.code);
+    model_side_free(&e.sides[0].m);
+    model_side_free(&e.sides[1].m);
     return report_end_of(t, s, errors, r, out);
 }

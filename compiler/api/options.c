@@ -24,27 +24,20 @@ typedef enum option_kind {
     KIND_REGION
 } option_kind;
 
-/* The values of a KIND_CHOICE, and those that are promised but not there yet. NULL-terminated. */
-typedef struct choices {
-    const char *const *now, *const *later;
-} choices;
-
 typedef struct option_row {
     tenon_option_info info;
     option_kind kind;
     size_t offset;
-    const choices *choices;
+    const char *const *choices; /* of a KIND_CHOICE; NULL-terminated */
 } option_row;
 
-static const char *const none[] = {NULL};
-static const choices schedules = {(const char *const[]){"best", "naive", NULL}, none};
-static const choices backends = {engine_names, none};
-static const choices emissions = {
-    (const char *const[]){"c", "obj", "lib", "shared", "llvm", "asm", "loops", "graph", "onnx", "dot", NULL}, none};
-static const choices weight_forms = {(const char *const[]){"inline", "c", "obj", "bin", NULL}, none};
-static const choices integers = {(const char *const[]){"best", "force", NULL}, none};
-static const choices floats = {(const char *const[]){"any", "none", NULL}, none};
-static const choices metrics = {(const char *const[]){"accuracy", "mse", NULL}, (const char *const[]){"sqnr", NULL}};
+static const char *const schedules[] = {"best", "naive", NULL};
+static const char *const emissions[] = {"c",     "obj",   "lib",  "shared", "llvm", "asm",
+                                        "loops", "graph", "onnx", "dot",    NULL};
+static const char *const weight_forms[] = {"inline", "c", "obj", "bin", NULL};
+static const char *const integers[] = {"best", "force", NULL};
+static const char *const floats[] = {"any", "none", NULL};
+static const char *const metrics[] = {"accuracy", "mse", "sqnr", NULL};
 
 #define ALL                                                                                                            \
     (TENON_COMPILE | TENON_RUN | TENON_CHECK | TENON_BENCH | TENON_EVAL | TENON_INSPECT | TENON_DIFF | TENON_DRAW)
@@ -56,7 +49,7 @@ static const option_row rows[] = {
     {{"emit", "FORM", "what to write: c, obj, lib, shared, llvm, asm, loops, graph, onnx or dot", TENON_COMPILE},
      KIND_CHOICE,
      FIELD(emit),
-     &emissions},
+     emissions},
     {{"name", "PREFIX", "begins every name in generated code (default: the model file's)", TENON_COMPILE},
      KIND_TEXT,
      FIELD(name),
@@ -65,7 +58,7 @@ static const option_row rows[] = {
       TENON_COMPILE},
      KIND_CHOICE,
      FIELD(weights),
-     &weight_forms},
+     weight_forms},
     {{"input", "NAME=FILE.npy", "the data of an input", TENON_RUN}, KIND_PAIRS, FIELD(inputs), NULL},
     {{"rtol", "R", "relative tolerance (default 1e-3)", TENON_CHECK}, KIND_REAL, FIELD(rtol), NULL},
     {{"atol", "A", "absolute tolerance (default 1e-5; with --suite 1e-7)", TENON_CHECK}, KIND_REAL, FIELD(atol), NULL},
@@ -81,11 +74,18 @@ static const option_row rows[] = {
      FIELD(data),
      NULL},
     {{"limit", "N", "only the first N samples", FED}, KIND_COUNT, FIELD(limit), NULL},
-    {{"metric", "NAME", "accuracy (default), or mse against the array that --label names", TENON_EVAL},
+    {{"metric", "NAME",
+      "accuracy (default), mse against the array that --label names, or sqnr against that or the other model",
+      TENON_EVAL},
      KIND_CHOICE,
      FIELD(metric),
-     &metrics},
+     metrics},
     {{"label", "ARRAY", "the array with the labels (default label)", TENON_EVAL}, KIND_TEXT, FIELD(label), NULL},
+    {{"against", "MODEL_B", "another model, as its file has it, on the same samples: the paired difference",
+      TENON_EVAL},
+     KIND_TEXT,
+     FIELD(against),
+     NULL},
     {{"map", "INPUT=ARRAY", "the array of an input, where its name is another", FED}, KIND_PAIRS, FIELD(maps), NULL},
     {{"scale", "INPUT=FACTOR", "multiplies the data of an input", FED}, KIND_PAIRS, FIELD(scales), NULL},
     {{"threshold", "DB", "the SQNR below which a value departs (default 60: the error is a thousandth)", TENON_DIFF},
@@ -102,7 +102,7 @@ static const option_row rows[] = {
     {{"backend", "NAME", "jit (default), object, c, interp, or all, which must agree to the bit", RUNNING},
      KIND_CHOICE,
      FIELD(backend),
-     &backends},
+     engine_names},
     {{"threads", "N", "cuts kernels into parts for N threads (default 1), and runs them so; the bits stay the same",
       TENON_COMPILE | RUNNING},
      KIND_THREADS,
@@ -159,15 +159,15 @@ static const option_row rows[] = {
     {{"schedule", "NAME", "naive: loops as the operators define them, nothing fused or vectorised", ALL},
      KIND_CHOICE,
      FIELD(schedule),
-     &schedules},
+     schedules},
     {{"float", "any|none", "none: a quantised model without one float instruction; says which nodes prevent that", ALL},
      KIND_CHOICE,
      FIELD(floats),
-     &floats},
+     floats},
     {{"int", "best|force", "force: a quantised model in integers, also where floats are faster", ALL},
      KIND_CHOICE,
      FIELD(integers),
-     &integers},
+     integers},
     {{"skip", "PASS", "leaves a built-in pass out", ALL}, KIND_WORDS, FIELD(skip), NULL},
     {{"dump-after", "STAGE|PASS", "prints the form after a stage or pass, on stderr", ALL},
      KIND_WORDS,
@@ -330,15 +330,11 @@ static status join(arena *a, const char *before, const char *const *words, const
 }
 
 static status set_choice(const setting *s) {
-    const choices *c = s->row->choices;
-    if (is_among(s->value, c->now))
+    const char *const *choices = s->row->choices, *there_are;
+    if (is_among(s->value, choices))
         return set_text(s);
-    if (is_among(s->value, c->later))
-        return diag_error(s->o->c->diags, STATUS_UNSUPPORTED, "not-yet", DIAG_NOWHERE,
-                          "--%s %s is planned, but not there yet", s->row->info.name, s->value);
-    const char *there_are;
-    TRY(join(s->o->memory, "there are", c->now, &there_are));
-    return refuse(s, there_are, text_nearest(s->value, c->now, count_words(c->now)));
+    TRY(join(s->o->memory, "there are", choices, &there_are));
+    return refuse(s, there_are, text_nearest(s->value, choices, count_words(choices)));
 }
 
 static status set_count(const setting *s) {

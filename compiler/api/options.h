@@ -48,7 +48,8 @@ struct tenon_options {
     const char *trace; /* a file to write; NULL none */
     /* eval, and diff in part */
     const char *data, *metric, *label;
-    int64_t limit; /* 0: all */
+    const char *against; /* a model file; NULL none */
+    int64_t limit;       /* 0: all */
     named_list maps, scales;
     /* diff */
     double threshold; /* dB */

@@ -63,6 +63,16 @@ typedef struct accuracy {
 int64_t metric_argmax(dtype t, const void *data, int64_t n);
 /* Wilson's 95 % interval of a proportion. */
 void metric_wilson(int64_t correct, int64_t samples, double *out_low, double *out_high);
+/* Scores that two models have on the same samples. */
+typedef struct paired {
+    int64_t n, first_better, second_better; /* samples; those where one's score is larger */
+    double sum, squares;                    /* of the differences, first - second */
+} paired;
+void metric_pair(double first, double second, paired *into);
+/* 95 % interval of the mean difference: of scores that are 0 or 1 by Agresti and Min (Statistics in Medicine 24, 2005),
+ * half a sample added to each of the four cells; of others by the normal approximation. */
+void metric_paired_proportions(const paired *p, double *out_low, double *out_high);
+void metric_paired_means(const paired *p, double *out_low, double *out_high);
 /* Sums of squares over n elements: of the reference and of the difference. mse = noise / n, sqnr = 10 log10(signal /
  * noise) dB. */
 typedef struct squares {

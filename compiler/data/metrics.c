@@ -17,8 +17,9 @@ int64_t metric_argmax(dtype t, const void *data, int64_t n) {
     return best;
 }
 
+static const double z = 1.959963984540054; /* 97.5 % quantile of the normal distribution */
+
 void metric_wilson(int64_t correct, int64_t samples, double *out_low, double *out_high) {
-    const double z = 1.959963984540054; /* 97.5 % quantile of the normal distribution */
     double n = (double)samples, p = samples > 0 ? (double)correct / n : 0, z2 = z * z;
     if (samples == 0) {
         *out_low = 0;
@@ -29,6 +30,32 @@ void metric_wilson(int64_t correct, int64_t samples, double *out_low, double *ou
     double half = z / (1 + z2 / n) * sqrt(p * (1 - p) / n + z2 / (4 * n * n));
     *out_low = correct == 0 ? 0 : middle - half;
     *out_high = correct == samples ? 1 : middle + half;
+}
+
+void metric_pair(double first, double second, paired *into) {
+    into->n++;
+    into->first_better += first > second;
+    into->second_better += first < second;
+    into->sum += first - second;
+    into->squares += (first - second) * (first - second);
+}
+
+static void interval(double middle, double variance, double least, double most, double *out_low, double *out_high) {
+    double half = z * sqrt(variance > 0 ? variance : 0);
+    *out_low = middle - half > least ? middle - half : least;
+    *out_high = middle + half < most ? middle + half : most;
+}
+
+void metric_paired_proportions(const paired *p, double *out_low, double *out_high) {
+    double n = (double)p->n + 2, apart = (double)(p->first_better - p->second_better);
+    double unlike = (double)(p->first_better + p->second_better) + 1;
+    interval(apart / n, (unlike - apart * apart / n) / (n * n), -1, 1, out_low, out_high);
+}
+
+void metric_paired_means(const paired *p, double *out_low, double *out_high) {
+    double n = (double)p->n, mean = p->n > 0 ? p->sum / n : 0;
+    double variance = p->n > 1 ? (p->squares - n * mean * mean) / (n - 1) / n : INFINITY;
+    interval(mean, variance, -INFINITY, INFINITY, out_low, out_high);
 }
 
 void metric_squares(dtype t, const void *reference, const void *x, int64_t n, squares *into) {

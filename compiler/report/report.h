@@ -128,12 +128,24 @@ status bench_report(const bench_result *r, arena *a, report *out);
 status trace_report(const bench_result *r, arena *a, const char **out);
 
 /* ---- eval_report.c ---- */
+/* How good one model is. */
+typedef struct eval_score {
+    const char *path;
+    int64_t correct;
+    double low, high; /* 95 % interval of the accuracy */
+    double mse, sqnr;
+} eval_score;
+
 typedef struct eval_result {
     report_head head;
-    const char *metric; /* "accuracy", "mse" */
-    int64_t samples, correct;
-    double low, high; /* 95 % interval of the accuracy */
-    double mse;
+    const char *metric; /* "accuracy", "mse", "sqnr" */
+    int64_t samples;
+    eval_score score;
+    bool has_against; /* another model, on the same samples: */
+    eval_score against;
+    paired pairs;
+    int64_t same_class;
+    double margin_mse; /* of the label's output before the best other, between the two; NAN where not known */
     double seconds;
     int64_t weight_bytes;
     double weight_bits, data_bits; /* average, by element */

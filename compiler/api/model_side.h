@@ -1,0 +1,36 @@
+/* A model of the two that a command compares: from its file to runs on the samples of one data set. */
+#ifndef TENON_API_MODEL_SIDE_H
+#define TENON_API_MODEL_SIDE_H
+
+#include "api/fed_data.h"
+
+typedef struct model_side {
+    tenon_graph *opened; /* by model_side_open; NULL */
+    tenon_graph t;       /* with the options that concern it */
+    tenon_options o;
+    fed_data fed;
+    tenon_code *code;
+    void **outputs;
+    const void **inputs;
+} model_side;
+
+/* ---- model_side.c ---- */
+/* Opens a model file without what the options p and pipeline say. Dumps and stops concern only the graph that they
+ * made. */
+status model_side_open(model_side *s, tenon_context *c, const tenon_options *o, const char *path);
+/* s is t, with its options. */
+void model_side_take(model_side *s, const tenon_graph *t);
+/* Each takes those of the options dim, shape and freeze that concern its model; what concerns neither is a's, who
+ * complains of it. */
+status model_side_options(model_side *a, const tenon_graph *of_a, model_side *b, const tenon_graph *of_b,
+                          arena *memory);
+/* Do the names in an option's list belong to inputs of a, or of b (NULL: there is none)? */
+status model_side_check_names(const model_side *a, const model_side *b, const char *option, const named_list *list);
+/* Reads the data and compiles; s->code stays NULL where option stop-after ended it. */
+status model_side_compile(model_side *s, data_file *file, arena *memory);
+/* Makes room for a sample, and for what s->code makes of it. */
+status model_side_prepare(model_side *s, arena *memory);
+status model_side_run(model_side *s, int64_t sample);
+void model_side_free(model_side *s);
+
+#endif
