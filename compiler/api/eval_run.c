@@ -9,8 +9,7 @@
 /* A model with what has been found of it. */
 typedef struct evaluated {
     model_side m;
-    int judged;         /* number of the output that the metric looks at */
-    double scale, zero; /* its elements stand for (x - zero) * scale */
+    real_output judged; /* by the metric */
     accuracy right;
     squares error;
     double margin; /* of the label's class before the best other, in the last sample */
@@ -31,29 +30,16 @@ typedef struct evaluation {
     double seconds; /* of the model's runs */
 } evaluation;
 
-static const program_buffer *judged_output(const evaluated *s) {
-    return code_output(s->m.code, (size_t)s->judged);
+static int64_t elements(const evaluated *s) {
+    return model_side_elements(&s->m, &s->judged);
 }
 
-/* Integers at a model's end are what a QuantizeLinear has made of real numbers. */
-static void choose_output(evaluated *s, int number) {
-    const graph *g = s->m.t.g;
-    s->judged = number;
-    s->scale = 1;
-    s->zero = 0;
-    const node *n = s->m.t.shared == NULL ? g->outputs.at[number]->v->def : NULL;
-    if (n == NULL || strcmp(n->op, "QuantizeLinear") != 0)
-        return;
-    const value *scale = node_input(n, 1), *zero = node_input(n, 2);
-    if (!value_is_constant(scale) || scale->constant->count != 1 || (zero != NULL && !value_is_constant(zero)))
-        return;
-    s->scale = tensor_double(scale->constant, 0);
-    s->zero = zero != NULL ? (double)tensor_int(zero->constant, 0) : 0;
+static double element(const evaluated *s, int64_t i) {
+    return model_side_element(&s->m, &s->judged, i);
 }
 
-static double judged_element(const evaluated *s, int64_t i) {
-    double x = dtype_get_double(judged_output(s)->elem, s->m.outputs[s->judged], (size_t)i);
-    return (x - s->zero) * s->scale;
+static const char *title(const evaluated *s) {
+    return code_output(s->m.code, (size_t)s->judged.number)->title;
 }
 
 /* ---- the models and their data ---- */
@@ -97,8 +83,8 @@ static status begin_accuracy(evaluation *e, evaluated *s) {
         return diag_error(e->d, STATUS_INVALID, "wrong-shape", DIAG_NOWHERE,
                           "array '%s' has more than one label for a sample", e->t->o->label);
     for (int i = 0; i < s->m.code->p->n_outputs; i++) {
-        choose_output(s, i);
-        if (judged_output(s)->n > 1)
+        s->judged = model_side_output(&s->m, i);
+        if (elements(s) > 1)
             return STATUS_OK;
     }
     return diag_error(e->d, STATUS_UNSUPPORTED, "metric", DIAG_NOWHERE,
@@ -107,8 +93,8 @@ static status begin_accuracy(evaluation *e, evaluated *s) {
 
 static double margin_of(const evaluated *s, double label) {
     double best = -INFINITY, own = -INFINITY;
-    for (int64_t i = 0; i < judged_output(s)->n; i++) {
-        double x = judged_element(s, i);
+    for (int64_t i = 0; i < elements(s); i++) {
+        double x = element(s, i);
         if ((double)i == label)
             own = x;
         else if (x > best)
@@ -118,9 +104,9 @@ static double margin_of(const evaluated *s, double label) {
 }
 
 static double judge_accuracy(evaluation *e, evaluated *s, int64_t sample) {
-    const program_buffer *b = judged_output(s);
+    const program_buffer *b = code_output(s->m.code, (size_t)s->judged.number);
     double label = dtype_get_double(e->labels->elem, e->labels->data, (size_t)sample);
-    s->class = metric_argmax(b->elem, s->m.outputs[s->judged], b->n);
+    s->class = metric_argmax(b->elem, s->m.outputs[s->judged.number], b->n);
     s->margin = margin_of(s, label);
     bool right = (double)s->class == label;
     s->right.samples++;
@@ -140,23 +126,22 @@ static void pair_accuracy(evaluation *e) {
 /* Of the first output, whose elements are those of a label. */
 static status begin_mse(evaluation *e, evaluated *s) {
     TRY(read_labels(e));
-    choose_output(s, 0);
+    s->judged = model_side_output(&s->m, 0);
     int64_t each = e->file.samples > 0 ? e->labels->count / e->file.samples : 0;
-    const program_buffer *b = judged_output(s);
-    if (each != b->n)
+    if (each != elements(s))
         return diag_error(e->d, STATUS_INVALID, "wrong-shape", DIAG_NOWHERE,
                           "array '%s' has %lld elements a sample, output '%s' has %lld", e->t->o->label,
-                          (long long)each, b->title, (long long)b->n);
+                          (long long)each, title(s), (long long)elements(s));
     return STATUS_OK;
 }
 
 static void judge_element(evaluated *s, double want, int64_t i, squares *into) {
-    double have = judged_element(s, i);
+    double have = element(s, i);
     metric_squares(DT_F64, &want, &have, 1, into);
 }
 
 static double judge_mse(evaluation *e, evaluated *s, int64_t sample) {
-    int64_t n = judged_output(s)->n;
+    int64_t n = elements(s);
     squares here = {0};
     for (int64_t i = 0; i < n; i++)
         judge_element(s, dtype_get_double(e->labels->elem, e->labels->data, (size_t)(sample * n + i)), i, &here);
@@ -170,12 +155,11 @@ static double judge_mse(evaluation *e, evaluated *s, int64_t sample) {
 static status begin_sqnr(evaluation *e, evaluated *s) {
     if (e->n_sides == 1)
         return begin_mse(e, s);
-    choose_output(s, 0);
-    const program_buffer *own = judged_output(s), *other = code_output(e->sides[1].m.code, 0);
-    if (own->n != other->n)
+    s->judged = model_side_output(&s->m, 0);
+    if (s == &e->sides[1] && elements(&e->sides[0]) != elements(s))
         return diag_error(e->d, STATUS_INVALID, "wrong-shape", DIAG_NOWHERE,
-                          "output '%s' has %lld elements, output '%s' of %s has %lld", own->title, (long long)own->n,
-                          other->title, e->sides[1].m.t.path, (long long)other->n);
+                          "output '%s' has %lld elements, output '%s' of %s has %lld", title(&e->sides[0]),
+                          (long long)elements(&e->sides[0]), title(s), s->m.t.path, (long long)elements(s));
     return STATUS_OK;
 }
 
@@ -184,8 +168,8 @@ static double judge_sqnr(evaluation *e, evaluated *s, int64_t sample) {
 }
 
 static void pair_sqnr(evaluation *e) {
-    for (int64_t i = 0; i < judged_output(&e->sides[0])->n; i++)
-        judge_element(&e->sides[0], judged_element(&e->sides[1], i), i, &e->sides[0].error);
+    for (int64_t i = 0; i < elements(&e->sides[0]); i++)
+        judge_element(&e->sides[0], element(&e->sides[1], i), i, &e->sides[0].error);
 }
 
 static void pair_nothing(evaluation *e) {

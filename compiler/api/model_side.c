@@ -1,6 +1,8 @@
 /* A model of the two that a command compares. */
 #include "api/model_side.h"
 
+#include <string.h>
+
 #include "api/input_names.h"
 
 status model_side_open(model_side *s, tenon_context *c, const tenon_options *o, const char *path) {
@@ -82,6 +84,30 @@ status model_side_prepare(model_side *s, arena *memory) {
 status model_side_run(model_side *s, int64_t sample) {
     TRY(fed_data_sample(&s->fed, sample, s->inputs));
     return code_run(s->code, s->inputs, s->outputs);
+}
+
+/* ---- outputs ---- */
+
+real_output model_side_output(const model_side *s, int number) {
+    real_output out = {number, 1, 0};
+    const node *n = s->t.shared == NULL ? s->t.g->outputs.at[number]->v->def : NULL;
+    if (n == NULL || strcmp(n->op, "QuantizeLinear") != 0)
+        return out;
+    const value *scale = node_input(n, 1), *zero = node_input(n, 2);
+    if (!value_is_constant(scale) || scale->constant->count != 1 || (zero != NULL && !value_is_constant(zero)))
+        return out;
+    out.scale = tensor_double(scale->constant, 0);
+    out.zero = zero != NULL ? (double)tensor_int(zero->constant, 0) : 0;
+    return out;
+}
+
+int64_t model_side_elements(const model_side *s, const real_output *o) {
+    return code_output(s->code, (size_t)o->number)->n;
+}
+
+double model_side_element(const model_side *s, const real_output *o, int64_t i) {
+    double x = dtype_get_double(code_output(s->code, (size_t)o->number)->elem, s->outputs[o->number], (size_t)i);
+    return (x - o->zero) * o->scale;
 }
 
 void model_side_free(model_side *s) {

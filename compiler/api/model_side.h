@@ -14,6 +14,13 @@ typedef struct model_side {
     const void **inputs;
 } model_side;
 
+/* An output whose elements stand for (x - zero) * scale: integers at a model's end are what a QuantizeLinear has made
+ * of real numbers. */
+typedef struct real_output {
+    int number;
+    double scale, zero;
+} real_output;
+
 /* ---- model_side.c ---- */
 /* Opens a model file without what the options p and pipeline say. Dumps and stops concern only the graph that they
  * made. */
@@ -31,6 +38,11 @@ status model_side_compile(model_side *s, data_file *file, arena *memory);
 /* Makes room for a sample, and for what s->code makes of it. */
 status model_side_prepare(model_side *s, arena *memory);
 status model_side_run(model_side *s, int64_t sample);
+/* Output `number` of s's code, read as the graph says. */
+real_output model_side_output(const model_side *s, int number);
+int64_t model_side_elements(const model_side *s, const real_output *o);
+/* Element i of it, after a run. */
+double model_side_element(const model_side *s, const real_output *o, int64_t i);
 void model_side_free(model_side *s);
 
 #endif
