@@ -40,9 +40,10 @@ static const char *const floats[] = {"any", "none", NULL};
 static const char *const metrics[] = {"accuracy", "mse", "sqnr", NULL};
 
 #define ALL                                                                                                            \
-    (TENON_COMPILE | TENON_RUN | TENON_CHECK | TENON_BENCH | TENON_EVAL | TENON_INSPECT | TENON_DIFF | TENON_DRAW)
-#define RUNNING (TENON_RUN | TENON_CHECK | TENON_BENCH | TENON_EVAL | TENON_DIFF)
-#define FED (TENON_EVAL | TENON_DIFF)
+    (TENON_COMPILE | TENON_RUN | TENON_CHECK | TENON_BENCH | TENON_EVAL | TENON_INSPECT | TENON_DIFF | TENON_DRAW |    \
+     TENON_EXPLAIN)
+#define RUNNING (TENON_RUN | TENON_CHECK | TENON_BENCH | TENON_EVAL | TENON_DIFF | TENON_EXPLAIN)
+#define FED (TENON_EVAL | TENON_DIFF | TENON_EXPLAIN)
 #define FIELD(name) offsetof(struct tenon_options, name)
 
 static const option_row rows[] = {
@@ -80,9 +81,12 @@ static const option_row rows[] = {
      KIND_CHOICE,
      FIELD(metric),
      metrics},
-    {{"label", "ARRAY", "the array with the labels (default label)", TENON_EVAL}, KIND_TEXT, FIELD(label), NULL},
-    {{"against", "MODEL_B", "another model, as its file has it, on the same samples: the paired difference",
-      TENON_EVAL},
+    {{"label", "ARRAY", "the array with the labels (default label)", TENON_EVAL | TENON_EXPLAIN},
+     KIND_TEXT,
+     FIELD(label),
+     NULL},
+    {{"against", "MODEL_B", "another model, as its file has it: what the model is compared with",
+      TENON_EVAL | TENON_EXPLAIN},
      KIND_TEXT,
      FIELD(against),
      NULL},

@@ -9,6 +9,7 @@
 
 #include "passes/builtin.h"
 #include "passes/integer_scale.h"
+#include "passes/quantised.h"
 
 typedef struct integer_work {
     graph *g;
@@ -18,22 +19,8 @@ typedef struct integer_work {
 
 /* ---- integer_read.c: what the graph says ---- */
 
-/* A value that DequantizeLinear makes of integers of 16 bits or fewer (32 for constants), with constant parameters. */
-typedef struct quantised {
-    const node *n; /* DequantizeLinear */
-    value *q;
-    const tensor *scales, *zeros; /* zeros NULL: all are 0 */
-    int axis;                     /* -1: one for all */
-    int64_t block;                /* elements along the axis that share one; 0: each place has its own */
-} quantised;
-
-bool quantised_read(const value *v, quantised *out);
 /* The same of what one scale and zero point hold for, and is no bias. */
 bool quantised_read_data(const value *v, quantised *out);
-/* One scale and zero point for all? */
-bool quantised_is_single(const quantised *x);
-double quantised_scale(const quantised *x, int64_t channel);
-int64_t quantised_zero(const quantised *x, int64_t channel);
 /* What the integers can be: by their type, or by what made them. */
 span quantised_span(const quantised *x);
 bool quantised_same(const quantised *x, const quantised *y);
@@ -55,15 +42,6 @@ bool quantiser_read(node *n, quantiser *out);
  */
 bool quantiser_after(const value *v, quantiser *out);
 
-/* Real numbers that are known: a constant, or one that is dequantised. */
-typedef struct reals {
-    const double *at;
-    int64_t n;
-    int rank;
-    const int64_t *dims;
-} reals;
-/* False where the value is not known; at is NULL for want of memory. */
-bool reals_read(const value *v, arena *a, reals *out);
 /* Is v used once, by a node? Which. */
 node *only_user(const value *v);
 

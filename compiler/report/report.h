@@ -152,6 +152,37 @@ typedef struct eval_result {
 } eval_result;
 status eval_report(const eval_result *r, arena *a, report *out);
 
+/* ---- explain_report.c ---- */
+/* A form of the model on all samples: its output beside the float model's. */
+typedef struct explain_score {
+    squares error;
+    int64_t correct;
+} explain_score;
+
+/* A node of the quantised model that reads quantised values. */
+typedef struct explain_row {
+    int64_t index; /* in its file; -1 none */
+    const char *op, *name, *value;
+    const char **weights, **data; /* formats, each once; NULL-terminated */
+    bool is_compared;             /* its result is known in the float model: */
+    comparison numbers;
+    bool has_integers;
+    double saturated;    /* the largest share of its data at the ends of their range */
+    explain_score alone; /* the model with this node in floats */
+} explain_row;
+
+typedef struct explain_result {
+    report_head head;
+    const char *reference; /* the float model's path */
+    bool is_own_reference; /* it is the quantised one, its quantisation taken out */
+    int64_t samples;
+    bool has_labels;
+    explain_score floats, quantised;
+    const explain_row *rows;
+    size_t n;
+} explain_result;
+status explain_report(const explain_result *r, arena *a, report *out);
+
 /* ---- diff_report.c ---- */
 /* One form of a value. */
 typedef struct diff_value {

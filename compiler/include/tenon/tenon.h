@@ -95,7 +95,8 @@ enum {
     TENON_INSPECT = 32,
     TENON_DIFF = 64,
     TENON_DRAW = 128,
-    TENON_PASSES = 256
+    TENON_PASSES = 256,
+    TENON_EXPLAIN = 512
 };
 
 typedef struct tenon_option_info {
@@ -196,6 +197,10 @@ TENON_API tenon_status tenon_eval(tenon_graph *graph, tenon_report **out);
  * of the model file `other`; or, where that is NULL, those of the graph's own file as it was before option p against
  * the graph's. Returns TENON_DIFFER, with a report, where one departs by more than option threshold. */
 TENON_API tenon_status tenon_diff(tenon_graph *graph, const char *other, tenon_report **out);
+/* Where a quantised model loses its accuracy, on the data of option data: each node that reads quantised values, what
+ * the float model (of option against; else the graph's file before option p; else the graph without its quantisation)
+ * has in its place, and what the output gains where that node alone computes with floats. */
+TENON_API tenon_status tenon_explain(tenon_graph *graph, tenon_report **out);
 /* Draws the graph into `file`, whose name ends with .svg, .png, .pdf or .dot. With the model file `other` (may be NULL)
  * in one picture what has gone, come and changed since that one, which is taken as its file has it, without option p.
  */
