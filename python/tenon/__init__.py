@@ -1,0 +1,32 @@
+"""tenon: from an ONNX model to fast CPU code.
+
+    import numpy as np, tenon
+    model = tenon.load("model.onnx", dim={"batch": 1}).compile()
+    model.run(np.zeros((1, 784), np.float32))
+
+Everything is done by libtenon; reports are dicts with the fields of the command's --json, and `text` as it prints them.
+"""
+from . import errors
+from ._library import lib as _lib
+from .context import Context, Report
+from .errors import DifferError, Error, InvalidError, ResourceError, UnsupportedError, UsageError
+from .graph import Files, Graph, load
+from .model import Model, Tensor
+
+__version__ = _lib.version().decode()
+
+
+def doctor():
+    """What this machine has, what is missing and how to get it."""
+    context = Context()
+    return context.report(_lib.doctor, context.handle)
+
+
+def operators(name=None):
+    """Every operator that tenon knows, or the one called `name`."""
+    context = Context()
+    return context.report(_lib.operators, context.handle, None if name is None else name.encode())
+
+
+__all__ = ["load", "Graph", "Model", "Tensor", "Files", "Report", "doctor", "operators", "errors", "Error", "UsageError", "InvalidError", "UnsupportedError",
+           "ResourceError", "DifferError", "__version__"]

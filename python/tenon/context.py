@@ -1,0 +1,112 @@
+"""A context of libtenon's with what was made from it: one thread at a time, freed in order."""
+import ctypes
+import json
+import threading
+import warnings
+
+from . import errors
+from ._library import NOTE, PROGRESS, STOP, Host, lib
+
+DONE, DIFFER = 0, 1
+
+
+class Report(dict):
+    """What a command found: the fields of its JSON, and `text` as the command prints it."""
+
+    def __init__(self, fields, text):
+        super().__init__(fields)
+        self.text = text
+
+    def __str__(self):
+        return self.text
+
+
+class Context:
+    """Owns a tenon_context. Calls hold its lock; a Ctrl-C during one ends it at tenon's next look."""
+
+    def __init__(self):
+        self.lock = threading.RLock()
+        self.interrupted = False
+        self.notes = []
+        self._host = Host(ctypes.sizeof(Host), None, None, STOP(self._stop), PROGRESS(), NOTE(self._note))
+        self.handle = ctypes.c_void_p()
+        if lib.context_new(ctypes.byref(self._host), ctypes.byref(self.handle)) != DONE:
+            raise errors.ResourceError(["tenon: out of memory"])
+
+    def __del__(self):
+        handle, self.handle = getattr(self, "handle", None), None
+        if handle:
+            lib.context_free(handle)
+
+    def _stop(self, _):
+        try:
+            return int(self.interrupted)
+        except KeyboardInterrupt:  # a signal's handler runs where Python code does: here
+            self.interrupted = True
+            return 1
+
+    def _note(self, _, text):
+        self.notes.append(text.decode(errors="replace"))
+
+    def call(self, function, *arguments, accept=(DONE,)):
+        """Calls; other statuses than those accepted become exceptions. Returns the status."""
+        with self.lock:
+            self.interrupted = False
+            lib.messages_clear(self.handle)
+            status = function(*arguments)
+            if status in accept and not lib.message_count(self.handle):
+                return status
+            self._raise(status, accept)
+            return status
+
+    def _raise(self, status, accept):
+        handle, found, told = self.handle, [], []
+        for i in range(lib.message_count(handle)):
+            (found if lib.message_is_error(handle, i) else told).append(lib.message(handle, i).decode(errors="replace"))
+        lib.messages_clear(handle)
+        if self.interrupted:
+            raise KeyboardInterrupt
+        if status not in accept:
+            raise errors.BY_STATUS.get(status, errors.Error)(found)
+        for message in told:
+            warnings.warn(message, errors.Warning, stacklevel=4)
+
+    def make(self, function, *arguments):
+        """Calls a function whose last argument is the handle that it makes."""
+        handle = ctypes.c_void_p()
+        self.call(function, *arguments, ctypes.byref(handle))
+        return handle
+
+    def report(self, function, *arguments, accept=(DONE,)):
+        """Calls a function that makes a report, and reads it."""
+        handle = ctypes.c_void_p()
+        with self.lock:
+            self.call(function, *arguments, ctypes.byref(handle), accept=accept)
+            try:
+                return Report(json.loads(lib.report_json(handle)), lib.report_text(handle).decode())
+            finally:
+                lib.report_free(handle)
+
+
+class Handle:
+    """Something made from a context: freed once, and refused afterwards."""
+
+    def __init__(self, context, handle, free):
+        self.context, self._handle, self._free = context, handle, free
+
+    @property
+    def value(self):
+        if not self._handle:
+            raise ValueError("this object has been closed")
+        return self._handle
+
+    def close(self):
+        """Frees it; a second time does nothing."""
+        with self.context.lock:
+            handle, self._handle = self._handle, None
+            if handle:
+                self._free(handle)
+
+    def __del__(self):
+        if getattr(self, "_handle", None):
+            self.close()

@@ -1,0 +1,155 @@
+"""A model file, and what is to be done to it."""
+import contextlib
+import ctypes
+import os
+import tempfile
+
+import numpy as np
+
+from . import options as option_list
+from ._library import lib
+from .context import DIFFER, DONE, Context, Handle
+from .model import Model
+
+
+class Files(dict):
+    """What was emitted: contents by name; a single text or object under "" ."""
+
+    @property
+    def data(self):
+        """The contents, where there is one file."""
+        if len(self) != 1:
+            raise ValueError(f"there are {len(self)} files: {', '.join(self)}")
+        return next(iter(self.values()))
+
+    def write(self, path):
+        """Writes them into the folder `path`, made where missing; a single text as the file `path`."""
+        for name, data in self.items():
+            target = os.path.join(path, name) if name else path
+            os.makedirs(os.path.dirname(os.path.abspath(target)), exist_ok=True)
+            with open(target, "wb") as f:
+                f.write(data)
+
+
+@contextlib.contextmanager
+def _npz(data):
+    """A path of the data: a file's, or arrays written to one."""
+    if not isinstance(data, dict):
+        yield data
+        return
+    with tempfile.TemporaryDirectory(prefix="tenon-") as folder:
+        path = os.path.join(folder, "data.npz")
+        np.savez(path, **data)
+        yield path
+
+
+class Graph:
+    """A model and its options. Nothing changes it: `pipeline` and `options` make another. Files are read when work is done, once."""
+
+    def __init__(self, path, spelled=()):
+        self.path, self._spelled = os.fspath(path), tuple(spelled)
+        self._opened = None
+
+    def options(self, **keywords):
+        """The same model with more of the command's options: dim={"batch": 1}, verify_passes=True, skip=["fold"]."""
+        return Graph(self.path, self._spelled + option_list.spell(keywords))
+
+    def pipeline(self, *passes, **keywords):
+        """The same model changed by passes, each as the command's -p has it: pipeline("dead_inputs:drop=labels")."""
+        for text in passes:
+            if not isinstance(text, str):
+                raise TypeError(f"a pass is a text as the command's -p takes it, not {text!r}")
+        return Graph(self.path, self._spelled + tuple(("p", text) for text in passes) + option_list.spell(keywords))
+
+    # ---- inside ----
+
+    @property
+    def context(self):
+        return self._open().context
+
+    def _open(self):
+        if self._opened is None:
+            self._opened = _Opened(self.path, self._spelled)
+        return self._opened
+
+    def _report(self, function, *arguments, accept=(DONE,), **keywords):
+        work = self.options(**keywords) if keywords else self
+        opened = work._open()
+        return opened.context.report(function, opened.graph.value, *arguments, accept=accept)
+
+    # ---- work ----
+
+    def compile(self, emit=None, **keywords):
+        """A Model that runs here (backend="jit", "object", "c" or "interp"); with emit="c", "obj", "onnx" ... Files. target= as the command's."""
+        work = self.options(emit=emit, **keywords)
+        opened = work._open()
+        if emit is None:
+            return Model(opened, opened.context.make(lib.code_new, opened.graph.value))
+        made = Handle(opened.context, opened.context.make(lib.emit, opened.graph.value), lib.files_free)
+        files, size = Files(), ctypes.c_size_t()
+        for i in range(lib.files_count(made.value)):
+            data = lib.files_data(made.value, i, ctypes.byref(size))
+            files[(lib.files_name(made.value, i) or b"").decode()] = ctypes.string_at(data, size.value)
+        made.close()
+        return files
+
+    def inspect(self, **keywords):
+        """Operators, parameters, multiply-accumulates and memory, by node and in total."""
+        return self._report(lib.inspect, **keywords)
+
+    def bench(self, **keywords):
+        """Latency, compile time, memory and code size. time=SECONDS, per_node=True."""
+        return self._report(lib.bench, **keywords)
+
+    def eval(self, data, **keywords):
+        """Accuracy or error on labelled data: a .npz file, or a dict of arrays. against=PATH compares another model's on the same samples."""
+        with _npz(data) as path:
+            return self._report(lib.eval, data=path, **keywords)
+
+    def explain(self, data, **keywords):
+        """Where a quantised model loses its accuracy, node by node. against=PATH names the float model."""
+        with _npz(data) as path:
+            return self._report(lib.explain, data=path, **keywords)
+
+    def diff(self, other=None, *, data, **keywords):
+        """The values inside, compared with those of the model file `other`, or with those before the passes. "departs" says whether one does."""
+        with _npz(data) as path:
+            return self._report(lib.diff, None if other is None else os.fsencode(other), accept=(DONE, DIFFER), data=path, **keywords)
+
+    def draw(self, file, diff=None, **keywords):
+        """A picture: file.svg, .png, .pdf or .dot; with diff=PATH of what has changed since that model."""
+        other = None if diff is None else os.fsencode(diff)
+        return self._report(lib.draw, other, os.fsencode(file), **keywords)
+
+    def check(self, *folders, **keywords):
+        """Runs ONNX test data in the folders. "passed" and "total" say how it went."""
+        paths = (ctypes.c_char_p * max(1, len(folders)))(*map(os.fsencode, folders))
+        return self._report(lib.check, paths, len(folders), accept=(DONE, DIFFER), **keywords)
+
+    def __repr__(self):
+        return f"<tenon.Graph {self.path}{''.join(f' --{n}' + (f' {t}' if t is not None else '') for n, t in self._spelled)}>"
+
+
+class _Opened:
+    """The handles of a graph that has been read, in an order in which they can be freed."""
+
+    def __init__(self, path, spelled):
+        if "\0" in path:
+            raise ValueError("the path has a zero byte")
+        self.context = Context()
+        self.options = option_list.make(self.context, spelled)
+        self.graph = Handle(self.context, self.context.make(lib.graph_open, self.context.handle, os.fsencode(path), self.options.value), lib.graph_free)
+        if self.context.notes:
+            self.notes = list(self.context.notes)
+
+    def __del__(self):
+        for name in ("graph", "options"):
+            if hasattr(self, name):
+                getattr(self, name).close()
+
+
+def load(path, **keywords):
+    """A model: an ONNX file, or a .so that the command's --emit shared wrote. Keywords are the command's options."""
+    graph = Graph(path, option_list.spell(keywords))
+    graph._open()
+    return graph
