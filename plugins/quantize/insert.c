@@ -171,7 +171,7 @@ static tenon_value *dequantise(const job *j, const weight *w, tenon_value *codes
     int64_t dims[8];
     tenon_value *in[3] = {codes, NULL, NULL};
     const char *attributes = shape_of_scales(j, w, axis, &rank, dims);
-    if (attributes == NULL || add_parameters(j, w->name, w->formats, w->groups, j->graph->element_type(codes), rank, dims, 0, &in[1]) != TENON_OK)
+    if (attributes == NULL || add_parameters(j, w->name, w->stored != NULL ? w->stored : w->formats, w->groups, j->graph->element_type(codes), rank, dims, 0, &in[1]) != TENON_OK)
         return NULL;
     tenon_node *n = j->graph->build(j->host, j->g, before, "DequantizeLinear", in, in[2] != NULL ? 3 : 2, attributes, 1);
     if (n == NULL || name_node(j, n, w->name, "DequantizeLinear") != TENON_OK ||
@@ -193,13 +193,14 @@ static int packed_bits(const weight *w) {
 static tenon_value *add_packed(const job *j, weight *w, int bits) {
     int64_t per_byte = 8 / bits, n = w->count / per_byte, dims[8];
     int32_t middle = 1 << (bits - 1), *bytes = quant_room(j, (size_t)n + 1, sizeof *bytes);
-    if (bytes == NULL)
+    w->stored = quant_room(j, (size_t)w->groups, sizeof *w->stored);
+    if (bytes == NULL || w->stored == NULL)
         return NULL;
     for (int64_t i = 0; i < w->count; i++)
         bytes[i / per_byte] |= (w->codes[i] + middle) << i % per_byte * bits;
     for (int64_t g = 0; g < w->groups; g++) {
-        w->formats[g].zero += middle;
-        w->formats[g].is_signed = 0;
+        w->stored[g] = w->formats[g];
+        w->stored[g].zero += middle;
     }
     for (int i = 0; i < w->rank; i++)
         dims[i] = w->dims[i];

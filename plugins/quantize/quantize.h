@@ -59,6 +59,7 @@ typedef struct weight {
     granularity per; /* as it can be had here */
     int64_t groups;  /* how many formats */
     format *formats;
+    format *stored; /* as the graph has them, where codes are stored with another zero point; NULL: as they are */
     int32_t *codes; /* of x */
     double error;   /* squared, over that of the numbers: what the report says */
     const float *hessian;
