@@ -87,7 +87,8 @@ static status open(const plugin_engine *self, const char *path, const char *cons
 /* What names g as an opened model, for those who work on such. Its messages go where the graph's go. */
 static status begin(const engine_samples *s, graph *g, arena *a, engine_run *out) {
     static const char *const skip[] = {"integer", NULL};
-    *out = (engine_run){.t = {.c = s->c, .o = s->o, .memory = a, .path = "", .file = g->file, .prefix = "pass", .g = g}};
+    *out =
+        (engine_run){.t = {.c = s->c, .o = s->o, .memory = a, .path = "", .file = g->file, .prefix = "pass", .g = g}};
     TRY_ALLOC(out->t.plan.plugins = plugin_set_new(a, g->diags));
     out->t.plan.registry = out->t.plan.plugins->registry;
     out->t.plan.skip.at = (const char **)(uintptr_t)skip;

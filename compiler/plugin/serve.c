@@ -227,12 +227,8 @@ static status serve(const struct serve_row *row, const parcel *request, parcel *
                     arena *a) {
     const char *text;
     size_t n;
-    serving j = {.a = a,
-                 .with = with,
-                 .d = diag_new(with->from),
-                 .request = request,
-                 .answer = answer,
-                 .body = strbuf_in(a)};
+    serving j = {
+        .a = a, .with = with, .d = diag_new(with->from), .request = request, .answer = answer, .body = strbuf_in(a)};
     TRY_ALLOC(j.d);
     TRY(parcel_read_text(request, a, &text, &n));
     j.in = wire_read(text, n, a);

@@ -7,8 +7,8 @@
 static const plugin_engine *engine_of(const tenon_plugin_host *host) {
     pass_host *h = pass_host_of(host);
     if (h->registry->engine == NULL)
-        diag_error(h->d, STATUS_UNSUPPORTED, "no-engine", DIAG_NOWHERE, "%s evaluates graphs, which cannot be done here",
-                   pass_host_who(h));
+        diag_error(h->d, STATUS_UNSUPPORTED, "no-engine", DIAG_NOWHERE,
+                   "%s evaluates graphs, which cannot be done here", pass_host_who(h));
     return h->registry->engine;
 }
 

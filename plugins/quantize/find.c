@@ -11,7 +11,7 @@ typedef struct row {
 } row;
 
 static const row rows[] = {
-    {"Conv", {0}, 1, 1},      {"ConvTranspose", {0}, 1, 1}, {"Gemm", {0, 1}, 2, 1},
+    {"Conv", {0}, 1, 1},      {"ConvTranspose", {0}, 1, 1},    {"Gemm", {0, 1}, 2, 1},
     {"MatMul", {0, 1}, 2, 1}, {"Attention", {0, 1, 2}, 3, -1},
 };
 

@@ -7,16 +7,16 @@
 /* How integers stand for reals. FIXED: q * 2^-frac. SYMMETRIC: q * scale. AFFINE: (q - zero) * scale. */
 typedef enum scheme { SCHEME_FIXED, SCHEME_AFFINE, SCHEME_SYMMETRIC } scheme;
 
-/* How fraction or scale is chosen. RANGE: nothing saturates; PERCENTILE: that share of the numbers does not; MSE: the least
- * squared error; ENTROPY: the least divergence of the distribution; HALF: width / 2, whatever the numbers. */
+/* How fraction or scale is chosen. RANGE: nothing saturates; PERCENTILE: that share of the numbers does not; MSE: the
+ * least squared error; ENTROPY: the least divergence of the distribution; HALF: width / 2, whatever the numbers. */
 typedef enum method { METHOD_RANGE, METHOD_PERCENTILE, METHOD_MSE, METHOD_ENTROPY, METHOD_HALF } method;
 
 typedef struct format {
     int width; /* bits: 2 to 32 */
     int is_signed;
-    int frac;    /* FIXED */
+    int frac;     /* FIXED */
     int64_t zero; /* AFFINE */
-    float scale; /* FIXED: 2^-frac */
+    float scale;  /* FIXED: 2^-frac */
 } format;
 
 /* What is to be chosen. */
@@ -39,8 +39,8 @@ format format_fixed(int width, int is_signed, int frac);
 /* Covers low to high, and 0. */
 format format_covering(const choice *c, double low, double high);
 
-/* ---- histograms: of any number of numbers, in one pass. The bins halve in resolution when a number does not fit, so the
- * result does not depend on how the numbers are divided among calls. ---- */
+/* ---- histograms: of any number of numbers, in one pass. The bins halve in resolution when a number does not fit, so
+ * the result does not depend on how the numbers are divided among calls. ---- */
 
 enum { HISTOGRAM_BINS = 4096 };
 typedef struct histogram {

@@ -171,17 +171,19 @@ static tenon_value *dequantise(const job *j, const weight *w, tenon_value *codes
     int64_t dims[8];
     tenon_value *in[3] = {codes, NULL, NULL};
     const char *attributes = shape_of_scales(j, w, axis, &rank, dims);
-    if (attributes == NULL || add_parameters(j, w->name, w->stored != NULL ? w->stored : w->formats, w->groups, j->graph->element_type(codes), rank, dims, 0, &in[1]) != TENON_OK)
+    if (attributes == NULL || add_parameters(j, w->name, w->stored != NULL ? w->stored : w->formats, w->groups,
+                                             j->graph->element_type(codes), rank, dims, 0, &in[1]) != TENON_OK)
         return NULL;
-    tenon_node *n = j->graph->build(j->host, j->g, before, "DequantizeLinear", in, in[2] != NULL ? 3 : 2, attributes, 1);
+    tenon_node *n =
+        j->graph->build(j->host, j->g, before, "DequantizeLinear", in, in[2] != NULL ? 3 : 2, attributes, 1);
     if (n == NULL || name_node(j, n, w->name, "DequantizeLinear") != TENON_OK ||
         annotate(j, n, w->how.scheme, w->formats, w->groups) != TENON_OK)
         return NULL;
     return j->graph->node_output(n, 0);
 }
 
-/* ---- tables: rows are picked as integers, so that the table stays as narrow as it is stored. ONNX's Gather has no types
- * below 8 bits: such tables hold several codes a byte, which are taken apart behind it. ---- */
+/* ---- tables: rows are picked as integers, so that the table stays as narrow as it is stored. ONNX's Gather has no
+ * types below 8 bits: such tables hold several codes a byte, which are taken apart behind it. ---- */
 
 /* Bits in which codes of a table are packed; 8 and more: not packed. */
 static int packed_bits(const weight *w) {
@@ -242,9 +244,9 @@ static tenon_value *unpack(const job *j, const weight *w, tenon_value *bytes, in
 static int insert_table(const job *j, weight *w) {
     int bits = packed_bits(w), type = bits >= 8 && w->width < 8 ? TENON_INT8 : type_of(w->width, 1);
     tenon_value *old = j->graph->node_output(w->node, 0);
-    tenon_value *codes = bits < 8 ? add_packed(j, w, bits)
-                                  : add_integers(j, named(j, w->name, "quantised"), type, w->rank, w->dims, w->codes,
-                                                 w->count);
+    tenon_value *codes =
+        bits < 8 ? add_packed(j, w, bits)
+                 : add_integers(j, named(j, w->name, "quantised"), type, w->rank, w->dims, w->codes, w->count);
     tenon_value *in[2] = {codes, j->graph->node_input(w->node, 1)};
     tenon_node *pick = codes != NULL ? j->graph->build(j->host, j->g, w->node, "Gather", in, 2, "axis=0", 1) : NULL;
     if (pick == NULL)
@@ -265,8 +267,8 @@ static int insert_table(const job *j, weight *w) {
 static int insert_weight(const job *j, weight *w) {
     if (w->kind == WEIGHT_TABLE)
         return insert_table(j, w);
-    tenon_value *codes = add_integers(j, named(j, w->name, "quantised"), type_of(w->width, 1), w->rank, w->dims,
-                                      w->codes, w->count);
+    tenon_value *codes =
+        add_integers(j, named(j, w->name, "quantised"), type_of(w->width, 1), w->rank, w->dims, w->codes, w->count);
     if (codes == NULL)
         return TENON_PASS_RESOURCE;
     tenon_value *real = dequantise(j, w, codes, w->axis, w->node);
@@ -303,9 +305,9 @@ int quant_biases(job *j) {
         for (int64_t k = 0; k < l->channels; k++)
             codes[k] = (int32_t)format_code(&f, x[k]);
         const char *name = named(j, j->graph->value_name(l->output), "bias");
-        tenon_value *in[3] = {add_integers(j, named(j, name, "quantised"), type_of(f.width, 1), 1, &l->channels, codes,
-                                           l->channels),
-                              NULL, NULL};
+        tenon_value *in[3] = {
+            add_integers(j, named(j, name, "quantised"), type_of(f.width, 1), 1, &l->channels, codes, l->channels),
+            NULL, NULL};
         if (in[0] == NULL)
             return TENON_PASS_RESOURCE;
         TRY(add_parameters(j, name, &f, 1, type_of(f.width, 1), 0, NULL, 0, &in[1]));

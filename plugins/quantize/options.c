@@ -10,8 +10,7 @@ static const char *const signs[] = {"auto", "signed", NULL};
 static const char *const roundings[] = {"nearest", "hessian", NULL};
 
 #define OPTION(variable, kind, name, argument, help, otherwise, least, most, choices)                                  \
-    static const tenon_option variable = {sizeof variable, kind,  name, argument, help,                                \
-                                          otherwise,       least, most, choices}
+    static const tenon_option variable = {sizeof variable, kind, name, argument, help, otherwise, least, most, choices}
 
 OPTION(o_format, TENON_OPTION_ENUM, "format", "FORMAT",
        "fixed: q * 2^-frac; affine: (q - zero) * scale; symmetric: q * scale", "fixed", 0, 0, schemes);
@@ -21,8 +20,8 @@ OPTION(o_weight_width, TENON_OPTION_INT, "weight_width", "BITS", "of weights: 2 
 OPTION(o_table_width, TENON_OPTION_INT, "table_width", "BITS",
        "of Gather's tables (embeddings) and of constants like them; without it as weight_width", NULL, 0, 16, NULL);
 OPTION(o_bias_width, TENON_OPTION_INT, "bias_width", "BITS", "of biases: 2 to 32; 0: floats", "0", 0, 32, NULL);
-OPTION(o_data_frac, TENON_OPTION_INT, "data_frac", "BITS", "fraction bits of data; without it, frac= chooses", NULL, -60,
-       60, NULL);
+OPTION(o_data_frac, TENON_OPTION_INT, "data_frac", "BITS", "fraction bits of data; without it, frac= chooses", NULL,
+       -60, 60, NULL);
 OPTION(o_weight_frac, TENON_OPTION_INT, "weight_frac", "BITS", "fraction bits of weights and tables, likewise", NULL,
        -60, 60, NULL);
 OPTION(o_bias_frac, TENON_OPTION_INT, "bias_frac", "BITS", "fraction bits of biases, likewise", NULL, -60, 60, NULL);
@@ -50,11 +49,28 @@ OPTION(o_bias_correction, TENON_OPTION_BOOL, "bias_correction", "true|false",
 OPTION(o_select, TENON_OPTION_SELECTOR, "select", "NODES", "quantises these only", NULL, 0, 0, NULL);
 OPTION(o_keep, TENON_OPTION_SELECTOR, "keep", "NODES", "leaves these in floats", NULL, 0, 0, NULL);
 
-const tenon_option *const quant_options[] = {
-    &o_format,      &o_data_width, &o_weight_width,  &o_table_width, &o_bias_width, &o_data_frac,   &o_weight_frac,
-    &o_bias_frac,   &o_frac,       &o_percentile,    &o_per,         &o_block,      &o_sign,        &o_rounding,
-    &o_calibration, &o_samples,    &o_map,           &o_scale,       &o_bias_correction, &o_select, &o_keep,
-    NULL};
+const tenon_option *const quant_options[] = {&o_format,
+                                             &o_data_width,
+                                             &o_weight_width,
+                                             &o_table_width,
+                                             &o_bias_width,
+                                             &o_data_frac,
+                                             &o_weight_frac,
+                                             &o_bias_frac,
+                                             &o_frac,
+                                             &o_percentile,
+                                             &o_per,
+                                             &o_block,
+                                             &o_sign,
+                                             &o_rounding,
+                                             &o_calibration,
+                                             &o_samples,
+                                             &o_map,
+                                             &o_scale,
+                                             &o_bias_correction,
+                                             &o_select,
+                                             &o_keep,
+                                             NULL};
 
 /* ---- reading them ---- */
 
@@ -70,8 +86,8 @@ static int width_of(const job *j, const char *name, const tenon_node *node, int 
     *out = (int)j->option->integer(j->host, name, node);
     if (*out != 1)
         return TENON_OK;
-    j->diag->error(j->host, node, "usage", "%s=1: a number of one bit is not supported; give 2 or more, or 0 for floats",
-                   name);
+    j->diag->error(j->host, node, "usage",
+                   "%s=1: a number of one bit is not supported; give 2 or more, or 0 for floats", name);
     return TENON_PASS_USAGE;
 }
 

@@ -51,9 +51,9 @@ typedef struct weight {
     int input;
     settings how;
     int width;
-    tenon_value *value; /* as it was */
-    const char *name;   /* of the value */
-    float *x;           /* its numbers */
+    tenon_value *value;         /* as it was */
+    const char *name;           /* of the value */
+    float *x;                   /* its numbers */
     int rank, axis, block_axis; /* axis: of the channels; block_axis: along which blocks lie */
     int64_t dims[8], count;
     granularity per; /* as it can be had here */
@@ -70,8 +70,8 @@ typedef struct linear {
     tenon_node *node;
     weight *weight; /* NULL: kept in float */
     settings how;
-    int level;          /* linears of one level do not depend on each other */
-    int channel_axis;   /* of the output */
+    int level;        /* linears of one level do not depend on each other */
+    int channel_axis; /* of the output */
     int64_t channels;
     tenon_node *bias_node; /* itself, or the Add that follows */
     int bias_input;
@@ -120,7 +120,8 @@ int quant_find(job *j);
 /* ---- calibrate.c ---- */
 /* Opens the data where there are any. */
 int quant_open_samples(job *j);
-/* Runs the graph, still in floats, for the histograms of points, the means of linears and what the Hessian method needs. */
+/* Runs the graph, still in floats, for the histograms of points, the means of linears and what the Hessian method
+ * needs. */
 int quant_calibrate(job *j);
 /* Chooses the formats of points. */
 int quant_choose(job *j);

@@ -62,9 +62,9 @@ static int choose_formats(const job *j, weight *w) {
         return TENON_PASS_RESOURCE;
     TRY(sort_numbers(j, w, &s));
     for (int64_t g = 0; g < w->groups; g++)
-        w->formats[g] = w->how.has_weight_frac ? format_fixed(w->width, 1, w->how.weight_frac)
-                                               : choose_for_numbers(&c, s.x + s.begins[g],
-                                                                    s.begins[g + 1] - s.begins[g], room);
+        w->formats[g] = w->how.has_weight_frac
+                            ? format_fixed(w->width, 1, w->how.weight_frac)
+                            : choose_for_numbers(&c, s.x + s.begins[g], s.begins[g + 1] - s.begins[g], room);
     return TENON_OK;
 }
 

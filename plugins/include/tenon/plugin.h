@@ -346,8 +346,8 @@ typedef struct tenon_graph_1 {
     int (*clean_up)(const tenon_plugin_host *host, tenon_graph *graph);
 } tenon_graph_1;
 
-/* Evaluation: what values of a graph are on data. Always computed with the same numeric target, whatever the machine and
- * the command's --target, so that what is decided by it is the same everywhere. Since 0.2. */
+/* Evaluation: what values of a graph are on data. Always computed with the same numeric target, whatever the machine
+ * and the command's --target, so that what is decided by it is the same everywhere. Since 0.2. */
 #define TENON_EVAL_1 "tenon.eval/1"
 typedef struct tenon_samples tenon_samples; /* an .npz file */
 typedef struct tenon_eval_1 {
