@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "api/isolation.h"
+#include "api/pass_engine.h"
 #include "api/pipeline.h"
 #include "frontend/mapped_file.h"
 #include "plugin/pipeline_file.h"
@@ -171,6 +172,10 @@ status pass_plan_make(const tenon_options *o, bool all, arena *a, pass_plan *out
     *out = (pass_plan){.plugins = plugin_set_new(a, o->c->diags)};
     TRY_ALLOC(out->plugins);
     out->registry = out->plugins->registry;
+    plugin_engine *engine = ARENA_NEW(a, plugin_engine);
+    TRY_ALLOC(engine);
+    *engine = pass_engine(o->c);
+    out->plugins->registry->engine = engine;
     if (o->isolate.wanted)
         TRY(isolation_new(o, a, &out->plugins->isolation));
     for (size_t i = 0; i < o->skip.n; i++)

@@ -40,6 +40,7 @@ typedef struct pass_registry {
     const char *const *skip;          /* what a clean-up that a pass asks for leaves out; NULL-terminated, or NULL */
     /* The interface with this id; NULL: none. Set by whoever loads plugins; built-in passes need none. */
     const void *(*get_interface)(const char *id);
+    const struct plugin_engine *engine; /* what evaluates graphs for plugins (plugin/engine.h); NULL: nothing does */
 } pass_registry;
 
 /* The built-in passes. NULL when out of memory. */
