@@ -6,6 +6,7 @@
 
 #include "api/isolation.h"
 #include "api/pipeline.h"
+#include "api/tune_file.h"
 #include "frontend/mapped_file.h"
 #include "plugin/pipeline_file.h"
 
@@ -171,6 +172,10 @@ status pass_plan_make(const tenon_options *o, bool all, arena *a, pass_plan *out
     *out = (pass_plan){.plugins = plugin_set_new(a, o->c->diags)};
     TRY_ALLOC(out->plugins);
     out->registry = out->plugins->registry;
+    if (o->tune != NULL) {
+        TRY_ALLOC(out->tuned = ARENA_NEW(a, tune_table));
+        TRY(tune_file_read(o->tune, false, a, p.d, out->tuned));
+    }
     if (o->isolate.wanted)
         TRY(isolation_new(o, a, &out->plugins->isolation));
     for (size_t i = 0; i < o->skip.n; i++)

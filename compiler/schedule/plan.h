@@ -46,11 +46,11 @@ typedef struct plan {
     nest_axis axes[NEST_MAX_AXES];
     int n_stages;
     plan_stage *stages;
-    VEC(pad_copy) copies; /* that have been made */
-    VEC(int) slots;       /* kernel buffer -> entry of out->buffers */
-    VEC(bool) written;    /* kernel buffer is stored to */
-    size_t kept;          /* kernel buffers that statements made before use: the first ones */
-    bool raw;             /* stored buffers may also be loaded */
+    VEC(pad_copy) copies;               /* that have been made */
+    VEC(int) slots;                     /* kernel buffer -> entry of out->buffers */
+    VEC(bool) written;                  /* kernel buffer is stored to */
+    size_t kept;                        /* kernel buffers that statements made before use: the first ones */
+    bool raw;                           /* stored buffers may also be loaded */
     struct tile_candidates *candidates; /* where not NULL, gets every tile whose cost is asked for */
     tile_choice chosen;                 /* the tile that was emitted */
 } plan;
@@ -83,7 +83,7 @@ const expr *plan_combine(builder *b, reduce_op op, const expr *acc, const expr *
 const expr *plan_neutral(builder *b, reduce_op op, ltype t);
 
 /* Emitters: write the plan's statements. */
-status emit_naive(plan *p);           /* naive.c: as it stands */
+status emit_naive(plan *p); /* naive.c: as it stands */
 /* tiles.c: vectors along outer axis `axis`, register blocks; those of `given`, where that is not NULL. */
 status emit_tiles(plan *p, int axis, int lanes, const tile_choice *given);
 status emit_rows(plan *p, int lanes); /* rows.c: vectors along the stages' innermost axes */

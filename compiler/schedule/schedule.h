@@ -57,7 +57,7 @@ typedef struct schedule {
 typedef struct schedule_options {
     const target *target;
     bool naive;
-    const char *form; /* a schedule's, to be kept where that can be; NULL: the one that costs least */
+    const char *form;            /* a schedule's, to be kept where that can be; NULL: the one that costs least */
     const struct tuning *tuning; /* NULL: the cost model chooses */
 } schedule_options;
 

@@ -226,6 +226,7 @@ static status take_measured(plan *p, const tune_entry *e, const tile_candidates 
     *best = c;
     *form = its_form;
     *out = &e->tile;
+    p->options->tuning->used[e - p->options->tuning->table->at.at] = true;
     return STATUS_OK;
 }
 

@@ -13,9 +13,8 @@
 /* ---- the table ---- */
 
 bool tile_choice_is_same(const tile_choice *x, const tile_choice *y) {
-    return x->along == y->along && x->rows_along == y->rows_along && x->runs_on == y->runs_on &&
-           x->lanes == y->lanes && x->vectors == y->vectors && x->tail == y->tail && x->rows == y->rows &&
-           x->panels == y->panels;
+    return x->along == y->along && x->rows_along == y->rows_along && x->runs_on == y->runs_on && x->lanes == y->lanes &&
+           x->vectors == y->vectors && x->tail == y->tail && x->rows == y->rows && x->panels == y->panels;
 }
 
 bool tile_choice_is_sound(const tile_choice *c, const char **out_why) {
@@ -26,7 +25,7 @@ bool tile_choice_is_sound(const tile_choice *c, const char **out_why) {
                    ? "one axis stands for two"
                : c->lanes < 1 || c->lanes > TILE_MOST_LANES || (c->lanes & (c->lanes - 1)) != 0
                    ? "lanes are a power of two, at most 64"
-               : c->tail != c->lanes && 2 * c->tail != c->lanes     ? "a tail has all lanes, or half as many"
+               : c->tail != c->lanes && 2 * c->tail != c->lanes   ? "a tail has all lanes, or half as many"
                : c->vectors < 1 || c->vectors > TILE_MOST_VECTORS ? "vectors are 1 to 8"
                : c->rows < 1 || c->rows > TILE_MOST_ROWS          ? "rows are 1 to 14"
                : c->rows > 1 && c->rows_along < 0                 ? "several rows need an axis to lie along"

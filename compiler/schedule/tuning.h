@@ -49,6 +49,7 @@ typedef struct tune_sites {
 typedef struct tuning {
     const tune_table *table; /* NULL: the cost model alone */
     int threads;
+    bool *used;        /* by entry of the table: does it stand for some kernel? */
     tune_sites *sites; /* where not NULL, gets every contraction that is scheduled in tiles */
     diag *diags;
 } tuning;

@@ -1,0 +1,371 @@
+/* tenon tune: variants of the whole model, in each of which every kernel has another tile, against the cost model's. */
+#include <string.h>
+
+#include "api/files.h"
+#include "api/measure.h"
+#include "api/reports.h"
+#include "api/seeded.h"
+#include "api/tune_file.h"
+#include "api/tune_variant.h"
+#include "tenon/pool.h"
+
+/* A tile is faster where the median of its ratios is below this, and three quarters of the rounds are below 1. */
+static const double FASTER = 0.98;
+static const double SEARCH_SHARE = 0.8; /* of the time; what is found is then measured once more, together */
+static const double LEAST_SECONDS = 0.1, MOST_SECONDS = 2; /* for one variant */
+enum { SEARCH_ROUNDS = 9, PROOF_ROUNDS = 21, MOST_PROOFS = 4, DEFAULT_SECONDS = 30 };
+
+/* A kernel of the program, and the best tile for it so far. */
+typedef struct rival {
+    tune_site *site;
+    const char *node;
+    int turn, of; /* place among the kernels of its step, which change in turns */
+    bool found;
+    tile_choice tile;
+    tune_ratio by;
+} rival;
+
+typedef struct search {
+    tune_stand stand;
+    tenon_context *c;
+    const tenon_options *o;
+    const target *machine;
+    arena *memory; /* of the report */
+    tune_variant plain;
+    tune_sites sites;
+    VEC(rival) rivals;
+    map numbers; /* site's name -> rival's number + 1 */
+    tune_table old;
+    double began, seconds;
+    int64_t variants;
+    bool stopped;
+    tune_ratio whole;
+} search;
+
+static double elapsed(const search *x) {
+    return (clock_ms() - x->began) * 1e-3;
+}
+
+static bool is_faster(const tune_ratio *r) {
+    return r->known && r->median < FASTER && r->upper < 1;
+}
+
+/* ---- the kernels ---- */
+
+static const char *name_of(const search *x, const step_nodes *of) {
+    const node *n = of->lead;
+    const char *text = n->name != NULL && n->name[0] != '\0' ? arena_printf(x->memory, "%s %s", n->op, n->name) : n->op;
+    return text != NULL ? text : "";
+}
+
+static status add_rival(search *x, const step_nodes *of, size_t k) {
+    tune_site *site = map_get(&x->sites.by_kernel, of->kernels[k]);
+    if (site == NULL || site->others.n == 0 || map_get(&x->numbers, site->kernel) != NULL)
+        return STATUS_OK;
+    rival r = {.site = site, .node = name_of(x, of), .turn = (int)k, .of = (int)of->n_kernels};
+    TRY(VEC_PUSH(x->memory, x->rivals, r));
+    return map_set(&x->numbers, site->kernel, (void *)(uintptr_t)x->rivals.n);
+}
+
+/* What the file has already is tried first. */
+static status try_first(search *x, rival *r) {
+    const tuning had = {.table = &x->old, .threads = (int)x->o->threads};
+    const tune_entry *e = tuning_find(&had, x->machine, r->site->kernel);
+    if (e == NULL)
+        return STATUS_OK;
+    TRY(VEC_PUSH(x->memory, r->site->others, e->tile));
+    memmove(r->site->others.at + 1, r->site->others.at, (r->site->others.n - 1) * sizeof e->tile);
+    r->site->others.at[0] = e->tile;
+    return STATUS_OK;
+}
+
+static status find_rivals(search *x) {
+    const pipeline *w = &x->plain.built;
+    for (size_t s = 0; s < w->steps.n; s++)
+        for (size_t k = 0; k < w->steps.at[s].n_kernels; k++)
+            TRY(add_rival(x, &w->steps.at[s], k));
+    for (size_t i = 0; i < x->rivals.n; i++)
+        TRY(try_first(x, &x->rivals.at[i]));
+    return STATUS_OK;
+}
+
+/* ---- variants ---- */
+
+static status add_tile(const search *x, const rival *r, const tile_choice *tile, arena *a, tune_table *out) {
+    return VEC_PUSH(a, out->at,
+                    (tune_entry){.target = x->machine->name,
+                                 .threads = (int)x->o->threads,
+                                 .kernel = r->site->kernel,
+                                 .tile = *tile,
+                                 .default_us = r->by.a_us,
+                                 .tuned_us = r->by.b_us});
+}
+
+/* The rival's tile in a variant; NULL: the cost model's. */
+static const tile_choice *tile_in(const rival *r, size_t variant) {
+    size_t of = (size_t)r->of, number = variant / of;
+    return variant % of == (size_t)r->turn && number < r->site->others.n ? &r->site->others.at[number] : NULL;
+}
+
+static status variant_table(const search *x, size_t variant, arena *a, tune_table *out) {
+    *out = (tune_table){.file = "tenon tune"};
+    for (size_t i = 0; i < x->rivals.n; i++) {
+        const tile_choice *tile = tile_in(&x->rivals.at[i], variant);
+        if (tile != NULL)
+            TRY(add_tile(x, &x->rivals.at[i], tile, a, out));
+    }
+    return STATUS_OK;
+}
+
+/* Does any kernel have a tile left? */
+static bool has_variant(const search *x, size_t variant) {
+    for (size_t i = 0; i < x->rivals.n; i++)
+        if (variant / (size_t)x->rivals.at[i].of < x->rivals.at[i].site->others.n)
+            return true;
+    return false;
+}
+
+/* Makes the variant and compares the plain program to it. */
+static status measure(search *x, const tune_table *table, tune_sites *sites, size_t least, arena *a, tune_ratio *out) {
+    tune_variant v;
+    const tune_names names = {&x->numbers, x->rivals.n};
+    double begin = clock_ms();
+    status s = tune_variant_new(&x->stand, table, sites, &v);
+    double made = (clock_ms() - begin) * 1e-3, seconds = made > MOST_SECONDS ? MOST_SECONDS : made;
+    seconds = seconds < LEAST_SECONDS ? LEAST_SECONDS : seconds;
+    if (s == STATUS_OK)
+        s = tune_compare(&x->stand, &x->plain, &v, &names, seconds, least, a, out, &x->stopped);
+    tune_variant_free(&x->stand, &v);
+    return s;
+}
+
+static status try_variant(search *x, size_t variant, arena *a) {
+    tune_table table;
+    tune_ratio *ratios = ARENA_NEW_N(a, tune_ratio, x->rivals.n + 1);
+    TRY_ALLOC(ratios);
+    TRY(variant_table(x, variant, a, &table));
+    if (table.at.n == 0)
+        return STATUS_OK;
+    TRY(measure(x, &table, NULL, SEARCH_ROUNDS, a, ratios));
+    for (size_t i = 0; i < x->rivals.n; i++) {
+        rival *r = &x->rivals.at[i];
+        const tile_choice *tile = tile_in(r, variant);
+        if (tile == NULL || !is_faster(&ratios[i]) || (r->found && ratios[i].median >= r->by.median))
+            continue;
+        r->found = true;
+        r->tile = *tile;
+        r->by = ratios[i];
+    }
+    x->variants++;
+    return STATUS_OK;
+}
+
+static status seek(search *x, arena *scratch) {
+    for (size_t i = 0; has_variant(x, i) && !x->stopped && (i == 0 || elapsed(x) < SEARCH_SHARE * x->seconds); i++) {
+        arena_mark mark = arena_get_mark(scratch);
+        context_progress(x->c, "tuning, seconds", (int64_t)elapsed(x), (int64_t)x->seconds);
+        TRY(try_variant(x, i, scratch));
+        arena_reset(scratch, mark);
+    }
+    return STATUS_OK;
+}
+
+/* ---- the proof: all that was found, together ---- */
+
+/* The tile as it was emitted, where the search has left something to the cost model. */
+static void settle(rival *r, const tune_sites *sites) {
+    const tune_site *site = map_get(&sites->by_kernel, r->site->kernel);
+    if (site != NULL)
+        r->tile = site->chosen;
+}
+
+static size_t count_found(const search *x) {
+    size_t n = 0;
+    for (size_t i = 0; i < x->rivals.n; i++)
+        n += x->rivals.at[i].found;
+    return n;
+}
+
+static status found_table(const search *x, arena *a, tune_table *out) {
+    *out = (tune_table){.file = "tenon tune"};
+    for (size_t i = 0; i < x->rivals.n; i++)
+        if (x->rivals.at[i].found)
+            TRY(add_tile(x, &x->rivals.at[i], &x->rivals.at[i].tile, a, out));
+    return STATUS_OK;
+}
+
+/* Drops what is not faster now. */
+static status prove_once(search *x, arena *a, bool *out_holds) {
+    tune_table table;
+    tune_sites sites = {.memory = a, .by_kernel = map_in(a)};
+    tune_ratio *ratios = ARENA_NEW_N(a, tune_ratio, x->rivals.n + 1);
+    TRY_ALLOC(ratios);
+    TRY(found_table(x, a, &table));
+    TRY(measure(x, &table, &sites, PROOF_ROUNDS, a, ratios));
+    *out_holds = true;
+    if (x->stopped)
+        return STATUS_OK;
+    for (size_t i = 0; i < x->rivals.n; i++) {
+        rival *r = &x->rivals.at[i];
+        if (!r->found)
+            continue;
+        settle(r, &sites);
+        r->found = is_faster(&ratios[i]);
+        r->by = ratios[i];
+        *out_holds &= r->found;
+    }
+    x->whole = ratios[x->rivals.n];
+    return STATUS_OK;
+}
+
+static status prove(search *x, arena *scratch) {
+    bool holds = false;
+    for (int i = 0; i < MOST_PROOFS && !holds && !x->stopped && count_found(x) > 0; i++) {
+        arena_mark mark = arena_get_mark(scratch);
+        TRY(prove_once(x, scratch, &holds));
+        arena_reset(scratch, mark);
+    }
+    return STATUS_OK;
+}
+
+/* ---- the file ---- */
+
+static bool is_own(const search *x, const tune_entry *e) {
+    return e->threads == x->o->threads && strcmp(e->target, x->machine->name) == 0 &&
+           map_get(&x->numbers, e->kernel) != NULL;
+}
+
+/* An entry that was there stays where this run has not come to measure its kernel to the end. */
+static bool is_kept(const search *x, const tune_entry *e) {
+    if (!is_own(x, e))
+        return true;
+    const rival *r = &x->rivals.at[(uintptr_t)map_get(&x->numbers, e->kernel) - 1];
+    return x->stopped && !r->found;
+}
+
+static status write_file(search *x, const char *path, tune_result *r) {
+    tune_table all;
+    const char *text;
+    TRY(found_table(x, x->memory, &all));
+    for (size_t i = 0; i < x->old.at.n; i++)
+        if (is_kept(x, &x->old.at.at[i]))
+            TRY(VEC_PUSH(x->memory, all.at, x->old.at.at[i]));
+    r->n_entries = all.at.n;
+    for (size_t i = 0; i < all.at.n; i++)
+        r->n_own += is_own(x, &all.at.at[i]);
+    TRY(tune_file_print(&all, x->memory, &text));
+    return files_write(path, text, strlen(text), x->c->diags);
+}
+
+/* ---- the report ---- */
+
+static status fill_rows(const search *x, tune_result *r) {
+    tune_row *rows = ARENA_NEW_N(x->memory, tune_row, x->rivals.n + 1);
+    TRY_ALLOC(rows);
+    r->rows = rows;
+    for (size_t i = 0; i < x->rivals.n; i++) {
+        const rival *from = &x->rivals.at[i];
+        if (!from->found)
+            continue;
+        tune_row *to = &rows[r->n++];
+        *to = (tune_row){.node = from->node,
+                         .kernel = from->site->kernel,
+                         .default_us = from->by.a_us,
+                         .tuned_us = from->by.b_us,
+                         .ratio = from->by.median};
+        TRY(tune_file_describe(&from->site->chosen, x->memory, &to->default_tile));
+        TRY(tune_file_describe(&from->tile, x->memory, &to->tile));
+    }
+    return STATUS_OK;
+}
+
+static status finish(search *x, const char *file, report *out) {
+    tune_result r = {.head = report_head_of(x->stand.t, x->machine),
+                     .cpu = measure_cpu(x->memory),
+                     .threads = (int)x->o->threads,
+                     .variants = x->variants,
+                     .n_kernels = x->rivals.n,
+                     .seconds = elapsed(x),
+                     .stopped = x->stopped,
+                     .default_us = x->whole.a_us,
+                     .tuned_us = x->whole.b_us,
+                     .ratio = x->whole.median,
+                     .file = file};
+    TRY(write_file(x, file, &r));
+    TRY(fill_rows(x, &r));
+    return tune_report(&r, x->memory, out);
+}
+
+/* ---- all ---- */
+
+/* A stop that something further down has told of is one, too. */
+static status or_stopped(search *x, status s) {
+    x->stopped |= s == STATUS_RESOURCE && tune_stopped(x->c);
+    return x->stopped ? STATUS_OK : s;
+}
+
+static status measure_all(search *x, arena *scratch) {
+    void **inputs;
+    TRY(tune_variant_new(&x->stand, NULL, &x->sites, &x->plain));
+    TRY(seeded_inputs(x->stand.base->g, x->plain.built.p, x->o->seed, scratch, &inputs));
+    x->stand.inputs = (const void *const *)inputs;
+    TRY(find_rivals(x));
+    TRY(or_stopped(x, seek(x, scratch)));
+    return x->stopped ? STATUS_OK : or_stopped(x, prove(x, scratch));
+}
+
+static status with_threads(search *x, arena *scratch) {
+    struct tenon_pool *pool = NULL;
+    if (x->o->threads > 1) {
+        TRY_ALLOC(pool = tenon_pool_new((int)x->o->threads));
+        x->stand.env = (tenon_env){.struct_size = sizeof(tenon_env), .parallel_for = tenon_pool_for, .ctx = pool};
+    }
+    status s = measure_all(x, scratch);
+    tune_variant_free(&x->stand, &x->plain);
+    tenon_pool_free(pool);
+    return s;
+}
+
+static status check(const tenon_graph *t, const target *machine) {
+    if (t->shared != NULL)
+        return shared_model_refuse(t->c, t->file, "tune");
+    if (strcmp(t->o->schedule, "naive") == 0)
+        return diag_error(t->c->diags, STATUS_USAGE, "usage", DIAG_NOWHERE,
+                          "--schedule naive has no tiles that could be tuned");
+    if (!target_runs_here(machine))
+        return diag_error(t->c->diags, STATUS_RESOURCE, "wrong-machine", DIAG_NOWHERE,
+                          "this machine cannot run code for target '%s', so nothing can be measured", machine->name);
+    return STATUS_OK;
+}
+
+static status tune(tenon_graph *t, const char *file, tenon_report *r) {
+    pipeline base;
+    search x = {.c = t->c, .o = t->o, .memory = r->memory, .began = clock_ms()};
+    x.machine = model_target(t, "host");
+    if (x.machine == NULL)
+        return STATUS_USAGE;
+    TRY(check(t, x.machine));
+    TRY(tune_file_read(file, true, x.memory, t->c->diags, &x.old));
+    x.seconds = options_are_given(t->o, "time") ? t->o->seconds : DEFAULT_SECONDS;
+    x.sites = (tune_sites){.memory = x.memory, .by_kernel = map_in(x.memory)};
+    x.numbers = map_in(x.memory);
+    x.stand = (tune_stand){.t = t, .base = &base, .env = {.struct_size = sizeof(tenon_env)}};
+    TRY(context_llvm(t->c, &x.stand.llvm));
+    TRY(model_build(t, NULL, 0, x.machine, NULL, PIPELINE_PASSES, &base));
+    arena *scratch = arena_new(&t->c->memory);
+    status s = scratch == NULL ? STATUS_RESOURCE : STATUS_OK;
+    if (s == STATUS_OK && !base.stopped)
+        s = with_threads(&x, scratch);
+    if (s == STATUS_OK)
+        s = base.stopped ? report_stopped(r) : finish(&x, file, &r->forms);
+    arena_free(scratch);
+    model_build_free(&base);
+    return s;
+}
+
+TENON_API tenon_status tenon_tune(tenon_graph *t, const char *file, tenon_report **out) {
+    size_t errors = context_begin(t->c);
+    tenon_report *r = report_new(t->c);
+    status s = r == NULL ? STATUS_RESOURCE : tune(t, file, r);
+    return report_end_of(t, s, errors, r, out);
+}
