@@ -139,6 +139,18 @@ static status measure(search *x, const tune_table *table, tune_sites *sites, siz
     return s;
 }
 
+/* With option verbose, every measurement is told. */
+static status tell(const search *x, const rival *r, const tile_choice *tile, const tune_ratio *by, arena *a) {
+    const char *text;
+    if (!x->o->verbose)
+        return STATUS_OK;
+    TRY(tune_file_describe(tile, a, &text));
+    TRY_ALLOC(text = arena_printf(a, "tune: %-28s %-44s %8.2f us, ratio %.3f, %.3f\n", r->node, text, by->b_us,
+                                  by->median, by->upper));
+    context_note(x->c, text);
+    return STATUS_OK;
+}
+
 static status try_variant(search *x, size_t variant, arena *a) {
     tune_table table;
     tune_ratio *ratios = ARENA_NEW_N(a, tune_ratio, x->rivals.n + 1);
@@ -150,6 +162,8 @@ static status try_variant(search *x, size_t variant, arena *a) {
     for (size_t i = 0; i < x->rivals.n; i++) {
         rival *r = &x->rivals.at[i];
         const tile_choice *tile = tile_in(r, variant);
+        if (tile != NULL && ratios[i].known)
+            TRY(tell(x, r, tile, &ratios[i], a));
         if (tile == NULL || !is_faster(&ratios[i]) || (r->found && ratios[i].median >= r->by.median))
             continue;
         r->found = true;
@@ -351,9 +365,10 @@ static status tune(tenon_graph *t, const char *file, tenon_report *r) {
     x.numbers = map_in(x.memory);
     x.stand = (tune_stand){.t = t, .base = &base, .env = {.struct_size = sizeof(tenon_env)}};
     TRY(context_llvm(t->c, &x.stand.llvm));
-    TRY(model_build(t, NULL, 0, x.machine, NULL, PIPELINE_PASSES, &base));
+    TRY(model_build(t, NULL, 0, x.machine, NULL, PIPELINE_EDIT, &base));
+    base.may_be_unbound = false;
     arena *scratch = arena_new(&t->c->memory);
-    status s = scratch == NULL ? STATUS_RESOURCE : STATUS_OK;
+    status s = scratch == NULL ? STATUS_RESOURCE : pipeline_run(&base, PIPELINE_BIND, PIPELINE_PASSES);
     if (s == STATUS_OK && !base.stopped)
         s = with_threads(&x, scratch);
     if (s == STATUS_OK)

@@ -14,7 +14,7 @@ typedef struct assembly {
     const chain *c;
     VEC(fused_buffer) buffers;
     VEC(fused_call) calls;
-    VEC(const char *) tuned; /* the contractions' names, where tuning wants them */
+    VEC(const char *) tuned; /* the contractions, by name */
     int64_t macs, most_macs; /* of all, and of the member that leads */
     const node *lead;
 } assembly;

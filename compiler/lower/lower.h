@@ -12,7 +12,7 @@ typedef struct step_nodes {
     const node *lead; /* the contraction, softmax ... of the group, else its last node; NULL: a copy to an output */
     const node *const *nodes; /* all of them, in order */
     size_t n;
-    const char *const *kernels; /* contractions among what it computes, where tuning wants sites: the sites' names */
+    const char *const *kernels; /* with tuning: the contractions among what it computes */
     size_t n_kernels;
 } step_nodes;
 typedef VEC(step_nodes) step_nodes_list;

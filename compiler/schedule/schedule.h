@@ -51,7 +51,7 @@ typedef struct schedule {
     VEC(schedule_buffer) buffers;
     VEC(schedule_call) calls; /* in order */
     const char *form; /* how the nest is computed; where that is the same, reductions add up in the same order */
-    VEC(const char *) kernels; /* where tuning wants sites: the contractions that the calls compute */
+    VEC(const char *) kernels; /* with tuning: the contractions that the calls compute */
 } schedule;
 
 typedef struct schedule_options {

@@ -272,7 +272,7 @@ status emit_plan(plan *p) {
     const char *form = NULL;
     TRY(describe(p, &best, &form));
     if (best.axis != NO_AXIS) {
-        bool tuned = p->contract && p->options->tuning != NULL;
+        bool tuned = p->options->tuning != NULL && p->contract && tile_reduces(p);
         TRY(tuned ? emit_tuned(p, &best, &form) : emit_tiles(p, best.axis, best.lanes, NULL));
     } else {
         TRY(plan_compact(p));

@@ -24,7 +24,7 @@ int64_t tile_vector_first(const tile *t, int v) {
     return first < last ? first : last;
 }
 
-static bool has_reduction(const plan *p) {
+bool tile_reduces(const plan *p) {
     for (int s = 0; s < p->n_stages; s++)
         if (p->stages[s].kind == STAGE_REDUCE)
             return true;
@@ -160,7 +160,7 @@ static status block_of(plan *p, const tile_choice *given, const tile_loads *load
 status tile_choose(plan *p, int a, int lanes, const tile_choice *given, tile *out) {
     tile_loads loads;
     *out = (tile){.p = p, .a = a, .c = -1, .d = -1, .lanes = lanes, .tail = lanes, .vectors = 1, .rows = 1};
-    if (!has_reduction(p)) {
+    if (!tile_reduces(p)) {
         choose_map(out);
     } else {
         TRY(tile_loads_of(p, &loads));
@@ -173,7 +173,7 @@ status tile_choose(plan *p, int a, int lanes, const tile_choice *given, tile *ou
     }
     out->a_blocks = tile_blocks(tile_extent(p, out->a), tile_width(out));
     out->c_blocks = tile_blocks(tile_extent(p, out->c), out->rows);
-    if (has_reduction(p)) {
+    if (tile_reduces(p)) {
         out->panels = given != NULL && given->panels >= 0 ? given->panels : tile_panels(out, &loads);
         p->chosen.panels = out->a_blocks > 1 ? out->panels : -1;
     } else {

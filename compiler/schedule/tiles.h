@@ -33,6 +33,9 @@ int64_t tile_width(const tile *t);
  * is not NULL. Where rows run over two axes the plan's are merged. */
 status tile_choose(plan *p, int a, int lanes, const tile_choice *given, tile *out);
 
+/* Does any stage reduce? Else there are no rows, and vectors cost the same whichever way. */
+bool tile_reduces(const plan *p);
+
 /* Half cycles of the best tile along axis a, with what is moved so that vectors can lie along it. */
 status tile_cost_along(plan *p, int a, int lanes, double *out);
 
@@ -80,7 +83,7 @@ void tuning_apply(const tile_choice *c, tile *t);
 /* One more for the plan's candidates. */
 void tuning_note(const tile *t, double cost);
 bool tuning_allows(const tile_candidates *all, const tile_choice *c);
-/* Once p's tile is emitted: `name` is one of the schedule's kernels, and a site where sites are wanted. Sorts `all`. */
+/* Once p's tile is emitted: `name` is one of the schedule's kernels, and one of the sites that are wanted. Sorts `all`. */
 status tuning_record(const plan *p, const char *name, tile_candidates *all);
 
 /* tile_pack.c: constants that reductions read go into the order in which the tile reads them; operands whose step along

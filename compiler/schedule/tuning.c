@@ -207,10 +207,7 @@ static status add_site(tune_sites *sites, const char *name, const tile_choice *c
 
 status tuning_record(const plan *p, const char *name, tile_candidates *all) {
     tune_sites *sites = p->options->tuning->sites;
-    if (sites == NULL)
-        return STATUS_OK;
-    tune_site *known = map_get(&sites->by_kernel, name);
-    if (known == NULL)
+    if (sites != NULL && map_get(&sites->by_kernel, name) == NULL)
         TRY(add_site(sites, name, &p->chosen, all));
     return VEC_PUSH(p->memory, p->out->kernels, name);
 }
