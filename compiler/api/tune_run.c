@@ -13,16 +13,22 @@
 static const double FASTER = 0.98;
 static const double SEARCH_SHARE = 0.8; /* of the time; what is found is then measured once more, together */
 static const double LEAST_SECONDS = 0.1, MOST_SECONDS = 2; /* for one variant */
-enum { SEARCH_ROUNDS = 9, PROOF_ROUNDS = 21, MOST_PROOFS = 4, DEFAULT_SECONDS = 30 };
+enum { SEARCH_ROUNDS = 9, PROOF_ROUNDS = 21, PROOFS = 2, MOST_PROOFS = 8, DEFAULT_SECONDS = 30 };
 
-/* A kernel of the program, and the best tile for it so far. */
+typedef struct faster_tile {
+    tile_choice tile;
+    tune_ratio by;
+    int proofs; /* passed */
+    bool refuted;
+} faster_tile;
+
+/* A kernel of the program, and what may be better for it than what the cost model chooses. */
 typedef struct rival {
     tune_site *site;
     const char *node;
-    int turn, of; /* place among the kernels of its step, which change in turns */
-    bool found;
-    tile_choice tile;
-    tune_ratio by;
+    int turn, of;            /* place among the kernels of its step, which change in turns */
+    VEC(faster_tile) faster; /* what the search has found */
+    faster_tile *best;       /* of those that no proof has refuted; NULL: none */
 } rival;
 
 typedef struct search {
@@ -48,6 +54,15 @@ static double elapsed(const search *x) {
 
 static bool is_faster(const tune_ratio *r) {
     return r->known && r->median < FASTER && r->upper < 1;
+}
+
+static void choose_best(rival *r) {
+    r->best = NULL;
+    for (size_t i = 0; i < r->faster.n; i++) {
+        faster_tile *f = &r->faster.at[i];
+        if (!f->refuted && (r->best == NULL || f->by.median < r->best->by.median))
+            r->best = f;
+    }
 }
 
 /* ---- the kernels ---- */
@@ -91,14 +106,15 @@ static status find_rivals(search *x) {
 
 /* ---- variants ---- */
 
-static status add_tile(const search *x, const rival *r, const tile_choice *tile, arena *a, tune_table *out) {
-    return VEC_PUSH(a, out->at,
-                    (tune_entry){.target = x->machine->name,
-                                 .threads = (int)x->o->threads,
-                                 .kernel = r->site->kernel,
-                                 .tile = *tile,
-                                 .default_us = r->by.a_us,
-                                 .tuned_us = r->by.b_us});
+static status add_tile(const search *x, const rival *r, const tile_choice *tile, const tune_ratio *by, arena *a,
+                       tune_table *out) {
+    const tune_entry e = {.target = x->machine->name,
+                          .threads = (int)x->o->threads,
+                          .kernel = r->site->kernel,
+                          .tile = *tile,
+                          .default_us = by->a_us,
+                          .tuned_us = by->b_us};
+    return VEC_PUSH(a, out->at, e);
 }
 
 /* The rival's tile in a variant; NULL: the cost model's. */
@@ -112,7 +128,7 @@ static status variant_table(const search *x, size_t variant, arena *a, tune_tabl
     for (size_t i = 0; i < x->rivals.n; i++) {
         const tile_choice *tile = tile_in(&x->rivals.at[i], variant);
         if (tile != NULL)
-            TRY(add_tile(x, &x->rivals.at[i], tile, a, out));
+            TRY(add_tile(x, &x->rivals.at[i], tile, &(tune_ratio){0}, a, out));
     }
     return STATUS_OK;
 }
@@ -151,6 +167,16 @@ static status tell(const search *x, const rival *r, const tile_choice *tile, con
     return STATUS_OK;
 }
 
+/* Makes the plain program anew: where its data lie in memory can be luck, good or bad. */
+static status renew_plain(search *x) {
+    tune_variant fresh;
+    status s = tune_variant_new(&x->stand, NULL, NULL, &fresh);
+    tune_variant_free(&x->stand, s == STATUS_OK ? &x->plain : &fresh);
+    if (s == STATUS_OK)
+        x->plain = fresh;
+    return s;
+}
+
 static status try_variant(search *x, size_t variant, arena *a) {
     tune_table table;
     tune_ratio *ratios = ARENA_NEW_N(a, tune_ratio, x->rivals.n + 1);
@@ -164,11 +190,9 @@ static status try_variant(search *x, size_t variant, arena *a) {
         const tile_choice *tile = tile_in(r, variant);
         if (tile != NULL && ratios[i].known)
             TRY(tell(x, r, tile, &ratios[i], a));
-        if (tile == NULL || !is_faster(&ratios[i]) || (r->found && ratios[i].median >= r->by.median))
-            continue;
-        r->found = true;
-        r->tile = *tile;
-        r->by = ratios[i];
+        if (tile != NULL && is_faster(&ratios[i]))
+            TRY(VEC_PUSH(x->memory, r->faster, (faster_tile){.tile = *tile, .by = ratios[i]}));
+        choose_best(r);
     }
     x->variants++;
     return STATUS_OK;
@@ -190,55 +214,74 @@ static status seek(search *x, arena *scratch) {
 static void settle(rival *r, const tune_sites *sites) {
     const tune_site *site = map_get(&sites->by_kernel, r->site->kernel);
     if (site != NULL)
-        r->tile = site->chosen;
+        r->best->tile = site->chosen;
 }
 
 static size_t count_found(const search *x) {
     size_t n = 0;
     for (size_t i = 0; i < x->rivals.n; i++)
-        n += x->rivals.at[i].found;
+        n += x->rivals.at[i].best != NULL;
     return n;
 }
 
 static status found_table(const search *x, arena *a, tune_table *out) {
     *out = (tune_table){.file = "tenon tune"};
-    for (size_t i = 0; i < x->rivals.n; i++)
-        if (x->rivals.at[i].found)
-            TRY(add_tile(x, &x->rivals.at[i], &x->rivals.at[i].tile, a, out));
+    for (size_t i = 0; i < x->rivals.n; i++) {
+        const faster_tile *f = x->rivals.at[i].best;
+        if (f != NULL)
+            TRY(add_tile(x, &x->rivals.at[i], &f->tile, &f->by, a, out));
+    }
     return STATUS_OK;
 }
 
-/* Drops what is not faster now. */
-static status prove_once(search *x, arena *a, bool *out_holds) {
+/* What is not faster now is refuted, and the next best has its turn. *out_done: all has passed all proofs. */
+static status prove_once(search *x, arena *a, bool *out_done) {
     tune_table table;
     tune_sites sites = {.memory = a, .by_kernel = map_in(a)};
     tune_ratio *ratios = ARENA_NEW_N(a, tune_ratio, x->rivals.n + 1);
     TRY_ALLOC(ratios);
     TRY(found_table(x, a, &table));
+    TRY(renew_plain(x));
     TRY(measure(x, &table, &sites, PROOF_ROUNDS, a, ratios));
-    *out_holds = true;
+    *out_done = true;
     if (x->stopped)
         return STATUS_OK;
     for (size_t i = 0; i < x->rivals.n; i++) {
         rival *r = &x->rivals.at[i];
-        if (!r->found)
+        faster_tile *f = r->best;
+        if (f == NULL)
             continue;
         settle(r, &sites);
-        r->found = is_faster(&ratios[i]);
-        r->by = ratios[i];
-        *out_holds &= r->found;
+        f->refuted = !is_faster(&ratios[i]);
+        f->proofs += !f->refuted;
+        f->by = ratios[i];
+        *out_done &= f->proofs >= PROOFS;
+        choose_best(r);
     }
     x->whole = ratios[x->rivals.n];
     return STATUS_OK;
 }
 
+/* What has not passed in time is left out. */
+static void drop_unproven(search *x) {
+    for (size_t i = 0; i < x->rivals.n; i++) {
+        rival *r = &x->rivals.at[i];
+        if (r->best != NULL && r->best->proofs < PROOFS)
+            r->best = NULL;
+    }
+}
+
 static status prove(search *x, arena *scratch) {
-    bool holds = false;
-    for (int i = 0; i < MOST_PROOFS && !holds && !x->stopped && count_found(x) > 0; i++) {
+    bool done = false;
+    for (int i = 0; i < MOST_PROOFS && !done && !x->stopped && count_found(x) > 0; i++) {
         arena_mark mark = arena_get_mark(scratch);
-        TRY(prove_once(x, scratch, &holds));
+        TRY(prove_once(x, scratch, &done));
         arena_reset(scratch, mark);
     }
+    if (!done)
+        x->whole = (tune_ratio){0};
+    if (!x->stopped)
+        drop_unproven(x);
     return STATUS_OK;
 }
 
@@ -254,7 +297,7 @@ static bool is_kept(const search *x, const tune_entry *e) {
     if (!is_own(x, e))
         return true;
     const rival *r = &x->rivals.at[(uintptr_t)map_get(&x->numbers, e->kernel) - 1];
-    return x->stopped && !r->found;
+    return x->stopped && r->best == NULL;
 }
 
 static status write_file(search *x, const char *path, tune_result *r) {
@@ -279,16 +322,16 @@ static status fill_rows(const search *x, tune_result *r) {
     r->rows = rows;
     for (size_t i = 0; i < x->rivals.n; i++) {
         const rival *from = &x->rivals.at[i];
-        if (!from->found)
-            continue;
         tune_row *to = &rows[r->n++];
-        *to = (tune_row){.node = from->node,
-                         .kernel = from->site->kernel,
-                         .default_us = from->by.a_us,
-                         .tuned_us = from->by.b_us,
-                         .ratio = from->by.median};
+        *to = (tune_row){.node = from->node, .kernel = from->site->kernel};
         TRY(tune_file_describe(&from->site->chosen, x->memory, &to->default_tile));
-        TRY(tune_file_describe(&from->tile, x->memory, &to->tile));
+        if (from->best == NULL)
+            continue;
+        r->n_faster++;
+        to->default_us = from->best->by.a_us;
+        to->tuned_us = from->best->by.b_us;
+        to->ratio = from->best->by.median;
+        TRY(tune_file_describe(&from->best->tile, x->memory, &to->tile));
     }
     return STATUS_OK;
 }
@@ -298,7 +341,6 @@ static status finish(search *x, const char *file, report *out) {
                      .cpu = measure_cpu(x->memory),
                      .threads = (int)x->o->threads,
                      .variants = x->variants,
-                     .n_kernels = x->rivals.n,
                      .seconds = elapsed(x),
                      .stopped = x->stopped,
                      .default_us = x->whole.a_us,

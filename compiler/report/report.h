@@ -31,10 +31,11 @@ typedef struct tuned_by {
 } tuned_by;
 
 /* ---- tune_report.c ---- */
-/* A kernel for which a faster tile was found. */
+/* A kernel. */
 typedef struct tune_row {
-    const char *node, *kernel, *default_tile, *tile;
-    double default_us, tuned_us, ratio; /* ratio: the median of the rounds' ratios */
+    const char *node, *kernel, *default_tile;
+    const char *tile;                   /* a faster one; NULL: none was found */
+    double default_us, tuned_us, ratio; /* of that one; the ratio is the median of the rounds' ratios */
 } tune_row;
 
 typedef struct tune_result {
@@ -43,12 +44,11 @@ typedef struct tune_result {
     int threads;
     size_t n_entries, n_own; /* of the file; for this model, target and number of threads */
     int64_t variants;
-    size_t n_kernels;
     double seconds;
     bool stopped;
     double default_us, tuned_us, ratio; /* of whole runs; 0: not measured */
     const tune_row *rows;
-    size_t n;
+    size_t n, n_faster;
 } tune_result;
 status tune_report(const tune_result *r, arena *a, report *out);
 /* "FILE (12 of its entries)" and a newline; nothing where there is none. */

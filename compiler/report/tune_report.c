@@ -19,19 +19,23 @@ void tuned_report_json(json *j, const tuned_by *t) {
 
 static status add_rows(strbuf *s, const tune_result *r, arena *a) {
     static const char *const heads[COLUMNS] = {"node", "default tile", "faster", "us", "ratio"};
-    const char **cells = ARENA_NEW_N(a, const char *, (r->n + 1) * COLUMNS);
+    const char **cells = ARENA_NEW_N(a, const char *, (r->n_faster + 1) * COLUMNS);
+    size_t line = 1;
     TRY_ALLOC(cells);
     for (size_t c = 0; c < COLUMNS; c++)
         cells[c] = heads[c];
     for (size_t i = 0; i < r->n; i++) {
         const tune_row *row = &r->rows[i];
+        if (row->tile == NULL)
+            continue;
         const char *of_row[COLUMNS] = {report_name(a, row->node, LONGEST_NAME), row->default_tile, row->tile,
                                        arena_printf(a, "%.1f -> %.1f", row->default_us, row->tuned_us),
                                        arena_printf(a, "%.3f", row->ratio)};
         for (size_t c = 0; c < COLUMNS; c++)
-            TRY_ALLOC(cells[(i + 1) * COLUMNS + c] = of_row[c]);
+            TRY_ALLOC(cells[line * COLUMNS + c] = of_row[c]);
+        line++;
     }
-    report_table(s, cells, r->n + 1, COLUMNS, 3);
+    report_table(s, cells, line, COLUMNS, 3);
     return STATUS_OK;
 }
 
@@ -39,10 +43,10 @@ static status as_text(const tune_result *r, arena *a, const char **out) {
     strbuf s = strbuf_in(a);
     strbuf_printf(&s, "%s on %s (%s, %d thread%s)\n", r->head.model, r->cpu, r->head.target, r->threads,
                   r->threads == 1 ? "" : "s");
-    strbuf_printf(&s, "measured  %lld variants of %zu kernels in %.0f s%s\n", (long long)r->variants, r->n_kernels,
-                  r->seconds, r->stopped ? ", stopped before the end" : "");
-    if (r->n > 0) {
-        strbuf_printf(&s, "faster    %zu kernels", r->n);
+    strbuf_printf(&s, "measured  %lld variants of %zu kernels in %.0f s%s\n", (long long)r->variants, r->n, r->seconds,
+                  r->stopped ? ", stopped before the end" : "");
+    if (r->n_faster > 0) {
+        strbuf_printf(&s, "faster    %zu", r->n_faster);
         if (r->default_us > 0)
             strbuf_printf(&s, "; a run takes %.1f us in place of %.1f (median of the ratios %.3f)", r->tuned_us,
                           r->default_us, r->ratio);
@@ -65,19 +69,23 @@ static status as_json(const tune_result *r, arena *a, const char **out) {
     json_text(&j, NULL, "file", r->file);
     json_integer(&j, NULL, "entries", (int64_t)r->n_entries);
     json_integer(&j, NULL, "variants", r->variants);
-    json_integer(&j, NULL, "kernels", (int64_t)r->n_kernels);
     json_number(&j, NULL, "seconds", r->seconds);
     json_bool(&j, NULL, "stopped", r->stopped);
-    json_number(&j, NULL, "default_us", r->default_us);
-    json_number(&j, NULL, "tuned_us", r->tuned_us);
-    json_number(&j, NULL, "ratio", r->ratio);
-    cJSON *list = json_list(&j, NULL, "faster");
+    json_integer(&j, NULL, "faster", (int64_t)r->n_faster);
+    if (r->default_us > 0) {
+        json_number(&j, NULL, "default_us", r->default_us);
+        json_number(&j, NULL, "tuned_us", r->tuned_us);
+        json_number(&j, NULL, "ratio", r->ratio);
+    }
+    cJSON *list = json_list(&j, NULL, "kernels");
     for (size_t i = 0; i < r->n; i++) {
         const tune_row *row = &r->rows[i];
         cJSON *item = json_item(&j, list);
         json_text(&j, item, "node", row->node);
         json_text(&j, item, "kernel", row->kernel);
         json_text(&j, item, "default_tile", row->default_tile);
+        if (row->tile == NULL)
+            continue;
         json_text(&j, item, "tile", row->tile);
         json_number(&j, item, "default_us", row->default_us);
         json_number(&j, item, "tuned_us", row->tuned_us);
