@@ -11,9 +11,16 @@
 
 /* A tile is faster where the median of its ratios is below this, and three quarters of the rounds are below 1. */
 static const double FASTER = 0.98;
-static const double SEARCH_SHARE = 0.8; /* of the time; what is found is then measured once more, together */
+static const double SEARCH_SHARE = 0.6; /* of the time; what is found is then measured once more, together */
 static const double LEAST_SECONDS = 0.1, MOST_SECONDS = 2; /* for one variant */
-enum { SEARCH_ROUNDS = 9, PROOF_ROUNDS = 21, PROOFS = 2, MOST_PROOFS = 8, DEFAULT_SECONDS = 30 };
+enum {
+    SEARCH_ROUNDS = 9,
+    RENEWED = 8 /* variants for one plain program */,
+    PROOF_ROUNDS = 21,
+    PROOFS = 2,
+    MOST_PROOFS = 10,
+    DEFAULT_SECONDS = 30
+};
 
 typedef struct faster_tile {
     tile_choice tile;
@@ -184,6 +191,8 @@ static status try_variant(search *x, size_t variant, arena *a) {
     TRY(variant_table(x, variant, a, &table));
     if (table.at.n == 0)
         return STATUS_OK;
+    if (variant % RENEWED == RENEWED - 1)
+        TRY(renew_plain(x));
     TRY(measure(x, &table, NULL, SEARCH_ROUNDS, a, ratios));
     for (size_t i = 0; i < x->rivals.n; i++) {
         rival *r = &x->rivals.at[i];
@@ -252,6 +261,7 @@ static status prove_once(search *x, arena *a, bool *out_done) {
         if (f == NULL)
             continue;
         settle(r, &sites);
+        TRY(tell(x, r, &f->tile, &ratios[i], a));
         f->refuted = !is_faster(&ratios[i]);
         f->proofs += !f->refuted;
         f->by = ratios[i];
@@ -274,6 +284,8 @@ static void drop_unproven(search *x) {
 static status prove(search *x, arena *scratch) {
     bool done = false;
     for (int i = 0; i < MOST_PROOFS && !done && !x->stopped && count_found(x) > 0; i++) {
+        if (i > PROOFS && elapsed(x) > x->seconds)
+            break;
         arena_mark mark = arena_get_mark(scratch);
         TRY(prove_once(x, scratch, &done));
         arena_reset(scratch, mark);
