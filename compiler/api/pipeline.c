@@ -148,6 +148,7 @@ static status lower(pipeline *w) {
     const tune_table *table = w->tuned != NULL ? w->tuned : w->plan->tuned;
     tuning tuned = {.table = table, .threads = (int)w->o->threads, .sites = w->sites, .diags = w->c->diags};
     TRY_ALLOC(tuned.used = ARENA_NEW_N(w->memory, bool, (table != NULL ? table->at.n : 0) + 1));
+    passes.tuning = table != NULL || w->sites != NULL ? &tuned : NULL;
     TRY(passes_before_lowering(w->plan->registry, &w->g, &passes));
     lower_options o = {.target = w->machine,
                        .threads = (int)w->o->threads,
@@ -155,7 +156,7 @@ static status lower(pipeline *w) {
                        .name = w->name,
                        .origin = w->origin,
                        .regions = &w->o->regions,
-                       .tuning = table != NULL || w->sites != NULL ? &tuned : NULL,
+                       .tuning = passes.tuning,
                        .steps = &w->steps};
     TRY(lower_graph(w->g, &o, w->memory, &w->p));
     if (table != NULL && !naive)

@@ -49,7 +49,8 @@ static status run_for(tracing *t, double milliseconds, size_t most) {
     for (t->n_runs = 0; t->n_runs < most && (t->n_runs < LEAST_RUNS || clock_ms() < end); t->n_runs++) {
         TRY(context_check_stop(t->code->c));
         TRY(code_check(t->code, t->code->c->llvm->run_traced(t->traced, t->inputs, t->outputs, t->code->scratch,
-                                                             &t->code->engines[0].env, step_times_tick, ticks_of(t, t->n_runs))));
+                                                             &t->code->engines[0].env, step_times_tick,
+                                                             ticks_of(t, t->n_runs))));
     }
     return STATUS_OK;
 }

@@ -14,14 +14,14 @@
 /* The numbers of a line, in order. */
 typedef struct field {
     const char *name;
-    size_t offset; /* in tile_choice */
+    size_t offset; /* in kernel_choice */
     bool optional; /* left out where it is -1 */
 } field;
 static const field fields[] = {
-    {"along", offsetof(tile_choice, along), false},     {"rows_along", offsetof(tile_choice, rows_along), true},
-    {"runs_on", offsetof(tile_choice, runs_on), true},  {"lanes", offsetof(tile_choice, lanes), false},
-    {"vectors", offsetof(tile_choice, vectors), false}, {"tail", offsetof(tile_choice, tail), false},
-    {"rows", offsetof(tile_choice, rows), false},       {"panels", offsetof(tile_choice, panels), true},
+    {"along", offsetof(kernel_choice, along), false},     {"rows_along", offsetof(kernel_choice, rows_along), true},
+    {"runs_on", offsetof(kernel_choice, runs_on), true},  {"lanes", offsetof(kernel_choice, lanes), false},
+    {"vectors", offsetof(kernel_choice, vectors), false}, {"tail", offsetof(kernel_choice, tail), false},
+    {"rows", offsetof(kernel_choice, rows), false},       {"panels", offsetof(kernel_choice, panels), true},
 };
 enum { N_FIELDS = sizeof fields / sizeof *fields };
 
@@ -74,9 +74,12 @@ static status read_number(reading *r, const char *name, int64_t most, int *out) 
     return STATUS_OK;
 }
 
-static status read_tile(reading *r, tile_choice *out) {
+static status read_choice(reading *r, kernel_choice *out) {
     const int64_t most = 1 << 20;
     const char *why;
+    *out = (kernel_choice){.is_form = scan_take(&r->s, "form")};
+    if (out->is_form)
+        return read_number(r, "form", most, &out->form);
     for (size_t i = 0; i < N_FIELDS; i++) {
         int *to = (int *)(void *)((char *)out + fields[i].offset);
         *to = -1;
@@ -85,7 +88,7 @@ static status read_tile(reading *r, tile_choice *out) {
         else if (!fields[i].optional)
             return broken(r, "expected ", fields[i].name);
     }
-    return tile_choice_is_sound(out, &why) ? STATUS_OK : broken(r, "there is no such tile: ", why);
+    return kernel_choice_is_sound(out, &why) ? STATUS_OK : broken(r, "there is no such tile: ", why);
 }
 
 static status read_time(reading *r, const char *name, double *out) {
@@ -115,7 +118,7 @@ static status read_entry(reading *r) {
         return broken(r, "expected ", "threads");
     TRY(read_number(r, "threads", most_threads, &e.threads));
     TRY(read_text(r, "a kernel in quotes", &e.kernel));
-    TRY(read_tile(r, &e.tile));
+    TRY(read_choice(r, &e.choice));
     TRY(read_time(r, "default_us", &e.default_us));
     TRY(read_time(r, "tuned_us", &e.tuned_us));
     TRY(is_new(r, &e));
@@ -163,8 +166,10 @@ static void print_entry(strbuf *s, const tune_entry *e) {
     strbuf_quoted(s, e->target, strlen(e->target));
     strbuf_printf(s, " threads %d ", e->threads);
     strbuf_quoted(s, e->kernel, strlen(e->kernel));
-    for (size_t i = 0; i < N_FIELDS; i++) {
-        int x = *(const int *)(const void *)((const char *)&e->tile + fields[i].offset);
+    if (e->choice.is_form)
+        strbuf_printf(s, " form %d", e->choice.form);
+    for (size_t i = 0; i < N_FIELDS && !e->choice.is_form; i++) {
+        int x = *(const int *)(const void *)((const char *)&e->choice + fields[i].offset);
         if (x >= 0 || !fields[i].optional)
             strbuf_printf(s, " %s %d", fields[i].name, x);
     }
@@ -189,8 +194,12 @@ status tune_file_print(const tune_table *t, arena *a, const char **out) {
     return strbuf_finish(&s, out);
 }
 
-status tune_file_describe(const tile_choice *c, arena *a, const char **out) {
+status tune_file_describe(const kernel_choice *c, arena *a, const char **out) {
     strbuf s = strbuf_in(a);
+    if (c->is_form) {
+        strbuf_printf(&s, "form %d", c->form);
+        return strbuf_finish(&s, out);
+    }
     strbuf_printf(&s, "%dx%d", c->vectors, c->lanes);
     if (c->tail != c->lanes)
         strbuf_printf(&s, " (last %d)", c->tail);

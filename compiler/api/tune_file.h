@@ -12,6 +12,6 @@ status tune_file_read(const char *path, bool may_be_missing, arena *a, diag *d, 
 /* The table as text, in an order of its own. */
 status tune_file_print(const tune_table *t, arena *a, const char **out);
 /* "2x16 along 2, 7 rows along 1": vectors and their lanes, the axes as the kernel's name lists them. */
-status tune_file_describe(const tile_choice *c, arena *a, const char **out);
+status tune_file_describe(const kernel_choice *c, arena *a, const char **out);
 
 #endif

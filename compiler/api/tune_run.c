@@ -1,4 +1,6 @@
-/* tenon tune: variants of the whole model, in each of which every kernel has another tile, against the cost model's. */
+/* tenon tune: variants of the whole model, in each of which every kernel is computed otherwise, against the cost
+ * model's.
+ */
 #include <string.h>
 
 #include "api/files.h"
@@ -9,7 +11,7 @@
 #include "api/tune_variant.h"
 #include "tenon/pool.h"
 
-/* A tile is faster where the median of its ratios is below this, and three quarters of the rounds are below 1. */
+/* A choice is faster where the median of its ratios is below this, and three quarters of the rounds are below 1. */
 static const double FASTER = 0.98;
 static const double SEARCH_SHARE = 0.6; /* of the time; what is found is then measured once more, together */
 static const double LEAST_SECONDS = 0.1, MOST_SECONDS = 2; /* for one variant */
@@ -22,20 +24,20 @@ enum {
     DEFAULT_SECONDS = 30
 };
 
-typedef struct faster_tile {
-    tile_choice tile;
+typedef struct faster_choice {
+    kernel_choice choice;
     tune_ratio by;
     int proofs; /* passed */
     bool refuted;
-} faster_tile;
+} faster_choice;
 
 /* A kernel of the program, and what may be better for it than what the cost model chooses. */
 typedef struct rival {
     tune_site *site;
     const char *node;
-    int turn, of;            /* place among the kernels of its step, which change in turns */
-    VEC(faster_tile) faster; /* what the search has found */
-    faster_tile *best;       /* of those that no proof has refuted; NULL: none */
+    int turn, of;              /* what shares a step changes in turns */
+    VEC(faster_choice) faster; /* what the search has found */
+    faster_choice *best;       /* of those that no proof has refuted; NULL: none */
 } rival;
 
 typedef struct search {
@@ -47,7 +49,9 @@ typedef struct search {
     tune_variant plain;
     tune_sites sites;
     VEC(rival) rivals;
-    map numbers; /* site's name -> rival's number + 1 */
+    map numbers;                 /* site's name -> rival's number + 1 */
+    tune_site **sites_of_rivals; /* of the rivals, in order */
+    size_t n_form_variants;      /* the first ones, in which forms change; tiles do in the others */
     tune_table old;
     double began, seconds;
     int64_t variants;
@@ -66,7 +70,7 @@ static bool is_faster(const tune_ratio *r) {
 static void choose_best(rival *r) {
     r->best = NULL;
     for (size_t i = 0; i < r->faster.n; i++) {
-        faster_tile *f = &r->faster.at[i];
+        faster_choice *f = &r->faster.at[i];
         if (!f->refuted && (r->best == NULL || f->by.median < r->best->by.median))
             r->best = f;
     }
@@ -74,100 +78,163 @@ static void choose_best(rival *r) {
 
 /* ---- the kernels ---- */
 
-static const char *name_of(const search *x, const step_nodes *of) {
-    const node *n = of->lead;
+static const char *name_of(const search *x, const node *n) {
     const char *text = n->name != NULL && n->name[0] != '\0' ? arena_printf(x->memory, "%s %s", n->op, n->name) : n->op;
     return text != NULL ? text : "";
 }
 
-static status add_rival(search *x, const step_nodes *of, size_t k) {
-    tune_site *site = map_get(&x->sites.by_kernel, of->kernels[k]);
+static bool is_form(const rival *r) {
+    return r->site->sources.n > 0;
+}
+
+static status add_rival(search *x, tune_site *site, const node *lead, size_t turn, size_t of) {
     if (site == NULL || site->others.n == 0 || map_get(&x->numbers, site->kernel) != NULL)
         return STATUS_OK;
-    rival r = {.site = site, .node = name_of(x, of), .turn = (int)k, .of = (int)of->n_kernels};
+    rival r = {.site = site, .node = name_of(x, lead), .turn = (int)turn, .of = (int)of};
     TRY(VEC_PUSH(x->memory, x->rivals, r));
     return map_set(&x->numbers, site->kernel, (void *)(uintptr_t)x->rivals.n);
 }
 
-/* What the file has already is tried first. */
-static status try_first(search *x, rival *r) {
-    const tuning had = {.table = &x->old, .threads = (int)x->o->threads};
-    const tune_entry *e = tuning_find(&had, x->machine, r->site->kernel);
-    if (e == NULL)
-        return STATUS_OK;
-    TRY(VEC_PUSH(x->memory, r->site->others, e->tile));
-    memmove(r->site->others.at + 1, r->site->others.at, (r->site->others.n - 1) * sizeof e->tile);
-    r->site->others.at[0] = e->tile;
+/* A tile's kernel is one that some step computes. */
+static status add_tiles(search *x) {
+    const step_nodes_list *steps = &x->plain.built.steps;
+    for (size_t s = 0; s < steps->n; s++) {
+        const step_nodes *of = &steps->at[s];
+        for (size_t k = 0; k < of->n_kernels; k++)
+            TRY(add_rival(x, map_get(&x->sites.by_kernel, of->kernels[k]), of->lead, k, of->n_kernels));
+    }
     return STATUS_OK;
 }
 
-static status find_rivals(search *x) {
-    const pipeline *w = &x->plain.built;
-    for (size_t s = 0; s < w->steps.n; s++)
-        for (size_t k = 0; k < w->steps.at[s].n_kernels; k++)
-            TRY(add_rival(x, &w->steps.at[s], k));
+static bool shares_nodes(const tune_site *x, const tune_site *y) {
+    for (size_t i = 0; i < x->sources.n; i++)
+        for (size_t k = 0; k < y->sources.n; k++)
+            if (x->sources.at[i] == y->sources.at[k])
+                return true;
+    return false;
+}
+
+/* The first turn that no other form about the same nodes has. */
+static size_t free_turn(const search *x, const tune_site *site) {
+    size_t turn = 0;
     for (size_t i = 0; i < x->rivals.n; i++)
-        TRY(try_first(x, &x->rivals.at[i]));
+        if (shares_nodes(x->rivals.at[i].site, site) && (size_t)x->rivals.at[i].turn >= turn)
+            turn = (size_t)x->rivals.at[i].turn + 1;
+    return turn;
+}
+
+static const node *node_of(const search *x, const tune_site *site) {
+    for (const node *n = x->plain.built.g->first; n != NULL; n = n->next)
+        if (n->source == site->sources.at[0])
+            return n;
+    return NULL;
+}
+
+static status add_forms(search *x) {
+    size_t turns = 0, most = 0;
+    for (size_t i = 0; i < x->sites.at.n; i++) {
+        tune_site *site = x->sites.at.at[i];
+        const node *lead = site->sources.n > 0 ? node_of(x, site) : NULL;
+        if (lead == NULL)
+            continue;
+        size_t turn = free_turn(x, site);
+        TRY(add_rival(x, site, lead, turn, 1));
+        turns = turn + 1 > turns ? turn + 1 : turns;
+        most = site->others.n > most ? site->others.n : most;
+    }
+    for (size_t i = 0; i < x->rivals.n; i++)
+        x->rivals.at[i].of = (int)turns;
+    x->n_form_variants = turns * most;
+    return STATUS_OK;
+}
+
+/* What the file has already is tried first, if it is still one of the choices. */
+static void try_first(search *x, rival *r) {
+    const tuning had = {.table = &x->old, .threads = (int)x->o->threads};
+    const tune_entry *e = tuning_find(&had, x->machine, r->site->kernel);
+    for (size_t i = 0; e != NULL && i < r->site->others.n; i++) {
+        kernel_choice like = r->site->others.at[i];
+        like.panels = e->choice.panels;
+        if (!kernel_choice_is_same(&like, &e->choice))
+            continue;
+        memmove(r->site->others.at + 1, r->site->others.at, i * sizeof like);
+        r->site->others.at[0] = like;
+        return;
+    }
+}
+
+static status find_rivals(search *x) {
+    TRY(add_forms(x));
+    TRY(add_tiles(x));
+    TRY_ALLOC(x->sites_of_rivals = ARENA_NEW_N(x->memory, tune_site *, x->rivals.n + 1));
+    for (size_t i = 0; i < x->rivals.n; i++) {
+        x->sites_of_rivals[i] = x->rivals.at[i].site;
+        try_first(x, &x->rivals.at[i]);
+    }
     return STATUS_OK;
 }
 
 /* ---- variants ---- */
 
-static status add_tile(const search *x, const rival *r, const tile_choice *tile, const tune_ratio *by, arena *a,
-                       tune_table *out) {
+static status add_choice(const search *x, const rival *r, const kernel_choice *choice, const tune_ratio *by, arena *a,
+                         tune_table *out) {
     const tune_entry e = {.target = x->machine->name,
                           .threads = (int)x->o->threads,
                           .kernel = r->site->kernel,
-                          .tile = *tile,
+                          .choice = *choice,
                           .default_us = by->a_us,
                           .tuned_us = by->b_us};
     return VEC_PUSH(a, out->at, e);
 }
 
-/* The rival's tile in a variant; NULL: the cost model's. */
-static const tile_choice *tile_in(const rival *r, size_t variant) {
-    size_t of = (size_t)r->of, number = variant / of;
-    return variant % of == (size_t)r->turn && number < r->site->others.n ? &r->site->others.at[number] : NULL;
+/* The rival's choice in a variant; NULL: the cost model's. */
+static const kernel_choice *choice_in(const search *x, const rival *r, size_t variant) {
+    if (is_form(r) != (variant < x->n_form_variants))
+        return NULL;
+    size_t of = (size_t)r->of, own = is_form(r) ? variant : variant - x->n_form_variants, number = own / of;
+    return own % of == (size_t)r->turn && number < r->site->others.n ? &r->site->others.at[number] : NULL;
 }
 
 static status variant_table(const search *x, size_t variant, arena *a, tune_table *out) {
     *out = (tune_table){.file = "tenon tune"};
     for (size_t i = 0; i < x->rivals.n; i++) {
-        const tile_choice *tile = tile_in(&x->rivals.at[i], variant);
-        if (tile != NULL)
-            TRY(add_tile(x, &x->rivals.at[i], tile, &(tune_ratio){0}, a, out));
+        const kernel_choice *choice = choice_in(x, &x->rivals.at[i], variant);
+        if (choice != NULL)
+            TRY(add_choice(x, &x->rivals.at[i], choice, &(tune_ratio){0}, a, out));
     }
     return STATUS_OK;
 }
 
-/* Does any kernel have a tile left? */
+/* Does any kernel have a choice left? */
 static bool has_variant(const search *x, size_t variant) {
-    for (size_t i = 0; i < x->rivals.n; i++)
-        if (variant / (size_t)x->rivals.at[i].of < x->rivals.at[i].site->others.n)
-            return true;
-    return false;
+    bool has = variant < x->n_form_variants;
+    for (size_t i = 0; i < x->rivals.n && !has; i++) {
+        const rival *r = &x->rivals.at[i];
+        has = !is_form(r) && (variant - x->n_form_variants) / (size_t)r->of < r->site->others.n;
+    }
+    return has;
 }
 
 /* Makes the variant and compares the plain program to it. */
 static status measure(search *x, const tune_table *table, tune_sites *sites, size_t least, arena *a, tune_ratio *out) {
     tune_variant v;
-    const tune_names names = {&x->numbers, x->rivals.n};
     double begin = clock_ms();
     status s = tune_variant_new(&x->stand, table, sites, &v);
     double made = (clock_ms() - begin) * 1e-3, seconds = made > MOST_SECONDS ? MOST_SECONDS : made;
     seconds = seconds < LEAST_SECONDS ? LEAST_SECONDS : seconds;
     if (s == STATUS_OK)
-        s = tune_compare(&x->stand, &x->plain, &v, &names, seconds, least, a, out, &x->stopped);
+        s = tune_compare(&x->stand, &x->plain, &v, x->sites_of_rivals, x->rivals.n, seconds, least, a, out,
+                         &x->stopped);
     tune_variant_free(&x->stand, &v);
     return s;
 }
 
 /* With option verbose, every measurement is told. */
-static status tell(const search *x, const rival *r, const tile_choice *tile, const tune_ratio *by, arena *a) {
+static status tell(const search *x, const rival *r, const kernel_choice *choice, const tune_ratio *by, arena *a) {
     const char *text;
-    if (!x->o->verbose)
+    if (!x->o->verbose || !by->known)
         return STATUS_OK;
-    TRY(tune_file_describe(tile, a, &text));
+    TRY(tune_file_describe(choice, a, &text));
     TRY_ALLOC(text = arena_printf(a, "tune: %-28s %-44s %8.2f us, ratio %.3f, %.3f\n", r->node, text, by->b_us,
                                   by->median, by->upper));
     context_note(x->c, text);
@@ -196,11 +263,11 @@ static status try_variant(search *x, size_t variant, arena *a) {
     TRY(measure(x, &table, NULL, SEARCH_ROUNDS, a, ratios));
     for (size_t i = 0; i < x->rivals.n; i++) {
         rival *r = &x->rivals.at[i];
-        const tile_choice *tile = tile_in(r, variant);
-        if (tile != NULL && ratios[i].known)
-            TRY(tell(x, r, tile, &ratios[i], a));
-        if (tile != NULL && is_faster(&ratios[i]))
-            TRY(VEC_PUSH(x->memory, r->faster, (faster_tile){.tile = *tile, .by = ratios[i]}));
+        const kernel_choice *choice = choice_in(x, r, variant);
+        if (choice != NULL)
+            TRY(tell(x, r, choice, &ratios[i], a));
+        if (choice != NULL && is_faster(&ratios[i]))
+            TRY(VEC_PUSH(x->memory, r->faster, (faster_choice){.choice = *choice, .by = ratios[i]}));
         choose_best(r);
     }
     x->variants++;
@@ -223,7 +290,7 @@ static status seek(search *x, arena *scratch) {
 static void settle(rival *r, const tune_sites *sites) {
     const tune_site *site = map_get(&sites->by_kernel, r->site->kernel);
     if (site != NULL)
-        r->best->tile = site->chosen;
+        r->best->choice = site->chosen;
 }
 
 static size_t count_found(const search *x) {
@@ -236,9 +303,9 @@ static size_t count_found(const search *x) {
 static status found_table(const search *x, arena *a, tune_table *out) {
     *out = (tune_table){.file = "tenon tune"};
     for (size_t i = 0; i < x->rivals.n; i++) {
-        const faster_tile *f = x->rivals.at[i].best;
+        const faster_choice *f = x->rivals.at[i].best;
         if (f != NULL)
-            TRY(add_tile(x, &x->rivals.at[i], &f->tile, &f->by, a, out));
+            TRY(add_choice(x, &x->rivals.at[i], &f->choice, &f->by, a, out));
     }
     return STATUS_OK;
 }
@@ -257,11 +324,11 @@ static status prove_once(search *x, arena *a, bool *out_done) {
         return STATUS_OK;
     for (size_t i = 0; i < x->rivals.n; i++) {
         rival *r = &x->rivals.at[i];
-        faster_tile *f = r->best;
+        faster_choice *f = r->best;
         if (f == NULL)
             continue;
         settle(r, &sites);
-        TRY(tell(x, r, &f->tile, &ratios[i], a));
+        TRY(tell(x, r, &f->choice, &ratios[i], a));
         f->refuted = !is_faster(&ratios[i]);
         f->proofs += !f->refuted;
         f->by = ratios[i];
@@ -336,14 +403,14 @@ static status fill_rows(const search *x, tune_result *r) {
         const rival *from = &x->rivals.at[i];
         tune_row *to = &rows[r->n++];
         *to = (tune_row){.node = from->node, .kernel = from->site->kernel};
-        TRY(tune_file_describe(&from->site->chosen, x->memory, &to->default_tile));
+        TRY(tune_file_describe(&from->site->chosen, x->memory, &to->default_choice));
         if (from->best == NULL)
             continue;
         r->n_faster++;
         to->default_us = from->best->by.a_us;
         to->tuned_us = from->best->by.b_us;
         to->ratio = from->best->by.median;
-        TRY(tune_file_describe(&from->best->tile, x->memory, &to->tile));
+        TRY(tune_file_describe(&from->best->choice, x->memory, &to->choice));
     }
     return STATUS_OK;
 }

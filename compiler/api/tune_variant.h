@@ -33,16 +33,10 @@ typedef struct tune_ratio {
     double a_us, b_us;    /* medians */
 } tune_ratio;
 
-/* The kernels whose times are wanted, by their sites' names: number + 1 as a pointer. */
-typedef struct tune_names {
-    const map *numbers;
-    size_t n;
-} tune_names;
-
-/* Rounds of a run of each, for so many seconds, at least `least` of them. out: one entry for each name, then that of
+/* Rounds of a run of each, for so many seconds, at least `least` of them. out: one entry for each site, then that of
  * whole runs. What is told by then counts where the host says stop: *out_stopped. */
-status tune_compare(const tune_stand *b, tune_variant *x, tune_variant *y, const tune_names *names, double seconds,
-                    size_t least, arena *a, tune_ratio *out, bool *out_stopped);
+status tune_compare(const tune_stand *b, tune_variant *x, tune_variant *y, tune_site *const *sites, size_t n,
+                    double seconds, size_t least, arena *a, tune_ratio *out, bool *out_stopped);
 /* Does the host say stop? */
 bool tune_stopped(const tenon_context *c);
 

@@ -27,23 +27,23 @@ static tenon_status run(cli *c) {
 const command command_tune = {
     .name = "tune",
     .arguments = "MODEL",
-    .summary = "measures which tiles are fastest here, for --tune FILE of the other commands",
-    .details =
-        "Compiles variants of the model, in each of which every contraction (Conv, MatMul, Gemm, ...) has another "
-        "tile, "
-        "and runs\n"
-        "each in turns with what the cost model chooses, for --time seconds in all. What was found is then measured "
-        "once "
-        "more, all\n"
-        "together. An entry is written where the median over the rounds of the kernel's time with the tile, divided by "
-        "that without,\n"
-        "is below 0.98, and three quarters of the rounds are below 1.\n\n"
-        "OUT (default: MODEL's name with .tune) is a text. Its entries are for kernels by what they compute, for one "
-        "target and\n"
-        "number of threads: one file can serve several models. Where it is there already, its entries for this model "
-        "are "
-        "measured\n"
-        "first, and all others stay. Ctrl-C ends the search; what was found by then is written.",
+    .summary = "measures what the fastest kernels are here, for --tune FILE of the other commands",
+    .details = "Compiles variants of the model, in each of which every contraction (Conv, MatMul, Gemm, ...) has "
+               "another tile, and runs\n"
+               "each in turns with what the cost model chooses, for --time seconds in all. 3x3 convolutions are also "
+               "computed directly\n"
+               "(form 0) and by Winograd's tiles of 2x2 or 4x4 results (2, 4), chains of kernels that run in turns "
+               "over blocks (1) one\n"
+               "after the other (0). What was found is then measured again, all together, twice. An entry is written "
+               "where the median over\n"
+               "the rounds of the kernel's time divided by that without it is below 0.98, and three quarters of the "
+               "rounds are below 1.\n"
+               "\n"
+               "OUT (default: MODEL's name with .tune) is a text. Its entries are for kernels by what they compute, "
+               "for one target and\n"
+               "number of threads: one file can serve several models. Where it is there already, what it has for this "
+               "model is measured\n"
+               "first, and the rest stays. Ctrl-C ends the search; what was found by then is written.",
     .examples = "  tenon tune resnet.onnx --time 60\n"
                 "  tenon compile resnet.onnx --target x86-64-v4 --tune resnet.tune -o out\n"
                 "  tenon tune bert.onnx --shape input_ids=1x128 --target x86-64-v3 --threads 2 -o all.tune",

@@ -33,8 +33,8 @@ typedef struct tuned_by {
 /* ---- tune_report.c ---- */
 /* A kernel. */
 typedef struct tune_row {
-    const char *node, *kernel, *default_tile;
-    const char *tile;                   /* a faster one; NULL: none was found */
+    const char *node, *kernel, *default_choice;
+    const char *choice;                 /* a faster one; NULL: none was found */
     double default_us, tuned_us, ratio; /* of that one; the ratio is the median of the rounds' ratios */
 } tune_row;
 

@@ -18,7 +18,7 @@ void tuned_report_json(json *j, const tuned_by *t) {
 }
 
 static status add_rows(strbuf *s, const tune_result *r, arena *a) {
-    static const char *const heads[COLUMNS] = {"node", "default tile", "faster", "us", "ratio"};
+    static const char *const heads[COLUMNS] = {"node", "default", "faster", "us", "ratio"};
     const char **cells = ARENA_NEW_N(a, const char *, (r->n_faster + 1) * COLUMNS);
     size_t line = 1;
     TRY_ALLOC(cells);
@@ -26,9 +26,9 @@ static status add_rows(strbuf *s, const tune_result *r, arena *a) {
         cells[c] = heads[c];
     for (size_t i = 0; i < r->n; i++) {
         const tune_row *row = &r->rows[i];
-        if (row->tile == NULL)
+        if (row->choice == NULL)
             continue;
-        const char *of_row[COLUMNS] = {report_name(a, row->node, LONGEST_NAME), row->default_tile, row->tile,
+        const char *of_row[COLUMNS] = {report_name(a, row->node, LONGEST_NAME), row->default_choice, row->choice,
                                        arena_printf(a, "%.1f -> %.1f", row->default_us, row->tuned_us),
                                        arena_printf(a, "%.3f", row->ratio)};
         for (size_t c = 0; c < COLUMNS; c++)
@@ -83,10 +83,10 @@ static status as_json(const tune_result *r, arena *a, const char **out) {
         cJSON *item = json_item(&j, list);
         json_text(&j, item, "node", row->node);
         json_text(&j, item, "kernel", row->kernel);
-        json_text(&j, item, "default_tile", row->default_tile);
-        if (row->tile == NULL)
+        json_text(&j, item, "default", row->default_choice);
+        if (row->choice == NULL)
             continue;
-        json_text(&j, item, "tile", row->tile);
+        json_text(&j, item, "choice", row->choice);
         json_number(&j, item, "default_us", row->default_us);
         json_number(&j, item, "tuned_us", row->tuned_us);
         json_number(&j, item, "ratio", row->ratio);

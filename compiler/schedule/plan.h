@@ -52,7 +52,7 @@ typedef struct plan {
     size_t kept;                        /* kernel buffers that statements made before use: the first ones */
     bool raw;                           /* stored buffers may also be loaded */
     struct tile_candidates *candidates; /* where not NULL, gets every tile whose cost is asked for */
-    tile_choice chosen;                 /* the tile that was emitted */
+    kernel_choice chosen;               /* the tile that was emitted */
 } plan;
 
 /* The kernel buffer for an operand, made on first use. -1 when out of memory. */
@@ -85,7 +85,7 @@ const expr *plan_neutral(builder *b, reduce_op op, ltype t);
 /* Emitters: write the plan's statements. */
 status emit_naive(plan *p); /* naive.c: as it stands */
 /* tiles.c: vectors along outer axis `axis`, register blocks; those of `given`, where that is not NULL. */
-status emit_tiles(plan *p, int axis, int lanes, const tile_choice *given);
+status emit_tiles(plan *p, int axis, int lanes, const kernel_choice *given);
 status emit_rows(plan *p, int lanes); /* rows.c: vectors along the stages' innermost axes */
 /* rows_keep.c: where the store's value is made of what a reduction adds up, over the same axis, and that is not cheap,
  * the reduction stores it in place of the result, and the store takes it from there. */

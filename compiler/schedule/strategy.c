@@ -208,24 +208,24 @@ static status refuse(const plan *p, const tune_entry *e) {
     const diag_place where = {.file = t->table->file, .node = -1};
     diag_error(t->diags, STATUS_INVALID, "tune-file", where,
                "line %d: this kernel cannot be computed in such tiles: %d x %d lanes along axis %d, %d rows along %d",
-               e->line, e->tile.vectors, e->tile.lanes, e->tile.along, e->tile.rows, e->tile.rows_along);
+               e->line, e->choice.vectors, e->choice.lanes, e->choice.along, e->choice.rows, e->choice.rows_along);
     diag_note(t->diags, "take the line out, or let tenon tune make the file anew");
     return STATUS_INVALID;
 }
 
 /* Takes the table's tile, where it has one that keeps the plan's form. */
 static status take_measured(plan *p, const tune_entry *e, const tile_candidates *all, candidate *best,
-                            const char **form, const tile_choice **out) {
+                            const char **form, const kernel_choice **out) {
     const char *its_form;
-    if (!tuning_allows(all, &e->tile))
+    if (!tuning_allows(all, &e->choice))
         return refuse(p, e);
-    candidate c = {e->tile.along, e->tile.lanes, 0};
+    candidate c = {e->choice.along, e->choice.lanes, 0};
     TRY(describe(p, &c, &its_form));
     if (p->form != NULL && strcmp(its_form, p->form) != 0)
         return STATUS_OK;
     *best = c;
     *form = its_form;
-    *out = &e->tile;
+    *out = &e->choice;
     p->options->tuning->used[e - p->options->tuning->table->at.at] = true;
     return STATUS_OK;
 }
@@ -249,7 +249,7 @@ static status keep_form(const plan *p, tile_candidates *all) {
 static status emit_tuned(plan *p, candidate *best, const char **form) {
     const tuning *t = p->options->tuning;
     const char *name;
-    const tile_choice *given = NULL;
+    const kernel_choice *given = NULL;
     tile_candidates all = {0};
     TRY(tuning_kernel(p, &name));
     const tune_entry *e = tuning_find(t, p->options->target, name);

@@ -148,7 +148,7 @@ static status gathers(const tile *t, bool *out) {
 }
 
 /* The block that costs least, or the one that is given. */
-static status block_of(plan *p, const tile_choice *given, const tile_loads *loads, tile *out) {
+static status block_of(plan *p, const kernel_choice *given, const tile_loads *loads, tile *out) {
     double cost;
     if (given == NULL)
         return best_block(p, out->a, out->lanes, loads, out, &cost);
@@ -157,7 +157,7 @@ static status block_of(plan *p, const tile_choice *given, const tile_loads *load
     return STATUS_OK;
 }
 
-status tile_choose(plan *p, int a, int lanes, const tile_choice *given, tile *out) {
+status tile_choose(plan *p, int a, int lanes, const kernel_choice *given, tile *out) {
     tile_loads loads;
     *out = (tile){.p = p, .a = a, .c = -1, .d = -1, .lanes = lanes, .tail = lanes, .vectors = 1, .rows = 1};
     if (!tile_reduces(p)) {

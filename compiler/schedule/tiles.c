@@ -212,7 +212,7 @@ static status new_state(tile *t, tile_state *out) {
     return STATUS_OK;
 }
 
-status emit_tiles(plan *p, int axis, int lanes, const tile_choice *given) {
+status emit_tiles(plan *p, int axis, int lanes, const kernel_choice *given) {
     tile t;
     tile_state s;
     ltype index = LTYPE(DT_I64, 1);

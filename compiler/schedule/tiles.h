@@ -31,7 +31,7 @@ int64_t tile_width(const tile *t);
 
 /* tile_choice.c: picks c, rows and vectors by the registers of the target and tile_cost, or as `given` says where that
  * is not NULL. Where rows run over two axes the plan's are merged. */
-status tile_choose(plan *p, int a, int lanes, const tile_choice *given, tile *out);
+status tile_choose(plan *p, int a, int lanes, const kernel_choice *given, tile *out);
 
 /* Does any stage reduce? Else there are no rows, and vectors cost the same whichever way. */
 bool tile_reduces(const plan *p);
@@ -69,7 +69,7 @@ static inline int64_t tile_blocks(int64_t extent, int64_t size) {
 
 /* ---- tuning.c ---- */
 typedef struct tile_candidate {
-    tile_choice tile;
+    kernel_choice tile;
     double cost;
     size_t number; /* in order of appearance */
 } tile_candidate;
@@ -78,12 +78,13 @@ typedef struct tile_candidates {
 } tile_candidates;
 /* What the plan, before anything is chosen, computes: the same text for the same kernel in any model. */
 status tuning_kernel(const plan *p, const char **out);
-tile_choice tuning_choice(const tile *t);
-void tuning_apply(const tile_choice *c, tile *t);
+kernel_choice tuning_choice(const tile *t);
+void tuning_apply(const kernel_choice *c, tile *t);
 /* One more for the plan's candidates. */
 void tuning_note(const tile *t, double cost);
-bool tuning_allows(const tile_candidates *all, const tile_choice *c);
-/* Once p's tile is emitted: `name` is one of the schedule's kernels, and one of the sites that are wanted. Sorts `all`. */
+bool tuning_allows(const tile_candidates *all, const kernel_choice *c);
+/* Once p's tile is emitted: `name` is one of the schedule's kernels, and one of the sites that are wanted. Sorts `all`.
+ */
 status tuning_record(const plan *p, const char *name, tile_candidates *all);
 
 /* tile_pack.c: constants that reductions read go into the order in which the tile reads them; operands whose step along

@@ -12,12 +12,13 @@
 
 /* ---- the table ---- */
 
-bool tile_choice_is_same(const tile_choice *x, const tile_choice *y) {
+bool kernel_choice_is_same(const kernel_choice *x, const kernel_choice *y) {
     return x->along == y->along && x->rows_along == y->rows_along && x->runs_on == y->runs_on && x->lanes == y->lanes &&
-           x->vectors == y->vectors && x->tail == y->tail && x->rows == y->rows && x->panels == y->panels;
+           x->vectors == y->vectors && x->tail == y->tail && x->rows == y->rows && x->panels == y->panels &&
+           x->is_form == y->is_form && x->form == y->form;
 }
 
-bool tile_choice_is_sound(const tile_choice *c, const char **out_why) {
+bool kernel_choice_is_sound(const kernel_choice *c, const char **out_why) {
     *out_why = c->along < 0 || c->along >= NEST_MAX_AXES || c->rows_along < -1 || c->rows_along >= NEST_MAX_AXES ||
                        c->runs_on < -1 || c->runs_on >= NEST_MAX_AXES
                    ? "there is no such axis"
@@ -52,6 +53,49 @@ size_t tune_table_count(const tune_table *t, const target *machine, int threads)
     for (size_t i = 0; i < t->at.n; i++)
         n += is_for(&t->at.at[i], machine, threads);
     return n;
+}
+
+/* ---- forms ---- */
+
+static status add_form_site(tune_sites *sites, const char *name, const int *forms, size_t n, int chosen,
+                            tune_site **out) {
+    tune_site *site = ARENA_NEW(sites->memory, tune_site);
+    TRY_ALLOC(*out = site);
+    *site = (tune_site){.kernel = arena_strdup(sites->memory, name), .chosen = {.is_form = true, .form = chosen}};
+    TRY_ALLOC(site->kernel);
+    for (size_t i = 0; i < n; i++)
+        if (forms[i] != chosen)
+            TRY(VEC_PUSH(sites->memory, site->others, (kernel_choice){.is_form = true, .form = forms[i]}));
+    TRY(VEC_PUSH(sites->memory, sites->at, site));
+    return map_set(&sites->by_kernel, site->kernel, site);
+}
+
+static status take_form(const tuning *t, const tune_entry *e, const int *forms, size_t n, int *form) {
+    for (size_t i = 0; i < n; i++)
+        if (e->choice.is_form && forms[i] == e->choice.form) {
+            *form = forms[i];
+            t->used[e - t->table->at.at] = true;
+            return STATUS_OK;
+        }
+    diag_error(t->diags, STATUS_INVALID, "tune-file", (diag_place){.file = t->table->file, .node = -1},
+               "line %d: this kernel has no such form", e->line);
+    diag_note(t->diags, "take the line out, or let tenon tune make the file anew");
+    return STATUS_INVALID;
+}
+
+status tuning_decide(const tuning *t, const target *machine, const char *name, const int *forms, size_t n,
+                     const int64_t *sources, size_t n_sources, int *form) {
+    const tune_entry *e = tuning_find(t, machine, name);
+    if (e != NULL)
+        TRY(take_form(t, e, forms, n, form));
+    if (t->sites == NULL)
+        return STATUS_OK;
+    tune_site *site = map_get(&t->sites->by_kernel, name);
+    if (site == NULL)
+        TRY(add_form_site(t->sites, name, forms, n, *form, &site));
+    for (size_t i = 0; i < n_sources; i++)
+        TRY(VEC_PUSH(t->sites->memory, site->sources, sources[i]));
+    return STATUS_OK;
 }
 
 /* ---- the name of a kernel: what it loops over, reads and writes ---- */
@@ -131,11 +175,18 @@ status tuning_kernel(const plan *p, const char **out) {
 
 /* ---- candidates ---- */
 
-tile_choice tuning_choice(const tile *t) {
-    return (tile_choice){t->a, t->c, t->d, t->lanes, t->vectors, t->tail, t->rows, -1};
+kernel_choice tuning_choice(const tile *t) {
+    return (kernel_choice){.along = t->a,
+                           .rows_along = t->c,
+                           .runs_on = t->d,
+                           .lanes = t->lanes,
+                           .vectors = t->vectors,
+                           .tail = t->tail,
+                           .rows = t->rows,
+                           .panels = -1};
 }
 
-void tuning_apply(const tile_choice *c, tile *t) {
+void tuning_apply(const kernel_choice *c, tile *t) {
     t->a = c->along;
     t->c = c->rows_along;
     t->d = c->runs_on;
@@ -153,11 +204,11 @@ void tuning_note(const tile *t, double cost) {
 }
 
 /* But for the order of the blocks, which is open to every tile. */
-bool tuning_allows(const tile_candidates *all, const tile_choice *c) {
-    tile_choice open = *c;
+bool tuning_allows(const tile_candidates *all, const kernel_choice *c) {
+    kernel_choice open = *c;
     open.panels = -1;
     for (size_t i = 0; i < all->at.n; i++)
-        if (tile_choice_is_same(&all->at.at[i].tile, &open))
+        if (kernel_choice_is_same(&all->at.at[i].tile, &open))
             return true;
     return false;
 }
@@ -167,10 +218,10 @@ static int by_cost(const void *x, const void *y) {
     return a->cost != b->cost ? (a->cost < b->cost ? -1 : 1) : (a->number > b->number) - (a->number < b->number);
 }
 
-static bool is_alike(const tile_choice *x, const tile_choice *y) {
-    tile_choice z = *y;
+static bool is_alike(const kernel_choice *x, const kernel_choice *y) {
+    kernel_choice z = *y;
     z.rows = x->rows;
-    return tile_choice_is_same(x, &z);
+    return kernel_choice_is_same(x, &z);
 }
 
 /* The cheapest first, and variety before its like. */
@@ -187,9 +238,9 @@ static void rank(tile_candidates *all) {
     qsort(all->at.at, all->at.n, sizeof *all->at.at, by_cost);
 }
 
-static status add_site(tune_sites *sites, const char *name, const tile_choice *chosen, tile_candidates *all) {
+static status add_site(tune_sites *sites, const char *name, const kernel_choice *chosen, tile_candidates *all) {
     tune_site *site = ARENA_NEW(sites->memory, tune_site);
-    tile_choice open = *chosen, turned = *chosen;
+    kernel_choice open = *chosen, turned = *chosen;
     TRY_ALLOC(site);
     *site = (tune_site){.kernel = arena_strdup(sites->memory, name), .chosen = *chosen};
     TRY_ALLOC(site->kernel);
@@ -199,7 +250,7 @@ static status add_site(tune_sites *sites, const char *name, const tile_choice *c
     if (chosen->panels >= 0)
         TRY(VEC_PUSH(sites->memory, site->others, turned));
     for (size_t i = 0; i < all->at.n && site->others.n < MOST_OTHERS; i++)
-        if (!tile_choice_is_same(&all->at.at[i].tile, &open))
+        if (!kernel_choice_is_same(&all->at.at[i].tile, &open))
             TRY(VEC_PUSH(sites->memory, site->others, all->at.at[i].tile));
     TRY(VEC_PUSH(sites->memory, sites->at, site));
     return map_set(&sites->by_kernel, site->kernel, site);

@@ -52,8 +52,18 @@ def entry(kernel, target=TARGET, threads=1, **fields):
 
 def smallest(kernel, **others):
     """Another tile than the cost model's: one vector, one row."""
-    tile = numbers(kernel["default_tile"])
+    tile = numbers(kernel["default"])
     return entry(kernel["kernel"], **{**tile, "vectors": 1, "rows": 1, "runs_on": None, "tail": tile["lanes"], **others})
+
+
+def is_form(kernel):
+    return kernel["default"].startswith("form ")
+
+
+def forms(kernel):
+    """An entry for each other form of a 3x3 convolution (direct, by tiles of 2x2 or 4x4 results) or of a chain (apart, chained)."""
+    default = int(kernel["default"].split()[1])
+    return [entry(kernel["kernel"], form=n) for n in ((0, 2, 4) if kernel["kernel"].startswith("conv ") else (0, 1)) if n != default]
 
 
 def loops(model, *words):
@@ -77,7 +87,7 @@ def test_writes(checks):
     checks.check("tune: its file is read", loops(CNN, *BATCH, "--tune", at).status == 0)
     text = tenon("tune", CNN, *BATCH, "--time", "0.1", "-o", path("text.tune"))
     checks.check("tune: as text", text.status == 0 and re.search(r"^measured  \d+ variants of \d+ kernels", text.out, re.M) is not None, text.out)
-    return made["kernels"]
+    return [k for k in made["kernels"] if not is_form(k)], [k for k in made["kernels"] if is_form(k)]
 
 
 def test_default_file(checks):
@@ -111,6 +121,20 @@ def test_changes(checks, kernels):
     return everything
 
 
+def test_forms(checks, kernels):
+    """Other forms change the code, too; what has no such form is refused."""
+    plain = loops(CNN, *BATCH).out
+    checks.check("there are convolutions and chains", {k["kernel"].split()[0] for k in kernels} == {"conv", "chain"}, str(kernels))
+    for k in kernels:
+        texts = {plain}
+        for line in forms(k):
+            done = loops(CNN, *BATCH, "--tune", path("form.tune", HEAD + line))
+            checks.check(f"--tune, another form: {line.strip()}", done.status == 0 and done.err == "" and done.out not in texts, done.last)
+            texts.add(done.out)
+        done = loops(CNN, *BATCH, "--tune", path("form.tune", HEAD + entry(k["kernel"], form=9)))
+        checks.check(f"--tune, form 9 of {k['kernel']}", done.status == 3 and "error[tune-file]: line 2: this kernel has no such form" in done.err, done.last)
+
+
 def test_told(checks, everything, n):
     made = json.loads(tenon("inspect", CNN, *BATCH, "--target", TARGET, "--tune", everything, "--json").out)
     checks.equal("inspect --json: tune", made.get("tune"), {"file": everything, "used": n})
@@ -129,9 +153,11 @@ def test_told(checks, everything, n):
 def test_bits(checks, model, folder, words):
     """All back ends agree under a file that changes every kernel, in vectors along whatever axis the cost model takes, too."""
     made = tune(checks, f"tune {folder}", model, *words, "--time", "0.1", "-o", path("bits.tune"))
+    tiles = [k for k in made["kernels"] if not is_form(k)]
+    alternatives = [forms(k)[-1] for k in made["kernels"] if is_form(k)]
     for name, fields in (("one row", {}), ("several", {"vectors": 2, "rows": 3}), ("turned", {"panels": 1})):
         lines = []
-        for k in made["kernels"]:
+        for k in tiles:
             line = smallest(k, **fields)
             alone = path("alone.tune", HEAD + line)
             if loops(model, *words, "--tune", alone).status == 0:  # not every kernel has two vectors
@@ -139,6 +165,9 @@ def test_bits(checks, model, folder, words):
         at = path("bits.tune", HEAD + "".join(lines))
         done = tenon("check", model, folder, "--backend", "all", "--target", TARGET, "--tune", at)
         checks.check(f"--backend all, {os.path.basename(folder)}, {name}: {len(lines)} kernels", lines and done.status == 0 and done.err == "", done.last)
+    if alternatives:
+        done = tenon("check", model, folder, "--backend", "all", "--target", TARGET, "--tune", path("bits.tune", HEAD + "".join(alternatives)))
+        checks.check(f"--backend all, {os.path.basename(folder)}: {len(alternatives)} forms", done.status == 0 and done.err == "", done.last)
 
 
 def test_merges(checks, kernels):
@@ -220,9 +249,10 @@ def test_interrupt(checks):
 
 def main():
     checks = Checks()
-    kernels = test_writes(checks)
+    kernels, others = test_writes(checks)
     test_default_file(checks)
     everything = test_changes(checks, kernels)
+    test_forms(checks, others)
     test_told(checks, everything, len(kernels))
     test_bits(checks, CNN, os.path.join(os.path.dirname(CNN), "test_data_set_0"), BATCH)
     test_bits(checks, RESNET, os.path.join(os.path.dirname(RESNET), "test_data_set_0"), BATCH)

@@ -330,7 +330,7 @@ static void every_tile_agrees_with_naive(void **state) {
             bool used = false;
             tune_table table = {.file = "table"};
             tune_entry e = {.target = row->name, .threads = 1, .kernel = site->kernel};
-            e.tile = site->others.at[between(&r, 0, (int64_t)site->others.n - 1)];
+            e.choice = site->others.at[between(&r, 0, (int64_t)site->others.n - 1)];
             assert_int_equal(VEC_PUSH(a, table.at, e), STATUS_OK);
             tuned = (tuning){.table = &table, .threads = 1, .used = &used};
             run(a, make_program(a, &c, &s, &t, row, true, NULL), &t, naive);

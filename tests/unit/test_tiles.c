@@ -183,9 +183,9 @@ static int64_t accumulators(const kernel *k) {
 
 static const char product_name[] = "12x32 sum 40 of 1 x:f32[40,0;1] w:f32[0,40;1] store of 0 to f32[32,1]";
 
-static tune_table one_entry(arena *a, tile_choice tile, status *out) {
+static tune_table one_entry(arena *a, kernel_choice tile, status *out) {
     tune_table t = {.file = "x.tune"};
-    tune_entry e = {.target = "x86-64-v3", .threads = 1, .kernel = product_name, .tile = tile, .line = 7};
+    tune_entry e = {.target = "x86-64-v3", .threads = 1, .kernel = product_name, .choice = tile, .line = 7};
     *out = VEC_PUSH(a, t.at, e);
     return t;
 }
@@ -205,8 +205,8 @@ static void sites_say_what_else_there_is(void **state) {
     assert_true(site->others.n > 4);
     for (size_t i = 0; i < site->others.n; i++) {
         const char *why;
-        assert_true(tile_choice_is_sound(&site->others.at[i], &why));
-        assert_false(tile_choice_is_same(&site->others.at[i], &site->chosen));
+        assert_true(kernel_choice_is_sound(&site->others.at[i], &why));
+        assert_false(kernel_choice_is_same(&site->others.at[i], &site->chosen));
     }
     arena_free(s.a);
 }
@@ -218,7 +218,7 @@ static void a_table_takes_the_cost_models_place(void **state) {
     const kernel *k;
     bool used = false;
     assert_int_equal(product(&allocator_system, &s), STATUS_OK);
-    const tune_table table = one_entry(s.a, (tile_choice){1, 0, -1, 8, 2, 8, 3, 0}, &pushed);
+    const tune_table table = one_entry(s.a, (kernel_choice){1, 0, -1, 8, 2, 8, 3, 0, false, 0}, &pushed);
     const tuning t = {.table = &table, .threads = 1, .used = &used};
     assert_int_equal(schedule_with(&s, &t, &k), STATUS_OK);
     assert_true(used);
@@ -232,12 +232,12 @@ static void a_table_takes_the_cost_models_place(void **state) {
 
 static void impossible_tiles_are_refused(void **state) {
     (void)state;
-    static const tile_choice tiles[] = {
-        {1, 0, -1, 16, 1, 16, 1, 0}, /* lanes that the target has not */
-        {1, 0, -1, 8, 5, 8, 1, 0},   /* 40 channels of 32 */
-        {1, 0, -1, 8, 4, 8, 4, 0},   /* 21 registers */
-        {1, 0, -1, 8, 2, 4, 1, 0},   /* a half vector, where all are full */
-        {2, 0, -1, 8, 1, 8, 1, 0},   /* no such axis */
+    static const kernel_choice tiles[] = {
+        {1, 0, -1, 16, 1, 16, 1, 0, false, 0}, /* lanes that the target has not */
+        {1, 0, -1, 8, 5, 8, 1, 0, false, 0},   /* 40 channels of 32 */
+        {1, 0, -1, 8, 4, 8, 4, 0, false, 0},   /* 21 registers */
+        {1, 0, -1, 8, 2, 4, 1, 0, false, 0},   /* a half vector, where all are full */
+        {2, 0, -1, 8, 1, 8, 1, 0, false, 0},   /* no such axis */
     };
     for (size_t i = 0; i < sizeof tiles / sizeof *tiles; i++) {
         setup s;
@@ -265,7 +265,7 @@ static status tune_product(const allocator *from, void *ctx) {
     status done = product(from, &s);
     if (done == STATUS_OK) {
         tune_sites sites = {.memory = s.a, .by_kernel = map_in(s.a)};
-        const tune_table table = one_entry(s.a, (tile_choice){1, 0, -1, 8, 2, 8, 3, 0}, &done);
+        const tune_table table = one_entry(s.a, (kernel_choice){1, 0, -1, 8, 2, 8, 3, 0, false, 0}, &done);
         const tuning t = {.table = &table, .threads = 1, .used = &used, .sites = &sites};
         if (done == STATUS_OK)
             done = schedule_with(&s, &t, &k);

@@ -31,17 +31,17 @@ static void end(setup *s) {
 static void reads_every_field(void **state) {
     (void)state;
     setup s;
-    const tile_choice want = {2, 1, -1, 16, 4, 8, 6, 1}, bare = {0, -1, -1, 1, 1, 1, 1, -1};
+    const kernel_choice want = {2, 1, -1, 16, 4, 8, 6, 1, false, 0}, bare = {0, -1, -1, 1, 1, 1, 1, -1, false, 0};
     assert_int_equal(parse(&s, HEAD "# a comment\n\n" LINE BARE), STATUS_OK);
     assert_int_equal(s.t.at.n, 2);
     const tune_entry *e = &s.t.at.at[0];
     assert_string_equal(e->target, "x86-64-v4");
     assert_int_equal(e->threads, 2);
     assert_string_equal(e->kernel, "8x56x64 sum 576 of 1");
-    assert_true(tile_choice_is_same(&e->tile, &want));
+    assert_true(kernel_choice_is_same(&e->choice, &want));
     assert_true(e->default_us == 14.1 && e->tuned_us == 12.85);
     assert_int_equal(e->line, 4);
-    assert_true(tile_choice_is_same(&s.t.at.at[1].tile, &bare));
+    assert_true(kernel_choice_is_same(&s.t.at.at[1].choice, &bare));
     end(&s);
 }
 
