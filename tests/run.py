@@ -26,6 +26,7 @@ STEPS = [
     ("dead-inputs", "plugins/test_dead_inputs.py", "dead_inputs: what goes and why; bert-tiny against ONNX Runtime", 300),
     ("quantize", "plugins/test_quantize.py", "-p quantize: formats against numpy, bias correction, every back end, ONNX Runtime's classes, errors", 1500),
     ("per-node", "bench/test_per_node.py", "bench by node: names, sums, traces; JIT code in perf's map and in gdb", 600),
+    ("tune", "tune/test_tune.py", "tenon tune and --tune: what is written, merged and read, broken files, other targets, the same bits, Ctrl-C", 600),
     ("bench", "bench/test_bench.py", "bench/: two small models beside ONNX Runtime, JSON, tables, plots, bad arguments", 300),
     ("models", "models/test_models.py", "the shipped models on every back end: the same bits, the reference's values, accuracy", 1500),
     ("integer", "integer/test_integer.py", "quantised models against ONNX Runtime node by node, sums at their extremes, no float instruction", 1500),

@@ -7,6 +7,7 @@
 #include "api/isolation.h"
 #include "api/pass_engine.h"
 #include "api/pipeline.h"
+#include "api/tune_file.h"
 #include "frontend/mapped_file.h"
 #include "plugin/pipeline_file.h"
 
@@ -176,6 +177,10 @@ status pass_plan_make(const tenon_options *o, bool all, arena *a, pass_plan *out
     TRY_ALLOC(engine);
     *engine = pass_engine(o->c);
     out->plugins->registry->engine = engine;
+    if (o->tune != NULL) {
+        TRY_ALLOC(out->tuned = ARENA_NEW(a, tune_table));
+        TRY(tune_file_read(o->tune, false, a, p.d, out->tuned));
+    }
     if (o->isolate.wanted)
         TRY(isolation_new(o, a, &out->plugins->isolation));
     for (size_t i = 0; i < o->skip.n; i++)

@@ -102,7 +102,7 @@ static const tenon_pass integer_pass = {
 
 static int run_winograd(const tenon_plugin_host *host, void *state, tenon_graph *g) {
     (void)state;
-    return (int)pass_winograd(pass_graph(g), pass_host_of(host)->target);
+    return (int)pass_winograd(pass_graph(g), pass_host_of(host)->target, pass_host_of(host)->tuning);
 }
 static const tenon_pass winograd_pass = {
     .struct_size = sizeof winograd_pass,
@@ -174,6 +174,7 @@ static status run_in_place(const pass_registry *r, const pass_entry *e, graph *g
     pass_host h;
     pass_host_begin(&h, r, e, g->diags, memory);
     h.target = o->target;
+    h.tuning = o->tuning;
     h.integer = &o->integer;
     status s = (status)e->pass->run(&h.base, e->state, (tenon_graph *)g);
     arena_free(memory);

@@ -3,6 +3,7 @@
 #define TENON_SCHEDULE_PLAN_H
 
 #include "schedule/schedule.h"
+#include "schedule/tuning.h"
 
 #define PLAN_MAX_AXES (2 * NEST_MAX_AXES)
 
@@ -45,11 +46,13 @@ typedef struct plan {
     nest_axis axes[NEST_MAX_AXES];
     int n_stages;
     plan_stage *stages;
-    VEC(pad_copy) copies; /* that have been made */
-    VEC(int) slots;       /* kernel buffer -> entry of out->buffers */
-    VEC(bool) written;    /* kernel buffer is stored to */
-    size_t kept;          /* kernel buffers that statements made before use: the first ones */
-    bool raw;             /* stored buffers may also be loaded */
+    VEC(pad_copy) copies;               /* that have been made */
+    VEC(int) slots;                     /* kernel buffer -> entry of out->buffers */
+    VEC(bool) written;                  /* kernel buffer is stored to */
+    size_t kept;                        /* kernel buffers that statements made before use: the first ones */
+    bool raw;                           /* stored buffers may also be loaded */
+    struct tile_candidates *candidates; /* where not NULL, gets every tile whose cost is asked for */
+    kernel_choice chosen;               /* the tile that was emitted */
 } plan;
 
 /* The kernel buffer for an operand, made on first use. -1 when out of memory. */
@@ -80,9 +83,10 @@ const expr *plan_combine(builder *b, reduce_op op, const expr *acc, const expr *
 const expr *plan_neutral(builder *b, reduce_op op, ltype t);
 
 /* Emitters: write the plan's statements. */
-status emit_naive(plan *p);                      /* naive.c: as it stands */
-status emit_tiles(plan *p, int axis, int lanes); /* tiles.c: vectors along outer axis `axis`, register blocks */
-status emit_rows(plan *p, int lanes);            /* rows.c: vectors along the stages' innermost axes */
+status emit_naive(plan *p); /* naive.c: as it stands */
+/* tiles.c: vectors along outer axis `axis`, register blocks; those of `given`, where that is not NULL. */
+status emit_tiles(plan *p, int axis, int lanes, const kernel_choice *given);
+status emit_rows(plan *p, int lanes); /* rows.c: vectors along the stages' innermost axes */
 /* rows_keep.c: where the store's value is made of what a reduction adds up, over the same axis, and that is not cheap,
  * the reduction stores it in place of the result, and the store takes it from there. */
 status rows_keep(plan *p);

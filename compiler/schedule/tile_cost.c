@@ -9,8 +9,11 @@
 #define SHORT_LATENCY 6 /* where the next block begins before this one ends */
 #define SHORT 32        /* steps */
 #define MOST_CARRIED 4
-#define LOOP_ENTRY 12 /* of a loop inside a reduction: filling and draining the pipeline */
-#define STORE 6       /* and what comes before it in an epilogue */
+#define MOST_POINTERS 8 /* in registers, beside what else is there */
+#define LOOP_ENTRY 12   /* of a loop inside a reduction: filling and draining the pipeline */
+#define STORE 6         /* and what comes before it in an epilogue */
+#define STORE_PART 8
+#define DIVISION 4
 #define BLOCK 16
 #define GATHER 4 /* of an element in a copy, or lane by lane */
 #define SCATTER 3
@@ -176,16 +179,30 @@ static double reduction_cost(const tile *t, const tile_loads *loads, int stage) 
         carried = carried || carries(t, l, unrolled);
         read += far || splits || collides(t, l) ? 2 * n : n;
     }
-    int64_t most = (int64_t)t->rows * (4 * t->vectors - (t->tail < t->lanes)) * steps / 4;
-    most = read > most ? read : most;
-    int64_t latency = (steps_of(g) <= SHORT ? SHORT_LATENCY : LATENCY) * steps;
+    if (t->d >= 0 && t->rows > MOST_POINTERS) /* each row has an address of its own */
+        read += (t->rows - MOST_POINTERS) * steps;
+    double most = (double)((int64_t)t->rows * (4 * t->vectors - (t->tail < t->lanes)) * steps) / 4;
+    most = (double)read > most ? (double)read : most;
+    double latency = (double)((steps_of(g) <= SHORT ? SHORT_LATENCY : LATENCY) * steps);
     most = latency > most ? latency : most;
-    most += read / 8; /* loads are in the way of the rest */
-    most += carried ? most / 2 : 0;
+    most += (double)read / 8; /* loads are in the way of the rest */
+    most *= carried ? 1.5 : 1;
     int64_t iterations = steps_of(g) / steps, entries = 1;
     for (int k = 0; k < g->n_axes - unrolled - 1; k++)
         entries *= g->axes[k].extent;
-    return (double)iterations * (double)most + (double)(iterations > 1 ? entries * LOOP_ENTRY : 0);
+    return (double)iterations * most + (double)(iterations > 1 ? entries * LOOP_ENTRY : 0);
+}
+
+/* Half cycles to store a vector. What goes beyond the second cache goes there in whole lines of rows, or in parts of
+ * them, one pass after another. */
+static int store_cost(const tile *t, const plan_stage *g) {
+    int64_t step = 0, bytes = dtype_bits(g->value->type.elem) / 8;
+    for (int i = 0; i < t->p->n_axes; i++)
+        bytes *= t->p->axes[i].extent;
+    bool dense = g->kind == STAGE_STORE && plan_step(t->p, g->address, t->p->axes[t->a].var, &step) && step == 1;
+    bool in_parts = dense && tile_width(t) < tile_extent(t->p, t->a);
+    int l2 = t->p->options->target->l2_bytes;
+    return in_parts && l2 > 0 && bytes > l2 ? STORE + STORE_PART : STORE;
 }
 
 double tile_cost(const tile *t, const tile_loads *loads) {
@@ -196,10 +213,11 @@ double tile_cost(const tile *t, const tile_loads *loads) {
     blocks *= (double)tile_blocks(tile_extent(p, t->a), tile_width(t));
     blocks *= (double)tile_blocks(tile_extent(p, t->c) * tile_extent(p, t->d), t->rows);
     for (int s = 0; s < p->n_stages; s++)
-        cost += p->stages[s].kind == STAGE_REDUCE ? reduction_cost(t, loads, s)
-                                                  : (double)(STORE * t->rows * t->vectors * steps_of(&p->stages[s]));
+        cost += p->stages[s].kind == STAGE_REDUCE
+                    ? reduction_cost(t, loads, s)
+                    : (double)(store_cost(t, &p->stages[s]) * t->rows * t->vectors * steps_of(&p->stages[s]));
     if (t->d >= 0) /* the place of each row, by division */
-        cost += 8.0 * t->rows * (double)(1 + loads->at.n);
+        cost += (double)DIVISION * t->rows * (double)(1 + loads->at.n);
     return blocks * cost;
 }
 

@@ -212,11 +212,11 @@ static status new_state(tile *t, tile_state *out) {
     return STATUS_OK;
 }
 
-status emit_tiles(plan *p, int axis, int lanes) {
+status emit_tiles(plan *p, int axis, int lanes, const kernel_choice *given) {
     tile t;
     tile_state s;
     ltype index = LTYPE(DT_I64, 1);
-    TRY(tile_choose(p, axis, lanes, &t));
+    TRY(tile_choose(p, axis, lanes, given, &t));
     t.a_block = build_var(p->b, index, "a_block");
     t.c_block = build_var(p->b, index, "c_block");
     t.row = build_var(p->b, index, "row");

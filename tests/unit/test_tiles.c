@@ -1,14 +1,9 @@
 /* rooms: schedule loop base */
 /* What tiles look like: the order and number of the loops of some nests whose best form is known. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
-
-#include <cmocka.h>
+#include "test_support.h"
 
 #include "schedule/schedule.h"
+#include "schedule/tuning.h"
 
 typedef struct setup {
     arena *a;
@@ -145,6 +140,147 @@ static void transposed_copies_go_by_blocks_of_lanes(void **state) {
     arena_free(s.a);
 }
 
+/* ---- a table in place of the cost model ---- */
+
+static status schedule_with(setup *s, const tuning *t, const kernel **out) {
+    schedule made = {.memory = s->a};
+    schedule_options options = {.target = row_of("x86-64-v3"), .tuning = t};
+    TRY(schedule_nest(s->n, s->operands, 3, &options, &made));
+    *out = made.calls.at[made.calls.n - 1].k;
+    return STATUS_OK;
+}
+
+/* y[i, co] = sum over k of x[i, k] * w[co, k], for 12 rows and 32 channels */
+static status product(const allocator *from, setup *s) {
+    static const int64_t dims[3][4] = {{12, 40}, {32, 40}, {12, 32}};
+    *s = (setup){.a = arena_new(from)};
+    TRY_ALLOC(s->a);
+    s->l = (nest_list){.b = builder_new(s->a, row_of("x86-64-v3")), .n_inputs = 2, .n_outputs = 1};
+    TRY_ALLOC(s->l.b);
+    for (int k = 0; k < 3; k++) {
+        nest_operand o = {true, DT_F32, 2, dims[k]};
+        TRY(VEC_PUSH(s->a, s->l.operands, o));
+        s->operands[k] = (schedule_operand){DT_F32, 2, dims[k], NULL, NULL};
+    }
+    TRY_ALLOC(s->operands[1].data = arena_alloc(s->a, 32 * 40 * 4));
+    TRY_ALLOC(s->n = nest_add(&s->l, "case"));
+    s->n->contract = true;
+    const expr *o[2];
+    nest_outer_all(s->n, 2, dims[2], o);
+    nest_open(s->n);
+    const expr *i = nest_inner(s->n, "k", 40);
+    const expr *x = nest_read(&s->l, 0, (const expr *[]){o[0], i}), *w = nest_read(&s->l, 1, (const expr *[]){o[1], i});
+    nest_store(s->n, 2, o, 2, nest_reduce(s->n, REDUCE_SUM, build_mul(s->l.b, x, w)));
+    return builder_status(s->l.b);
+}
+
+static int64_t accumulators(const kernel *k) {
+    int64_t n = 0;
+    for (size_t i = 0; i < k->regs.n; i++)
+        n += k->regs.at[i].n;
+    return n;
+}
+
+static const char product_name[] = "12x32 sum 40 of 1 x:f32[40,0;1] w:f32[0,40;1] store of 0 to f32[32,1]";
+
+static tune_table one_entry(arena *a, kernel_choice tile, status *out) {
+    tune_table t = {.file = "x.tune"};
+    tune_entry e = {.target = "x86-64-v3", .threads = 1, .kernel = product_name, .choice = tile, .line = 7};
+    *out = VEC_PUSH(a, t.at, e);
+    return t;
+}
+
+static void sites_say_what_else_there_is(void **state) {
+    (void)state;
+    setup s;
+    const kernel *k;
+    assert_int_equal(product(&allocator_system, &s), STATUS_OK);
+    tune_sites sites = {.memory = s.a, .by_kernel = map_in(s.a)};
+    const tuning t = {.threads = 1, .sites = &sites};
+    assert_int_equal(schedule_with(&s, &t, &k), STATUS_OK);
+    assert_int_equal(sites.at.n, 1);
+    const tune_site *site = map_get(&sites.by_kernel, product_name);
+    assert_non_null(site);
+    assert_int_equal(accumulators(k), site->chosen.rows * site->chosen.vectors);
+    assert_true(site->others.n > 4);
+    for (size_t i = 0; i < site->others.n; i++) {
+        const char *why;
+        assert_true(kernel_choice_is_sound(&site->others.at[i], &why));
+        assert_false(kernel_choice_is_same(&site->others.at[i], &site->chosen));
+    }
+    arena_free(s.a);
+}
+
+static void a_table_takes_the_cost_models_place(void **state) {
+    (void)state;
+    setup s;
+    status pushed;
+    const kernel *k;
+    bool used = false;
+    assert_int_equal(product(&allocator_system, &s), STATUS_OK);
+    const tune_table table = one_entry(s.a, (kernel_choice){1, 0, -1, 8, 2, 8, 3, 0, false, 0}, &pushed);
+    const tuning t = {.table = &table, .threads = 1, .used = &used};
+    assert_int_equal(schedule_with(&s, &t, &k), STATUS_OK);
+    assert_true(used);
+    assert_int_equal(accumulators(k), 6);
+    int64_t extents[16];
+    assert_true(loops_of(&k->body, extents) >= 2);
+    assert_int_equal(extents[0], 2); /* 32 channels in twos of 8 lanes, around 4 blocks of rows */
+    assert_int_equal(extents[1], 4);
+    arena_free(s.a);
+}
+
+static void impossible_tiles_are_refused(void **state) {
+    (void)state;
+    static const kernel_choice tiles[] = {
+        {1, 0, -1, 16, 1, 16, 1, 0, false, 0}, /* lanes that the target has not */
+        {1, 0, -1, 8, 5, 8, 1, 0, false, 0},   /* 40 channels of 32 */
+        {1, 0, -1, 8, 4, 8, 4, 0, false, 0},   /* 21 registers */
+        {1, 0, -1, 8, 2, 4, 1, 0, false, 0},   /* a half vector, where all are full */
+        {2, 0, -1, 8, 1, 8, 1, 0, false, 0},   /* no such axis */
+    };
+    for (size_t i = 0; i < sizeof tiles / sizeof *tiles; i++) {
+        setup s;
+        status pushed;
+        const kernel *k;
+        bool used = false;
+        diag *d = diag_new(&allocator_system);
+        assert_int_equal(product(&allocator_system, &s), STATUS_OK);
+        const tune_table table = one_entry(s.a, tiles[i], &pushed);
+        const tuning t = {.table = &table, .threads = 1, .used = &used, .diags = d};
+        assert_int_equal(schedule_with(&s, &t, &k), STATUS_INVALID);
+        assert_string_equal(diag_at(d, 0)->id, "tune-file");
+        assert_non_null(strstr(diag_at(d, 0)->message, "line 7: "));
+        assert_false(used);
+        diag_free(d);
+        arena_free(s.a);
+    }
+}
+
+static status tune_product(const allocator *from, void *ctx) {
+    (void)ctx;
+    setup s;
+    const kernel *k;
+    bool used = false;
+    status done = product(from, &s);
+    if (done == STATUS_OK) {
+        tune_sites sites = {.memory = s.a, .by_kernel = map_in(s.a)};
+        const tune_table table = one_entry(s.a, (kernel_choice){1, 0, -1, 8, 2, 8, 3, 0, false, 0}, &done);
+        const tuning t = {.table = &table, .threads = 1, .used = &used, .sites = &sites};
+        if (done == STATUS_OK)
+            done = schedule_with(&s, &t, &k);
+        if (done == STATUS_OK)
+            assert_true(used && sites.at.n == 1 && accumulators(k) == 6);
+    }
+    arena_free(s.a);
+    return done;
+}
+
+static void tuning_survives_failing_allocations(void **state) {
+    (void)state;
+    assert_true(test_each_allocation(tune_product, NULL) > 2);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reduction_goes_in_the_order_of_its_data),
@@ -152,6 +288,10 @@ int main(void) {
         cmocka_unit_test(large_weights_are_read_once),
         cmocka_unit_test(last_vector_may_be_half),
         cmocka_unit_test(transposed_copies_go_by_blocks_of_lanes),
+        cmocka_unit_test(sites_say_what_else_there_is),
+        cmocka_unit_test(a_table_takes_the_cost_models_place),
+        cmocka_unit_test(impossible_tiles_are_refused),
+        cmocka_unit_test(tuning_survives_failing_allocations),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
