@@ -39,13 +39,13 @@ const command command_tune = {
                "the rounds of the kernel's time divided by that without it is below 0.98, and three quarters of the "
                "rounds are below 1.\n"
                "\n"
-               "OUT (default: MODEL's name with .tune) is a text. Its entries are for kernels by what they compute, "
+               "OUT (default: MODEL's name with .tune) is a text for --tune OUT of the other commands. Its entries are "
+               "for kernels by what they compute, "
                "for one target and\n"
                "number of threads: one file can serve several models. Where it is there already, what it has for this "
                "model is measured\n"
                "first, and the rest stays. Ctrl-C ends the search; what was found by then is written.",
     .examples = "  tenon tune resnet.onnx --time 60\n"
-                "  tenon compile resnet.onnx --target x86-64-v4 --tune resnet.tune -o out\n"
                 "  tenon tune bert.onnx --shape input_ids=1x128 --target x86-64-v3 --threads 2 -o all.tune",
     .id = TENON_TUNE,
     .flags = FLAG_OUTPUT | FLAG_JSON | FLAG_PIPELINE,
