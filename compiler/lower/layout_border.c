@@ -26,6 +26,9 @@ static operand_layout *layout_to_grow(grouping *x, const value *v) {
     return l;
 }
 
+/* Behind a value of bytes: contractions may read its rows by fours, to the end of the last one. */
+#define MORE_BYTES 3
+
 /* Strides, first and n anew: the same order of dimensions, with the border's extents. */
 static void lay_out(operand_layout *l, const value *v) {
     int64_t dims[TENSOR_MAX_RANK], before[TENSOR_MAX_RANK];
@@ -45,6 +48,7 @@ static void lay_out(operand_layout *l, const value *v) {
         l->first += l->low[next] * l->n;
         l->n *= l->low[next] + dims[next] + l->high[next];
     }
+    l->n += dtype_bits(v->type.elem) == 8 ? MORE_BYTES : 0;
 }
 
 /* A border may not make a value much larger: where a window is about as large as the tensor, a copy of what is read is
