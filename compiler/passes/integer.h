@@ -16,6 +16,9 @@ typedef struct integer_work {
     const integer_options *o;
 } integer_work;
 
+/* Are integers taken in any case? */
+bool integer_is_asked(const integer_options *o);
+
 /* ---- integer_read.c: what the graph says ---- */
 
 /* A value that DequantizeLinear makes of integers of 16 bits or fewer (32 for constants), with constant parameters. */

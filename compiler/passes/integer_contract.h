@@ -42,6 +42,24 @@ typedef struct contraction {
  * known. */
 status contraction_offsets(contraction *c, bool *out_fits);
 
+/* ---- integer_choice.c ---- */
+/* How much work it is. */
+typedef struct contraction_size {
+    int64_t results, taps; /* numbers that come out; products in each */
+    int64_t row;           /* products whose data lie one after another */
+    int64_t reads, weights;
+    bool by_fours; /* constant weights of 8 bits, data of 8 bits whose rows are longer than one */
+    bool winograd; /* floats take fewer products */
+} contraction_size;
+
+/* In operations on vectors. */
+typedef struct integer_costs {
+    double integers, floats;
+} integer_costs;
+integer_costs integer_costs_of(const target *t, const contraction_size *s);
+/* Is it to be computed in integers? Where not, the node says why. */
+status integer_choose(const contraction *c, bool *out);
+
 /* ---- integer_blocks.c ---- */
 /* A product with constant weights that are quantised by blocks. Changes nothing where they do not fit this form. */
 status integer_by_blocks(contraction *c);
