@@ -115,7 +115,8 @@ static const target cortex_m4 = {
     .is_bare = true,
 };
 
-const target *const target_table[] = {&generic, &x86_64, &x86_64_v3, &x86_64_v4, &x86_64_vnni, &aarch64, &cortex_m4, NULL};
+const target *const target_table[] = {&generic,     &x86_64,  &x86_64_v3, &x86_64_v4,
+                                      &x86_64_vnni, &aarch64, &cortex_m4, NULL};
 
 #if defined(__x86_64__)
 static bool isa_runs_here(target_isa isa) {

@@ -61,7 +61,8 @@ static const expr *parameter(const node *n, const nest_list *l, int operand, con
 }
 
 /* x * 2^-shift to the nearest integer, shift > 0. Ties go up, or, with the attribute `even`, to the even neighbour as
- * those of floats do: it is set where a tie says that the real number is one. has_room: what x + 2^(shift-1) is fits. */
+ * those of floats do: it is set where a tie says that the real number is one. has_room: what x + 2^(shift-1) is fits.
+ */
 static const expr *shifted(builder *b, const node *n, const expr *x, const expr *shift, bool has_room) {
     const expr *one = build_int(b, x->type.elem, 1), *zero = build_int(b, x->type.elem, 0);
     bool even = op_int(n, "even") != 0;

@@ -3,13 +3,14 @@
 #include "passes/integer_contract.h"
 
 /* In operations on a vector of 32-bit lanes: */
-#define WIDE 3.0     /* a product that is not summed by fours: both casts are shared, a multiplication of 32 bits is two */
-#define PARTED 1.3   /* what a DOT4 made of products of pairs takes, for taking its operands apart */
+#define WIDE 3.0 /* a product that is not summed by fours: both casts are shared, a multiplication of 32 bits is two   \
+                  */
+#define PARTED                                                                                                         \
+    0.75 /* of one of the operations of a DOT4 that is several: half of them are sums, which go beside products */
 #define REQUANTISE 16.0
 #define QUANTISE 12.0 /* a float */
 #define DEQUANTISE 3.0
-#define WINOGRAD 2.5 /* fewer products of floats, about */
-#define BYTES 16.0   /* of weights that come from the second cache in the time of one */
+#define BYTES 16.0 /* of weights that come from the second cache in the time of one */
 
 static int64_t count_of(const tensor_type *t) {
     int64_t n = 1;
@@ -25,33 +26,19 @@ integer_costs integer_costs_of(const target *t, const contraction_size *s) {
     return (integer_costs){
         .integers = (products * (s->by_fours && t->dot4 > 0 ? fours : WIDE) + REQUANTISE * (double)s->results) / lanes +
                     weights / BYTES,
-        .floats = (products / (s->winograd ? WINOGRAD : 1) + QUANTISE * (double)s->results +
-                   DEQUANTISE * (double)s->reads) /
-                      lanes +
+        .floats = (products + QUANTISE * (double)s->results + DEQUANTISE * (double)s->reads) / lanes +
                   weights * sizeof(float) / BYTES,
     };
 }
 
-/* A 3x3 window of step 1 whose channels fill vectors, as the pass `winograd` wants it. */
-static bool suits_winograd(const contraction *c, int lanes) {
+static contraction_size size_of(const contraction *c) {
     const tensor_type *w = &c->w.q->type;
-    if (c->form->kind != FORM_CONV || w->rank != 4 || w->dims[2].n != 3 || w->dims[3].n != 3 ||
-        op_int(c->n, "group") != 1 || w->dims[0].n < lanes || w->dims[1].n < lanes)
-        return false;
-    int64_t n = 0;
-    const int64_t *strides = op_ints(c->n, "strides", &n);
-    return strides == NULL || (n == 2 && strides[0] == 1 && strides[1] == 1);
-}
-
-static contraction_size size_of(const contraction *c, int lanes) {
-    const tensor_type *w = &c->w.q->type;
-    bool is_known = c->weights != NULL, depthwise = c->form->kind == FORM_CONV && w->dims[1].n == 1 &&
-                                                     op_int(c->n, "group") > 1;
+    bool is_known = c->weights != NULL,
+         depthwise = c->form->kind == FORM_CONV && w->dims[1].n == 1 && op_int(c->n, "group") > 1;
     contraction_size s = {.results = count_of(&c->n->outputs[0]->type),
                           .taps = is_known ? c->taps : c->x.q->type.dims[c->x.q->type.rank - 1].n,
                           .reads = count_of(&c->x.q->type) + (is_known ? 0 : count_of(w)),
-                          .weights = is_known ? count_of(w) : 0,
-                          .winograd = is_known && suits_winograd(c, lanes)};
+                          .weights = is_known ? count_of(w) : 0};
     s.row = c->form->kind == FORM_CONV ? w->dims[1].n * w->dims[w->rank - 1].n : s.taps;
     s.by_fours = is_known && !depthwise && c->form->kind != FORM_TRANSPOSED && c->weights->type.elem == DT_I8 &&
                  dtype_bits(c->x.q->type.elem) == 8 && s.row > 1;
@@ -63,7 +50,7 @@ status integer_choose(const contraction *c, bool *out) {
     *out = integer_is_asked(o);
     if (*out)
         return STATUS_OK;
-    contraction_size size = size_of(c, target_lanes(o->target, 32));
+    contraction_size size = size_of(c);
     integer_costs costs = integer_costs_of(o->target, &size);
     *out = costs.integers <= costs.floats;
     if (*out)

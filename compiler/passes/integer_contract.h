@@ -49,7 +49,6 @@ typedef struct contraction_size {
     int64_t row;           /* products whose data lie one after another */
     int64_t reads, weights;
     bool by_fours; /* constant weights of 8 bits, data of 8 bits whose rows are longer than one */
-    bool winograd; /* floats take fewer products */
 } contraction_size;
 
 /* In operations on vectors. */

@@ -1,7 +1,8 @@
 /* Sums of products of bytes by fours: DOT4.
  *
- * The reduction's innermost axis, along which the data lie, is counted in fours. Constants are padded with zeros to whole
- * fours; so what the last four of the data reads beyond its axis does not matter, as long as it lies in the buffer. */
+ * The reduction's innermost axis, along which the data lie, is counted in fours. Constants are padded with zeros to
+ * whole fours; so what the last four of the data reads beyond its axis does not matter, as long as it lies in the
+ * buffer. */
 #include "schedule/plan.h"
 
 #define EACH 4
@@ -135,7 +136,7 @@ static int64_t places(const dots *d, const int *axes, int n) {
 static status pack_fours(const dots *d, const expr **out) {
     int axes[PLAN_MAX_AXES], outer, n = axes_of_weights(d, axes, &outer);
     int64_t all = places(d, axes, n), extent = d->axes[d->k].extent, run = EACH * d->fours;
-    int8_t *packed = ARENA_NEW_N(d->p->memory, int8_t, all * run);
+    int8_t *packed = ARENA_NEW_N(d->p->memory, int8_t, all *run);
     TRY_ALLOC(packed);
     for (int64_t i = 0; i < all; i++) {
         int64_t at = place_of(d, axes, n, i);
@@ -164,9 +165,8 @@ static status take_off(const dots *d) {
         excess[i] = (int32_t)(total * (uint32_t)times * OFFSET);
     }
     builder *b = d->p->b;
-    const expr *load =
-        load_new(d, (schedule_buffer){.kind = SCHEDULE_CONST, .elem = DT_I32, .n = sums, .data = excess}, axes, outer,
-                 1, build_index(b, 0));
+    const expr *load = load_new(d, (schedule_buffer){.kind = SCHEDULE_CONST, .elem = DT_I32, .n = sums, .data = excess},
+                                axes, outer, 1, build_index(b, 0));
     if (load == NULL)
         return STATUS_RESOURCE;
     const expr *sum = build_sub(b, d->g->result, load);

@@ -126,8 +126,8 @@ static bool shuffle_word(c99 *c, const expr *x, value *out) {
         if (words < 2)
             return false;
         code all = c99_vector_splat(c, DT_I32, words, word);
-        p->code = c99_code(c, LEVEL_UNARY, all.cost, "(%s)%s", c99_vector(c, t, p->count),
-                           c99_inside(c, all, LEVEL_UNARY));
+        p->code =
+            c99_code(c, LEVEL_UNARY, all.cost, "(%s)%s", c99_vector(c, t, p->count), c99_inside(c, all, LEVEL_UNARY));
     }
     return true;
 }

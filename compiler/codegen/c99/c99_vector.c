@@ -26,7 +26,8 @@ typedef struct vector_row {
     level result;
     /* $0 $1 $2 operands; @0 the same as __m128i .., float32x4_t ..; $P _mm, _mm256, _mm512; $e ps pd epi8 epu8 ..;
      * $T the type, $U and $I its unsigned and signed form; $t NEON's suffix, $B its mask's type; $m all bits but the
-     * sign, $b width, $w width - 1; $s si128, si256, si512; $R the register's type, for floats; $C operand 1 as a shift count */
+     * sign, $b width, $w width - 1; $s si128, si256, si512; $R the register's type, for floats; $C operand 1 as a shift
+     * count */
     const char *text;
 } vector_row;
 
