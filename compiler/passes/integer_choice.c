@@ -1,10 +1,10 @@
 /* Integers or floats: which of them a contraction is faster in, by a count of the target's vector operations. */
-#include "loop/target.h"
 #include "passes/integer_contract.h"
 
 /* In operations on a vector of 32-bit lanes: */
-#define WIDE 3.0 /* a product that is not summed by fours: both casts are shared, a multiplication of 32 bits is two   \
-                  */
+#define WIDE                                                                                                           \
+    3.0 /* a product that is not summed by fours: both casts are shared, a multiplication of 32 bits is two            \
+         */
 #define PARTED                                                                                                         \
     0.75 /* of one of the operations of a DOT4 that is several: half of them are sums, which go beside products */
 #define REQUANTISE 16.0

@@ -3,6 +3,7 @@
 #define TENON_PASSES_INTEGER_CONTRACT_H
 
 #include "passes/integer.h"
+#include "passes/integer_choice.h"
 
 typedef enum form_kind { FORM_CONV, FORM_TRANSPOSED, FORM_PRODUCT } form_kind;
 
@@ -43,19 +44,6 @@ typedef struct contraction {
 status contraction_offsets(contraction *c, bool *out_fits);
 
 /* ---- integer_choice.c ---- */
-/* How much work it is. */
-typedef struct contraction_size {
-    int64_t results, taps; /* numbers that come out; products in each */
-    int64_t row;           /* products whose data lie one after another */
-    int64_t reads, weights;
-    bool by_fours; /* constant weights of 8 bits, data of 8 bits whose rows are longer than one */
-} contraction_size;
-
-/* In operations on vectors. */
-typedef struct integer_costs {
-    double integers, floats;
-} integer_costs;
-integer_costs integer_costs_of(const target *t, const contraction_size *s);
 /* Is it to be computed in integers? Where not, the node says why. */
 status integer_choose(const contraction *c, bool *out);
 
