@@ -86,7 +86,7 @@ static const tenon_pass integer_pass = {
     .struct_size = sizeof integer_pass,
     .flags = TENON_PASS_KEEPS_NUMBERS,
     .name = "integer",
-    .help = "quantised models compute in integers, where asked for or the target has no vectors",
+    .help = "quantised models compute in integers, where that is faster or asked for",
     .stage = "lowering",
     .run = run_integer,
     .doc = "What stands between DequantizeLinear and QuantizeLinear becomes operators of integers: products are summed "
@@ -96,8 +96,9 @@ static const tenon_pass integer_pass = {
            "quantised is summed in integers, too, and multiplied by its scale. Results differ from those in floats "
            "where one of these rounds the other\n"
            "way, by one step. Runs when the model is lowered; --emit graph and --emit onnx show the model before it.\n"
-           "It runs for targets without vectors, and where --int force or --float none asks for it: elsewhere the "
-           "kernels of floats are faster.",
+           "Where floats are faster by a count of the target's operations, a product stays in floats, and inspect says "
+           "so; --int force and --float none\n"
+           "do not ask.",
 };
 
 static int run_winograd(const tenon_plugin_host *host, void *state, tenon_graph *g) {

@@ -13,6 +13,7 @@ typedef struct plan_stage {
     nest_axis axes[NEST_MAX_AXES];
     const expr *value;
     reduce_op op;
+    int each;            /* REDUCE: 0, or value stands for the products of so many neighbours, see dots.c */
     const expr *result;  /* REDUCE, LET */
     int slot;            /* STORE: kernel buffer */
     const expr *address; /* STORE */
@@ -122,6 +123,16 @@ status repack_constant(plan *p, const access *x, const repack_loop *loops, int n
 /* The axes of a contraction's reduction are put in the order in which its data lie, and its constants follow, so that
  * neighbouring axes can be merged. */
 status repack_reductions(plan *p);
+
+/* dots.c: sums of products of bytes by constant ones, where the target has DOT4, go by four neighbours of the data: the
+ * innermost axis of such a reduction counts fours, of which its value has the first. Constants follow. */
+status plan_dots(plan *p);
+/* The two loads of such a reduction. */
+void plan_dot_loads(const plan *p, const plan_stage *g, const expr **out_data, const expr **out_weights);
+/* May vectors lie along the outer axis, as far as such reductions go? They read one four for all lanes. */
+bool plan_dots_along(const plan *p, int axis);
+/* Do all stores step along the outer axis? By one, or, at the end of a contraction, by any distance. */
+bool plan_stores_along(const plan *p, const expr *var);
 
 /* resolve.c: READs become LOADs. In a contraction, zero-padded operands are copied into a padded scratch first. */
 status plan_resolve(plan *p, const nest *n);

@@ -124,9 +124,7 @@ static status weigh(const plan *p, const candidate *c, candidate *best) {
     return STATUS_OK;
 }
 
-/* May the outer axis be the lanes of vectors? Stores step by one along it; a contraction's, few beside its work, by any
- * distance. */
-static bool stores_step(const plan *p, const expr *var) {
+bool plan_stores_along(const plan *p, const expr *var) {
     for (int s = 0; s < p->n_stages; s++) {
         int64_t step = 0;
         if (p->stages[s].kind != STAGE_STORE)
@@ -137,13 +135,22 @@ static bool stores_step(const plan *p, const expr *var) {
     return true;
 }
 
+/* Does the stage end sums by DOT4? Those are most of the work, so their lanes are what counts. */
+static bool ends_dots(const plan *p, int stage) {
+    bool dots = false;
+    for (int s = 0; s < stage; s++)
+        dots |= p->stages[s].each > 0;
+    return dots && p->stages[stage].each == 0;
+}
+
 static status consider_outer(plan *p, int axis, candidate *best) {
     const expr *var = p->axes[axis].var;
-    if (!stores_step(p, var))
+    if (!plan_stores_along(p, var) || !plan_dots_along(p, axis))
         return STATUS_OK;
     int bits = 0;
     for (int s = 0; s < p->n_stages; s++)
-        TRY(element_bits(p, &p->stages[s], var, &bits));
+        if (!ends_dots(p, s))
+            TRY(element_bits(p, &p->stages[s], var, &bits));
     candidate c = {axis, lanes_for(p, bits, p->axes[axis].extent), 0};
     if (p->contract)
         TRY(tile_cost_along(p, axis, c.lanes, &c.cost));

@@ -38,10 +38,18 @@ static void choose_map(tile *t) {
     t->vectors = vectors >= 2 && t->p->stages[0].kind != STAGE_LET ? 2 : 1;
 }
 
+/* Does a reduction take vectors of bytes apart, in registers? */
+static bool parts_dots(const plan *p) {
+    bool any = false;
+    for (int s = 0; s < p->n_stages; s++)
+        any |= p->stages[s].each > 0;
+    return any && p->options->target->dot4 > 1;
+}
+
 static void choose_rows(tile *t, const tile_loads *loads, double *best, tile *out) {
-    int64_t most = tile_extent(t->p, t->c) * tile_extent(t->p, t->d);
+    int64_t most = tile_extent(t->p, t->c) * tile_extent(t->p, t->d), parting = parts_dots(t->p) ? t->vectors + 2 : 0;
     for (t->rows = 1; t->rows <= TILE_MOST_ROWS && t->rows <= most; t->rows++) {
-        if (t->rows * t->vectors + t->vectors + 1 > tile_registers(t->p))
+        if (t->rows * t->vectors + t->vectors + 1 + parting > tile_registers(t->p))
             break;
         double cost = tile_cost(t, loads);
         if (t->p->candidates != NULL)

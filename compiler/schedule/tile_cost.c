@@ -162,6 +162,11 @@ static bool carries(const tile *t, const tile_load *l, int unrolled) {
     return t->rows > 1 && apart != 0 && apart <= MOST_CARRIED;
 }
 
+/* What a step of a DOT4 that is made of products of pairs does to its operands: once a row, once a vector. */
+static int64_t parting_of_dots(const tile *t) {
+    return t->p->options->target->dot4 > 1 ? 2 * t->rows + 3 * t->vectors : 0;
+}
+
 static double reduction_cost(const tile *t, const tile_loads *loads, int stage) {
     const plan_stage *g = &t->p->stages[stage];
     int unrolled = tile_unrolled(t, loads, stage), l1 = t->p->options->target->l1_bytes;
@@ -182,6 +187,8 @@ static double reduction_cost(const tile *t, const tile_loads *loads, int stage) 
     if (t->d >= 0 && t->rows > MOST_POINTERS) /* each row has an address of its own */
         read += (t->rows - MOST_POINTERS) * steps;
     double most = (double)((int64_t)t->rows * (4 * t->vectors - (t->tail < t->lanes)) * steps) / 4;
+    if (g->each > 0)
+        most = most * (double)t->p->options->target->dot4 + (double)(parting_of_dots(t) * steps);
     most = (double)read > most ? (double)read : most;
     double latency = (double)((steps_of(g) <= SHORT ? SHORT_LATENCY : LATENCY) * steps);
     most = latency > most ? latency : most;

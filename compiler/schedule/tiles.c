@@ -101,6 +101,24 @@ static accumulators declare(const tile_state *s, int stage) {
     return (accumulators){full, alike ? -1 : build_declare(t->p->b, "tail", LTYPE(elem, t->tail), t->rows)};
 }
 
+/* sum and the products of the fours that the stage's loads begin. */
+static const expr *add_dot(tile_state *s, int stage, const expr *sum, int v, int r) {
+    const plan_stage *g = &s->t->p->stages[stage];
+    builder *b = s->t->p->b;
+    const expr *data, *weights;
+    uint8_t four[64];
+    int lanes = g->each * sum->type.lanes;
+    plan_dot_loads(s->t->p, g, &data, &weights);
+    const expr *x = at_point(s, stage, data->arg[0], v, r, 1), *w = at_point(s, stage, weights->arg[0], v, r, 1);
+    for (int i = 0; i < lanes; i++)
+        four[i] = (uint8_t)(i % g->each);
+    x = build_load(b, data->ref, LTYPE(data->type.elem, g->each), x, NULL);
+    x = lanes == g->each ? x : build_shuffle(b, x, x, four, lanes);
+    if (data->type.elem == DT_I8) /* more by 128, which plan_dots takes off the sum */
+        x = build_binary(b, EXPR_XOR, build_cast(b, DT_U8, x), build_broadcast(b, build_int(b, DT_U8, 128), lanes));
+    return build_dot(b, EXPR_DOT4, sum, x, build_load(b, weights->ref, LTYPE(DT_I8, lanes), w, NULL));
+}
+
 /* One step of a reduction in all points of the block. */
 static void reduce_points(tile_state *s, int stage, const accumulators *acc) {
     tile *t = s->t;
@@ -109,8 +127,10 @@ static void reduce_points(tile_state *s, int stage, const accumulators *acc) {
     for (int r = 0; r < t->rows; r++)
         for (int v = 0; v < t->vectors; v++) {
             point x = point_of(s, stage, acc, v, r);
-            const expr *value = at_point(s, stage, g->value, v, r, x.type.lanes);
-            build_set(b, x.reg, x.index, plan_combine(b, g->op, build_reg_get(b, x.reg, x.type, x.index), value));
+            const expr *sum = build_reg_get(b, x.reg, x.type, x.index);
+            build_set(b, x.reg, x.index,
+                      g->each > 0 ? add_dot(s, stage, sum, v, r)
+                                  : plan_combine(b, g->op, sum, at_point(s, stage, g->value, v, r, x.type.lanes)));
         }
 }
 
