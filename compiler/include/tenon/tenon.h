@@ -193,8 +193,8 @@ TENON_API tenon_status tenon_check_suite(const tenon_options *options, const cha
 TENON_API tenon_status tenon_bench(tenon_graph *graph, tenon_report **out);
 /* Measures in option time which tiles are faster for the model's contractions than those that the cost model chooses,
  * on seeded inputs, for option target (which must run here) and threads. What is found goes into `file`, where option
- * tune can read it; what that has of other kernels, targets and numbers of threads stays. Where the host says stop, what
- * was found by then is written. TENON_INVALID where there is a file that is no tune file. */
+ * tune can read it; what that has of other kernels, targets and numbers of threads stays. Where the host says stop,
+ * what was found by then is written. TENON_INVALID where there is a file that is no tune file. */
 TENON_API tenon_status tenon_tune(tenon_graph *graph, const char *file, tenon_report **out);
 /* Accuracy or error on the labelled data of option data. */
 TENON_API tenon_status tenon_eval(tenon_graph *graph, tenon_report **out);
