@@ -1,5 +1,4 @@
-/* tenon tune: variants of the whole model, in each of which every kernel is computed otherwise, against the cost
- * model's.
+/* tenon tune: variants of the whole model, in each of which every kernel is computed otherwise, against the plain one.
  */
 #include <string.h>
 
@@ -13,15 +12,15 @@
 
 /* A choice is faster where the median of its ratios is below this, and three quarters of the rounds are below 1. */
 static const double FASTER = 0.98;
+static const double DEFAULT_SECONDS = 30;
 static const double SEARCH_SHARE = 0.6; /* of the time; what is found is then measured once more, together */
 static const double LEAST_SECONDS = 0.1, MOST_SECONDS = 2; /* for one variant */
 enum {
     SEARCH_ROUNDS = 9,
-    RENEWED = 8 /* variants for one plain program */,
+    RENEWED = 8, /* variants for one plain program */
     PROOF_ROUNDS = 21,
     PROOFS = 2,
-    MOST_PROOFS = 10,
-    DEFAULT_SECONDS = 30
+    MOST_PROOFS = 10
 };
 
 typedef struct faster_choice {
