@@ -2,12 +2,13 @@
  * its loops. Which element is computed how stays as it is, so the bits do not depend on the number of threads.
  *
  * Which loops those are is decided for all kernels together, since what a kernel costs depends on who has written what
- * it reads: one kernel after the other takes what is best while the others stay as they are, until none changes. */
+ * it reads. One kernel after the other takes what is best while the others stay as they are, until none changes; that
+ * is done twice, from nothing divided and from everything divided in the longest pieces, and the better end counts. */
 #include "schedule/parallel.h"
 #include "schedule/schedule.h"
 
 #define MOST_PARTS_PER_THREAD 4
-#define MOST_SWEEPS 4
+#define MOST_SWEEPS 8
 
 /* ---- which loops ---- */
 
@@ -53,15 +54,6 @@ static status find_loops(cutting *c) {
 
 /* ---- how many parts ---- */
 
-static void consider(cutting *c, way w, way *best, double *least) {
-    c->way = w;
-    double cost = way_cost(c);
-    if (cost >= *least)
-        return;
-    *least = cost;
-    *best = w;
-}
-
 /* Copies of scratch are memory: as many as there are threads, and no more. */
 static int64_t most_parts(const cutting *c) {
     for (size_t b = 0; b < c->k->buffers.n; b++)
@@ -70,26 +62,37 @@ static int64_t most_parts(const cutting *c) {
     return (int64_t)MOST_PARTS_PER_THREAD * c->threads;
 }
 
-/* Of equals the first is taken: none, one loop, the outermost. True where it is another one than before. */
-static bool decide(cutting *c) {
+/* Where there are parts enough of the outer loop, it alone says who has what. */
+static bool is_alike(const cutting *c, const way *a, const way *b) {
+    bool outer_only = a->outer_parts >= c->threads;
+    return a->outer == b->outer && outer_only == (b->outer_parts >= c->threads) && (outer_only || a->inner == b->inner);
+}
+
+/* Of ways that divide the data alike the cheapest stays, of equals the first. */
+static status consider(cutting *c, way w) {
+    w.own = way_own_cost(c, &w);
+    for (size_t i = 0; i < c->ways.n; i++)
+        if (is_alike(c, &c->ways.at[i], &w)) {
+            c->ways.at[i] = w.own < c->ways.at[i].own ? w : c->ways.at[i];
+            return STATUS_OK;
+        }
+    return VEC_PUSH(c->view.scratch, c->ways, w);
+}
+
+static status find_ways(cutting *c) {
     const cut_loop *end = c->loops + c->n_loops;
     int64_t most = most_parts(c);
-    way before = c->way, best = {0};
-    bool was_decided = c->is_decided;
-    c->is_decided = true;
-    c->way = best;
-    double least = way_cost(c);
+    TRY(consider(c, (way){.outer_parts = 1, .inner_parts = 1}));
     for (const cut_loop *o = c->loops; o < end; o++)
         for (int64_t n = 2; n <= most && n <= o->units; n++)
-            consider(c, (way){o, NULL, n, 1}, &best, &least);
+            TRY(consider(c, (way){o, NULL, n, 1, 0}));
     for (const cut_loop *o = c->loops; o < end; o++)
         for (const cut_loop *i = c->loops; i < end; i++)
             for (int64_t n = 2; i != o && n <= most && n <= o->units; n++)
                 for (int64_t m = 2; n * m <= most && m <= i->units; m++)
-                    consider(c, (way){o, i, n, m}, &best, &least);
-    c->way = best;
-    return !was_decided || best.outer != before.outer || best.inner != before.inner ||
-           best.outer_parts != before.outer_parts || best.inner_parts != before.inner_parts;
+                    TRY(consider(c, (way){o, i, n, m, 0}));
+    c->way = c->ways.at;
+    return STATUS_OK;
 }
 
 /* ---- the program ---- */
@@ -99,6 +102,7 @@ typedef struct dividing {
     arena *scratch;
     cutting *kernels; /* by kernel */
     handed **last;    /* by buffer: what was written there last */
+    VEC(handed *) handed;
 } dividing;
 
 static status look_at_kernel(dividing *x, const program_step *s) {
@@ -116,7 +120,14 @@ static status look_at_kernel(dividing *x, const program_step *s) {
     TRY(kernel_view_of(k, x->scratch, &c->view));
     TRY(kernel_traffic(k, x->scratch, &c->traffic));
     c->cycles = kernel_operations(&c->view);
-    return c->nest == NULL || kernel_parts(k) != NULL || is_too_small(c) ? STATUS_OK : find_loops(c);
+    return STATUS_OK;
+}
+
+static status new_handed(dividing *x, int buffer) {
+    handed *h = ARENA_NEW(x->scratch, handed);
+    TRY_ALLOC(h);
+    x->last[buffer] = h;
+    return VEC_PUSH(x->scratch, x->handed, h);
 }
 
 static status note_handed(dividing *x, cutting *c, handed *h) {
@@ -128,14 +139,14 @@ static status note_handed(dividing *x, cutting *c, handed *h) {
 
 static status note_read(dividing *x, cutting *c, size_t arg, int buffer) {
     if (x->last[buffer] == NULL) /* the caller has written it */
-        TRY_ALLOC(x->last[buffer] = ARENA_NEW(x->scratch, handed));
+        TRY(new_handed(x, buffer));
     handed_to to = {c, arg};
     TRY(VEC_PUSH(x->scratch, x->last[buffer]->readers, to));
     return note_handed(x, c, x->last[buffer]);
 }
 
 static status note_written(dividing *x, cutting *c, size_t arg, int buffer) {
-    TRY_ALLOC(x->last[buffer] = ARENA_NEW(x->scratch, handed));
+    TRY(new_handed(x, buffer));
     x->last[buffer]->from = c;
     x->last[buffer]->as = arg;
     return note_handed(x, c, x->last[buffer]);
@@ -154,13 +165,66 @@ static status look_at_step(dividing *x, const program_step *s) {
     return STATUS_OK;
 }
 
-static void decide_all(dividing *x) {
+/* What is long enough may be divided. */
+static status find_all_ways(dividing *x) {
+    for (size_t i = 0; i < x->p->kernels.n; i++) {
+        cutting *c = &x->kernels[i];
+        if (c->steps > 0 && c->nest != NULL && kernel_parts(c->k) == NULL && !is_too_small(c))
+            TRY(find_loops(c));
+        if (c->steps > 0)
+            TRY(find_ways(c));
+    }
+    return STATUS_OK;
+}
+
+/* ---- the decision ---- */
+
+/* Not at all, or in the longest pieces: mostly rows. */
+static void begin_with(cutting *c, bool pieces) {
+    int64_t longest = 0;
+    const way *best = c->ways.at;
+    for (size_t i = 0; i < c->ways.n && pieces; i++) {
+        c->way = &c->ways.at[i];
+        int64_t piece = piece_of(c);
+        best = piece > longest ? c->way : best;
+        longest = piece > longest ? piece : longest;
+    }
+    c->way = best;
+}
+
+/* The best way while all other kernels stay as they are. True where it is another one than before. */
+static bool improve(cutting *c) {
+    const way *before = c->way, *best = before;
+    double least = way_cost(c);
+    for (size_t i = 0; i < c->ways.n; i++) {
+        c->way = &c->ways.at[i];
+        double cost = way_cost(c);
+        best = cost < least ? c->way : best;
+        least = cost < least ? cost : least;
+    }
+    c->way = best;
+    return best != before;
+}
+
+static double cost_of_all(const dividing *x) {
+    double cost = 0;
+    for (size_t i = 0; i < x->p->kernels.n; i++)
+        cost += x->kernels[i].steps > 0 ? x->kernels[i].way->own : 0;
+    for (size_t i = 0; i < x->handed.n; i++)
+        cost += handing_cost(x->handed.at[i], x->p->threads);
+    return cost;
+}
+
+static double decide(dividing *x, bool pieces) {
     bool changes = true;
+    for (size_t i = 0; i < x->p->kernels.n; i++)
+        begin_with(&x->kernels[i], pieces);
     for (int sweep = 0; sweep < MOST_SWEEPS && changes; sweep++) {
         changes = false;
         for (size_t i = 0; i < x->p->steps.n; i++)
-            changes |= decide(&x->kernels[x->p->steps.at[i].kernel]);
+            changes |= improve(&x->kernels[x->p->steps.at[i].kernel]);
     }
+    return cost_of_all(x);
 }
 
 static status divide(program *p, arena *scratch) {
@@ -169,9 +233,12 @@ static status divide(program *p, arena *scratch) {
     TRY_ALLOC(x.last = ARENA_NEW_N(scratch, handed *, p->buffers.n + 1));
     for (size_t i = 0; i < p->steps.n; i++)
         TRY(look_at_step(&x, &p->steps.at[i]));
-    decide_all(&x);
+    TRY(find_all_ways(&x));
+    double from_pieces = decide(&x, true);
+    if (decide(&x, false) > from_pieces)
+        decide(&x, true);
     for (size_t i = 0; i < p->kernels.n; i++)
-        if (x.kernels[i].way.outer != NULL)
+        if (x.kernels[i].steps > 0 && x.kernels[i].way->outer != NULL)
             TRY(cut_kernel(&x.kernels[i]));
     return STATUS_OK;
 }

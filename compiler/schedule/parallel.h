@@ -56,6 +56,7 @@ typedef struct cut_loop {
 typedef struct way {
     const cut_loop *outer, *inner;
     int64_t outer_parts, inner_parts;
+    double own; /* cycles of all its steps, but for what is handed from kernel to kernel */
 } way;
 
 typedef struct handed handed;
@@ -73,8 +74,8 @@ typedef struct cutting {
     VEC(handed *) handed; /* what it reads and writes, of all steps */
     int n_loops;
     cut_loop loops[PARALLEL_MOST_LOOPS];
-    way way;
-    bool is_decided;
+    VEC(way) ways;  /* the first: not at all */
+    const way *way; /* the one that is taken */
     builder *b;
 } cutting;
 
@@ -94,8 +95,13 @@ struct handed {
 double kernel_operations(const kernel_view *v);
 /* Is the whole kernel shorter than handing it out? */
 bool is_too_small(const cutting *c);
-/* Cycles that c->way costs c, and all that touch what it touches. */
+double way_own_cost(const cutting *c, const way *w);
+/* Cycles in which what is handed over comes to those who read it, as all kernels are divided now. */
+double handing_cost(const handed *h, int threads);
+/* What c->way costs, itself and in what is handed from and to c. */
 double way_cost(const cutting *c);
+/* How long the stretches are of which c->way gives each thread an equal piece to write; 0 where it does not. */
+int64_t piece_of(const cutting *c);
 
 /* ---- parallel_cut.c ---- */
 /* As c->way says, which has an outer loop. */

@@ -15,7 +15,7 @@
 #define AGAIN_BYTES 16.0
 /* What another core has written. To read it is not so dear, but from then on both cores have it, and to write to such
  * a place (the arena's are used again and again) takes one core's word to the other, line by line. */
-#define FOREIGN_BYTES 2.0
+#define FOREIGN_BYTES 0.7
 /* Of loop_share: from here on each thread has pieces of the buffer for itself. */
 #define IN_PIECES 0.5
 
@@ -91,11 +91,11 @@ static double constant_moves(const cutting *c, const way *w, size_t buffer) {
     return bytes / CONSTANT_BYTES + (passes > 1 ? bytes * (passes - 1) / AGAIN_BYTES : 0);
 }
 
-static double own_cost(const cutting *c) {
-    double cost = c->way.outer != NULL ? computing(c, &c->way) : c->cycles * WORTH;
+double way_own_cost(const cutting *c, const way *w) {
+    double cost = w->outer != NULL ? computing(c, w) : c->cycles, worth = w->outer != NULL ? 1 : WORTH;
     for (size_t b = 0; b < c->k->buffers.n; b++)
-        cost += c->is_constant[b] ? constant_moves(c, &c->way, b) * (c->way.outer != NULL ? 1 : WORTH) : 0;
-    return cost;
+        cost += c->is_constant[b] ? constant_moves(c, w, b) : 0;
+    return cost * worth * c->steps;
 }
 
 bool is_too_small(const cutting *c) {
@@ -114,7 +114,7 @@ typedef struct spread {
 } spread;
 
 static spread spread_of(const cutting *c, size_t buffer) {
-    const way *w = &c->way;
+    const way *w = c->way;
     if (w->outer == NULL)
         return (spread){AT_ONE, 0};
     const loop_share *outer = &w->outer->shares[buffer];
@@ -144,31 +144,33 @@ static double foreign_share(spread from, spread to, double threads) {
     return 0;
 }
 
-/* Of a reader about which nothing is decided: it may want pieces of the whole. */
-static double likely_share(const handed *h, spread from, double threads) {
-    bool in_pieces = from.kind == AT_EACH && h->from != NULL && from.period == h->from->k->buffers.at[h->as].n;
-    return in_pieces ? 0 : 1 / threads;
-}
-
 /* What is read once is there for the next that reads it so. */
-static double handing_cost(const handed *h, double threads) {
+double handing_cost(const handed *h, int threads) {
     spread from = h->from != NULL ? spread_of(h->from, h->as) : (spread){AT_ONE, 0}, before = from;
     double cost = 0;
     for (size_t i = 0; i < h->readers.n && before.kind != AT_ALL; i++) {
         const handed_to *r = &h->readers.at[i];
         spread to = spread_of(r->to, r->as);
-        double share = r->to->is_decided ? foreign_share(from, to, threads) : likely_share(h, from, threads);
-        cost += is_same(to, before) && r->to->is_decided ? 0 : bytes_read(r->to, r->as) * share / FOREIGN_BYTES;
-        if (!r->to->is_decided)
-            break;
+        if (!is_same(to, before))
+            cost += bytes_read(r->to, r->as) * foreign_share(from, to, threads) / FOREIGN_BYTES;
         before = to;
     }
     return cost;
 }
 
 double way_cost(const cutting *c) {
-    double cost = own_cost(c) * c->steps;
+    double cost = c->way->own;
     for (size_t i = 0; i < c->handed.n; i++)
         cost += handing_cost(c->handed.at[i], c->threads);
     return cost;
+}
+
+int64_t piece_of(const cutting *c) {
+    int64_t longest = 0;
+    for (size_t b = 0; b < c->k->buffers.n; b++) {
+        spread s = spread_of(c, b);
+        if ((c->k->buffers.at[b].access & ACCESS_WRITE) != 0 && s.kind == AT_EACH && s.period > longest)
+            longest = s.period;
+    }
+    return longest;
 }

@@ -84,7 +84,7 @@ static status number_vars(cutting *c) {
 }
 
 status cut_kernel(cutting *c) {
-    const way *w = &c->way;
+    const way *w = c->way;
     TRY(number_vars(c));
     const expr *part = new_var(c, "part"), *outer = part;
     stmt *all = new_stmt(c, STMT_FOR);
