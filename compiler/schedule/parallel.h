@@ -93,7 +93,7 @@ struct handed {
 /* ---- parallel_cost.c ---- */
 /* Cycles of the kernel's operations in one thread. */
 double kernel_operations(const kernel_view *v);
-/* Is the whole kernel shorter than handing it out? */
+/* Is the whole kernel, with all that could come from elsewhere, shorter than handing it out? */
 bool is_too_small(const cutting *c);
 double way_own_cost(const cutting *c, const way *w);
 /* Cycles in which what is handed over comes to those who read it, as all kernels are divided now. */

@@ -3,7 +3,7 @@
 #include "schedule/parallel.h"
 
 /* Handing a loop out and waiting for its end, and each part's beginning. */
-#define DISPATCH_CYCLES 4000.0
+#define DISPATCH_CYCLES 8000.0
 #define PART_CYCLES 500.0
 #define OPERATIONS_PER_CYCLE 2
 /* Threads are not equally fast: the last one may wait for a share of the largest part. */
@@ -101,7 +101,7 @@ double way_own_cost(const cutting *c, const way *w) {
 bool is_too_small(const cutting *c) {
     double all = c->cycles;
     for (size_t b = 0; b < c->k->buffers.n; b++)
-        all += c->is_constant[b] ? bytes_read(c, b) / CONSTANT_BYTES : 0;
+        all += bytes_read(c, b) / (c->is_constant[b] ? CONSTANT_BYTES : FOREIGN_BYTES);
     return all < DISPATCH_CYCLES;
 }
 
