@@ -3,7 +3,7 @@
 #include "schedule/parallel.h"
 
 /* Handing a loop out and waiting for its end, and each part's beginning. */
-#define DISPATCH_CYCLES 8000.0
+#define DISPATCH_CYCLES 4000.0
 #define PART_CYCLES 500.0
 #define OPERATIONS_PER_CYCLE 2
 /* Threads are not equally fast: the last one may wait for a share of the largest part. */

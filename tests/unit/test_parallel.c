@@ -361,18 +361,20 @@ static void parallel_sees_who_goes_where(void **state) {
     }
 }
 
-/* Four points of 128 tiles are written tile by tile. The products, whose outermost loop is that of the points, have to
+/* Eight points of 128 tiles are written tile by tile. The products, whose outermost loop is that of the points, have to
  * be divided by tiles, too. */
 static void parallel_reads_what_it_wrote(void **state) {
     (void)state;
     const char *text =
-        "program p target \"x86-64-v3\" arena 262144 { input x: f32[8192] output y: f32[32768] arena t: f32[32768] at "
+        "program p target \"x86-64-v3\" arena 262144 { input x: f32[8192] output y: f32[65536] arena t: f32[65536] at "
         "0 "
-        "kernel data(x: f32[8192] read, t: f32[32768] write) { for i < 128 { for j < 8 { let at: i64 = i*64 + j*8 "
+        "kernel data(x: f32[8192] read, t: f32[65536] write) { for i < 128 { for j < 8 { let at: i64 = i*64 + j*8 "
         "reg s: f32x8[1] set s[0] = load<f32x8>(x, at) for n < 90 { set s[0] = s[0] * load<f32x8>(x, at) } store t[at] "
         "= "
-        "s[0] store t[at + 8192] = s[0] store t[at + 16384] = s[0] store t[at + 24576] = s[0] } } } "
-        "kernel product(t: f32[32768] read, y: f32[32768] write) { for q < 4 { for i < 128 { let at: i64 = q*8192 + "
+        "s[0] store t[at + 8192] = s[0] store t[at + 16384] = s[0] store t[at + 24576] = s[0] store t[at + 32768] = "
+        "s[0] "
+        "store t[at + 40960] = s[0] store t[at + 49152] = s[0] store t[at + 57344] = s[0] } } } "
+        "kernel product(t: f32[65536] read, y: f32[65536] write) { for q < 8 { for i < 128 { let at: i64 = q*8192 + "
         "i*64 "
         "for j < 8 { reg s: f32x8[1] set s[0] = broadcast<8>(f32(0)) for n < 64 { set s[0] = s[0] + "
         "broadcast<8>(load<f32>(t, at + n)) } store y[at + j*8] = s[0] } } } } step data(x, t) step product(t, y) }";
