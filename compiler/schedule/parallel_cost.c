@@ -11,11 +11,11 @@
 /* A kernel is cut where that makes it this much shorter. */
 #define WORTH 0.85
 /* Bytes a cycle: constants from the memory that all cores share, and the same again. */
-#define CONSTANT_BYTES 6.0
+#define CONSTANT_BYTES 4.0
 #define AGAIN_BYTES 16.0
 /* What another core has written. To read it is not so dear, but from then on both cores have it, and to write to such
  * a place (the arena's are used again and again) takes one core's word to the other, line by line. */
-#define FOREIGN_BYTES 0.7
+#define FOREIGN_BYTES 0.9
 /* Of loop_share: from here on each thread has pieces of the buffer for itself. */
 #define IN_PIECES 0.5
 
