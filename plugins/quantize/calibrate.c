@@ -43,11 +43,6 @@ typedef struct calibration {
     int n_hessians;
 } calibration;
 
-static int64_t last_dim(const job *j, const tenon_tensor *t) {
-    int rank = j->tensor->rank(t);
-    return rank > 0 ? j->tensor->dims(t)[rank - 1] : 1;
-}
-
 /* Sums by channel. */
 static void add_means(const job *j, linear *l, const tenon_tensor *t) {
     const float *x = j->tensor->data(t);
@@ -67,11 +62,8 @@ static int see(void *context, int64_t sample, const tenon_tensor *const *values)
         histogram_add(j->points[i].seen, j->tensor->data(*values), j->tensor->count(*values));
     for (int i = 0; i < j->n_linears; i++, values++)
         add_means(j, &j->linears[i], *values);
-    for (int i = 0; i < c->n_hessians; i++, values++) {
-        int64_t k = last_dim(j, *values);
-        hessian_add((float *)(uintptr_t)c->hessians[i]->hessian, k, j->tensor->data(*values),
-                    j->tensor->count(*values) / k);
-    }
+    for (int i = 0; i < c->n_hessians; i++, values++)
+        TRY(hessian_see(j, c->hessians[i], *values));
     return TENON_OK;
 }
 
@@ -80,14 +72,9 @@ static int find_hessians(const job *j, calibration *c) {
     if (c->hessians == NULL)
         return TENON_PASS_RESOURCE;
     for (int i = 0; i < j->n_weights; i++) {
-        weight *w = &j->weights[i];
-        int64_t k = hessian_size(j, w);
-        if (k == 0)
-            continue;
-        w->hessian = quant_room(j, (size_t)(k * k), sizeof(float));
-        if (w->hessian == NULL)
-            return TENON_PASS_RESOURCE;
-        c->hessians[c->n_hessians++] = w;
+        TRY(hessian_begin(j, &j->weights[i]));
+        if (j->weights[i].hessian != NULL)
+            c->hessians[c->n_hessians++] = &j->weights[i];
     }
     return TENON_OK;
 }

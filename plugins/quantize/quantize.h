@@ -62,7 +62,9 @@ typedef struct weight {
     format *stored; /* as the graph has them, where codes are stored with another zero point; NULL: as they are */
     int32_t *codes; /* of x */
     double error;   /* squared, over that of the numbers: what the report says */
-    const float *hessian;
+    float *hessian; /* sums of products of its inputs, a matrix for each group; NULL: rounded to nearest */
+    int64_t inputs, input_groups;
+    float *patch; /* of a convolution: room */
 } weight;
 
 /* A Conv, MatMul or Gemm with a constant weight. */
@@ -133,10 +135,10 @@ int quant_weights(job *j);
 int64_t weight_group(const weight *w, int64_t i);
 
 /* ---- hessian.c ---- */
-/* For how many inputs the sum of products of a linear's inputs is kept; 0: the method does not do this node. */
-int64_t hessian_size(const job *j, const weight *w);
-/* Adds what one sample shows. */
-void hessian_add(float *sum, int64_t k, const float *x, int64_t rows);
+/* Makes room for the sums, where the method is asked for and can do the node. */
+int hessian_begin(const job *j, weight *w);
+/* Adds what one sample shows: t is the node's data. */
+int hessian_see(const job *j, weight *w, const tenon_tensor *t);
 /* Codes of w whose errors make up for each other under the sum. */
 int hessian_round(const job *j, weight *w);
 

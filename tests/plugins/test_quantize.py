@@ -265,6 +265,23 @@ def test_hessian(checks):
     checks.check("hessian: less than half of the error at the output", errors["hessian"] < errors["nearest"] / 2, errors)
 
 
+def test_hessian_of_convolutions(checks):
+    """The same of convolutions: strided, padded, dilated, in groups, depthwise."""
+    base = RANDOM.standard_normal((96, 8, 4, 4)).repeat(3, 2).repeat(3, 3)
+    x = (base + 0.1 * RANDOM.standard_normal(base.shape)).astype(np.float32)
+    data = os.path.join(FOLDER, "planes.npz")
+    np.savez(data, x=x)
+    for label, shape, attributes in (("strided", (6, 8, 3, 3), {"strides": [2, 1], "pads": [1, 0, 2, 1]}), ("dilated", (6, 8, 3, 2), {"dilations": [2, 1]}),
+                                     ("groups", (6, 4, 3, 3), {"group": 2, "pads": [1, 1, 1, 1]}), ("depthwise", (8, 1, 3, 3), {"group": 8})):
+        model = save(label, [helper.make_node("Conv", ["x", "w"], ["y"], name="conv", **attributes)], [info("x", F, ["n", 8, 12, 12])], [info("y", F, None)],
+                     [("w", RANDOM.standard_normal(shape).astype(np.float32))])
+        floats, errors = session(model).run(None, {"x": x})[0], {}
+        for rounding in ("nearest", "hessian"):
+            path, _, done = quantised(model, f"data_width=0,weight_width=3,rounding={rounding},bias_correction=false,calibration={data}")
+            errors[rounding] = np.square(session(path).run(None, {"x": x})[0] - floats).sum() if done.status == 0 else np.nan
+        checks.check(f"hessian of a convolution, {label}", errors["hessian"] < 0.7 * errors["nearest"], errors)
+
+
 def test_selection(checks):
     model, data = two_layers(), os.path.join(FOLDER, "x.npz")
     for words, want in (("select=first", 1), ("select=op:Gemm", 1), ("keep=re:^sec", 1), ("select=*", 2), ("keep=first", 1)):
@@ -365,7 +382,7 @@ def test_header(checks):
 
 if __name__ == "__main__":
     checks = Checks()
-    for test in (test_weights, test_choices, test_data, test_tables, test_means, test_bias, test_hessian, test_selection, test_errors, test_determinism, test_digits,
+    for test in (test_weights, test_choices, test_data, test_tables, test_means, test_bias, test_hessian, test_hessian_of_convolutions, test_selection, test_errors, test_determinism, test_digits,
                  test_reviews, test_correction_on_reviews, test_header):
         test(checks)
     checks.finish()
