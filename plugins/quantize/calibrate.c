@@ -110,8 +110,23 @@ int quant_calibrate(job *j) {
 
 /* ---- formats of data ---- */
 
+/* A Cast of integers that fit into bytes, and into the width. */
+static int is_count(const job *j, const point *p) {
+    const tenon_node *from = j->graph->producer(p->value);
+    if (!quant_is_op(j, from, "Cast") || p->seen == NULL || p->seen->n == 0 || p->how.data_width > 8)
+        return 0;
+    int type = j->graph->element_type(j->graph->node_input(from, 0));
+    return type != TENON_FLOAT && type != TENON_DOUBLE && type != TENON_FLOAT16 && type != TENON_BFLOAT16 &&
+           p->seen->low >= 0 && p->seen->high < (double)((int64_t)1 << p->how.data_width);
+}
+
 static int choose_point(const job *j, point *p) {
     const settings *how = &p->how;
+    p->is_count = is_count(j, p);
+    if (p->is_count) {
+        p->format = format_fixed(8, 0, 0);
+        return TENON_OK;
+    }
     int is_signed = how->always_signed || p->seen == NULL || p->seen->n == 0 || p->seen->low < 0;
     if (how->scheme == SCHEME_AFFINE)
         is_signed = 0; /* the zero point does it */
@@ -121,7 +136,7 @@ static int choose_point(const job *j, point *p) {
         return TENON_OK;
     }
     if (p->seen == NULL) {
-        j->diag->error(j->host, p->uses[0].node, "no-calibration",
+        j->diag->error(j->host, j->graph->producer(p->value), "no-calibration",
                        "data_width=%d: without data, nobody knows what values '%s' has", how->data_width,
                        j->graph->value_name(p->value));
         j->diag->note(j->host, "give calibration=FILE.npz, or data_frac=N, or data_width=0 to quantise weights only");
@@ -132,7 +147,12 @@ static int choose_point(const job *j, point *p) {
 }
 
 int quant_choose(job *j) {
-    for (int i = 0; i < j->n_points; i++)
-        TRY(choose_point(j, &j->points[i]));
+    for (int i = 0; i < j->n_points; i++) {
+        point *p = &j->points[i];
+        if (p->like != NULL)
+            p->format = p->like->format;
+        else
+            TRY(choose_point(j, p));
+    }
     return TENON_OK;
 }

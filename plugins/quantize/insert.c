@@ -122,26 +122,38 @@ static tenon_value *clip(const job *j, const point *p, const char *name, tenon_n
     return j->graph->node_output(n, 0);
 }
 
+/* Integers that are cast to floats need no rounding: they are the codes. */
+static tenon_node *cast_codes(const job *j, const point *p, tenon_node *before) {
+    tenon_value *in = j->graph->node_input(j->graph->producer(p->value), 0);
+    char text[16];
+    sprintf(text, "to=%d", type_of(p->format.width, p->format.is_signed));
+    return j->graph->build(j->host, j->g, before, "Cast", &in, 1, text, 1);
+}
+
 static int insert_point(const job *j, const point *p) {
     tenon_node *from = j->graph->producer(p->value);
     tenon_node *before = from != NULL ? j->graph->next(from) : j->graph->first(j->g);
     const char *name = named(j, j->graph->value_name(p->value), "quantised");
-    tenon_value *in[3] = {clip(j, p, name, before), NULL, NULL};
+    tenon_value *in[3] = {p->is_count ? p->value : clip(j, p, name, before), NULL, NULL};
     if (in[0] == NULL)
         return TENON_PASS_RESOURCE;
     TRY(add_parameters(j, name, &p->format, 1, type_of(p->format.width, p->format.is_signed), 0, NULL, 1, &in[1]));
-    tenon_node *q = j->graph->build(j->host, j->g, before, "QuantizeLinear", in, 3, NULL, 1);
+    tenon_node *q = p->is_count ? cast_codes(j, p, before)
+                                : j->graph->build(j->host, j->g, before, "QuantizeLinear", in, 3, NULL, 1);
     if (q == NULL)
         return TENON_PASS_INVALID;
     in[0] = j->graph->node_output(q, 0);
     tenon_node *dq = j->graph->build(j->host, j->g, before, "DequantizeLinear", in, 3, NULL, 1);
     if (dq == NULL)
         return TENON_PASS_INVALID;
-    TRY(name_node(j, q, name, "QuantizeLinear"));
+    TRY(name_node(j, q, name, p->is_count ? "Cast" : "QuantizeLinear"));
     TRY(name_node(j, dq, name, "DequantizeLinear"));
     TRY(annotate(j, q, p->how.scheme, &p->format, 1));
-    for (int i = 0; i < p->n_uses; i++)
-        TRY(j->graph->set_input(j->host, p->uses[i].node, p->uses[i].index, j->graph->node_output(dq, 0)));
+    for (int i = 0; i < p->n_uses; i++) {
+        tenon_value *real = j->graph->node_output(dq, 0);
+        TRY(p->uses[i].node != NULL ? j->graph->set_input(j->host, p->uses[i].node, p->uses[i].index, real)
+                                    : j->graph->set_output(j->host, j->g, p->uses[i].index, real));
+    }
     return TENON_OK;
 }
 

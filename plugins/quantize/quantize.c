@@ -32,7 +32,7 @@ static int quantise(job *j) {
         TRY(quant_correct(j));
     TRY(quant_biases(j));
     quant_report(j);
-    return TENON_OK;
+    return quant_ends(j);
 }
 
 static int run(const tenon_plugin_host *host, void *state, tenon_graph *g) {

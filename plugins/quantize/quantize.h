@@ -31,9 +31,11 @@ typedef struct settings {
 /* A value that is to be quantised for those of its users that want it in the same way. */
 typedef struct point {
     tenon_value *value;
+    const struct point *like; /* whose elements it has, elsewhere: it takes that one's format; NULL: none */
     settings how;
     tenon_use *uses;
     int n_uses;
+    int is_count;    /* a Cast of small integers, masks for one */
     histogram *seen; /* on the calibration data; NULL: there are none */
     format format;
 } point;
@@ -118,6 +120,16 @@ int quant_is_selected(const job *j, const tenon_node *node);
 /* ---- find.c ---- */
 /* What is to be quantised: points, weights, linears. */
 int quant_find(job *j);
+/* Is it ONNX's operator of this name? n may be NULL. */
+int quant_is_op(const job *j, const tenon_node *n, const char *op);
+
+/* ---- everywhere.c ---- */
+/* Is data=all asked for? */
+int quant_is_everywhere(const job *j);
+/* With data=all: a point for every value but those that an operator behind takes in. */
+int quant_find_everywhere(job *j);
+/* With ends=integer: inputs and outputs of the graph become the integers that they are quantised to. */
+int quant_ends(job *j);
 
 /* ---- calibrate.c ---- */
 /* Opens the data where there are any. */
