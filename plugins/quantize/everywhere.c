@@ -77,12 +77,38 @@ static int add_point(job *j, tenon_value *v) {
     return TENON_OK;
 }
 
+/* ---- masks ---- */
+
+/* What is added to scores so that a softmax makes nothing of them is as good as minus infinity in the model, which
+ * would leave no codes for the scores. exp of this is below what 8 bits of a probability show, and scores keep their
+ * steps. */
+static const float mask_enough = -12;
+
+static int soften_masks(const job *j, tenon_node *n) {
+    static const char *const ops[] = {"Mul", "Add", "Where", NULL};
+    for (int i = 0; is_among(j, n, ops) && i < j->graph->node_inputs(n); i++) {
+        const tenon_tensor *t = j->graph->constant(j->graph->node_input(n, i));
+        if (t == NULL || j->tensor->element_type(t) != TENON_FLOAT || j->tensor->count(t) != 1 ||
+            j->tensor->real(t, 0) > -1e9)
+            continue;
+        tenon_tensor *made =
+            j->tensor->make(j->host, j->g, TENON_FLOAT, j->tensor->rank(t), j->tensor->dims(t), &mask_enough);
+        tenon_value *v = made != NULL ? j->graph->add_constant(j->host, j->g, "mask", made) : NULL;
+        if (v == NULL)
+            return TENON_PASS_RESOURCE;
+        TRY(j->graph->set_input(j->host, n, i, v));
+    }
+    return TENON_OK;
+}
+
 int quant_find_everywhere(job *j) {
     int all = quant_is_everywhere(j);
     if (!all && strcmp(j->option->text(j->host, "ends", NULL), "integer") == 0) {
         j->diag->error(j->host, NULL, "usage", "ends=integer goes with data=all");
         return TENON_PASS_USAGE;
     }
+    for (tenon_node *n = j->graph->first(j->g); all && n != NULL; n = j->graph->next(n))
+        TRY(soften_masks(j, n));
     for (int i = 0; all && i < j->graph->inputs(j->g); i++)
         TRY(add_point(j, j->graph->input(j->g, i)));
     for (tenon_node *n = j->graph->first(j->g); all && n != NULL; n = j->graph->next(n))
