@@ -193,6 +193,17 @@ static status count(const plugin_engine *self, engine_samples *s, graph *g, int6
     return done;
 }
 
+static status array_of(const plugin_engine *self, engine_samples *s, const char *name, diag *d, const tensor **out) {
+    (void)self;
+    array *x = ARENA_NEW(s->file.memory, array);
+    tensor *made;
+    TRY_ALLOC(x);
+    TRY(npz_read(s->file.file, name, s->file.memory, d, x));
+    TRY_ALLOC(made = tensor_new(s->file.memory, x->elem, x->rank, x->dims, x->data));
+    *out = made;
+    return STATUS_OK;
+}
+
 plugin_engine pass_engine(tenon_context *c) {
-    return (plugin_engine){c, open, count, run};
+    return (plugin_engine){c, open, count, array_of, run};
 }

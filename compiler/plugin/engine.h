@@ -16,6 +16,9 @@ typedef struct plugin_engine {
     status (*open)(const struct plugin_engine *self, const char *path, const char *const *maps,
                    const char *const *scales, arena *a, diag *d, engine_samples **out);
     status (*count)(const struct plugin_engine *self, engine_samples *samples, graph *g, int64_t *out);
+    /* An array of the file, in the memory of the samples. */
+    status (*array)(const struct plugin_engine *self, engine_samples *samples, const char *name, diag *d,
+                    const tensor **out);
     /* Runs g on samples first .. first + n - 1. What `each` returned last goes to *out_code. */
     status (*run)(const struct plugin_engine *self, engine_samples *samples, graph *g, int64_t first, int64_t n,
                   engine_sample each, void *each_ctx, int *out_code);

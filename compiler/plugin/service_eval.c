@@ -28,6 +28,14 @@ static int64_t count(const tenon_plugin_host *host, tenon_samples *samples, cons
     return e != NULL && e->count(e, (engine_samples *)samples, plugin_graph_of(g), &n) == STATUS_OK ? n : -1;
 }
 
+static const tenon_tensor *array_of(const tenon_plugin_host *host, tenon_samples *samples, const char *name) {
+    const plugin_engine *e = engine_of(host);
+    const tensor *t;
+    if (e == NULL || e->array(e, (engine_samples *)samples, name, pass_host_of(host)->d, &t) != STATUS_OK)
+        return NULL;
+    return (const tenon_tensor *)t;
+}
+
 /* ---- running ---- */
 
 typedef struct running {
@@ -71,4 +79,4 @@ static int run(const tenon_plugin_host *host, const tenon_graph *from, tenon_sam
     return s == STATUS_OK ? code : (int)s;
 }
 
-const tenon_eval_1 plugin_eval = {sizeof plugin_eval, open, count, run};
+const tenon_eval_1 plugin_eval = {sizeof plugin_eval, open, count, run, array_of};

@@ -51,19 +51,20 @@ OPTION(o_map, TENON_OPTION_LIST, "calibration_map", "INPUT=ARRAY,...", "arrays o
        NULL, 0, 0, NULL);
 OPTION(o_scale, TENON_OPTION_LIST, "calibration_scale", "INPUT=X,...", "factors of the file's numbers", NULL, 0, 0,
        NULL);
+OPTION(o_auto, TENON_OPTION_STRING, "auto", "accuracy:POINTS",
+       "widths of weights: the fewest bits that lose at most so many points on the calibration data", NULL, 0, 0, NULL);
+OPTION(o_auto_samples, TENON_OPTION_INT, "auto_samples", "N", "that auto= judges by, at most", "512", 1, 1000000, NULL);
+OPTION(o_label, TENON_OPTION_STRING, "label", "ARRAY", "of the file: the classes, for auto=", "label", 0, 0, NULL);
 OPTION(o_bias_correction, TENON_OPTION_BOOL, "bias_correction", "true|false",
        "biases make up for the mean error, where there are calibration data", "true", 0, 0, NULL);
 OPTION(o_select, TENON_OPTION_SELECTOR, "select", "NODES", "quantises these only", NULL, 0, 0, NULL);
 OPTION(o_keep, TENON_OPTION_SELECTOR, "keep", "NODES", "leaves these in floats", NULL, 0, 0, NULL);
 
-const tenon_option *const quant_options[] = {&o_format,      &o_data_width,  &o_weight_width,
-                                             &o_table_width, &o_bias_width,  &o_data_frac,
-                                             &o_weight_frac, &o_bias_frac,   &o_frac,
-                                             &o_percentile,  &o_per,         &o_block,
-                                             &o_data,        &o_ends,        &o_sign,
-                                             &o_rounding,    &o_calibration, &o_samples,
-                                             &o_map,         &o_scale,       &o_bias_correction,
-                                             &o_select,      &o_keep,        NULL};
+const tenon_option *const quant_options[] = {
+    &o_format,       &o_data_width, &o_weight_width,    &o_table_width, &o_bias_width, &o_data_frac, &o_weight_frac,
+    &o_bias_frac,    &o_frac,       &o_percentile,      &o_per,         &o_block,      &o_data,      &o_ends,
+    &o_sign,         &o_rounding,   &o_calibration,     &o_samples,     &o_map,        &o_scale,     &o_auto,
+    &o_auto_samples, &o_label,      &o_bias_correction, &o_select,      &o_keep,       NULL};
 
 /* ---- reading them ---- */
 

@@ -26,6 +26,7 @@ static int quantise(job *j) {
     TRY(quant_open_samples(j));
     TRY(quant_calibrate(j));
     TRY(quant_choose(j));
+    TRY(quant_auto(j));
     TRY(quant_weights(j));
     TRY(quant_insert(j));
     if (j->samples != NULL && j->option->boolean(j->host, "bias_correction", NULL))

@@ -60,9 +60,13 @@ typedef struct weight {
     int64_t dims[8], count;
     granularity per; /* as it can be had here */
     int64_t groups;  /* how many formats */
+    float *sorted;   /* x, those of a format together; begins[g]: where those of format g begin */
+    int64_t *begins;
     format *formats;
     format *stored; /* as the graph has them, where codes are stored with another zero point; NULL: as they are */
     int32_t *codes; /* of x */
+    double *harm;   /* auto=: of each width that there is to choose from */
+    float *rounded; /* auto=: room */
     double error;   /* squared, over that of the numbers: what the report says */
     float *hessian; /* sums of products of its inputs, a matrix for each group; NULL: rounded to nearest */
     int64_t inputs, input_groups;
@@ -96,6 +100,7 @@ typedef struct job {
     const tenon_report_1 *report;
     const tenon_eval_1 *eval;
     tenon_graph *g;
+    int64_t lost, judged;   /* auto=: of so many samples */
     tenon_samples *samples; /* NULL: no calibration data */
     int64_t n_samples;
     int corrects; /* bias correction */
@@ -140,7 +145,13 @@ int quant_calibrate(job *j);
 /* Chooses the formats of points. */
 int quant_choose(job *j);
 
+/* ---- auto.c ---- */
+/* With auto=: chooses the width of each weight. */
+int quant_auto(job *j);
+
 /* ---- weights.c ---- */
+/* Formats and codes of w at its width, rounded to nearest. */
+int weight_round(const job *j, weight *w);
 /* Formats and codes of all weights. */
 int quant_weights(job *j);
 /* The number of the format of element i. */

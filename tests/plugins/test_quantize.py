@@ -371,6 +371,42 @@ def test_correction_on_reviews(checks):
     checks.check("without corrected biases, points are lost; with them, none", right["floats"] - right["not"] >= 5 and right["floats"] - right["corrected"] <= 1, right)
 
 
+def test_everywhere(checks):
+    """data=all: nothing is left for floats; the integers of the model's ends are fed and read."""
+    scores = save("scores", [helper.make_node("Cast", ["keep"], ["k"], name="cast", to=F), helper.make_node("Sub", ["one", "k"], ["s"], name="invert"),
+                             helper.make_node("Mul", ["s", "huge"], ["m"], name="scale"), helper.make_node("Add", ["x", "m"], ["a"], name="mask"), helper.make_node("Softmax", ["a"], ["y"], name="soft")],
+                  [info("x", F, [1, 24]), info("keep", I64, [1, 24])], [info("y", F, [1, 24])], [("one", np.float32(1)), ("huge", np.float32(-3.4e38))])
+    keep = np.int64(RANDOM.integers(0, 4, X.shape) > 0)
+    data = os.path.join(FOLDER, "masked.npz")
+    np.savez(data, x=X, keep=keep)
+    path, made, done = quantised(scores, f"data=all,ends=integer,format=symmetric,calibration={data}", "--float", "none", "--target", "generic")
+    if checks.check("scores with a mask: quantised", made is not None, done.err):
+        checks.equal("scores with a mask: inputs", [i.name for i in made.graph.input], ["keep", "x_i8"])
+        c = constants_of(made)
+        ends = {n.input[0]: n for n in made.graph.node if n.op_type == "DequantizeLinear"}["x_i8"]
+        out = next(n for n in made.graph.node if n.op_type == "QuantizeLinear" and n.output[0] == made.graph.output[0].name)
+        codes = np.int8(np.clip(np.rint(X / c[ends.input[1]]), -128, 127))
+        ran = session(path)
+        y = np.concatenate([ran.run(None, {"x_i8": codes[i:i + 1], "keep": keep[i:i + 1]})[0] for i in range(len(X))])
+        masked = np.where(keep, X, -np.inf)
+        want = np.exp(masked - masked.max(1, keepdims=True))
+        want /= want.sum(1, keepdims=True)
+        checks.check("scores with a mask: probabilities", np.abs(y * c[out.input[1]] - want).max() < 0.06 and (y[keep == 0] == 0).all(), np.abs(y * c[out.input[1]] - want).max())
+    checks.check("ends=integer alone is refused", "data=all" in quantised(scores, f"ends=integer,calibration={data}")[2].err)
+    tiny, pictures = os.path.join(MODELS, "mlperf-tiny"), os.path.join(MODELS, "mlperf-tiny", "cifar10_2000.npz")
+    asked = f"quantize:data=all,ends=integer,format=symmetric,calibration={pictures}"
+    model = os.path.join(tiny, "resnet8", "model.onnx")
+    right = [accuracy_of(tenon("eval", model, "--data", pictures, "--limit", 1000, *words)) for words in ((), ("-p", asked, "--map", "input_1_u8=input_1", "--int", "force"))]
+    checks.check("ResNet-8 in integers: at most 10 of 1,000 lost", right[0] > 700 and right[0] - right[1] <= 10, right)
+    cortex = ("--float", "none", "--emit", "obj", "--triple", "thumbv6m-none-eabi", "--cpu", "cortex-m0plus")
+    done = tenon("compile", model, "-p", asked, *cortex, "-o", os.path.join(FOLDER, "resnet8"))
+    checks.check("ResNet-8 without floats: an object for cortex-m0plus", done.status == 0, done.err)
+    done = tenon("compile", BERT, "--dim", "batch=1", "--dim", "sequence=256", "--skip", "fuse-attention", "-p", f"quantize:data=all,ends=integer,format=symmetric,samples=8,calibration={TRAINED}",
+                 *cortex, "--name", "bert", "-o", os.path.join(FOLDER, "bert"))
+    size = os.path.getsize(os.path.join(FOLDER, "bert", "bert.o")) if done.status == 0 else 0
+    checks.check("bert-tiny without floats: an object for cortex-m0plus below 4.7 MB", 4e6 < size < 4.7e6, f"{size} {done.err}")
+
+
 def test_header(checks):
     folder = os.path.join(ROOT, "plugins", "quantize")
     for name in sorted(os.listdir(folder)):
@@ -383,6 +419,6 @@ def test_header(checks):
 if __name__ == "__main__":
     checks = Checks()
     for test in (test_weights, test_choices, test_data, test_tables, test_means, test_bias, test_hessian, test_hessian_of_convolutions, test_selection, test_errors, test_determinism, test_digits,
-                 test_reviews, test_correction_on_reviews, test_header):
+                 test_reviews, test_correction_on_reviews, test_everywhere, test_header):
         test(checks)
     checks.finish()
