@@ -407,6 +407,23 @@ def test_everywhere(checks):
     checks.check("bert-tiny without floats: an object for cortex-m0plus below 4.7 MB", 4e6 < size < 4.7e6, f"{size} {done.err}")
 
 
+def test_auto(checks):
+    """Fewer bits, no more points lost than allowed; more bits where less is allowed."""
+    scale = f"input={1 / 255}"
+    common = f"data_width=0,calibration={DIGITS},calibration_scale={scale}"
+    sizes = {}
+    for points in ("0", "3"):
+        r = report_of(CNN, f"{common},auto=accuracy:{points},auto_samples=400", "--dim", "batch=1")
+        if checks.check(f"auto=accuracy:{points}", r is not None):
+            sizes[points] = sum(w["width"] * w["numbers"] for w in r["weights"]) / sum(w["numbers"] for w in r["weights"])
+    print(f"mnist-cnn: bits of a weight with auto=accuracy: {sizes}")
+    checks.check("fewer bits than 8, the fewer the more may be lost", len(sizes) == 2 and sizes["3"] <= sizes["0"] < 6, sizes)
+    right = [accuracy_of(tenon("eval", CNN, "--data", DIGITS, "--scale", scale, "--limit", 1000, *words)) for words in ((), ("-p", f"quantize:{common},auto=accuracy:3,auto_samples=400"))]
+    checks.check("at most so many points lost", right[0] - right[1] <= 30, right)
+    for words, says in (("auto=speed", "accuracy:POINTS"), ("auto=accuracy:much", "0 to 100"), ("auto=accuracy:1,label=no", "no array 'no'")):
+        checks.check(f"{words} is refused", says in quantised(CNN, f"{common},{words}")[2].err)
+
+
 def test_header(checks):
     folder = os.path.join(ROOT, "plugins", "quantize")
     for name in sorted(os.listdir(folder)):
@@ -419,6 +436,6 @@ def test_header(checks):
 if __name__ == "__main__":
     checks = Checks()
     for test in (test_weights, test_choices, test_data, test_tables, test_means, test_bias, test_hessian, test_hessian_of_convolutions, test_selection, test_errors, test_determinism, test_digits,
-                 test_reviews, test_correction_on_reviews, test_everywhere, test_header):
+                 test_reviews, test_correction_on_reviews, test_everywhere, test_auto, test_header):
         test(checks)
     checks.finish()
