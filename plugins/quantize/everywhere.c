@@ -141,7 +141,7 @@ static int turn_input(job *j, tenon_value *input) {
     sprintf(called, "%s_%.*s", name, (int)word, type);
     tenon_value *made = j->graph->add_input(j->host, j->g, called, strcpy(own, type));
     if (made == NULL)
-        return TENON_PASS_INVALID;
+        return TENON_PASS_RESOURCE;
     TRY(j->graph->replace_all_uses(j->host, j->g, codes, made));
     tenon_node *clip = j->graph->producer(j->graph->node_input(q, 0));
     TRY(j->graph->erase(j->host, j->g, q));

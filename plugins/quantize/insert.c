@@ -141,11 +141,11 @@ static int insert_point(const job *j, const point *p) {
     tenon_node *q = p->is_count ? cast_codes(j, p, before)
                                 : j->graph->build(j->host, j->g, before, "QuantizeLinear", in, 3, NULL, 1);
     if (q == NULL)
-        return TENON_PASS_INVALID;
+        return TENON_PASS_RESOURCE;
     in[0] = j->graph->node_output(q, 0);
     tenon_node *dq = j->graph->build(j->host, j->g, before, "DequantizeLinear", in, 3, NULL, 1);
     if (dq == NULL)
-        return TENON_PASS_INVALID;
+        return TENON_PASS_RESOURCE;
     TRY(name_node(j, q, name, p->is_count ? "Cast" : "QuantizeLinear"));
     TRY(name_node(j, dq, name, "DequantizeLinear"));
     TRY(annotate(j, q, p->how.scheme, &p->format, 1));
@@ -262,14 +262,14 @@ static int insert_table(const job *j, weight *w) {
     tenon_value *in[2] = {codes, j->graph->node_input(w->node, 1)};
     tenon_node *pick = codes != NULL ? j->graph->build(j->host, j->g, w->node, "Gather", in, 2, "axis=0", 1) : NULL;
     if (pick == NULL)
-        return TENON_PASS_INVALID;
+        return TENON_PASS_RESOURCE;
     TRY(j->graph->set_node_name(j->host, pick, j->graph->node_name(w->node)));
     tenon_value *picked = j->graph->node_output(pick, 0);
     if (bits < 8)
         picked = unpack(j, w, picked, bits);
     tenon_value *real = picked != NULL ? dequantise(j, w, picked, j->graph->rank(picked) - 1, w->node) : NULL;
     if (real == NULL)
-        return TENON_PASS_INVALID;
+        return TENON_PASS_RESOURCE;
     TRY(j->graph->replace_all_uses(j->host, j->g, old, real));
     TRY(j->graph->erase(j->host, j->g, w->node));
     w->node = pick;
@@ -284,7 +284,7 @@ static int insert_weight(const job *j, weight *w) {
     if (codes == NULL)
         return TENON_PASS_RESOURCE;
     tenon_value *real = dequantise(j, w, codes, w->axis, w->node);
-    return real != NULL ? j->graph->set_input(j->host, w->node, w->input, real) : TENON_PASS_INVALID;
+    return real != NULL ? j->graph->set_input(j->host, w->node, w->input, real) : TENON_PASS_RESOURCE;
 }
 
 /* Points first: their uses are those of the graph as it was. */
@@ -325,7 +325,7 @@ int quant_biases(job *j) {
         TRY(add_parameters(j, name, &f, 1, type_of(f.width, 1), 0, NULL, 0, &in[1]));
         tenon_node *n = j->graph->build(j->host, j->g, l->bias_node, "DequantizeLinear", in, 2, NULL, 1);
         if (n == NULL)
-            return TENON_PASS_INVALID;
+            return TENON_PASS_RESOURCE;
         TRY(name_node(j, n, name, "DequantizeLinear"));
         TRY(annotate(j, n, l->how.scheme, &f, 1));
         TRY(j->graph->set_input(j->host, l->bias_node, l->bias_input, j->graph->node_output(n, 0)));
