@@ -84,7 +84,7 @@ static void find_axes(const job *j, weight *w) {
 }
 
 static void settle_granularity(const job *j, weight *w) {
-    w->axis = w->rank > 0 ? w->rank - 1 : -1;
+    w->axis = w->rank > 1 ? w->rank - 1 : -1;
     w->block_axis = -1;
     if (w->kind == WEIGHT_LINEAR)
         find_axes(j, w);

@@ -200,7 +200,7 @@ static tenon_value *dequantise(const job *j, const weight *w, tenon_value *codes
 /* Bits in which codes of a table are packed; 8 and more: not packed. */
 static int packed_bits(const weight *w) {
     int bits = bits_of(type_of(w->width, 1));
-    return bits < 8 && w->rank > 0 && w->dims[w->rank - 1] % (8 / bits) == 0 ? bits : bits < 8 ? 8 : bits;
+    return bits < 8 && w->rank > 1 && w->dims[w->rank - 1] % (8 / bits) == 0 ? bits : bits < 8 ? 8 : bits;
 }
 
 /* Codes as unsigned bytes, the first in the low bits; their zero points move with them. */
