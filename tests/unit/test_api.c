@@ -6,7 +6,7 @@
 #include <tenon/tenon.h>
 
 #define MODEL TENON_SOURCE_DIR "/tests/frontend/constants.onnx"
-#define LINEAR TENON_SOURCE_DIR "/tests/frontend/linear.onnx"
+#define LINEAR TENON_SOURCE_DIR "/tests/diff/linear.onnx"
 #define SAMPLES TENON_SOURCE_DIR "/tests/diff/constants.npz"
 #define SYMBOLS TENON_SOURCE_DIR "/tests/frontend/symbols.onnx"
 
