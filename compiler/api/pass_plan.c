@@ -174,7 +174,7 @@ status pass_plan_make(const tenon_options *o, bool all, arena *a, pass_plan *out
     out->registry = out->plugins->registry;
     plugin_engine *engine = ARENA_NEW(a, plugin_engine);
     TRY_ALLOC(engine);
-    *engine = pass_engine(o->c);
+    *engine = pass_engine(o);
     out->plugins->registry->engine = engine;
     if (o->isolate.wanted)
         TRY(isolation_new(o, a, &out->plugins->isolation));

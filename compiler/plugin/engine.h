@@ -11,7 +11,7 @@ typedef struct engine_samples engine_samples;
 typedef int (*engine_sample)(void *ctx, int64_t sample, const tensor *outputs);
 
 typedef struct plugin_engine {
-    void *ctx; /* of whoever filled it in */
+    const void *ctx; /* of whoever filled it in */
     /* maps "INPUT=ARRAY", scales "INPUT=X"; NULL-terminated, or NULL. Everything lives in `a`. */
     status (*open)(const struct plugin_engine *self, const char *path, const char *const *maps,
                    const char *const *scales, arena *a, diag *d, engine_samples **out);

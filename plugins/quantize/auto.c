@@ -109,8 +109,8 @@ typedef struct sack {
 } sack;
 
 static int units_of(double harm, double bound) {
-    double u = ceil(harm / bound * UNITS);
-    return u > UNITS ? UNITS + 1 : (int)u;
+    double most = (double)UNITS, u = ceil(harm / bound * most);
+    return u > most ? UNITS + 1 : (int)u;
 }
 
 static void add_item(const weight *w, double bound, const double *before, double *after, unsigned char *chosen) {

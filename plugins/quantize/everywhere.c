@@ -134,6 +134,8 @@ static int turn_input(job *j, tenon_value *input) {
         return TENON_OK;
     tenon_value *codes = j->graph->node_output(q, 0);
     const char *type = j->graph->type_text(j->host, codes), *name = j->graph->value_name(input);
+    if (type == NULL)
+        return TENON_PASS_RESOURCE;
     size_t word = strcspn(type, "[");
     char *called = quant_room(j, strlen(name) + word + 2, 1), *own = quant_room(j, strlen(type) + 1, 1);
     if (called == NULL || own == NULL)

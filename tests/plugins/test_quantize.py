@@ -436,6 +436,21 @@ def test_auto(checks):
         checks.check(f"{words} is refused", says in quantised(CNN, f"{common},{words}")[2].err)
 
 
+def test_sweep(checks):
+    """models/bert-tiny-imdb/sweep.py: its table is what tenon eval says; a second run takes what is known."""
+    to = os.path.join(FOLDER, "sweep")
+    command = [sys.executable, os.path.join(MODELS, "bert-tiny-imdb", "sweep.py"), "--tenon", TENON, "-o", to, "--limit", "50", "--widths", "4", "--frac", "half"]
+    done = run(command)
+    points = json.load(open(os.path.join(to, "points.json"))) if os.path.exists(os.path.join(to, "points.json")) else {}
+    own = tenon("eval", BERT, "--data", REVIEWS, "--limit", 50, "-p", f"quantize:data_width=4,weight_width=4,frac=half,per=tensor,calibration={TRAINED}")
+    accuracy = f"{accuracy_of(own) / 50:.4f}"
+    checks.check("sweep.py: two points", len(points) == 2, done.err)
+    checks.check("sweep.py: the table", f"| 4 | {accuracy} (" in done.out, f"{done.out} {done.err} {accuracy}")
+    checks.check("sweep.py: drawn, or said what is missing", os.path.exists(os.path.join(to, "sweep.svg")) if done.status == 0 else "matplotlib" in done.err, done.err)
+    checks.equal("sweep.py: the same again", run(command + ["--tenon", "/nothing"]).out, done.out)
+    checks.check("sweep.py: a wrong option", run(command + ["--frac", "best"]).status == 2)
+
+
 def test_header(checks):
     folder = os.path.join(ROOT, "plugins", "quantize")
     for name in sorted(os.listdir(folder)):
@@ -448,6 +463,6 @@ def test_header(checks):
 if __name__ == "__main__":
     checks = Checks()
     for test in (test_weights, test_choices, test_data, test_tables, test_means, test_bias, test_hessian, test_hessian_of_convolutions, test_selection, test_errors, test_determinism, test_digits,
-                 test_reviews, test_correction_on_reviews, test_everywhere, test_auto, test_header):
+                 test_reviews, test_correction_on_reviews, test_everywhere, test_auto, test_sweep, test_header):
         test(checks)
     checks.finish()

@@ -387,9 +387,10 @@ static status quantise(const allocator *from, void *ctx) {
     tenon_graph *g = NULL;
     tenon_host host = {.struct_size = sizeof host, .data = from->ctx, .resize = from->resize};
     const char *const words[] = {
-        "plugin", TENON_BUILD_DIR "/lib/tenon/plugins/quantize.so",
-        "p",      "quantize:data_width=3,weight_width=4,bias_width=8,data=all,calibration=" SAMPLES,
-        NULL,     NULL};
+        "backend", "interp",
+        "plugin",  TENON_BUILD_DIR "/lib/tenon/plugins/quantize.so",
+        "p",       "quantize:data_width=3,weight_width=4,bias_width=8,data=all,calibration=" SAMPLES,
+        NULL,      NULL};
     tenon_status done = tenon_context_new(&host, &c);
     if (done != TENON_DONE)
         return (status)done;

@@ -41,9 +41,9 @@ static void test_knapsack(void **state) {
             double tried = 0, hurt = 0;
             for (int k = 0; k < 3; k++) {
                 tried += (double)w[k].count * widths[of[k]];
-                hurt += ceil(harm[k][of[k]] / bound * UNITS);
+                hurt += ceil(harm[k][of[k]] / bound * (double)UNITS);
             }
-            least = hurt <= UNITS && tried < least ? tried : least;
+            least = hurt <= (double)UNITS && tried < least ? tried : least;
         }
         assert_int_equal(fill(&j, bound, &s), 1);
         for (int k = 0; k < 3; k++) {
