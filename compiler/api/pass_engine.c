@@ -34,9 +34,11 @@ static void free_options(void *o) {
 /* ---- the data ---- */
 
 static status own_context(const plugin_engine *self, arena *a, tenon_context **out) {
-    *out = self->ctx;
-    if (*out != NULL)
+    const tenon_options *asked = self->ctx;
+    if (asked != NULL) {
+        *out = asked->c;
         return STATUS_OK;
+    }
     const allocator *from = arena_allocator(a);
     const tenon_host host = {.struct_size = sizeof host, .resize = from->resize, .data = from->ctx};
     TRY((status)tenon_context_new(&host, out));
@@ -57,9 +59,11 @@ static status read_pairs(const char *option, const char *const *texts, arena *a,
     return STATUS_OK;
 }
 
-static bool has_jit(tenon_context *c, arena *a) {
+/* Where the command itself is to interpret, so it is here; the bits are the same. */
+static bool has_jit(const plugin_engine *self, const tenon_context *c, arena *a) {
+    const tenon_options *asked = self->ctx;
     const char *why;
-    return target_runs_here(target_numeric()) &&
+    return (asked == NULL || strcmp(asked->backend, "interp") != 0) && target_runs_here(target_numeric()) &&
            (c->llvm != NULL ||
             context_module("tenon-llvm.so", "tenon_llvm_query", LLVM_TABLE_VERSION, a, &why) != NULL);
 }
@@ -73,7 +77,7 @@ static status open(const plugin_engine *self, const char *path, const char *cons
     TRY(arena_on_free(a, free_options, s->o));
     TRY_ALLOC(s->o->data = arena_strdup(a, path));
     s->o->target = target_numeric()->name;
-    s->o->backend = has_jit(s->c, a) ? "jit" : "interp";
+    s->o->backend = has_jit(self, s->c, a) ? "jit" : "interp";
     TRY(read_pairs("map", maps, a, d, &s->o->maps));
     TRY(read_pairs("scale", scales, a, d, &s->o->scales));
     s->file = (data_file){.c = s->c, .o = s->o, .memory = a, .arrays = map_in(a), .samples = -1};
@@ -193,6 +197,17 @@ static status count(const plugin_engine *self, engine_samples *s, graph *g, int6
     return done;
 }
 
-plugin_engine pass_engine(tenon_context *c) {
-    return (plugin_engine){c, open, count, run};
+static status array_of(const plugin_engine *self, engine_samples *s, const char *name, diag *d, const tensor **out) {
+    (void)self;
+    array *x = ARENA_NEW(s->file.memory, array);
+    tensor *made;
+    TRY_ALLOC(x);
+    TRY(npz_read(s->file.file, name, s->file.memory, d, x));
+    TRY_ALLOC(made = tensor_new(s->file.memory, x->elem, x->rank, x->dims, x->data));
+    *out = made;
+    return STATUS_OK;
+}
+
+plugin_engine pass_engine(const tenon_options *o) {
+    return (plugin_engine){o, open, count, array_of, run};
 }

@@ -2,11 +2,11 @@
 #ifndef TENON_API_PASS_ENGINE_H
 #define TENON_API_PASS_ENGINE_H
 
-#include "api/context.h"
+#include "api/options.h"
 #include "plugin/engine.h"
 
-/* By the JIT, or the interpreter where there is none, for the fixed numeric target. c NULL: contexts of its own, for a
- * process that has none. */
-plugin_engine pass_engine(tenon_context *c);
+/* By the JIT, or the interpreter where there is none or option backend is that, for the fixed numeric target. o NULL:
+ * contexts of its own, for a process that has none. */
+plugin_engine pass_engine(const tenon_options *o);
 
 #endif

@@ -175,7 +175,7 @@ status pass_plan_make(const tenon_options *o, bool all, arena *a, pass_plan *out
     out->registry = out->plugins->registry;
     plugin_engine *engine = ARENA_NEW(a, plugin_engine);
     TRY_ALLOC(engine);
-    *engine = pass_engine(o->c);
+    *engine = pass_engine(o);
     out->plugins->registry->engine = engine;
     if (o->tune != NULL) {
         TRY_ALLOC(out->tuned = ARENA_NEW(a, tune_table));

@@ -12,20 +12,42 @@ static const plugin_engine *engine_of(const tenon_plugin_host *host) {
     return h->registry->engine;
 }
 
+/* A failure that nobody has given a reason for is want of memory. */
+static status settle(pass_host *h, status s, size_t errors) {
+    if (s == STATUS_RESOURCE && diag_errors(h->d) == errors)
+        diag_error(h->d, s, "out-of-memory", DIAG_NOWHERE, "out of memory");
+    return s;
+}
+
 static tenon_samples *open(const tenon_plugin_host *host, const char *path, const char *const *maps,
                            const char *const *scales) {
     const plugin_engine *e = engine_of(host);
     pass_host *h = pass_host_of(host);
     engine_samples *made;
-    if (e == NULL || e->open(e, path, maps, scales, h->scratch, h->d, &made) != STATUS_OK)
+    size_t errors = diag_errors(h->d);
+    if (e == NULL || settle(h, e->open(e, path, maps, scales, h->scratch, h->d, &made), errors) != STATUS_OK)
         return NULL;
     return (tenon_samples *)made;
 }
 
 static int64_t count(const tenon_plugin_host *host, tenon_samples *samples, const tenon_graph *g) {
     const plugin_engine *e = engine_of(host);
+    pass_host *h = pass_host_of(host);
+    size_t errors = diag_errors(h->d);
     int64_t n;
-    return e != NULL && e->count(e, (engine_samples *)samples, plugin_graph_of(g), &n) == STATUS_OK ? n : -1;
+    if (e == NULL || settle(h, e->count(e, (engine_samples *)samples, plugin_graph_of(g), &n), errors) != STATUS_OK)
+        return -1;
+    return n;
+}
+
+static const tenon_tensor *array_of(const tenon_plugin_host *host, tenon_samples *samples, const char *name) {
+    const plugin_engine *e = engine_of(host);
+    pass_host *h = pass_host_of(host);
+    size_t errors = diag_errors(h->d);
+    const tensor *t;
+    if (e == NULL || settle(h, e->array(e, (engine_samples *)samples, name, h->d, &t), errors) != STATUS_OK)
+        return NULL;
+    return (const tenon_tensor *)t;
 }
 
 /* ---- running ---- */
@@ -71,4 +93,4 @@ static int run(const tenon_plugin_host *host, const tenon_graph *from, tenon_sam
     return s == STATUS_OK ? code : (int)s;
 }
 
-const tenon_eval_1 plugin_eval = {sizeof plugin_eval, open, count, run};
+const tenon_eval_1 plugin_eval = {sizeof plugin_eval, open, count, run, array_of};

@@ -15,7 +15,7 @@ import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 MODEL = os.path.join(HERE, "dynamic.onnx")
-WIDTHS = [3, 4, 5, 6, 8, 12, 16]
+WIDTHS = [2, 3, 4, 5, 6, 8, 12, 16]
 COLOURS = {"mse": "#1b6ca8", "range": "#5b8c2a", "percentile": "#7a4fa3", "entropy": "#8a6d1f", "half": "#c8452e"}
 RESULT = re.compile(r"accuracy\s+(\S+) \((\d+) of (\d+); 95 % interval (\S+) to ([0-9.]+)")
 
@@ -73,7 +73,7 @@ def draw(a, widths, rows, reference, to):
     from matplotlib import pyplot
     figure, axes = pyplot.subplots(figsize=(6.4, 3.8), layout="constrained")
     axes.axhline(reference[0], color="#555", linewidth=1, linestyle=(0, (4, 3)))
-    axes.text(widths[-1], reference[0] + 0.006, f"float: {reference[0]:.4f}", color="#555", ha="right", va="bottom")
+    axes.text(widths[-1], reference[0] + 0.04, f"float: {reference[0]:.4f}", color="#555", ha="right", va="bottom")
     for frac in a.frac:
         y = [rows[w, frac] for w in widths]
         axes.fill_between(widths, [p[1] for p in y], [p[2] for p in y], color=COLOURS[frac], alpha=0.15, linewidth=0)

@@ -74,7 +74,7 @@ static int add_bias(const job *j, linear *l) {
         return TENON_PASS_RESOURCE;
     tenon_node *add = j->graph->build(j->host, j->g, j->graph->next(from), "Add", in, 2, NULL, 1);
     if (add == NULL)
-        return TENON_PASS_INVALID;
+        return TENON_PASS_RESOURCE;
     l->bias_node = add;
     l->bias_input = 1;
     for (int i = j->graph->uses(l->output); i > 0; i--) {

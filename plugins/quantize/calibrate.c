@@ -43,11 +43,6 @@ typedef struct calibration {
     int n_hessians;
 } calibration;
 
-static int64_t last_dim(const job *j, const tenon_tensor *t) {
-    int rank = j->tensor->rank(t);
-    return rank > 0 ? j->tensor->dims(t)[rank - 1] : 1;
-}
-
 /* Sums by channel. */
 static void add_means(const job *j, linear *l, const tenon_tensor *t) {
     const float *x = j->tensor->data(t);
@@ -67,11 +62,8 @@ static int see(void *context, int64_t sample, const tenon_tensor *const *values)
         histogram_add(j->points[i].seen, j->tensor->data(*values), j->tensor->count(*values));
     for (int i = 0; i < j->n_linears; i++, values++)
         add_means(j, &j->linears[i], *values);
-    for (int i = 0; i < c->n_hessians; i++, values++) {
-        int64_t k = last_dim(j, *values);
-        hessian_add((float *)(uintptr_t)c->hessians[i]->hessian, k, j->tensor->data(*values),
-                    j->tensor->count(*values) / k);
-    }
+    for (int i = 0; i < c->n_hessians; i++, values++)
+        TRY(hessian_see(j, c->hessians[i], *values));
     return TENON_OK;
 }
 
@@ -80,14 +72,9 @@ static int find_hessians(const job *j, calibration *c) {
     if (c->hessians == NULL)
         return TENON_PASS_RESOURCE;
     for (int i = 0; i < j->n_weights; i++) {
-        weight *w = &j->weights[i];
-        int64_t k = hessian_size(j, w);
-        if (k == 0)
-            continue;
-        w->hessian = quant_room(j, (size_t)(k * k), sizeof(float));
-        if (w->hessian == NULL)
-            return TENON_PASS_RESOURCE;
-        c->hessians[c->n_hessians++] = w;
+        TRY(hessian_begin(j, &j->weights[i]));
+        if (j->weights[i].hessian != NULL)
+            c->hessians[c->n_hessians++] = &j->weights[i];
     }
     return TENON_OK;
 }
@@ -123,8 +110,23 @@ int quant_calibrate(job *j) {
 
 /* ---- formats of data ---- */
 
+/* A Cast of integers that fit into bytes, and into the width. */
+static int is_count(const job *j, const point *p) {
+    const tenon_node *from = j->graph->producer(p->value);
+    if (!quant_is_op(j, from, "Cast") || p->seen == NULL || p->seen->n == 0 || p->how.data_width > 8)
+        return 0;
+    int type = j->graph->element_type(j->graph->node_input(from, 0));
+    return type != TENON_FLOAT && type != TENON_DOUBLE && type != TENON_FLOAT16 && type != TENON_BFLOAT16 &&
+           p->seen->low >= 0 && p->seen->high < (double)((int64_t)1 << p->how.data_width);
+}
+
 static int choose_point(const job *j, point *p) {
     const settings *how = &p->how;
+    p->is_count = is_count(j, p);
+    if (p->is_count) {
+        p->format = format_fixed(8, 0, 0);
+        return TENON_OK;
+    }
     int is_signed = how->always_signed || p->seen == NULL || p->seen->n == 0 || p->seen->low < 0;
     if (how->scheme == SCHEME_AFFINE)
         is_signed = 0; /* the zero point does it */
@@ -134,7 +136,7 @@ static int choose_point(const job *j, point *p) {
         return TENON_OK;
     }
     if (p->seen == NULL) {
-        j->diag->error(j->host, p->uses[0].node, "no-calibration",
+        j->diag->error(j->host, j->graph->producer(p->value), "no-calibration",
                        "data_width=%d: without data, nobody knows what values '%s' has", how->data_width,
                        j->graph->value_name(p->value));
         j->diag->note(j->host, "give calibration=FILE.npz, or data_frac=N, or data_width=0 to quantise weights only");
@@ -145,7 +147,12 @@ static int choose_point(const job *j, point *p) {
 }
 
 int quant_choose(job *j) {
-    for (int i = 0; i < j->n_points; i++)
-        TRY(choose_point(j, &j->points[i]));
+    for (int i = 0; i < j->n_points; i++) {
+        point *p = &j->points[i];
+        if (p->like != NULL)
+            p->format = p->like->format;
+        else
+            TRY(choose_point(j, p));
+    }
     return TENON_OK;
 }

@@ -40,10 +40,9 @@ static double divergence(const source *s, const format *f) {
     for (int i = 0; i < HISTOGRAM_BINS; i++)
         p[i < first ? first : i > last ? last : i] += (double)h->bins[i];
     for (int i = first, end; i <= last; i = end) {
-        double mass = 0, kept = 0;
+        double kept = 0;
         int used = 0;
         for (end = i; end <= last && level_of(h, end, f) == level_of(h, i, f); end++) {
-            mass += p[end];
             kept += (double)h->bins[end];
             used += h->bins[end] > 0 || p[end] > 0;
         }

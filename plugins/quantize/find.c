@@ -22,7 +22,7 @@ static const row *row_of(const job *j, const tenon_node *n) {
     return NULL;
 }
 
-static int is_op(const job *j, const tenon_node *n, const char *op) {
+int quant_is_op(const job *j, const tenon_node *n, const char *op) {
     return n != NULL && *j->graph->domain(n) == '\0' && strcmp(j->graph->op(n), op) == 0;
 }
 
@@ -68,15 +68,15 @@ static int add_point(job *j, tenon_node *n, int input, const settings *how) {
 /* Which dimension of a linear's weight are the output's channels, and which one is summed over. */
 static void find_axes(const job *j, weight *w) {
     const tenon_node *n = w->node;
-    if (is_op(j, n, "Conv") || is_op(j, n, "ConvTranspose")) {
-        int turned = is_op(j, n, "ConvTranspose");
+    if (quant_is_op(j, n, "Conv") || quant_is_op(j, n, "ConvTranspose")) {
+        int turned = quant_is_op(j, n, "ConvTranspose");
         w->axis = turned ? 1 : 0;
         w->block_axis = turned ? 0 : 1;
         if (turned && j->graph->attribute_int(n, "group") > 1)
             w->axis = -1; /* of the groups together, there is no such dimension */
         return;
     }
-    int last_is_summed = is_op(j, n, "Gemm") && j->graph->attribute_int(n, "transB") != 0;
+    int last_is_summed = quant_is_op(j, n, "Gemm") && j->graph->attribute_int(n, "transB") != 0;
     w->axis = w->rank - (last_is_summed ? 2 : 1);
     w->block_axis = w->rank - (last_is_summed ? 1 : 2);
     if (w->rank < 2)
@@ -84,10 +84,12 @@ static void find_axes(const job *j, weight *w) {
 }
 
 static void settle_granularity(const job *j, weight *w) {
-    w->axis = w->rank > 0 ? w->rank - 1 : -1;
+    w->axis = w->rank > 1 ? w->rank - 1 : -1;
     w->block_axis = -1;
     if (w->kind == WEIGHT_LINEAR)
         find_axes(j, w);
+    else if (quant_is_everywhere(j))
+        w->axis = -1; /* sums of integers need one scale for each of them */
     w->per = w->how.per;
     if (w->per == PER_BLOCK && w->block_axis < 0)
         w->per = PER_CHANNEL;
@@ -146,17 +148,17 @@ static int take_bias(const job *j, linear *l, tenon_node *n, int input) {
 
 /* The Add of a constant behind a MatMul is its bias. */
 static int find_bias(const job *j, linear *l) {
-    if (!is_op(j, l->node, "MatMul"))
+    if (!quant_is_op(j, l->node, "MatMul"))
         return j->graph->node_inputs(l->node) > 2 ? take_bias(j, l, l->node, 2) : TENON_OK;
     tenon_use only = {NULL, 0};
     if (j->graph->uses(l->output) == 1)
         only = j->graph->use(l->output, 0);
-    return is_op(j, only.node, "Add") ? take_bias(j, l, only.node, 1 - only.index) : TENON_OK;
+    return quant_is_op(j, only.node, "Add") ? take_bias(j, l, only.node, 1 - only.index) : TENON_OK;
 }
 
 static int64_t channels_of(const job *j, const tenon_node *n, int *axis) {
     const tenon_value *y = j->graph->node_output(n, 0);
-    int is_conv = !is_op(j, n, "MatMul") && !is_op(j, n, "Gemm");
+    int is_conv = !quant_is_op(j, n, "MatMul") && !quant_is_op(j, n, "Gemm");
     *axis = is_conv ? 1 : j->graph->rank(y) - 1;
     return *axis >= 0 && *axis < j->graph->rank(y) ? j->graph->dim(y, *axis) : -1;
 }
@@ -241,15 +243,15 @@ static int find_addends(job *j, tenon_node *n, const settings *how) {
 static int find_in(job *j, tenon_node *n) {
     const row *r = row_of(j, n);
     settings how;
-    if (r == NULL && !is_op(j, n, "Gather") && !is_op(j, n, "Add"))
+    if (r == NULL && !quant_is_op(j, n, "Gather") && !quant_is_op(j, n, "Add"))
         return TENON_OK;
     TRY(quant_settings(j, n, &how));
-    if (is_op(j, n, "Add"))
+    if (quant_is_op(j, n, "Add"))
         return find_addends(j, n, &how);
     if (r == NULL)
         return j->graph->attribute_int(n, "axis") == 0 ? add_weight(j, WEIGHT_TABLE, n, 0, &how) : TENON_OK;
-    int before = j->n_weights;
-    for (int i = 0; i < r->n_data; i++)
+    int before = j->n_weights, everywhere = quant_is_everywhere(j);
+    for (int i = 0; i < r->n_data && !everywhere; i++)
         TRY(add_point(j, n, r->data[i], &how));
     if (r->weight < 0)
         return TENON_OK;
@@ -261,7 +263,7 @@ static int find_in(job *j, tenon_node *n) {
 
 int quant_find(job *j) {
     size_t n = (size_t)j->graph->nodes(j->g);
-    j->points = quant_room(j, 3 * n + 1, sizeof *j->points);
+    j->points = quant_room(j, 3 * n + (size_t)j->graph->inputs(j->g) + 1, sizeof *j->points);
     j->weights = quant_room(j, 2 * n + 1, sizeof *j->weights);
     j->linears = quant_room(j, n + 1, sizeof *j->linears);
     if (j->points == NULL || j->weights == NULL || j->linears == NULL)
@@ -269,5 +271,6 @@ int quant_find(job *j) {
     for (tenon_node *node = j->graph->first(j->g); node != NULL; node = j->graph->next(node))
         if (quant_is_selected(j, node))
             TRY(find_in(j, node));
+    TRY(quant_find_everywhere(j));
     return find_levels(j);
 }

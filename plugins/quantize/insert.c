@@ -122,26 +122,38 @@ static tenon_value *clip(const job *j, const point *p, const char *name, tenon_n
     return j->graph->node_output(n, 0);
 }
 
+/* Integers that are cast to floats need no rounding: they are the codes. */
+static tenon_node *cast_codes(const job *j, const point *p, tenon_node *before) {
+    tenon_value *in = j->graph->node_input(j->graph->producer(p->value), 0);
+    char text[16];
+    sprintf(text, "to=%d", type_of(p->format.width, p->format.is_signed));
+    return j->graph->build(j->host, j->g, before, "Cast", &in, 1, text, 1);
+}
+
 static int insert_point(const job *j, const point *p) {
     tenon_node *from = j->graph->producer(p->value);
     tenon_node *before = from != NULL ? j->graph->next(from) : j->graph->first(j->g);
     const char *name = named(j, j->graph->value_name(p->value), "quantised");
-    tenon_value *in[3] = {clip(j, p, name, before), NULL, NULL};
+    tenon_value *in[3] = {p->is_count ? p->value : clip(j, p, name, before), NULL, NULL};
     if (in[0] == NULL)
         return TENON_PASS_RESOURCE;
     TRY(add_parameters(j, name, &p->format, 1, type_of(p->format.width, p->format.is_signed), 0, NULL, 1, &in[1]));
-    tenon_node *q = j->graph->build(j->host, j->g, before, "QuantizeLinear", in, 3, NULL, 1);
+    tenon_node *q = p->is_count ? cast_codes(j, p, before)
+                                : j->graph->build(j->host, j->g, before, "QuantizeLinear", in, 3, NULL, 1);
     if (q == NULL)
-        return TENON_PASS_INVALID;
+        return TENON_PASS_RESOURCE;
     in[0] = j->graph->node_output(q, 0);
     tenon_node *dq = j->graph->build(j->host, j->g, before, "DequantizeLinear", in, 3, NULL, 1);
     if (dq == NULL)
-        return TENON_PASS_INVALID;
-    TRY(name_node(j, q, name, "QuantizeLinear"));
+        return TENON_PASS_RESOURCE;
+    TRY(name_node(j, q, name, p->is_count ? "Cast" : "QuantizeLinear"));
     TRY(name_node(j, dq, name, "DequantizeLinear"));
     TRY(annotate(j, q, p->how.scheme, &p->format, 1));
-    for (int i = 0; i < p->n_uses; i++)
-        TRY(j->graph->set_input(j->host, p->uses[i].node, p->uses[i].index, j->graph->node_output(dq, 0)));
+    for (int i = 0; i < p->n_uses; i++) {
+        tenon_value *real = j->graph->node_output(dq, 0);
+        TRY(p->uses[i].node != NULL ? j->graph->set_input(j->host, p->uses[i].node, p->uses[i].index, real)
+                                    : j->graph->set_output(j->host, j->g, p->uses[i].index, real));
+    }
     return TENON_OK;
 }
 
@@ -188,7 +200,7 @@ static tenon_value *dequantise(const job *j, const weight *w, tenon_value *codes
 /* Bits in which codes of a table are packed; 8 and more: not packed. */
 static int packed_bits(const weight *w) {
     int bits = bits_of(type_of(w->width, 1));
-    return bits < 8 && w->rank > 0 && w->dims[w->rank - 1] % (8 / bits) == 0 ? bits : bits < 8 ? 8 : bits;
+    return bits < 8 && w->rank > 1 && w->dims[w->rank - 1] % (8 / bits) == 0 ? bits : bits < 8 ? 8 : bits;
 }
 
 /* Codes as unsigned bytes, the first in the low bits; their zero points move with them. */
@@ -250,14 +262,14 @@ static int insert_table(const job *j, weight *w) {
     tenon_value *in[2] = {codes, j->graph->node_input(w->node, 1)};
     tenon_node *pick = codes != NULL ? j->graph->build(j->host, j->g, w->node, "Gather", in, 2, "axis=0", 1) : NULL;
     if (pick == NULL)
-        return TENON_PASS_INVALID;
+        return TENON_PASS_RESOURCE;
     TRY(j->graph->set_node_name(j->host, pick, j->graph->node_name(w->node)));
     tenon_value *picked = j->graph->node_output(pick, 0);
     if (bits < 8)
         picked = unpack(j, w, picked, bits);
     tenon_value *real = picked != NULL ? dequantise(j, w, picked, j->graph->rank(picked) - 1, w->node) : NULL;
     if (real == NULL)
-        return TENON_PASS_INVALID;
+        return TENON_PASS_RESOURCE;
     TRY(j->graph->replace_all_uses(j->host, j->g, old, real));
     TRY(j->graph->erase(j->host, j->g, w->node));
     w->node = pick;
@@ -272,7 +284,7 @@ static int insert_weight(const job *j, weight *w) {
     if (codes == NULL)
         return TENON_PASS_RESOURCE;
     tenon_value *real = dequantise(j, w, codes, w->axis, w->node);
-    return real != NULL ? j->graph->set_input(j->host, w->node, w->input, real) : TENON_PASS_INVALID;
+    return real != NULL ? j->graph->set_input(j->host, w->node, w->input, real) : TENON_PASS_RESOURCE;
 }
 
 /* Points first: their uses are those of the graph as it was. */
@@ -313,7 +325,7 @@ int quant_biases(job *j) {
         TRY(add_parameters(j, name, &f, 1, type_of(f.width, 1), 0, NULL, 0, &in[1]));
         tenon_node *n = j->graph->build(j->host, j->g, l->bias_node, "DequantizeLinear", in, 2, NULL, 1);
         if (n == NULL)
-            return TENON_PASS_INVALID;
+            return TENON_PASS_RESOURCE;
         TRY(name_node(j, n, name, "DequantizeLinear"));
         TRY(annotate(j, n, l->how.scheme, &f, 1));
         TRY(j->graph->set_input(j->host, l->bias_node, l->bias_input, j->graph->node_output(n, 0)));

@@ -6,6 +6,8 @@
 static const char *const schemes[] = {"fixed", "affine", "symmetric", NULL};
 static const char *const methods[] = {"range", "percentile", "mse", "entropy", "half", NULL};
 static const char *const granularities[] = {"tensor", "channel", "block", NULL};
+static const char *const places[] = {"operands", "all", NULL};
+static const char *const ends[] = {"float", "integer", NULL};
 static const char *const signs[] = {"auto", "signed", NULL};
 static const char *const roundings[] = {"nearest", "hessian", NULL};
 
@@ -33,6 +35,11 @@ OPTION(o_percentile, TENON_OPTION_FLOAT, "percentile", "P", "of frac=percentile:
 OPTION(o_per, TENON_OPTION_ENUM, "per", "WHAT", "a weight has one fraction or scale per tensor, channel or block",
        "channel", 0, 0, granularities);
 OPTION(o_block, TENON_OPTION_INT, "block", "N", "inputs that make a block, with per=block", "32", 2, 65536, NULL);
+OPTION(o_data, TENON_OPTION_ENUM, "data", "WHERE",
+       "operands: in front of what multiplies; all: behind every operator, for machines without floats", "operands", 0,
+       0, places);
+OPTION(o_ends, TENON_OPTION_ENUM, "ends", "TYPE", "with data=all: of the model's inputs and outputs", "float", 0, 0,
+       ends);
 OPTION(o_sign, TENON_OPTION_ENUM, "sign", "SIGN", "auto: data that are never negative are unsigned", "auto", 0, 0,
        signs);
 OPTION(o_rounding, TENON_OPTION_ENUM, "rounding", "METHOD",
@@ -44,33 +51,20 @@ OPTION(o_map, TENON_OPTION_LIST, "calibration_map", "INPUT=ARRAY,...", "arrays o
        NULL, 0, 0, NULL);
 OPTION(o_scale, TENON_OPTION_LIST, "calibration_scale", "INPUT=X,...", "factors of the file's numbers", NULL, 0, 0,
        NULL);
+OPTION(o_auto, TENON_OPTION_STRING, "auto", "accuracy:POINTS",
+       "widths of weights: the fewest bits that lose at most so many points on the calibration data", NULL, 0, 0, NULL);
+OPTION(o_auto_samples, TENON_OPTION_INT, "auto_samples", "N", "that auto= judges by, at most", "512", 1, 1000000, NULL);
+OPTION(o_label, TENON_OPTION_STRING, "label", "ARRAY", "of the file: the classes, for auto=", "label", 0, 0, NULL);
 OPTION(o_bias_correction, TENON_OPTION_BOOL, "bias_correction", "true|false",
        "biases make up for the mean error, where there are calibration data", "true", 0, 0, NULL);
 OPTION(o_select, TENON_OPTION_SELECTOR, "select", "NODES", "quantises these only", NULL, 0, 0, NULL);
 OPTION(o_keep, TENON_OPTION_SELECTOR, "keep", "NODES", "leaves these in floats", NULL, 0, 0, NULL);
 
-const tenon_option *const quant_options[] = {&o_format,
-                                             &o_data_width,
-                                             &o_weight_width,
-                                             &o_table_width,
-                                             &o_bias_width,
-                                             &o_data_frac,
-                                             &o_weight_frac,
-                                             &o_bias_frac,
-                                             &o_frac,
-                                             &o_percentile,
-                                             &o_per,
-                                             &o_block,
-                                             &o_sign,
-                                             &o_rounding,
-                                             &o_calibration,
-                                             &o_samples,
-                                             &o_map,
-                                             &o_scale,
-                                             &o_bias_correction,
-                                             &o_select,
-                                             &o_keep,
-                                             NULL};
+const tenon_option *const quant_options[] = {
+    &o_format,       &o_data_width, &o_weight_width,    &o_table_width, &o_bias_width, &o_data_frac, &o_weight_frac,
+    &o_bias_frac,    &o_frac,       &o_percentile,      &o_per,         &o_block,      &o_data,      &o_ends,
+    &o_sign,         &o_rounding,   &o_calibration,     &o_samples,     &o_map,        &o_scale,     &o_auto,
+    &o_auto_samples, &o_label,      &o_bias_correction, &o_select,      &o_keep,       NULL};
 
 /* ---- reading them ---- */
 

@@ -26,13 +26,14 @@ static int quantise(job *j) {
     TRY(quant_open_samples(j));
     TRY(quant_calibrate(j));
     TRY(quant_choose(j));
+    TRY(quant_auto(j));
     TRY(quant_weights(j));
     TRY(quant_insert(j));
     if (j->samples != NULL && j->option->boolean(j->host, "bias_correction", NULL))
         TRY(quant_correct(j));
     TRY(quant_biases(j));
     quant_report(j);
-    return TENON_OK;
+    return quant_ends(j);
 }
 
 static int run(const tenon_plugin_host *host, void *state, tenon_graph *g) {

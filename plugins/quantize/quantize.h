@@ -31,9 +31,11 @@ typedef struct settings {
 /* A value that is to be quantised for those of its users that want it in the same way. */
 typedef struct point {
     tenon_value *value;
+    const struct point *like; /* whose elements it has, elsewhere: it takes that one's format; NULL: none */
     settings how;
     tenon_use *uses;
     int n_uses;
+    int is_count;    /* a Cast of small integers, masks for one */
     histogram *seen; /* on the calibration data; NULL: there are none */
     format format;
 } point;
@@ -58,11 +60,17 @@ typedef struct weight {
     int64_t dims[8], count;
     granularity per; /* as it can be had here */
     int64_t groups;  /* how many formats */
+    float *sorted;   /* x, those of a format together; begins[g]: where those of format g begin */
+    int64_t *begins;
     format *formats;
     format *stored; /* as the graph has them, where codes are stored with another zero point; NULL: as they are */
     int32_t *codes; /* of x */
+    double *harm;   /* auto=: of each width that there is to choose from */
+    float *rounded; /* auto=: room */
     double error;   /* squared, over that of the numbers: what the report says */
-    const float *hessian;
+    float *hessian; /* sums of products of its inputs, a matrix for each group; NULL: rounded to nearest */
+    int64_t inputs, input_groups;
+    float *patch; /* of a convolution: room */
 } weight;
 
 /* A Conv, MatMul or Gemm with a constant weight. */
@@ -92,6 +100,7 @@ typedef struct job {
     const tenon_report_1 *report;
     const tenon_eval_1 *eval;
     tenon_graph *g;
+    int64_t lost, judged;   /* auto=: of so many samples */
     tenon_samples *samples; /* NULL: no calibration data */
     int64_t n_samples;
     int corrects; /* bias correction */
@@ -116,6 +125,16 @@ int quant_is_selected(const job *j, const tenon_node *node);
 /* ---- find.c ---- */
 /* What is to be quantised: points, weights, linears. */
 int quant_find(job *j);
+/* Is it ONNX's operator of this name? n may be NULL. */
+int quant_is_op(const job *j, const tenon_node *n, const char *op);
+
+/* ---- everywhere.c ---- */
+/* Is data=all asked for? */
+int quant_is_everywhere(const job *j);
+/* With data=all: a point for every value but those that an operator behind takes in. */
+int quant_find_everywhere(job *j);
+/* With ends=integer: inputs and outputs of the graph become the integers that they are quantised to. */
+int quant_ends(job *j);
 
 /* ---- calibrate.c ---- */
 /* Opens the data where there are any. */
@@ -126,17 +145,23 @@ int quant_calibrate(job *j);
 /* Chooses the formats of points. */
 int quant_choose(job *j);
 
+/* ---- auto.c ---- */
+/* With auto=: chooses the width of each weight. */
+int quant_auto(job *j);
+
 /* ---- weights.c ---- */
+/* Formats and codes of w at its width, rounded to nearest. */
+int weight_round(const job *j, weight *w);
 /* Formats and codes of all weights. */
 int quant_weights(job *j);
 /* The number of the format of element i. */
 int64_t weight_group(const weight *w, int64_t i);
 
 /* ---- hessian.c ---- */
-/* For how many inputs the sum of products of a linear's inputs is kept; 0: the method does not do this node. */
-int64_t hessian_size(const job *j, const weight *w);
-/* Adds what one sample shows. */
-void hessian_add(float *sum, int64_t k, const float *x, int64_t rows);
+/* Makes room for the sums, where the method is asked for and can do the node. */
+int hessian_begin(const job *j, weight *w);
+/* Adds what one sample shows: t is the node's data. */
+int hessian_see(const job *j, weight *w, const tenon_tensor *t);
 /* Codes of w whose errors make up for each other under the sum. */
 int hessian_round(const job *j, weight *w);
 

@@ -82,6 +82,9 @@ void quant_report(const job *j) {
         corrected += j->linears[i].n_now > 0;
     j->report->line(j->host, "%d values and %d weights quantised, %d biases corrected; weights %.2f MB -> %.2f MB",
                     j->n_points, j->n_weights, corrected, (double)bits_before(j) / 8e6, (double)bits_after(j) / 8e6);
+    if (j->judged > 0)
+        j->report->line(j->host, "widths chosen: %.2f bits on average, %lld of %lld samples lost",
+                        (double)bits_after(j) / (double)bits_before(j) * 32, (long long)j->lost, (long long)j->judged);
     j->report->integer(j->host, "samples", j->n_samples);
     j->report->integer(j->host, "biases_corrected", corrected);
     put_points(j);

@@ -31,40 +31,36 @@ static int64_t count_groups(const weight *w) {
 
 /* ---- formats ---- */
 
-/* The numbers, those of a group together; begins[g] is where the group begins. */
-typedef struct sorted {
-    float *x;
-    int64_t *begins;
-} sorted;
-
-static int sort_numbers(const job *j, const weight *w, sorted *out) {
+static int sort_numbers(const job *j, weight *w) {
     int64_t *next = quant_room(j, (size_t)w->groups + 2, sizeof *next);
-    out->x = quant_room(j, (size_t)w->count + 1, sizeof *out->x);
-    out->begins = next;
-    if (out->x == NULL || next == NULL)
+    w->sorted = quant_room(j, (size_t)w->count + 1, sizeof *w->sorted);
+    w->begins = next;
+    if (w->sorted == NULL || next == NULL)
         return TENON_PASS_RESOURCE;
     for (int64_t i = 0; i < w->count; i++)
         next[weight_group(w, i) + 2]++;
     for (int64_t g = 2; g <= w->groups; g++)
         next[g] += next[g - 1];
     for (int64_t i = 0; i < w->count; i++)
-        out->x[next[weight_group(w, i) + 1]++] = w->x[i];
+        w->sorted[next[weight_group(w, i) + 1]++] = w->x[i];
     return TENON_OK;
+}
+
+static int begin_formats(const job *j, weight *w) {
+    w->groups = count_groups(w);
+    w->formats = quant_room(j, (size_t)w->groups + 1, sizeof *w->formats);
+    return w->formats != NULL ? sort_numbers(j, w) : TENON_PASS_RESOURCE;
 }
 
 static int choose_formats(const job *j, weight *w) {
     const choice c = {w->how.scheme, w->how.method, w->width, 1, w->how.percentile};
-    histogram *room = quant_room(j, 1, sizeof *room);
-    sorted s;
-    w->groups = count_groups(w);
-    w->formats = quant_room(j, (size_t)w->groups + 1, sizeof *w->formats);
-    if (room == NULL || w->formats == NULL)
-        return TENON_PASS_RESOURCE;
-    TRY(sort_numbers(j, w, &s));
+    histogram room;
+    if (w->formats == NULL)
+        TRY(begin_formats(j, w));
     for (int64_t g = 0; g < w->groups; g++)
         w->formats[g] = w->how.has_weight_frac
                             ? format_fixed(w->width, 1, w->how.weight_frac)
-                            : choose_for_numbers(&c, s.x + s.begins[g], s.begins[g + 1] - s.begins[g], room);
+                            : choose_for_numbers(&c, w->sorted + w->begins[g], w->begins[g + 1] - w->begins[g], &room);
     return TENON_OK;
 }
 
@@ -83,6 +79,12 @@ static void measure(weight *w) {
         noise += e * e;
     }
     w->error = signal > 0 ? noise / signal : 0;
+}
+
+int weight_round(const job *j, weight *w) {
+    TRY(choose_formats(j, w));
+    round_nearest(w);
+    return TENON_OK;
 }
 
 int quant_weights(job *j) {

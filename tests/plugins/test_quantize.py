@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import sys
 
 import numpy as np
@@ -11,7 +12,7 @@ import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "tools"))
-from checks import BUILD, MODELS, ROOT, Checks, scratch, tenon  # noqa: E402
+from checks import BUILD, MODELS, ROOT, TENON, Checks, run, scratch, tenon  # noqa: E402
 
 FOLDER = scratch("quantize")
 BERT = os.path.join(MODELS, "bert-tiny-imdb", "dynamic.onnx")
@@ -205,8 +206,8 @@ def test_tables(checks):
     odd = RANDOM.standard_normal((50, 7)).astype(np.float32)
     ids = RANDOM.integers(0, 50, (3, 5))
     np.save(os.path.join(FOLDER, "ids.npy"), ids)
-    for label, t in (("table", table), ("odd", odd)):
-        model = save(label, [helper.make_node("Gather", ["t", "ids"], ["y"], name="look")], [info("ids", I64, ["n", 5])], [info("y", F, ["n", 5, t.shape[1]])], [("t", t)])
+    for label, t in (("table", table), ("odd", odd), ("list", odd[:, 0])):
+        model = save(label, [helper.make_node("Gather", ["t", "ids"], ["y"], name="look")], [info("ids", I64, ["n", 5])], [info("y", F, ["n", 5, *t.shape[1:]])], [("t", t)])
         for scheme in ("fixed", "affine"):
             for width in (2, 3, 4, 5, 8, 16):
                 path, made, done = quantised(model, f"data_width=0,table_width={width},weight_width=0,format={scheme}")
@@ -216,7 +217,7 @@ def test_tables(checks):
                 c = constants_of(made)
                 dq = next(n for n in made.graph.node if n.op_type == "DequantizeLinear")
                 bytes_each = next(v.nbytes for n, v in c.items() if v.shape[:1] == (50,)) / t.size
-                checks.equal(f"{name}: bytes for each number", bytes_each, (2 if width > 8 else 1) if width > 4 or label == "odd" else (0.25 if width == 2 else 0.5))
+                checks.equal(f"{name}: bytes for each number", bytes_each, (2 if width > 8 else 1) if width > 4 or label != "table" else (0.25 if width == 2 else 0.5))
                 shift = (1 << (1 if width == 2 else 3)) if width <= 4 and label == "table" else 0
                 zero = np.float64(c[dq.input[2]]) - shift if len(dq.input) > 2 else 0
                 want = rounded(t, c[dq.input[1]], zero, width, True)[ids]
@@ -265,6 +266,23 @@ def test_hessian(checks):
     checks.check("hessian: less than half of the error at the output", errors["hessian"] < errors["nearest"] / 2, errors)
 
 
+def test_hessian_of_convolutions(checks):
+    """The same of convolutions: strided, padded, dilated, in groups, depthwise."""
+    base = RANDOM.standard_normal((96, 8, 4, 4)).repeat(3, 2).repeat(3, 3)
+    x = (base + 0.1 * RANDOM.standard_normal(base.shape)).astype(np.float32)
+    data = os.path.join(FOLDER, "planes.npz")
+    np.savez(data, x=x)
+    for label, shape, attributes in (("strided", (6, 8, 3, 3), {"strides": [2, 1], "pads": [1, 0, 2, 1]}), ("dilated", (6, 8, 3, 2), {"dilations": [2, 1]}),
+                                     ("groups", (6, 4, 3, 3), {"group": 2, "pads": [1, 1, 1, 1]}), ("depthwise", (8, 1, 3, 3), {"group": 8})):
+        model = save(label, [helper.make_node("Conv", ["x", "w"], ["y"], name="conv", **attributes)], [info("x", F, ["n", 8, 12, 12])], [info("y", F, None)],
+                     [("w", RANDOM.standard_normal(shape).astype(np.float32))])
+        floats, errors = session(model).run(None, {"x": x})[0], {}
+        for rounding in ("nearest", "hessian"):
+            path, _, done = quantised(model, f"data_width=0,weight_width=3,rounding={rounding},bias_correction=false,calibration={data}")
+            errors[rounding] = np.square(session(path).run(None, {"x": x})[0] - floats).sum() if done.status == 0 else np.nan
+        checks.check(f"hessian of a convolution, {label}", errors["hessian"] < 0.7 * errors["nearest"], errors)
+
+
 def test_selection(checks):
     model, data = two_layers(), os.path.join(FOLDER, "x.npz")
     for words, want in (("select=first", 1), ("select=op:Gemm", 1), ("keep=re:^sec", 1), ("select=*", 2), ("keep=first", 1)):
@@ -297,15 +315,26 @@ def test_errors(checks):
     checks.check("tenon passes quantize lists the options", all(f"  {o}=" in help_text for o in ("data_width", "frac", "calibration", "keep")))
 
 
+def without_llvm():
+    """A copy of tenon that has no LLVM: it calibrates by the interpreter."""
+    folder = os.path.join(FOLDER, "plain")
+    for name in ("bin/tenon", "lib/tenon/plugins/quantize.so", *(f"lib/{n}" for n in os.listdir(os.path.join(BUILD, "lib")) if n.startswith("libtenon.so"))):
+        os.makedirs(os.path.dirname(os.path.join(folder, name)), exist_ok=True)
+        shutil.copy(os.path.join(BUILD, name), os.path.join(folder, name))
+    return os.path.join(folder, "bin", "tenon"), {"LD_LIBRARY_PATH": os.path.join(folder, "lib")}
+
+
 def test_determinism(checks):
     model, data = two_layers(), os.path.join(FOLDER, "x.npz")
-    options = f"data_width=5,weight_width=3,calibration={data},rounding=hessian"
-    bytes_of = []
-    for i, words in enumerate(((), (), ("--isolate",), ("--target", "x86-64"))):
-        path, made, done = quantised(model, options, *(words if "--target" not in words else ()), name=f"same{i}")
-        if checks.check(f"quantised, {' '.join(words)}", made is not None, done.err):
-            bytes_of.append(open(path, "rb").read())
-    checks.check("the same bytes each time, and with --isolate", len(set(bytes_of)) == 1, len(set(bytes_of)))
+    asked = f"quantize:data_width=5,weight_width=3,calibration={data},rounding=hessian"
+    plain, env = without_llvm()
+    bytes_of = {}
+    for name, command, words, more in (("once", TENON, (), {}), ("again", TENON, (), {}), ("isolated", TENON, ("--isolate",), {}), ("without LLVM", plain, (), env)):
+        to = os.path.join(FOLDER, "same.onnx")
+        done = run([command, "compile", model, "-p", asked, "--emit", "onnx", "-o", to, *words], env=more)
+        if checks.check(f"quantised, {name}", done.status == 0, done.err):
+            bytes_of[name] = open(to, "rb").read()
+    checks.check("the same bytes each time, with --isolate, from the JIT and the interpreter", len(set(bytes_of.values())) == 1)
 
 
 def accuracy_of(done):
@@ -354,6 +383,74 @@ def test_correction_on_reviews(checks):
     checks.check("without corrected biases, points are lost; with them, none", right["floats"] - right["not"] >= 5 and right["floats"] - right["corrected"] <= 1, right)
 
 
+def test_everywhere(checks):
+    """data=all: nothing is left for floats; the integers of the model's ends are fed and read."""
+    scores = save("scores", [helper.make_node("Cast", ["keep"], ["k"], name="cast", to=F), helper.make_node("Sub", ["one", "k"], ["s"], name="invert"),
+                             helper.make_node("Mul", ["s", "huge"], ["m"], name="scale"), helper.make_node("Add", ["x", "m"], ["a"], name="mask"), helper.make_node("Softmax", ["a"], ["y"], name="soft")],
+                  [info("x", F, [1, 24]), info("keep", I64, [1, 24])], [info("y", F, [1, 24])], [("one", np.float32(1)), ("huge", np.float32(-3.4e38))])
+    keep = np.int64(RANDOM.integers(0, 4, X.shape) > 0)
+    data = os.path.join(FOLDER, "masked.npz")
+    np.savez(data, x=X, keep=keep)
+    path, made, done = quantised(scores, f"data=all,ends=integer,format=symmetric,calibration={data}", "--float", "none", "--target", "generic")
+    if checks.check("scores with a mask: quantised", made is not None, done.err):
+        checks.equal("scores with a mask: inputs", [i.name for i in made.graph.input], ["keep", "x_i8"])
+        c = constants_of(made)
+        ends = {n.input[0]: n for n in made.graph.node if n.op_type == "DequantizeLinear"}["x_i8"]
+        out = next(n for n in made.graph.node if n.op_type == "QuantizeLinear" and n.output[0] == made.graph.output[0].name)
+        codes = np.int8(np.clip(np.rint(X / c[ends.input[1]]), -128, 127))
+        ran = session(path)
+        y = np.concatenate([ran.run(None, {"x_i8": codes[i:i + 1], "keep": keep[i:i + 1]})[0] for i in range(len(X))])
+        masked = np.where(keep, X, -np.inf)
+        want = np.exp(masked - masked.max(1, keepdims=True))
+        want /= want.sum(1, keepdims=True)
+        checks.check("scores with a mask: probabilities", np.abs(y * c[out.input[1]] - want).max() < 0.06 and (y[keep == 0] == 0).all(), np.abs(y * c[out.input[1]] - want).max())
+    checks.check("ends=integer alone is refused", "data=all" in quantised(scores, f"ends=integer,calibration={data}")[2].err)
+    tiny, pictures = os.path.join(MODELS, "mlperf-tiny"), os.path.join(MODELS, "mlperf-tiny", "cifar10_2000.npz")
+    asked = f"quantize:data=all,ends=integer,format=symmetric,calibration={pictures}"
+    model = os.path.join(tiny, "resnet8", "model.onnx")
+    right = [accuracy_of(tenon("eval", model, "--data", pictures, "--limit", 1000, *words)) for words in ((), ("-p", asked, "--map", "input_1_u8=input_1", "--int", "force"))]
+    checks.check("ResNet-8 in integers: at most 10 of 1,000 lost", right[0] > 700 and right[0] - right[1] <= 10, right)
+    cortex = ("--float", "none", "--emit", "obj", "--triple", "thumbv6m-none-eabi", "--cpu", "cortex-m0plus")
+    done = tenon("compile", model, "-p", asked, *cortex, "-o", os.path.join(FOLDER, "resnet8"))
+    checks.check("ResNet-8 without floats: an object for cortex-m0plus", done.status == 0, done.err)
+    done = tenon("compile", BERT, "--dim", "batch=1", "--dim", "sequence=256", "--skip", "fuse-attention", "-p", f"quantize:data=all,ends=integer,format=symmetric,samples=8,calibration={TRAINED}",
+                 *cortex, "--name", "bert", "-o", os.path.join(FOLDER, "bert"))
+    size = os.path.getsize(os.path.join(FOLDER, "bert", "bert.o")) if done.status == 0 else 0
+    checks.check("bert-tiny without floats: an object for cortex-m0plus below 4.7 MB", 4e6 < size < 4.7e6, f"{size} {done.err}")
+
+
+def test_auto(checks):
+    """Fewer bits, no more points lost than allowed; more bits where less is allowed."""
+    scale = f"input={1 / 255}"
+    common = f"data_width=0,calibration={DIGITS},calibration_scale={scale}"
+    sizes = {}
+    for points in ("0", "3"):
+        r = report_of(CNN, f"{common},auto=accuracy:{points},auto_samples=400", "--dim", "batch=1")
+        if checks.check(f"auto=accuracy:{points}", r is not None):
+            sizes[points] = sum(w["width"] * w["numbers"] for w in r["weights"]) / sum(w["numbers"] for w in r["weights"])
+    print(f"mnist-cnn: bits of a weight with auto=accuracy: {sizes}")
+    checks.check("fewer bits than 8, the fewer the more may be lost", len(sizes) == 2 and sizes["3"] <= sizes["0"] < 6, sizes)
+    right = [accuracy_of(tenon("eval", CNN, "--data", DIGITS, "--scale", scale, "--limit", 1000, *words)) for words in ((), ("-p", f"quantize:{common},auto=accuracy:3,auto_samples=400"))]
+    checks.check("at most so many points lost", right[0] - right[1] <= 30, right)
+    for words, says in (("auto=speed", "accuracy:POINTS"), ("auto=accuracy:much", "0 to 100"), ("auto=accuracy:1,label=no", "no array 'no'")):
+        checks.check(f"{words} is refused", says in quantised(CNN, f"{common},{words}")[2].err)
+
+
+def test_sweep(checks):
+    """models/bert-tiny-imdb/sweep.py: its table is what tenon eval says; a second run takes what is known."""
+    to = os.path.join(FOLDER, "sweep")
+    command = [sys.executable, os.path.join(MODELS, "bert-tiny-imdb", "sweep.py"), "--tenon", TENON, "-o", to, "--limit", "50", "--widths", "4", "--frac", "half"]
+    done = run(command)
+    points = json.load(open(os.path.join(to, "points.json"))) if os.path.exists(os.path.join(to, "points.json")) else {}
+    own = tenon("eval", BERT, "--data", REVIEWS, "--limit", 50, "-p", f"quantize:data_width=4,weight_width=4,frac=half,per=tensor,calibration={TRAINED}")
+    accuracy = f"{accuracy_of(own) / 50:.4f}"
+    checks.check("sweep.py: two points", len(points) == 2, done.err)
+    checks.check("sweep.py: the table", f"| 4 | {accuracy} (" in done.out, f"{done.out} {done.err} {accuracy}")
+    checks.check("sweep.py: drawn, or said what is missing", os.path.exists(os.path.join(to, "sweep.svg")) if done.status == 0 else "matplotlib" in done.err, done.err)
+    checks.equal("sweep.py: the same again", run(command + ["--tenon", "/nothing"]).out, done.out)
+    checks.check("sweep.py: a wrong option", run(command + ["--frac", "best"]).status == 2)
+
+
 def test_header(checks):
     folder = os.path.join(ROOT, "plugins", "quantize")
     for name in sorted(os.listdir(folder)):
@@ -365,7 +462,7 @@ def test_header(checks):
 
 if __name__ == "__main__":
     checks = Checks()
-    for test in (test_weights, test_choices, test_data, test_tables, test_means, test_bias, test_hessian, test_selection, test_errors, test_determinism, test_digits,
-                 test_reviews, test_correction_on_reviews, test_header):
+    for test in (test_weights, test_choices, test_data, test_tables, test_means, test_bias, test_hessian, test_hessian_of_convolutions, test_selection, test_errors, test_determinism, test_digits,
+                 test_reviews, test_correction_on_reviews, test_everywhere, test_auto, test_sweep, test_header):
         test(checks)
     checks.finish()

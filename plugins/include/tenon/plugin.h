@@ -365,6 +365,8 @@ typedef struct tenon_eval_1 {
     int (*run)(const tenon_plugin_host *host, const tenon_graph *graph, tenon_samples *samples, int64_t first,
                int64_t n, tenon_value *const *values, int n_values,
                int (*each)(void *context, int64_t sample, const tenon_tensor *const *values), void *context);
+    /* Another array of the file, such as the labels. Lives until the pass returns; NULL after an error. */
+    const tenon_tensor *(*array)(const tenon_plugin_host *host, tenon_samples *samples, const char *name);
 } tenon_eval_1;
 
 /* What nodes cost. */
