@@ -119,7 +119,7 @@ def parse_options():
     parser.add_argument("--target", default="host", help="what tenon compiles for (host)")
     cores = sorted(os.sched_getaffinity(0))
     parser.add_argument("--core", type=int, choices=cores, default=cores[-1], help="the core to run on (the last)")
-    return parser.parse_args([a for a in sys.argv[1:] if a != "--int8"])
+    return parser.parse_args()
 
 
 def main():

@@ -1,16 +1,16 @@
 /* Integers or floats: which of them a contraction is faster in, by a count of the target's vector operations. */
 #include "passes/integer_contract.h"
 
-/* In operations on a vector of 32-bit lanes: */
-#define WIDE                                                                                                           \
-    3.0 /* a product that is not summed by fours: both casts are shared, a multiplication of 32 bits is two            \
-         */
-#define PARTED                                                                                                         \
-    0.75 /* of one of the operations of a DOT4 that is several: half of them are sums, which go beside products */
+/* In operations on a vector of 32-bit lanes. A product that is not summed by fours: a multiplication of 32 bits is two,
+ * casts are shared. Of the operations of a DOT4 that is several, half are sums, which go beside products. */
+#define WIDE 3.0
+#define PARTED 0.75
 #define REQUANTISE 16.0
 #define QUANTISE 12.0 /* a float */
 #define DEQUANTISE 3.0
-#define BYTES 16.0 /* of weights that come from the second cache in the time of one */
+/* Bytes of weights that come from the second cache in the time of one, and of data that do not stay in it. */
+#define BYTES 16.0
+#define FAR_BYTES 4.0
 
 static int64_t count_of(const tensor_type *t) {
     int64_t n = 1;
@@ -19,15 +19,20 @@ static int64_t count_of(const tensor_type *t) {
     return n;
 }
 
+/* For numbers that one kernel writes and the next reads. */
+static double moving(const target *t, double bytes) {
+    return bytes > t->l2_bytes ? bytes / FAR_BYTES : 0;
+}
+
 integer_costs integer_costs_of(const target *t, const contraction_size *s) {
     double lanes = target_lanes(t, 32), products = (double)s->results * (double)s->taps;
-    double weights = (double)s->weights;
+    double weights = (double)s->weights, numbers = (double)(s->results + s->reads);
     double fours = (double)((s->row + 3) / 4) / (double)s->row * (t->dot4 > 1 ? PARTED * t->dot4 : 1);
     return (integer_costs){
         .integers = (products * (s->by_fours && t->dot4 > 0 ? fours : WIDE) + REQUANTISE * (double)s->results) / lanes +
-                    weights / BYTES,
+                    weights / BYTES + moving(t, numbers),
         .floats = (products + QUANTISE * (double)s->results + DEQUANTISE * (double)s->reads) / lanes +
-                  weights * sizeof(float) / BYTES,
+                  weights * sizeof(float) / BYTES + moving(t, numbers * sizeof(float)),
     };
 }
 

@@ -110,6 +110,11 @@ static void integer_costs_choose(void **state) {
     assert_true(c.integers > c.floats);
     c = costs_on("x86-64-v3", depthwise);
     assert_true(c.integers > c.floats);
+    /* Large maps of floats do not stay in the second cache. */
+    contraction_size large = depthwise;
+    large.results = large.reads = 112 * 112 * 96;
+    c = costs_on("x86-64-vnni", large);
+    assert_true(c.integers < c.floats);
     /* Rows that end within a four take all of it. */
     contraction_size odd = convolution;
     odd.row = 9;
