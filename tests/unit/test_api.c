@@ -289,7 +289,7 @@ static void api_wrong_options_are_refused(void **state) {
         {"dim", "batch", TENON_USAGE, "expected NAME=VALUE"},
         {"dim", NULL, TENON_USAGE, "--dim needs NAME=N"},
         {"backend", "jitt", TENON_USAGE, "did you mean 'jit'?"},
-        {"metric", "sqnr", TENON_UNSUPPORTED, "planned"},
+        {"metric", "sqrn", TENON_USAGE, "did you mean 'sqnr'?"},
         {"target", "x86-64-v9", TENON_USAGE, "did you mean 'x86-64-v3'?"},
         {"rtol", "1e-3x", TENON_USAGE, "expected a number"},
         {"rtol", "-1", TENON_USAGE, "expected a number"},
