@@ -46,10 +46,48 @@ static bool parts_dots(const plan *p) {
     return any && p->options->target->dot4 > 1;
 }
 
+static bool steps_alike(const plan_stage *x, const plan_stage *y) {
+    bool alike = x->n_axes == y->n_axes && x->each == y->each;
+    for (int i = 0; alike && i < x->n_axes; i++)
+        alike = x->axes[i].extent == y->axes[i].extent;
+    return alike;
+}
+
+int tile_team(const plan *p, int stage) {
+    const plan_stage *first = &p->stages[stage];
+    int n = 1;
+    for (; stage + n < p->n_stages; n++) {
+        const plan_stage *next = first + n;
+        bool joins = next->kind == STAGE_REDUCE && steps_alike(first, next);
+        for (int i = 0; joins && i < n; i++)
+            joins = !expr_uses(next->value, first[i].result);
+        if (!joins)
+            break;
+    }
+    return n;
+}
+
+/* The largest number of reductions that go side by side. */
+static int largest_team(const plan *p) {
+    int most = 1;
+    for (int s = 0, n; s < p->n_stages; s += n) {
+        n = p->stages[s].kind == STAGE_REDUCE ? tile_team(p, s) : 1;
+        most = n > most ? n : most;
+    }
+    return most;
+}
+
+/* Registers that a step of the reduction needs: accumulators, what is broadcast, and the vectors that several rows
+ * share; a single row multiplies by what it reads from memory. */
+static int registers_for(const tile *t) {
+    int shared = t->rows > 1 ? t->vectors : 1, parting = parts_dots(t->p) ? t->vectors + 2 : 0;
+    return t->rows * t->vectors * largest_team(t->p) + shared + 1 + parting;
+}
+
 static void choose_rows(tile *t, const tile_loads *loads, double *best, tile *out) {
-    int64_t most = tile_extent(t->p, t->c) * tile_extent(t->p, t->d), parting = parts_dots(t->p) ? t->vectors + 2 : 0;
+    int64_t most = tile_extent(t->p, t->c) * tile_extent(t->p, t->d);
     for (t->rows = 1; t->rows <= TILE_MOST_ROWS && t->rows <= most; t->rows++) {
-        if (t->rows * t->vectors + t->vectors + 1 + parting > tile_registers(t->p))
+        if (registers_for(t) > tile_registers(t->p))
             break;
         double cost = tile_cost(t, loads);
         if (t->p->candidates != NULL)

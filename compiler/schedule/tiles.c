@@ -134,40 +134,63 @@ static void reduce_points(tile_state *s, int stage, const accumulators *acc) {
         }
 }
 
-/* The steps along the reduction's axes from `axis` on. */
-static void reduce_axes(tile_state *s, int stage, const accumulators *acc, int axis) {
-    const plan_stage *g = &s->t->p->stages[stage];
+/* Reductions that go side by side, over the same steps. */
+typedef struct team {
+    int first, n; /* stages */
+    accumulators *acc;
+} team;
+
+/* The steps along the reductions' axes from `axis` on. */
+static void reduce_axes(tile_state *s, const team *m, int axis) {
+    const plan_stage *g = &s->t->p->stages[m->first];
     if (axis == g->n_axes) {
-        reduce_points(s, stage, acc);
+        for (int i = 0; i < m->n; i++)
+            reduce_points(s, m->first + i, &m->acc[i]);
         return;
     }
     const nest_axis *x = &g->axes[axis];
-    bool unrolled = axis >= g->n_axes - s->t->unrolled[stage];
-    for (int64_t i = 0; i < (unrolled ? x->extent : 1); i++) {
-        bind(s, x->var, unrolled ? build_index(s->t->p->b, i) : loop(s, "k", x->extent));
-        reduce_axes(s, stage, acc, axis + 1);
-        s->n--;
+    bool unrolled = axis >= g->n_axes - s->t->unrolled[m->first];
+    for (int64_t k = 0; k < (unrolled ? x->extent : 1); k++) {
+        const expr *step = unrolled ? build_index(s->t->p->b, k) : loop(s, "k", x->extent);
+        for (int i = 0; i < m->n; i++)
+            bind(s, g[i].axes[axis].var, step);
+        reduce_axes(s, m, axis + 1);
+        s->n -= m->n;
     }
     if (!unrolled)
         end(s, x->extent);
 }
 
-static void reduce_stage(tile_state *s, int stage) {
+static void begin_sums(tile_state *s, int stage, accumulators *acc) {
     tile *t = s->t;
-    builder *b = t->p->b;
-    const plan_stage *g = &t->p->stages[stage];
-    accumulators acc = declare(s, stage);
+    *acc = declare(s, stage);
     for (int r = 0; r < t->rows; r++)
         for (int v = 0; v < t->vectors; v++) {
-            point x = point_of(s, stage, &acc, v, r);
-            build_set(b, x.reg, x.index, plan_neutral(b, g->op, x.type));
+            point x = point_of(s, stage, acc, v, r);
+            build_set(t->p->b, x.reg, x.index, plan_neutral(t->p->b, t->p->stages[stage].op, x.type));
         }
-    reduce_axes(s, stage, &acc, 0);
+}
+
+static void keep_sums(tile_state *s, int stage, const accumulators *acc) {
+    tile *t = s->t;
     for (int r = 0; r < t->rows; r++)
         for (int v = 0; v < t->vectors; v++) {
-            point x = point_of(s, stage, &acc, v, r);
-            s->results[stage][r * t->vectors + v] = build_reg_get(b, x.reg, x.type, x.index);
+            point x = point_of(s, stage, acc, v, r);
+            s->results[stage][r * t->vectors + v] = build_reg_get(t->p->b, x.reg, x.type, x.index);
         }
+}
+
+static void reduce_stages(tile_state *s, int first, int n) {
+    team m = {first, n, ARENA_NEW_N(s->t->p->memory, accumulators, n)};
+    if (m.acc == NULL) {
+        build_fail(s->t->p->b);
+        return;
+    }
+    for (int i = 0; i < n; i++)
+        begin_sums(s, first + i, &m.acc[i]);
+    reduce_axes(s, &m, 0);
+    for (int i = 0; i < n; i++)
+        keep_sums(s, first + i, &m.acc[i]);
 }
 
 static void let_stage(tile_state *s, int stage) {
@@ -209,9 +232,10 @@ static void emit_block(tile_state *s) {
     plan *p = t->p;
     s->c_index = loop(s, "cb", t->c_blocks);
     s->c_first = block_first(s, s->c_index, t->rows, tile_extent(p, t->c));
-    for (int k = 0; k < p->n_stages; k++) {
+    for (int k = 0, n; k < p->n_stages; k += n) {
+        n = p->stages[k].kind == STAGE_REDUCE ? tile_team(p, k) : 1;
         if (p->stages[k].kind == STAGE_REDUCE)
-            reduce_stage(s, k);
+            reduce_stages(s, k, n);
         else if (p->stages[k].kind == STAGE_LET)
             let_stage(s, k);
         else
@@ -222,7 +246,7 @@ static void emit_block(tile_state *s) {
 
 static status new_state(tile *t, tile_state *out) {
     plan *p = t->p;
-    int most = 2 * PLAN_MAX_AXES + p->n_stages + 8;
+    int most = 2 * PLAN_MAX_AXES + p->n_stages * (NEST_MAX_AXES + 1) + 8;
     *out = (tile_state){.t = t};
     TRY_ALLOC(out->from = ARENA_NEW_N(p->memory, const expr *, most));
     TRY_ALLOC(out->to = ARENA_NEW_N(p->memory, const expr *, most));

@@ -33,6 +33,10 @@ int64_t tile_width(const tile *t);
  * is not NULL. Where rows run over two axes the plan's are merged. */
 status tile_choose(plan *p, int a, int lanes, const kernel_choice *given, tile *out);
 
+/* How many reductions from this stage on go side by side: as many as have the same steps, none of which takes what
+ * another gives. */
+int tile_team(const plan *p, int stage);
+
 /* Does any stage reduce? Else there are no rows, and vectors cost the same whichever way. */
 bool tile_reduces(const plan *p);
 

@@ -99,6 +99,55 @@ static void rows_run_on_over_two_axes(void **state) {
     arena_free(s.a);
 }
 
+static int count_loops(const block *body, int64_t extent) {
+    int n = 0;
+    for (const stmt *x = body->first; x != NULL; x = x->next)
+        if (x->kind == STMT_FOR)
+            n += (x->loop.extent->imm == extent) + count_loops(&x->loop.body, extent);
+    return n;
+}
+
+/* y[o] = f(g, sum over k of x[k] * w[1, o, k]), g: the sum of x[k] * w[0, o, k]; with `apart` that is in the other sum.
+ */
+static const kernel *two_sums(setup *s, int64_t columns, int64_t k, bool apart) {
+    const int64_t dims[3][4] = {{k}, {2, columns, k}, {columns}};
+    const expr *o[1], *sums[2] = {NULL, NULL};
+    open_case(s, "x86-64-v3", dims, (const int[]){1, 3, 1});
+    nest_outer_all(s->n, 1, (int64_t[]){columns}, o);
+    for (int i = 0; i < 2; i++) {
+        nest_open(s->n);
+        const expr *at = nest_inner(s->n, "k", k);
+        const expr *x = nest_read(&s->l, 0, (const expr *[]){at});
+        const expr *w = nest_read(&s->l, 1, (const expr *[]){build_index(s->l.b, i), o[0], at});
+        const expr *product = build_mul(s->l.b, x, w);
+        sums[i] = nest_reduce(s->n, REDUCE_SUM, i == 1 && apart ? build_sub(s->l.b, product, sums[0]) : product);
+    }
+    nest_store(s->n, 2, o, 1, build_mul(s->l.b, sums[0], sums[1]));
+    return scheduled(s, "x86-64-v3");
+}
+
+static void reductions_go_side_by_side(void **state) {
+    (void)state;
+    setup s;
+    const kernel *k = two_sums(&s, 128, 200, false);
+    assert_int_equal(count_loops(&k->body, 200), 1);
+    arena_free(s.a);
+    k = two_sums(&s, 128, 200, true); /* the second has to wait for the first */
+    assert_int_equal(count_loops(&k->body, 200), 2);
+    arena_free(s.a);
+}
+
+/* A single row holds no weights in registers: 8 sums of 8 lanes and what is broadcast fit 16. */
+static void a_row_takes_as_many_sums_as_there_are_registers(void **state) {
+    (void)state;
+    setup s;
+    int64_t extents[16];
+    const kernel *k = rows_apart(&s, "x86-64-v3", 1, 1, 500, 128);
+    assert_int_equal(loops_of(&k->body, extents), 2);
+    assert_int_equal(extents[0], 2);
+    arena_free(s.a);
+}
+
 /* 9 MB of weights are not read once for each of 14 rows. */
 static void large_weights_are_read_once(void **state) {
     (void)state;
@@ -285,6 +334,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reduction_goes_in_the_order_of_its_data),
         cmocka_unit_test(rows_run_on_over_two_axes),
+        cmocka_unit_test(reductions_go_side_by_side),
+        cmocka_unit_test(a_row_takes_as_many_sums_as_there_are_registers),
         cmocka_unit_test(large_weights_are_read_once),
         cmocka_unit_test(last_vector_may_be_half),
         cmocka_unit_test(transposed_copies_go_by_blocks_of_lanes),
