@@ -4,12 +4,13 @@
     build/bench-venv/bin/python models/bert-tiny-imdb/sweep.py -o build/sweep          # some widths, 500 reviews: minutes
     build/bench-venv/bin/python models/bert-tiny-imdb/sweep.py -o build/sweep --full   # widths 2 to 16, 5,000 reviews: hours
 
-Each point is one run of `tenon eval -p quantize:...`; what has been run before is read from OUTPUT/points.json. Needs matplotlib (bench/requirements.txt).
+Each point is one run of `tenon eval -p quantize:... --against` the float model; what has been run before is read from OUTPUT/points.json. The table has
+accuracies, points lost to the float model with their paired 95 % interval, and the mean squared error of the margin: the output of a review's class less the
+other one, which shows errors that accuracy hides. Needs matplotlib (bench/requirements.txt).
 """
 import argparse
 import json
 import os
-import re
 import subprocess
 import sys
 
@@ -17,7 +18,6 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 MODEL = os.path.join(HERE, "dynamic.onnx")
 WIDTHS = [2, 3, 4, 5, 6, 8, 12, 16]
 COLOURS = {"mse": "#1b6ca8", "range": "#5b8c2a", "percentile": "#7a4fa3", "entropy": "#8a6d1f", "half": "#c8452e"}
-RESULT = re.compile(r"accuracy\s+(\S+) \((\d+) of (\d+); 95 % interval (\S+) to ([0-9.]+)")
 
 
 def arguments():
@@ -30,19 +30,21 @@ def arguments():
     p.add_argument("--widths", type=int, nargs="+", metavar="BITS", help="default: %s; 2 to 16 with --full" % " ".join(map(str, WIDTHS)))
     p.add_argument("--frac", nargs="+", choices=sorted(COLOURS), default=["half", "mse"], help="how fractions are chosen (default: half mse)")
     p.add_argument("--per", choices=["tensor", "channel"], default="tensor", help="what has one fraction (default: tensor)")
+    p.add_argument("--format", choices=["fixed", "symmetric", "affine"], default="fixed", help="of the numbers (default: fixed point)")
     p.add_argument("--weights-only", action="store_true", help="data stay floats")
     p.add_argument("--full", action="store_true", help="every width and every review")
     return p.parse_args()
 
 
 def evaluate(a, limit, options):
-    """(accuracy, low, high) of the model with these options of quantize; None: of the float model."""
-    words = [a.tenon, "eval", MODEL, "--data", a.data] + (["--limit", str(limit)] if limit else []) + (["-p", "quantize:" + options] if options else [])
+    """What tenon eval says of the model with these options of quantize, beside the float model; None: of the float model alone."""
+    words = [a.tenon, "eval", MODEL, "--data", a.data, "--json"] + (["--limit", str(limit)] if limit else [])
+    words += ["-p", "quantize:" + options, "--against", MODEL] if options else []
     done = subprocess.run(words, capture_output=True, text=True)
-    found = RESULT.search(done.stdout)
-    if done.returncode != 0 or not found:
+    if done.returncode != 0:
         sys.exit(f"sweep.py: {' '.join(words)} failed:\n{done.stderr}")
-    return [float(found[1]), float(found[4]), float(found[5]), int(found[3])]
+    found = json.loads(done.stdout)
+    return {key: found[key] for key in ("accuracy", "ci95", "samples", "against") if key in found}
 
 
 class Points:
@@ -63,7 +65,13 @@ class Points:
 
 
 def options_of(a, width, frac):
-    return f"data_width={0 if a.weights_only else width},weight_width={width},frac={frac},per={a.per},calibration={a.calibration}"
+    return f"format={a.format},data_width={0 if a.weights_only else width},weight_width={width},frac={frac},per={a.per},calibration={a.calibration}"
+
+
+def cell(point):
+    other = point["against"]
+    lost = [-100 * x for x in (other["difference"], *reversed(other["difference_ci95"]))]
+    return "{:.4f}, lost {:.2f} ({:.2f} to {:.2f}), margin {:.2g}".format(point["accuracy"], *(x + 0.0 for x in lost), other["margin_mse"])
 
 
 def draw(a, widths, rows, reference, to):
@@ -72,15 +80,15 @@ def draw(a, widths, rows, reference, to):
     matplotlib.rcParams.update({"svg.hashsalt": "tenon", "svg.fonttype": "none", "font.family": "sans-serif", "font.size": 9})
     from matplotlib import pyplot
     figure, axes = pyplot.subplots(figsize=(6.4, 3.8), layout="constrained")
-    axes.axhline(reference[0], color="#555", linewidth=1, linestyle=(0, (4, 3)))
-    axes.text(widths[-1], reference[0] + 0.04, f"float: {reference[0]:.4f}", color="#555", ha="right", va="bottom")
+    axes.axhline(reference["accuracy"], color="#555", linewidth=1, linestyle=(0, (4, 3)))
+    axes.text(widths[-1], reference["accuracy"] + 0.04, f"float: {reference['accuracy']:.4f}", color="#555", ha="right", va="bottom")
     for frac in a.frac:
         y = [rows[w, frac] for w in widths]
-        axes.fill_between(widths, [p[1] for p in y], [p[2] for p in y], color=COLOURS[frac], alpha=0.15, linewidth=0)
-        axes.plot(widths, [p[0] for p in y], marker="o", markersize=4, color=COLOURS[frac], label=f"frac={frac}")
+        axes.fill_between(widths, [p["ci95"][0] for p in y], [p["ci95"][1] for p in y], color=COLOURS[frac], alpha=0.15, linewidth=0)
+        axes.plot(widths, [p["accuracy"] for p in y], marker="o", markersize=4, color=COLOURS[frac], label=f"frac={frac}")
     axes.set_xticks(widths)
     axes.set_xlabel(f"bits of {'weights' if a.weights_only else 'weights and data'}, one fraction per {a.per}")
-    axes.set_ylabel(f"accuracy on {reference[3]:,} reviews")
+    axes.set_ylabel(f"accuracy on {reference['samples']:,} reviews")
     axes.set_ylim(0.45, 0.9)
     axes.grid(color="#ddd", linewidth=0.6)
     axes.spines[["top", "right"]].set_visible(False)
@@ -95,13 +103,13 @@ def main():
     limit = a.limit or (None if a.full else 500)
     points = Points(a.output)
     reference = points.get(a, limit, None)
-    print(f"float: {reference[0]:.4f} ({reference[1]:.4f} to {reference[2]:.4f}) on {reference[3]} reviews", flush=True)
+    print("float: {accuracy:.4f} ({0:.4f} to {1:.4f}) on {samples} reviews".format(*reference["ci95"], **reference), flush=True)
     print("| bits | " + " | ".join(f"frac={f}" for f in a.frac) + " |\n|---|" + "---|" * len(a.frac))
     rows = {}
     for w in widths:
         for frac in a.frac:
             rows[w, frac] = points.get(a, limit, options_of(a, w, frac))
-        print(f"| {w} | " + " | ".join("{:.4f} ({:.4f} to {:.4f})".format(*rows[w, f][:3]) for f in a.frac) + " |", flush=True)
+        print(f"| {w} | " + " | ".join(cell(rows[w, f]) for f in a.frac) + " |", flush=True)
     try:
         draw(a, widths, rows, reference, a.output)
     except ImportError:

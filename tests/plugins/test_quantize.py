@@ -442,10 +442,12 @@ def test_sweep(checks):
     command = [sys.executable, os.path.join(MODELS, "bert-tiny-imdb", "sweep.py"), "--tenon", TENON, "-o", to, "--limit", "50", "--widths", "4", "--frac", "half"]
     done = run(command)
     points = json.load(open(os.path.join(to, "points.json"))) if os.path.exists(os.path.join(to, "points.json")) else {}
-    own = tenon("eval", BERT, "--data", REVIEWS, "--limit", 50, "-p", f"quantize:data_width=4,weight_width=4,frac=half,per=tensor,calibration={TRAINED}")
-    accuracy = f"{accuracy_of(own) / 50:.4f}"
+    own = tenon("eval", BERT, "--data", REVIEWS, "--limit", 50, "-p", f"quantize:data_width=4,weight_width=4,frac=half,per=tensor,calibration={TRAINED}",
+                "--against", BERT, "--json")
+    other = json.loads(own.out)["against"] if own.status == 0 else {}
+    row = f"| 4 | {json.loads(own.out)['accuracy']:.4f}, lost {-100 * other['difference'] + 0.0:.2f} (" if other else own.last
     checks.check("sweep.py: two points", len(points) == 2, done.err)
-    checks.check("sweep.py: the table", f"| 4 | {accuracy} (" in done.out, f"{done.out} {done.err} {accuracy}")
+    checks.check("sweep.py: the table", row in done.out and other and f"margin {other['margin_mse']:.2g} |" in done.out, f"{done.out} {done.err} {row}")
     checks.check("sweep.py: drawn, or said what is missing", os.path.exists(os.path.join(to, "sweep.svg")) if done.status == 0 else "matplotlib" in done.err, done.err)
     checks.equal("sweep.py: the same again", run(command + ["--tenon", "/nothing"]).out, done.out)
     checks.check("sweep.py: a wrong option", run(command + ["--frac", "best"]).status == 2)
