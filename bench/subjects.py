@@ -114,7 +114,7 @@ class Jit(Subject):
     """tenon's JIT through libtenon: tenon_code_run."""
     key, name = "jit", "tenon JIT"
 
-    def __init__(self, model, feeds, target="host", threads=1):
+    def __init__(self, model, feeds, target="host", threads=1, options=None):
         self.lib = lib = ctypes.CDLL(os.path.join(BUILD, "lib", "libtenon.so"))
         for function in (lib.tenon_code_input, lib.tenon_code_output):
             function.restype, function.argtypes = Tensor, [ctypes.c_void_p, ctypes.c_size_t]
@@ -124,7 +124,7 @@ class Jit(Subject):
         self.context = None
         self.context = self._made(lib.tenon_context_new, None)
         self.options = self._made(lib.tenon_options_new, self.context)
-        for key, value in [("target", target), ("threads", str(threads)), *(("shape", w) for w in shape_words(feeds))]:
+        for key, value in [("target", target), ("threads", str(threads)), *(options or {}).items(), *(("shape", w) for w in shape_words(feeds))]:
             self._good(lib.tenon_options_set(self.options, key.encode(), value.encode()))
         self.graph = self._made(lib.tenon_graph_open, self.context, model.encode(), self.options)
         self.code = self._made(lib.tenon_code_new, self.graph)

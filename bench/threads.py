@@ -4,7 +4,7 @@
 usage: threads.py [--threads N] [--models NAME,...] [--rounds N] [--target T]
 
 In a turn four things are timed: tenon's JIT with one thread, with N, a loop of multiply-adds in registers on one core, and N of them, each on a
-core of its own. A round is five turns, of which each one's fastest counts. Shown are medians over the rounds, with quartiles: how much faster
+core of its own. The model's threads have a core each, too, so that the system's moving them about is in no figure. A round is five turns, of which each one's fastest counts. Shown are medians over the rounds, with quartiles: how much faster
 the model is with N threads, how much more N loops do than one in the same time, and the first as a part of the second. Both outputs have to
 be the same bits.
 
@@ -54,12 +54,26 @@ def median(values, form=".2f"):
     return f"{middle:{form}} [{low:{form}} {high:{form}}]"
 
 
+def threads_here():
+    return {int(t) for t in os.listdir("/proc/self/task")}
+
+
+def pinned(model, feeds, options, cores):
+    """The model in one thread and in several: the caller on the first core, each thread of the pool on one of the others."""
+    os.sched_setaffinity(0, {cores[0]})
+    one, before = Jit(model, feeds, options.target, 1), threads_here()
+    many = Jit(model, feeds, options.target, options.threads)
+    for thread, core in zip(sorted(threads_here() - before), cores[1:]):
+        os.sched_setaffinity(thread, {core})
+    return one, many
+
+
 def measure(name, options, loops):
     """Prints one model's line. Are the outputs the same?"""
     case = CASES[name]
     feeds = case.feeds(case.path())
     model = bound_copy(name, feeds)
-    one, many = (Jit(model, feeds, options.target, n) for n in (1, options.threads))
+    one, many = pinned(model, feeds, options, loops.cores)
     one.call()
     many.call()
     same = all(a.tobytes() == b.tobytes() for a, b in zip(one.outputs().values(), many.outputs().values()))

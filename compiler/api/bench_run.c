@@ -70,6 +70,7 @@ static status bench(tenon_graph *t, tenon_code **code, arena *a, report *out) {
     r.resident_bytes = measure_resident();
     r.kernels = (int64_t)p->kernels.n;
     r.steps = (int64_t)p->steps.n;
+    r.tuned = (tuned_by){t->o->tune, (int64_t)(*code)->built.n_tuned};
     if (t->o->per_node || t->o->trace != NULL)
         TRY(per_node_measure(t, *code, times.inputs, outputs, a, &r));
     return bench_report(&r, a, out);

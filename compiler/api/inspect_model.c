@@ -166,6 +166,7 @@ static status inspect_all(inspection *x, report *out) {
     TRY(plan_lower_bound(p, &x->r.arena_least));
     x->r.kernels = (int64_t)p->kernels.n;
     x->r.steps = (int64_t)p->steps.n;
+    x->r.tuned = (tuned_by){x->t->o->tune, (int64_t)x->w->n_tuned};
     TRY(measure_program(p, x->memory, &facts));
     x->r.weight_bytes = facts.weight_bytes;
     TRY(list_tensors(x));

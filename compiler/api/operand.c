@@ -4,6 +4,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "api/options.h"
 #include "ir/op.h"
 #include "passes/quantised.h"
 
@@ -35,13 +36,29 @@ static int clipped_width(const node *quantize) {
     return whole && bits < dtype_bits(quantize->outputs[0]->type.elem) ? (int)bits : 0;
 }
 
+/* The Gather of constants that q's rows come from, through what unpacks several of a byte; NULL: they come from
+ * elsewhere. */
+static const node *picks(const value *q) {
+    static const char *const unpacks[] = {"Reshape", "BitwiseAnd", "BitShift", "Unsqueeze"};
+    const node *n = q->def;
+    for (size_t i = 0; n != NULL && i < sizeof unpacks / sizeof *unpacks; i++)
+        if (is_onnx(n, unpacks[i]))
+            n = node_input(n, 0)->def;
+    return is_onnx(n, "Gather") && node_input(n, 0)->constant != NULL ? n : NULL;
+}
+
 bool operand_read(const value *v, operand *out) {
     const node *n = v != NULL ? v->def : NULL;
     if (!is_onnx(n, "DequantizeLinear"))
         return false;
     *out = (operand){.dequantize = n, .q = node_input(n, 0)};
     out->width = dtype_bits(out->q->type.elem);
-    if (out->q->constant != NULL)
+    const char *noted = n->notes != NULL ? map_get(n->notes, "tenon.width") : NULL;
+    int64_t width;
+    if (noted != NULL && options_count(noted, &width) && width > 0 && width < out->width)
+        out->width = (int)width;
+    out->picked = picks(out->q);
+    if (out->q->constant != NULL || out->picked != NULL)
         return true;
     const node *made = out->q->def;
     if (!is_onnx(made, "QuantizeLinear") && !is_onnx(made, "DynamicQuantizeLinear"))
@@ -89,11 +106,11 @@ static bool is_fixed(const operand *x, int *out_least, int *out_most) {
 }
 
 static void add_grain(const operand *x, strbuf *s) {
-    int64_t block = op_int(x->dequantize, "block_size");
+    int64_t group = op_int(x->dequantize, "block_size");
     if (node_input(x->dequantize, 1)->constant->count == 1)
         return;
-    if (block > 0)
-        strbuf_printf(s, " per block of %lld", (long long)block);
+    if (group > 0)
+        strbuf_printf(s, " per block of %lld", (long long)group);
     else
         strbuf_add(s, " per channel");
 }
@@ -187,6 +204,19 @@ static status take_floats(graph *g, node *n, const node *from) {
     return STATUS_OK;
 }
 
+/* Rows of the other graph's table, by this graph's indices. */
+static status take_rows(graph *g, node *n, int index, const node *picked, const node *from) {
+    const value *there = from != NULL ? node_input(from, index) : NULL;
+    const tensor *t = there != NULL && is_onnx(there->def, "Gather") ? constant_of(there->def, 0) : NULL;
+    if (t == NULL)
+        return STATUS_OK;
+    value *inputs[] = {graph_add_constant(g, NULL, (tensor *)t), node_input(picked, 1)};
+    attr axis = {.name = "axis", .kind = ATTR_INT, .i = op_int(picked, "axis")};
+    TRY_ALLOC(inputs[0]);
+    const node *made = graph_build(g, n, "Gather", inputs, 2, &axis, 1, 1);
+    return made != NULL ? node_set_input(n, index, made->outputs[0]) : STATUS_RESOURCE;
+}
+
 static node *add_behind(const node *n) {
     const value *v = n != NULL ? n->outputs[0] : NULL;
     bool alone = v != NULL && v->n_uses == 1 && is_onnx(n, "MatMul");
@@ -201,6 +231,8 @@ status operand_to_float(graph *g, node *n, const node *from, arena *scratch) {
             continue;
         if (x.real != NULL)
             TRY(node_set_input(n, i, x.real));
+        else if (x.picked != NULL)
+            TRY(take_rows(g, n, i, x.picked, from));
         else
             TRY(take_weights(g, n, i, from, scratch, &taken));
     }

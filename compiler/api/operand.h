@@ -7,13 +7,15 @@
 typedef struct operand {
     const node *dequantize;
     const node *quantize; /* QuantizeLinear or DynamicQuantizeLinear; NULL: the integers are constants */
+    const node *picked;   /* the Gather that picks rows of constants; NULL: none */
     const value *q;       /* the integers */
-    value *real;          /* what they are made of; NULL: they are constants */
+    value *real;          /* what they are made of; NULL: they are constants, or rows of some */
     int width;            /* bits in use: fewer than the type's where a Clip stands before, or constants need no more */
 } operand;
 
 /* ---- operand.c ---- */
-/* Is v the result of a DequantizeLinear, of constants or of what a quantising node has made? */
+/* Is v the result of a DequantizeLinear, of constants, of rows that a Gather picks from some (and unpacks), or of what
+ * a quantising node has made? */
 bool operand_read(const value *v, operand *out);
 /* "Q(8,4)", "Q(8,3..6) per channel", "i8 scale 0.0123", "u8 scale 0.0123 zero 3", "i4 per block of 32", "u8 dynamic".
  */

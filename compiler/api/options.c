@@ -39,9 +39,10 @@ static const char *const integers[] = {"best", "force", NULL};
 static const char *const floats[] = {"any", "none", NULL};
 static const char *const metrics[] = {"accuracy", "mse", "sqnr", NULL};
 
-#define ALL                                                                                                            \
+#define TUNED                                                                                                          \
     (TENON_COMPILE | TENON_RUN | TENON_CHECK | TENON_BENCH | TENON_EVAL | TENON_INSPECT | TENON_DIFF | TENON_DRAW |    \
      TENON_EXPLAIN)
+#define ALL (TUNED | TENON_TUNE)
 #define RUNNING (TENON_RUN | TENON_CHECK | TENON_BENCH | TENON_EVAL | TENON_DIFF | TENON_EXPLAIN)
 #define FED (TENON_EVAL | TENON_DIFF | TENON_EXPLAIN)
 #define FIELD(name) offsetof(struct tenon_options, name)
@@ -63,7 +64,10 @@ static const option_row rows[] = {
     {{"input", "NAME=FILE.npy", "the data of an input", TENON_RUN}, KIND_PAIRS, FIELD(inputs), NULL},
     {{"rtol", "R", "relative tolerance (default 1e-3)", TENON_CHECK}, KIND_REAL, FIELD(rtol), NULL},
     {{"atol", "A", "absolute tolerance (default 1e-5; with --suite 1e-7)", TENON_CHECK}, KIND_REAL, FIELD(atol), NULL},
-    {{"time", "SECONDS", "how long to measure (default 1)", TENON_BENCH}, KIND_REAL, FIELD(seconds), NULL},
+    {{"time", "SECONDS", "how long to measure (default 1; tune 30)", TENON_BENCH | TENON_TUNE},
+     KIND_REAL,
+     FIELD(seconds),
+     NULL},
     {{"per-node", NULL, "measures each node, and the machine's peak", TENON_BENCH}, KIND_FLAG, FIELD(per_node), NULL},
     {{"trace", "FILE.json", "the same, and writes one run for chrome://tracing or Perfetto", TENON_BENCH},
      KIND_TEXT,
@@ -108,7 +112,7 @@ static const option_row rows[] = {
      FIELD(backend),
      engine_names},
     {{"threads", "N", "cuts kernels into parts for N threads (default 1), and runs them so; the bits stay the same",
-      TENON_COMPILE | RUNNING},
+      TENON_COMPILE | RUNNING | TENON_TUNE},
      KIND_THREADS,
      FIELD(threads),
      NULL},
@@ -116,8 +120,8 @@ static const option_row rows[] = {
      KIND_FLAG,
      FIELD(perf_map),
      NULL},
-    {{"target", "NAME", "the machine to compile for: host, generic, x86-64, x86-64-v3, x86-64-v4, aarch64, cortex-m4",
-      ALL},
+    {{"target", "NAME",
+      "the machine to compile for: host, generic, x86-64, x86-64-v3, x86-64-v4, x86-64-vnni, aarch64, cortex-m4", ALL},
      KIND_TEXT,
      FIELD(target),
      NULL},
@@ -164,6 +168,10 @@ static const option_row rows[] = {
      KIND_CHOICE,
      FIELD(schedule),
      schedules},
+    {{"tune", "FILE", "tiles that tenon tune has measured, where it has some for the target", TUNED},
+     KIND_TEXT,
+     FIELD(tune),
+     NULL},
     {{"float", "any|none", "none: a quantised model without one float instruction; says which nodes prevent that", ALL},
      KIND_CHOICE,
      FIELD(floats),

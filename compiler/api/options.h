@@ -26,6 +26,7 @@ struct tenon_options {
     word_list skip, dump_after, stop_after;
     named_list asked; /* -p and --pipeline, in order: option, text */
     word_list plugins;
+    const char *tune;                                            /* a file; NULL none */
     const char *schedule, *floats, *integers, *backend, *target; /* target NULL: what the command takes */
     bool verify_passes, verbose, time_passes, perf_map;
     isolate_limits isolate;

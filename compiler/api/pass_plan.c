@@ -5,7 +5,9 @@
 #include <string.h>
 
 #include "api/isolation.h"
+#include "api/pass_engine.h"
 #include "api/pipeline.h"
+#include "api/tune_file.h"
 #include "frontend/mapped_file.h"
 #include "plugin/pipeline_file.h"
 
@@ -171,6 +173,14 @@ status pass_plan_make(const tenon_options *o, bool all, arena *a, pass_plan *out
     *out = (pass_plan){.plugins = plugin_set_new(a, o->c->diags)};
     TRY_ALLOC(out->plugins);
     out->registry = out->plugins->registry;
+    plugin_engine *engine = ARENA_NEW(a, plugin_engine);
+    TRY_ALLOC(engine);
+    *engine = pass_engine(o);
+    out->plugins->registry->engine = engine;
+    if (o->tune != NULL) {
+        TRY_ALLOC(out->tuned = ARENA_NEW(a, tune_table));
+        TRY(tune_file_read(o->tune, false, a, p.d, out->tuned));
+    }
     if (o->isolate.wanted)
         TRY(isolation_new(o, a, &out->plugins->isolation));
     for (size_t i = 0; i < o->skip.n; i++)

@@ -4,6 +4,7 @@
 
 #include "api/options.h"
 #include "plugin/plugin.h"
+#include "schedule/tuning.h"
 
 typedef struct pass_plan {
     plugin_set *plugins;
@@ -13,12 +14,13 @@ typedef struct pass_plan {
     VEC(pass_report *) reports; /* of those that have run */
     bound_inputs bound;
     word_list bound_dims; /* symbols that are bound before the passes run */
+    tune_table *tuned;    /* of option tune; NULL: none */
 } pass_plan;
 
 /* Loads the plugins of option plugin and of TENON_PLUGIN_PATH (and with `all`, or where a pass is asked for that those
  * do not have, of the folder beside the library), reads what is asked for, and checks the names of options skip,
- * dump-after and stop-after. Everything lives in `a`. [usage], [unknown-pass] STATUS_USAGE, and what plugin_load says.
- */
+ * dump-after and stop-after. Reads the file of option tune. Everything lives in `a`. [usage], [unknown-pass]
+ * STATUS_USAGE, and what plugin_load and tune_file_read say. */
 status pass_plan_make(const tenon_options *o, bool all, arena *a, pass_plan *out);
 
 #endif

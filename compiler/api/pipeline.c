@@ -122,6 +122,21 @@ static status check_regions(const pipeline *w) {
     return STATUS_RESOURCE;
 }
 
+/* A table that changes nothing is told of. */
+static status count_tuned(pipeline *w, const tune_table *table, const tuning *tuned) {
+    for (size_t i = 0; i < table->at.n; i++)
+        w->n_tuned += tuned->used[i];
+    if (w->n_tuned > 0 || w->quiet)
+        return STATUS_OK;
+    bool others = tune_table_count(table, w->machine, tuned->threads) > 0;
+    const char *line = arena_printf(w->memory, "tune: %s has nothing for %s%s and %d thread%s\n", table->file,
+                                    others ? "the kernels of this model on target " : "target ", w->machine->name,
+                                    tuned->threads, tuned->threads == 1 ? "" : "s");
+    TRY_ALLOC(line);
+    context_note(w->c, line);
+    return STATUS_OK;
+}
+
 /* A naive schedule computes what the operators say, in their own way. */
 static status lower(pipeline *w) {
     bool naive = strcmp(w->o->schedule, "naive") == 0;
@@ -130,6 +145,10 @@ static status lower(pipeline *w) {
     passes.integer = (integer_options){.target = w->machine,
                                        .no_float = strcmp(w->o->floats, "none") == 0,
                                        .force = strcmp(w->o->integers, "force") == 0};
+    const tune_table *table = w->tuned != NULL ? w->tuned : w->plan->tuned;
+    tuning tuned = {.table = table, .threads = (int)w->o->threads, .sites = w->sites, .diags = w->c->diags};
+    TRY_ALLOC(tuned.used = ARENA_NEW_N(w->memory, bool, (table != NULL ? table->at.n : 0) + 1));
+    passes.tuning = table != NULL || w->sites != NULL ? &tuned : NULL;
     TRY(passes_before_lowering(w->plan->registry, &w->g, &passes));
     lower_options o = {.target = w->machine,
                        .threads = (int)w->o->threads,
@@ -137,8 +156,11 @@ static status lower(pipeline *w) {
                        .name = w->name,
                        .origin = w->origin,
                        .regions = &w->o->regions,
+                       .tuning = passes.tuning,
                        .steps = &w->steps};
     TRY(lower_graph(w->g, &o, w->memory, &w->p));
+    if (table != NULL && !naive)
+        TRY(count_tuned(w, table, &tuned));
     return check_regions(w);
 }
 
@@ -235,6 +257,8 @@ status pipeline_rows(arena *a, const pass_plan *plan, const pipeline_row **out, 
     VEC(pipeline_row) list = {0};
     for (size_t i = 0; i < PIPELINE_STAGES; i++) {
         pipeline_row row = {stages[i].name, stages[i].help, false};
+        if (i == PIPELINE_LOWER && plan->tuned != NULL)
+            TRY_ALLOC(row.help = arena_printf(a, "%s; tiles as %s has them", row.help, plan->tuned->file));
         TRY(VEC_PUSH(a, list, row));
         for (size_t k = 0; i == PIPELINE_EDIT && k < plan->asked.n; k++) {
             row = (pipeline_row){pass_name(plan->asked.at[k].entry), plan->asked.at[k].text, true};

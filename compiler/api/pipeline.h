@@ -31,8 +31,11 @@ typedef struct pipeline {
     const target *machine;
     const char *name, *origin;
     program *p;
-    step_nodes_list steps; /* by p's step */
-    bool stopped;          /* by option stop-after */
+    step_nodes_list steps;   /* by p's step */
+    const tune_table *tuned; /* tiles to go by; NULL: option tune's, if any */
+    tune_sites *sites;       /* where not NULL, gets the contractions of the program */
+    size_t n_tuned;          /* entries of the table that were used */
+    bool stopped;            /* by option stop-after */
     double milliseconds;
 } pipeline;
 

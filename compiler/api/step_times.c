@@ -19,7 +19,7 @@ typedef struct tracing {
     arena *memory;
 } tracing;
 
-static void tick(void *ctx, int64_t step) {
+void step_times_tick(void *ctx, int64_t step) {
     ((int64_t *)ctx)[step] = clock_ns();
 }
 
@@ -29,7 +29,7 @@ static int64_t *ticks_of(const tracing *t, size_t run) {
 
 /* The median of two ticks with nothing between them, called as traced code calls them. */
 static status cost_of_tick(arena *a, double *out_us) {
-    llvm_tick volatile call = tick;
+    llvm_tick volatile call = step_times_tick;
     double *us = ARENA_NEW_N(a, double, TICK_RUNS);
     int64_t at[2];
     TRY_ALLOC(us);
@@ -49,7 +49,8 @@ static status run_for(tracing *t, double milliseconds, size_t most) {
     for (t->n_runs = 0; t->n_runs < most && (t->n_runs < LEAST_RUNS || clock_ms() < end); t->n_runs++) {
         TRY(context_check_stop(t->code->c));
         TRY(code_check(t->code, t->code->c->llvm->run_traced(t->traced, t->inputs, t->outputs, t->code->scratch,
-                                                             &t->code->engines[0].env, tick, ticks_of(t, t->n_runs))));
+                                                             &t->code->engines[0].env, step_times_tick,
+                                                             ticks_of(t, t->n_runs))));
     }
     return STATUS_OK;
 }

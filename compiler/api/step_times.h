@@ -11,6 +11,8 @@ typedef struct step_times {
     int64_t runs;
 } step_times;
 
+/* A clock for traced code: ctx is an array of nanoseconds, with room for one more than there are steps. */
+void step_times_tick(void *ctx, int64_t step);
 /* Compiles code->p once more with a clock between its steps, and runs that for so many seconds, a few thousand times at
  * most. */
 status step_times_measure(tenon_code *code, const void *const *inputs, void *const *outputs, double seconds, arena *a,

@@ -48,7 +48,7 @@ extern const command *const command_table[];
 /* NULL after an error that names the nearest. */
 const command *command_find(cli *c, const char *name);
 extern const command command_compile, command_run, command_check, command_bench, command_eval, command_inspect,
-    command_diff, command_explain, command_draw, command_passes, command_ops, command_doctor;
+    command_diff, command_explain, command_draw, command_tune, command_passes, command_ops, command_doctor;
 
 /* ---- arguments.c ---- */
 /* Sorts argv[1..] into command, options and words. */

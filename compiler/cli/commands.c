@@ -4,19 +4,8 @@
 #include "cli.h"
 
 const command *const command_table[] = {
-    &command_compile,
-    &command_run,
-    &command_check,
-    &command_bench,
-    &command_eval,
-    &command_inspect,
-    &command_diff,
-    &command_explain,
-    &command_draw,
-    &command_passes,
-    &command_ops,
-    &command_doctor,
-    NULL,
+    &command_compile, &command_run,  &command_check, &command_bench,  &command_eval, &command_inspect, &command_diff,
+    &command_explain, &command_draw, &command_tune,  &command_passes, &command_ops,  &command_doctor,  NULL,
 };
 enum { N_COMMANDS = sizeof command_table / sizeof *command_table - 1 };
 

@@ -26,7 +26,7 @@ static void print_options(const command *m, bool common) {
         TENON_COMPILE | TENON_RUN | TENON_CHECK | TENON_BENCH | TENON_EVAL | TENON_INSPECT | TENON_DIFF | TENON_DRAW;
     for (size_t i = 0; tenon_option_at(i) != NULL; i++) {
         const tenon_option_info *o = tenon_option_at(i);
-        if ((o->commands & m->id) != 0 && (o->commands == all) == common)
+        if ((o->commands & m->id) != 0 && ((o->commands & all) == all) == common)
             print_option(o->name, o->argument, o->help);
     }
 }

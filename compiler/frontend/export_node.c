@@ -157,18 +157,19 @@ static const struct {
 
 enum { ATTENTION_23_INPUTS = 6 };
 
-static bool is_later_type(const value *v) {
-    const uint64_t types =
-        TYPE_BIT(DT_BF16) | TYPE_BIT(DT_F8E8M0) | TYPE_BIT(DT_F4E2M1) | TYPE_BIT(DT_U2) | TYPE_BIT(DT_I2);
+#define LATER_TYPES (TYPE_BIT(DT_BF16) | TYPE_BIT(DT_F8E8M0) | TYPE_BIT(DT_F4E2M1))
+#define TYPES_OF_25 (TYPE_BIT(DT_U2) | TYPE_BIT(DT_I2))
+
+static bool is_of(const value *v, uint64_t types) {
     return v != NULL && v->type.elem != DT_NONE && (types & TYPE_BIT(v->type.elem)) != 0;
 }
 
-static bool has_later_type(const node *n) {
+static bool has_type(const node *n, uint64_t types) {
     for (int i = 0; i < n->n_inputs; i++)
-        if (is_later_type(node_input(n, i)))
+        if (is_of(node_input(n, i), types))
             return true;
     for (int i = 0; i < n->n_outputs; i++)
-        if (is_later_type(node_output(n, i)))
+        if (is_of(node_output(n, i), types))
             return true;
     return false;
 }
@@ -177,8 +178,11 @@ int export_opset(const node *n) {
     if (n->row == NULL || n->domain[0] != '\0')
         return EXPORT_OPSET;
     int need = n->row->versions[0] > EXPORT_OPSET ? n->row->versions[0] : EXPORT_OPSET;
-    if (has_later_type(n) && op_newest(n->row) > need)
-        need = op_newest(n->row);
+    int newest = op_newest(n->row);
+    if (has_type(n, LATER_TYPES) && newest > need)
+        need = newest;
+    if (has_type(n, TYPES_OF_25) && need < 25)
+        need = newest < 25 ? newest : 25;
     if (strcmp(n->op, "Attention") == 0 && n->n_inputs > ATTENTION_23_INPUTS && need < 24)
         need = 24;
     for (size_t i = 0; i < sizeof later / sizeof *later; i++)

@@ -318,3 +318,14 @@ bool expr_uses(const expr *x, const expr *part) {
     walk_from(x, part->id, look_for_part, &s);
     return s.found;
 }
+
+bool expr_repeats_word(const expr *x) {
+    int n = x->kind == EXPR_SHUFFLE ? x->arg[0]->type.lanes : 0;
+    if (n < 2 || n * dtype_bits(x->type.elem) != 32 || x->type.lanes % n != 0 || x->type.lanes == n ||
+        x->type.elem == DT_BOOL)
+        return false;
+    for (int i = 0; i < x->type.lanes; i++)
+        if (x->lanes[i] != i % n)
+            return false;
+    return true;
+}

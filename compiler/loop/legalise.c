@@ -36,7 +36,7 @@ static bool is_legal(const target *t, const expr *x) {
         return legalise_cast_is_legal(t, x->arg[0]->type.elem, x->type.elem);
     case EXPR_DOT2:
     case EXPR_DOT4:
-        return false;
+        return t->dot4 > 0 && x->type.lanes > 1;
     case EXPR_FMA:
         TENON_ASSERT(target_has_fma(t, x->type.elem));
         return true;

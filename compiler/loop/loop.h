@@ -301,6 +301,8 @@ const expr *build_widen(builder *b, const expr *x, const expr *const *from, cons
 /* Calls fn once for each distinct node of x, operands first. */
 void expr_visit(const expr *x, void (*fn)(const expr *x, void *ctx), void *ctx);
 bool expr_uses(const expr *x, const expr *part);
+/* A SHUFFLE that repeats all lanes of its first operand, which are 32 bits. */
+bool expr_repeats_word(const expr *x);
 bool expr_is_int(const expr *x, int64_t value); /* an INT (or broadcast INT) of this value */
 /* What values a float expression can take: bounds, which hold where it is no NaN; may it be NaN; is it, or an infinity
  * or NaN, always integral? `lets`: by variable, what a LET bound to it, or NULL; NULL for none. */

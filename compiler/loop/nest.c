@@ -13,7 +13,7 @@ static nest *spare(builder *b) {
 nest *nest_add(nest_list *l, const char *name) {
     arena *a = l->b->memory;
     nest *n = ARENA_NEW(a, nest);
-    char *kept = arena_strdup(a, name);
+    char *kept = name != NULL ? arena_strdup(a, name) : NULL; /* NULL: its maker ran out of memory */
     if (l->b->failed || n == NULL || kept == NULL || VEC_PUSH(a, l->nests, n) != STATUS_OK)
         return spare(l->b);
     n->b = l->b;

@@ -26,6 +26,7 @@ static const target x86_64 = {
     .vector_registers = 16,
     X86_CACHES,
     .sqrt = BOTH,
+    .dot4 = 4,
     .triple = "x86_64-unknown-linux-gnu",
     .cpu = "x86-64",
     .features = "",
@@ -41,6 +42,7 @@ static const target x86_64_v3 = {
     .sqrt = BOTH,
     .rint = BOTH,
     .has_half = true,
+    .dot4 = 4,
     .triple = "x86_64-unknown-linux-gnu",
     .cpu = "x86-64-v3",
     .features = "",
@@ -58,10 +60,31 @@ static const target x86_64_v4 = {
     .sqrt = BOTH,
     .rint = BOTH,
     .has_half = true,
+    .dot4 = 4,
     .triple = "x86_64-unknown-linux-gnu",
     .cpu = "x86-64-v4",
     .features = "-prefer-256-bit",
     .c_target = "avx512f,avx512bw,avx512cd,avx512dq,avx512vl,avx2,fma,f16c,bmi,bmi2,lzcnt,popcnt",
+};
+
+/* Whose core multiplies bytes: Ice Lake, Zen 4, and what came after them. */
+static const target x86_64_vnni = {
+    .name = "x86-64-vnni",
+    .isa = ISA_AVX512,
+    .vector_bytes = 64,
+    .vector_registers = 32,
+    .l1_bytes = 32 << 10,
+    .l2_bytes = 512 << 10,
+    .fma = BOTH,
+    .sqrt = BOTH,
+    .rint = BOTH,
+    .has_half = true,
+    .has_vnni = true,
+    .dot4 = 1,
+    .triple = "x86_64-unknown-linux-gnu",
+    .cpu = "x86-64-v4",
+    .features = "-prefer-256-bit,+avx512vnni",
+    .c_target = "avx512f,avx512bw,avx512cd,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c,bmi,bmi2,lzcnt,popcnt",
 };
 
 static const target aarch64 = {
@@ -92,7 +115,8 @@ static const target cortex_m4 = {
     .is_bare = true,
 };
 
-const target *const target_table[] = {&generic, &x86_64, &x86_64_v3, &x86_64_v4, &aarch64, &cortex_m4, NULL};
+const target *const target_table[] = {&generic,     &x86_64,  &x86_64_v3, &x86_64_v4,
+                                      &x86_64_vnni, &aarch64, &cortex_m4, NULL};
 
 #if defined(__x86_64__)
 static bool isa_runs_here(target_isa isa) {
@@ -111,19 +135,31 @@ static bool isa_runs_here(target_isa isa) {
         return false;
     }
 }
+
+static bool vnni_runs_here(void) {
+    return __builtin_cpu_supports("avx512vnni");
+}
 #elif defined(__aarch64__)
 static bool isa_runs_here(target_isa isa) {
     return isa == ISA_NEON;
+}
+
+static bool vnni_runs_here(void) {
+    return false;
 }
 #else
 static bool isa_runs_here(target_isa isa) {
     (void)isa;
     return false;
 }
+
+static bool vnni_runs_here(void) {
+    return false;
+}
 #endif
 
 bool target_runs_here(const target *t) {
-    return isa_runs_here(t->isa);
+    return isa_runs_here(t->isa) && (!t->has_vnni || vnni_runs_here());
 }
 
 /* The widest vectors that run here; the generic row where none do. */

@@ -9,7 +9,7 @@
 typedef enum target_isa { ISA_NONE, ISA_SSE2, ISA_AVX2, ISA_AVX512, ISA_NEON, ISA_VFP } target_isa;
 
 typedef struct target {
-    const char *name; /* "generic", "x86-64", "x86-64-v3", "x86-64-v4", "aarch64", "cortex-m4" */
+    const char *name; /* "generic", "x86-64", "x86-64-v3", "x86-64-v4", "x86-64-vnni", "aarch64", "cortex-m4" */
     target_isa isa;
     int vector_bytes; /* widest vector register; 0: no vectors, every lane count is 1 */
     int vector_registers;
@@ -18,6 +18,8 @@ typedef struct target {
     uint32_t sqrt;          /* on which SQRT is one correctly rounded instruction */
     uint32_t rint;          /* on which FLOOR, CEIL, TRUNC, RINT are instructions */
     bool has_half;          /* f16 <-> f32 CAST is an instruction */
+    bool has_vnni;          /* DOT4 is one, and so is DOT2 */
+    int dot4;               /* operations on vectors that a DOT4 takes; 0: it is none */
     const char *triple;     /* LLVM's, CPU and feature string */
     const char *cpu;
     const char *features;

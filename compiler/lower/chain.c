@@ -403,6 +403,46 @@ static bool is_free(const chain *c, const chain_list *taken) {
     return true;
 }
 
+/* ---- what was measured ---- */
+
+/* "chain Conv 1x64x56x56, Conv 1x64x56x56 by 8 of 56": what each member makes, and the loops' blocks. */
+static status print_chain(const grouping *x, const chain *c, strbuf *s) {
+    strbuf_add(s, "chain");
+    for (int k = 0; k < c->n; k++) {
+        composed m;
+        TRY(compose_member(x, c->at[k].root, c->at[k].nest, &m));
+        const schedule_operand *made = &m.operands.at[c->at[k].stores];
+        strbuf_printf(s, "%s %s ", k > 0 ? "," : "", c->at[k].which->n->op);
+        for (int d = 0; d < made->rank; d++)
+            strbuf_printf(s, "%s%lld", d > 0 ? "x" : "", (long long)made->dims[d]);
+    }
+    for (int l = 0; l < c->n_loops; l++)
+        strbuf_printf(s, "%s%lld of %lld", l > 0 ? ", " : " by ", (long long)c->loops[l].block,
+                      (long long)c->loops[l].extent);
+    return STATUS_OK;
+}
+
+/* Form 1 of a chain is that it is one, form 0 that its nests run one after the other. */
+static status choose_tuned(const grouping *x, const chain *c, arena *scratch, bool *holds) {
+    static const int forms[] = {1, 0};
+    grouping passing = *x;
+    int64_t sources[2 * CHAIN_MAX_MEMBERS];
+    size_t n = 0;
+    int form = 1;
+    const char *name;
+    passing.memory = scratch;
+    strbuf s = strbuf_in(scratch);
+    TRY(print_chain(&passing, c, &s));
+    TRY(strbuf_finish(&s, &name));
+    for (int k = 0; k < c->n; k++) {
+        sources[n++] = c->at[k].root->n->source;
+        sources[n++] = c->at[k].which->n->source;
+    }
+    TRY(tuning_decide(x->o->tuning, x->o->target, name, forms, 2, sources, n, &form));
+    *holds = form == 1;
+    return STATUS_OK;
+}
+
 /* The one that saves most, then the next that shares no nest with it, and so on. */
 static status take_best(const grouping *x, candidate_list *all, arena *scratch, chain_list *out) {
     for (;;) {
@@ -414,6 +454,8 @@ static status take_best(const grouping *x, candidate_list *all, arena *scratch, 
             return STATUS_OK;
         bool holds = false;
         TRY(chain_keeps_form(x, &best->c, scratch, &holds));
+        if (holds && x->o->tuning != NULL)
+            TRY(choose_tuned(x, &best->c, scratch, &holds));
         best->saves = 0;
         if (holds)
             TRY(VEC_PUSH(x->memory, *out, &best->c));

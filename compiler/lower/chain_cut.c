@@ -64,7 +64,7 @@ static status cut_down(const chain *c, int k, arena *a, chain_cut *out) {
 
 static status schedule_member(const grouping *x, const chain *c, int k, bool whole, arena *a, chain_cut *out) {
     const chain_member *at = &c->at[k];
-    schedule_options options = {.target = x->o->target, .form = whole ? NULL : at->form};
+    schedule_options options = {.target = x->o->target, .form = whole ? NULL : at->form, .tuning = x->o->tuning};
     *out = (chain_cut){.s = {.memory = a}};
     TRY(compose_group(x, at->root, at->which, at->nest, a, &out->m));
     if (!whole)

@@ -14,6 +14,7 @@ typedef struct assembly {
     const chain *c;
     VEC(fused_buffer) buffers;
     VEC(fused_call) calls;
+    VEC(const char *) tuned; /* the contractions, by name */
     int64_t macs, most_macs; /* of all, and of the member that leads */
     const node *lead;
 } assembly;
@@ -125,6 +126,8 @@ static status add_member(assembly *x, int k) {
         TRY(add_call(x, &m, buffers, &m.s.calls.at[i]));
         macs += all_macs(x, m.s.calls.at[i].macs);
     }
+    for (size_t i = 0; i < m.s.kernels.n; i++)
+        TRY(VEC_PUSH(x->w->memory, x->tuned, m.s.kernels.at[i]));
     x->macs += macs;
     if (x->lead == NULL || macs > x->most_macs) {
         x->most_macs = macs;
@@ -149,7 +152,7 @@ static status chain_work_of(assembly *x, work *out) {
             TRY(VEC_PUSH(x->w->memory, nodes, one.nodes.nodes[i]));
         *out = one;
     }
-    out->nodes = (step_nodes){x->lead, nodes.at, nodes.n};
+    out->nodes = (step_nodes){x->lead, nodes.at, nodes.n, x->tuned.at, x->tuned.n};
     return strbuf_finish(&note, &out->note);
 }
 

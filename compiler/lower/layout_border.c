@@ -26,8 +26,16 @@ static operand_layout *layout_to_grow(grouping *x, const value *v) {
     return l;
 }
 
+/* May a contraction read the value by fours? */
+static bool reads_fours(const grouping *x, const value *v) {
+    return x->o->target->dot4 > 0 && dtype_bits(v->type.elem) == 8 && dtype_is_int(v->type.elem);
+}
+
+/* Behind a value of bytes: contractions may read its rows by fours, to the end of the last one. */
+#define MORE_BYTES 3
+
 /* Strides, first and n anew: the same order of dimensions, with the border's extents. */
-static void lay_out(operand_layout *l, const value *v) {
+static void lay_out(const grouping *x, operand_layout *l, const value *v) {
     int64_t dims[TENSOR_MAX_RANK], before[TENSOR_MAX_RANK];
     bool done[TENSOR_MAX_RANK] = {false};
     type_shape(&v->type, dims);
@@ -45,6 +53,7 @@ static void lay_out(operand_layout *l, const value *v) {
         l->first += l->low[next] * l->n;
         l->n *= l->low[next] + dims[next] + l->high[next];
     }
+    l->n += reads_fours(x, v) ? MORE_BYTES : 0;
 }
 
 /* A border may not make a value much larger: where a window is about as large as the tensor, a copy of what is read is
@@ -63,7 +72,10 @@ static status borders_of_reads(grouping *x, const composed *c) {
         const value *v = c->values.at[k];
         const node_info *def = v != NULL && v->constant == NULL && v->def != NULL ? group_info(x, v->def) : NULL;
         int64_t low[NEST_MAX_AXES] = {0}, high[NEST_MAX_AXES] = {0};
-        if (def == NULL || !layout_is_free(x, def) || !border_of_reads(c->n, (int)k, &c->operands.at[k], low, high))
+        if (def == NULL || !layout_is_free(x, def))
+            continue;
+        bool has_border = border_of_reads(c->n, (int)k, &c->operands.at[k], low, high);
+        if (!has_border && !reads_fours(x, v))
             continue;
         operand_layout wanted = {.n = 0};
         const operand_layout *have = layout_of(x, v);
@@ -73,7 +85,7 @@ static status borders_of_reads(grouping *x, const composed *c) {
             wanted.high[d] = have != NULL && have->high[d] > high[d] ? have->high[d] : high[d];
             grows |= low[d] > (have != NULL ? have->low[d] : 0) || high[d] > (have != NULL ? have->high[d] : 0);
         }
-        if (!grows || type_count(&v->type) == 0 || !is_small(&wanted, v))
+        if ((!grows && !reads_fours(x, v)) || type_count(&v->type) == 0 || !is_small(&wanted, v))
             continue;
         operand_layout *l = layout_to_grow(x, v);
         TRY_ALLOC(l);
@@ -81,7 +93,7 @@ static status borders_of_reads(grouping *x, const composed *c) {
             l->low[d] = wanted.low[d];
             l->high[d] = wanted.high[d];
         }
-        lay_out(l, v);
+        lay_out(x, l, v);
     }
     return STATUS_OK;
 }

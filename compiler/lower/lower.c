@@ -149,6 +149,9 @@ status lowering_buffers(lowering *w, const schedule *s, const composed *c, const
 
 static status add_steps(lowering *w, const schedule *s, const composed *c, const node_info *root, const work *of) {
     const int *buffers = NULL;
+    step_nodes nodes = of->nodes;
+    nodes.kernels = s->kernels.at;
+    nodes.n_kernels = s->kernels.n;
     TRY(lowering_buffers(w, s, c, root, &buffers));
     for (size_t i = 0; i < s->calls.n; i++) {
         const schedule_call *call = &s->calls.at[i];
@@ -161,7 +164,7 @@ static status add_steps(lowering *w, const schedule *s, const composed *c, const
             args[k] = (step_arg){buffers[call->buffers[k]], 0};
         step.args = args;
         TRY(lowering_add_kernel(w, call->k, &step.kernel));
-        TRY(lowering_add_step(w, step, &of->nodes));
+        TRY(lowering_add_step(w, step, &nodes));
     }
     return STATUS_OK;
 }
@@ -190,7 +193,7 @@ status lowering_work(lowering *w, const node_info *root, const node *lead, work 
         TRY(VEC_PUSH(w->memory, nodes, i->n));
     }
     bool has_name = lead->name != NULL && lead->name[0] != '\0';
-    *out = (work){.lead = has_name ? lead->name : lead->op, .nodes = {lead, nodes.at, nodes.n}};
+    *out = (work){.lead = has_name ? lead->name : lead->op, .nodes = {.lead = lead, .nodes = nodes.at, .n = nodes.n}};
     return strbuf_finish(&s, &out->note);
 }
 
@@ -212,7 +215,7 @@ static status add_border(lowering *w, const value *v, const work *of) {
 }
 
 static status lower_nest(lowering *w, const node_info *root, const node_info *which, int index, const work *of) {
-    schedule_options options = {.target = w->o->target, .naive = w->o->naive};
+    schedule_options options = {.target = w->o->target, .naive = w->o->naive, .tuning = w->o->tuning};
     schedule s = {.memory = w->memory};
     composed c;
     TRY(compose_group(&w->groups, root, which, index, w->memory, &c));

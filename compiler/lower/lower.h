@@ -5,12 +5,15 @@
 
 #include "ir/op.h"
 #include "schedule/schedule.h"
+#include "schedule/tuning.h"
 
 /* What a step computes. The nodes are the graph's. */
 typedef struct step_nodes {
     const node *lead; /* the contraction, softmax ... of the group, else its last node; NULL: a copy to an output */
     const node *const *nodes; /* all of them, in order */
     size_t n;
+    const char *const *kernels; /* with tuning: the contractions among what it computes */
+    size_t n_kernels;
 } step_nodes;
 typedef VEC(step_nodes) step_nodes_list;
 
@@ -26,6 +29,7 @@ typedef struct lower_options {
     const char *name;              /* an identifier: the program's name; NULL: made from the graph's */
     const char *origin;            /* comment block for generated code; NULL none */
     const memory_regions *regions; /* of the arena; NULL none */
+    const tuning *tuning;          /* NULL: the cost model chooses tiles */
     step_nodes_list *steps;        /* where not NULL: gets one entry for each step, in the program's arena */
 } lower_options;
 

@@ -61,17 +61,33 @@ static const expr *parameter(const node *n, const nest_list *l, int operand, con
 }
 
 /* x * 2^-shift to the nearest integer, shift > 0. Ties go up, or, with the attribute `even`, to the even neighbour as
- * those of floats do: it is set where a tie says that the real number is one. */
-static const expr *shifted(builder *b, const node *n, const expr *x, const expr *shift) {
-    if (op_int(n, "even") == 0)
-        return build_binary(b, EXPR_SHR_ROUND, x, shift);
+ * those of floats do: it is set where a tie says that the real number is one. has_room: what x + 2^(shift-1) is fits.
+ */
+static const expr *shifted(builder *b, const node *n, const expr *x, const expr *shift, bool has_room) {
     const expr *one = build_int(b, x->type.elem, 1), *zero = build_int(b, x->type.elem, 0);
+    bool even = op_int(n, "even") != 0;
+    if (!even && !has_room)
+        return build_binary(b, EXPR_SHR_ROUND, x, shift);
+    const expr *half = build_binary(b, EXPR_SHL, one, build_sub(b, shift, one));
+    if (!even)
+        return build_binary(b, EXPR_SHR, build_add(b, x, half), shift);
     const expr *below = build_binary(b, EXPR_SHR, x, shift);
     const expr *rest = build_sub(b, x, build_binary(b, EXPR_SHL, below, shift));
-    const expr *half = build_binary(b, EXPR_SHL, one, build_sub(b, shift, one));
     rest = build_add(b, rest, build_and(b, below, one));
     return build_add(b, below, build_select(b, build_lt(b, half, rest), one, zero));
 }
+
+/* The smallest number of a parameter that is known. */
+static int64_t least(const node *n, int operand) {
+    const tensor *known = kit_constant(n, operand);
+    int64_t out = known != NULL && known->count > 0 ? tensor_int(known, 0) : 0;
+    for (int64_t i = 1; known != NULL && i < known->count; i++)
+        out = tensor_int(known, i) < out ? tensor_int(known, i) : out;
+    return out;
+}
+
+/* Products of sums and multipliers are below 2^62: shifted by this much they fit 32 bits. */
+#define NARROWS 32
 
 /* (x * mult + offset) * 2^-shift; without mult and offset a plain rounding shift. */
 static const expr *scaled(const node *n, const nest_list *l, int mult, int shift, const expr *x, const expr *const *i,
@@ -82,7 +98,8 @@ static const expr *scaled(const node *n, const nest_list *l, int mult, int shift
     if (is_given(l, RQ_OFFSET))
         x = build_add(b, build_cast(b, DT_I64, x), parameter(n, l, RQ_OFFSET, i, rank));
     const expr *by = build_cast(b, x->type.elem, parameter(n, l, shift, i, rank));
-    return shifted(b, n, x, by);
+    const expr *y = shifted(b, n, x, by, is_given(l, mult) && least(n, shift) > 0);
+    return x->type.elem == DT_I64 && is_given(l, mult) && least(n, shift) >= NARROWS ? build_cast(b, DT_I32, y) : y;
 }
 
 static status requantize_lower(const node *n, nest_list *l) {
@@ -140,7 +157,7 @@ static const expr *scaled_sum_scalar(builder *b, const node *n, const expr *cons
     const expr *y = build_mul(b, build_cast(b, t, x[0]), build_int(b, t, op_int(n, "ma")));
     y = build_add(b, y, build_mul(b, build_cast(b, t, x[1]), build_int(b, t, op_int(n, "mb"))));
     y = build_add(b, y, build_int(b, t, op_int(n, "c")));
-    return integer_result(b, n, shifted(b, n, y, build_int(b, t, op_int(n, "shift"))));
+    return integer_result(b, n, shifted(b, n, y, build_int(b, t, op_int(n, "shift")), op_int(n, "shift") > 0));
 }
 
 OP_ROW(tenon__ScaledSum) = {

@@ -16,6 +16,7 @@ typedef struct pass_host {
     arena *scratch;
     pass_report *report;  /* NULL: nobody listens */
     const target *target; /* what the graph is lowered for; NULL: no pass of stage "lowering" runs but `integer` */
+    const struct tuning *tuning;
     const integer_options *integer;
     bound_inputs *bound; /* NULL: nobody listens */
     arena *bound_memory; /* of their names */

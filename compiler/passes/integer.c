@@ -3,10 +3,14 @@
 
 #include "loop/target.h"
 
-/* Integers are exact and smaller. But a target with vectors multiplies floats faster, for want of kernels that multiply
- * narrow integers there. */
-static bool pays(const integer_options *o) {
+bool integer_is_asked(const integer_options *o) {
     return o->no_float || o->force || o->target == NULL || o->target->vector_bytes == 0;
+}
+
+/* Integers are exact and smaller, but a target with vectors multiplies floats faster unless it has sums of products of
+ * bytes; each contraction is chosen for alone (integer_choice.c). */
+static bool pays(const integer_options *o) {
+    return integer_is_asked(o) || o->target->dot4 > 0;
 }
 
 static bool has_quantised(const graph *g) {

@@ -17,6 +17,9 @@ typedef struct integer_work {
     const integer_options *o;
 } integer_work;
 
+/* Are integers taken in any case? */
+bool integer_is_asked(const integer_options *o);
+
 /* ---- integer_read.c: what the graph says ---- */
 
 /* The same of what one scale and zero point hold for, and is no bias. */

@@ -310,6 +310,9 @@ static status with_known_weights(contraction *c) {
     if (!fits)
         return STATUS_OK;
     choose_sum(c);
+    TRY(integer_choose(c, &fits));
+    if (!fits)
+        return STATUS_OK;
     TRY(known_sum(c, &sum));
     return finish(c, sum);
 }
@@ -329,6 +332,10 @@ static status with_data(contraction *c) {
     c->scales = ARENA_NEW_N(c->work->scratch, double, 1);
     TRY_ALLOC(c->scales);
     c->scales[0] = quantised_scale(&c->x, 0) * quantised_scale(&c->w, 0);
+    bool pays;
+    TRY(integer_choose(c, &pays));
+    if (!pays)
+        return STATUS_OK;
     const attr zeros[] = {INT_ATTR("a_zero", c->x_zero), INT_ATTR("b_zero", w_zero)};
     TRY(sum_node(c, inputs, 2, false, zeros, 2, &sum));
     return finish(c, sum);

@@ -3,6 +3,7 @@
 #define TENON_PASSES_INTEGER_CONTRACT_H
 
 #include "passes/integer.h"
+#include "passes/integer_choice.h"
 
 typedef enum form_kind { FORM_CONV, FORM_TRANSPOSED, FORM_PRODUCT } form_kind;
 
@@ -41,6 +42,10 @@ typedef struct contraction {
 /* The bias of a product, in real numbers, from the operator or from an Add behind it. *out_fits false where it is not
  * known. */
 status contraction_offsets(contraction *c, bool *out_fits);
+
+/* ---- integer_choice.c ---- */
+/* Is it to be computed in integers? Where not, the node says why. */
+status integer_choose(const contraction *c, bool *out);
 
 /* ---- integer_blocks.c ---- */
 /* A product with constant weights that are quantised by blocks. Changes nothing where they do not fit this form. */

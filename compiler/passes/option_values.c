@@ -83,6 +83,11 @@ static int selects(const tenon_plugin_host *h, const char *name, const tenon_nod
     return v != NULL && selector_has(&v->select, (const node *)n);
 }
 
+static int given_for(const tenon_plugin_host *h, const char *name, const tenon_node *n) {
+    const option_value *v = option_find(h, name, ~0u, (const node *)n);
+    return v != NULL && v->given;
+}
+
 const tenon_option_1 option_interface = {
-    sizeof option_interface, given, boolean, integer, real, text, count, item, number, selects,
+    sizeof option_interface, given, boolean, integer, real, text, count, item, number, selects, given_for,
 };

@@ -86,7 +86,7 @@ static const tenon_pass integer_pass = {
     .struct_size = sizeof integer_pass,
     .flags = TENON_PASS_KEEPS_NUMBERS,
     .name = "integer",
-    .help = "quantised models compute in integers, where asked for or the target has no vectors",
+    .help = "quantised models compute in integers, where that is faster or asked for",
     .stage = "lowering",
     .run = run_integer,
     .doc = "What stands between DequantizeLinear and QuantizeLinear becomes operators of integers: products are summed "
@@ -96,13 +96,14 @@ static const tenon_pass integer_pass = {
            "quantised is summed in integers, too, and multiplied by its scale. Results differ from those in floats "
            "where one of these rounds the other\n"
            "way, by one step. Runs when the model is lowered; --emit graph and --emit onnx show the model before it.\n"
-           "It runs for targets without vectors, and where --int force or --float none asks for it: elsewhere the "
-           "kernels of floats are faster.",
+           "Where floats are faster by a count of the target's operations, a product stays in floats, and inspect says "
+           "so; --int force and --float none\n"
+           "do not ask.",
 };
 
 static int run_winograd(const tenon_plugin_host *host, void *state, tenon_graph *g) {
     (void)state;
-    return (int)pass_winograd(pass_graph(g), pass_host_of(host)->target);
+    return (int)pass_winograd(pass_graph(g), pass_host_of(host)->target, pass_host_of(host)->tuning);
 }
 static const tenon_pass winograd_pass = {
     .struct_size = sizeof winograd_pass,
@@ -174,6 +175,7 @@ static status run_in_place(const pass_registry *r, const pass_entry *e, graph *g
     pass_host h;
     pass_host_begin(&h, r, e, g->diags, memory);
     h.target = o->target;
+    h.tuning = o->tuning;
     h.integer = &o->integer;
     status s = (status)e->pass->run(&h.base, e->state, (tenon_graph *)g);
     arena_free(memory);

@@ -40,6 +40,7 @@ typedef struct pass_registry {
     const char *const *skip;          /* what a clean-up that a pass asks for leaves out; NULL-terminated, or NULL */
     /* The interface with this id; NULL: none. Set by whoever loads plugins; built-in passes need none. */
     const void *(*get_interface)(const char *id);
+    const struct plugin_engine *engine; /* what evaluates graphs for plugins (plugin/engine.h); NULL: nothing does */
 } pass_registry;
 
 /* The built-in passes. NULL when out of memory. */
@@ -172,11 +173,12 @@ typedef struct integer_options {
 #define INTEGER_NOTE "tenon.precision"
 
 typedef struct pass_options {
-    const char *const *skip; /* names of passes to leave out; NULL-terminated, or NULL */
-    bool verify;             /* run the verifier after each */
-    bool in_place;           /* only the built-in passes, which put no copy in the graph's place */
-    integer_options integer; /* of the pass `integer`, before lowering */
-    const target *target;    /* that passes_before_lowering chooses by; NULL: it leaves out what would choose */
+    const char *const *skip;     /* names of passes to leave out; NULL-terminated, or NULL */
+    bool verify;                 /* run the verifier after each */
+    bool in_place;               /* only the built-in passes, which put no copy in the graph's place */
+    integer_options integer;     /* of the pass `integer`, before lowering */
+    const target *target;        /* that passes_before_lowering chooses by; NULL: it leaves out what would choose */
+    const struct tuning *tuning; /* and what was measured; NULL: the cost model alone */
     /* Called after each pass; stop by returning other than STATUS_OK. May be NULL. */
     status (*after)(void *ctx, const char *pass, graph *g);
     /* Called after each pass that changed something, with a copy of the graph as it was before. May be NULL. */
@@ -195,7 +197,7 @@ status passes_before_lowering(const pass_registry *r, graph **g, const pass_opti
 
 /* ---- winograd.c ---- */
 struct winograd_form; /* ir/winograd.h */
-status pass_winograd(graph *g, const target *t);
+status pass_winograd(graph *g, const target *t, const struct tuning *tuned);
 /* The node as a WinogradConv of the form, whatever that costs; *out_done false where it cannot be one. */
 status winograd_rewrite(graph *g, node *n, const struct winograd_form *f, bool *out_done);
 

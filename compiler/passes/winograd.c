@@ -1,10 +1,13 @@
 /* The pass winograd: convolutions by 3x3 windows of stride 1 with constant weights become WinogradConv where that is
  * less work on the target. */
 #include "ir/winograd.h"
+
+#include <stdio.h>
 #include <string.h>
 
 #include "loop/target.h"
 #include "passes/builtin.h"
+#include "schedule/tuning.h"
 
 #define WINDOW 9
 
@@ -133,6 +136,21 @@ static const winograd_form *choose(const conv3 *c, const machine *m) {
     return best;
 }
 
+/* "conv 1x64x56x56 to 64x56x56": form 0 is the direct way, others are of so many results a tile. */
+static status choose_tuned(const conv3 *c, const target *t, const tuning *tuned, const winograd_form **form) {
+    char name[160];
+    int forms[4] = {0}, n = 1, chosen = *form != NULL ? (*form)->outputs : 0;
+    snprintf(name, sizeof name, "conv 3x3 %lldx%lldx%lldx%lld to %lldx%lldx%lld", (long long)c->batch,
+             (long long)c->inputs, (long long)c->in[0], (long long)c->in[1], (long long)c->results,
+             (long long)c->out[0], (long long)c->out[1]);
+    for (const winograd_form *f = winograd_forms; f->outputs != 0; f++)
+        if (has_tile(c, f))
+            forms[n++] = f->outputs;
+    TRY(tuning_decide(tuned, t, name, forms, (size_t)n, &c->n->source, 1, &chosen));
+    *form = chosen != 0 ? winograd_form_of(chosen) : NULL;
+    return STATUS_OK;
+}
+
 /* ---- the new node ---- */
 
 /* [point][input channel][result's channel] */
@@ -185,12 +203,16 @@ status winograd_rewrite(graph *g, node *n, const winograd_form *f, bool *out_don
     return *out_done ? replace(g, &c, f) : STATUS_OK;
 }
 
-status pass_winograd(graph *g, const target *t) {
+status pass_winograd(graph *g, const target *t, const tuning *tuned) {
     conv3 c;
     const machine m = machine_for(g, t);
     for (node *n = g->first, *next; n != NULL && t->vector_bytes > 0; n = next) {
         next = n->next;
-        const winograd_form *f = read_conv(n, &c) ? choose(&c, &m) : NULL;
+        if (!read_conv(n, &c))
+            continue;
+        const winograd_form *f = choose(&c, &m);
+        if (tuned != NULL)
+            TRY(choose_tuned(&c, t, tuned, &f));
         if (f != NULL)
             TRY(replace(g, &c, f));
     }

@@ -53,9 +53,14 @@ status isolated_try_versions(const plugin_isolation *how, const char *file, aren
 status isolated_try_reopening(const plugin_isolation *how, const char *file, arena *a, diag *d);
 
 /* ---- serve.c ---- */
+/* What a worker has from the rooms above. */
+typedef struct serve_means {
+    const op_table *ops;
+    const allocator *from;
+    const struct plugin_engine *engine;
+} serve_means;
 /* The work of a worker: does `job` of the request and answers. False where there is no such job. */
-bool plugin_serve(const char *job, const parcel *request, parcel *answer, const op_table *ops, const allocator *from,
-                  status *out);
+bool plugin_serve(const char *job, const parcel *request, parcel *answer, const serve_means *with, status *out);
 
 /* ---- check.c ---- */
 /* Is it built as plugin.h asks? Each fault is a diagnostic: [plugin], [plugin-version]. Calls nothing of it. */

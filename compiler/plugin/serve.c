@@ -6,8 +6,7 @@
 
 typedef struct serving {
     arena *a; /* of the answer */
-    const allocator *from;
-    const op_table *ops;
+    const serve_means *with;
     diag *d;
     wire in;
     const parcel *request;
@@ -123,10 +122,11 @@ static status run(serving *j, const char *file, arena *memory) {
     graph *g;
     TRY_ALLOC(s);
     TRY(plugin_load(s, file));
+    s->registry->engine = j->with->engine;
     TRY(read_skip(j, s->registry));
     TRY(read_request(j, s->registry, pass, &q));
     TRY(wire_store_receive(&store, j->request, j->answer, j->a));
-    TRY(wire_graph(&j->in, &store, NULL, graph_file, j->from, j->d, j->ops, &g));
+    TRY(wire_graph(&j->in, &store, NULL, graph_file, j->with->from, j->d, j->with->ops, &g));
     status done = run_pass(j, s->registry, &q, g, &store, memory);
     graph_free(g);
     return done;
@@ -181,7 +181,7 @@ static status versions(serving *j, const char *file, arena *memory) {
 /* Sets one after the other, and two at once, as two models have them. */
 static status reopen(serving *j, const char *file, arena *memory) {
     for (int i = 0; i < 3; i++) {
-        arena *alone = arena_new(j->from);
+        arena *alone = arena_new(j->with->from);
         plugin_set *s = alone != NULL ? plugin_set_new(alone, j->d) : NULL;
         status done = s != NULL ? plugin_load(s, file) : STATUS_RESOURCE;
         arena_free(alone);
@@ -205,7 +205,7 @@ static const struct serve_row {
 /* A plugin is closed and unloaded before its work counts as done. */
 static status serve_row(const struct serve_row *row, serving *j) {
     const char *file = wire_text(&j->in);
-    arena *memory = arena_new(j->from);
+    arena *memory = arena_new(j->with->from);
     TRY_ALLOC(memory);
     status s = row->serve(j, file, memory);
     arena_free(memory);
@@ -223,17 +223,12 @@ static status send(serving *j, status s) {
     return parcel_finish(j->answer, all, text.n);
 }
 
-static status serve(const struct serve_row *row, const parcel *request, parcel *answer, const op_table *ops,
-                    const allocator *from, arena *a) {
+static status serve(const struct serve_row *row, const parcel *request, parcel *answer, const serve_means *with,
+                    arena *a) {
     const char *text;
     size_t n;
-    serving j = {.a = a,
-                 .from = from,
-                 .ops = ops,
-                 .d = diag_new(from),
-                 .request = request,
-                 .answer = answer,
-                 .body = strbuf_in(a)};
+    serving j = {
+        .a = a, .with = with, .d = diag_new(with->from), .request = request, .answer = answer, .body = strbuf_in(a)};
     TRY_ALLOC(j.d);
     TRY(parcel_read_text(request, a, &text, &n));
     j.in = wire_read(text, n, a);
@@ -242,13 +237,12 @@ static status serve(const struct serve_row *row, const parcel *request, parcel *
     return sent;
 }
 
-bool plugin_serve(const char *job, const parcel *request, parcel *answer, const op_table *ops, const allocator *from,
-                  status *out) {
+bool plugin_serve(const char *job, const parcel *request, parcel *answer, const serve_means *with, status *out) {
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         if (strcmp(rows[i].job, job) != 0)
             continue;
-        arena *a = arena_new(from);
-        *out = a != NULL ? serve(&rows[i], request, answer, ops, from, a) : STATUS_RESOURCE;
+        arena *a = arena_new(with->from);
+        *out = a != NULL ? serve(&rows[i], request, answer, with, a) : STATUS_RESOURCE;
         arena_free(a);
         return true;
     }

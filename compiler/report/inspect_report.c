@@ -92,6 +92,9 @@ static void add_totals(strbuf *s, const inspect_result *r, arena *a) {
                   report_amount(a, (double)r->weight_bytes, "B"));
     strbuf_printf(s, "code        %lld kernels, %lld calls (%s)\n", (long long)r->kernels, (long long)r->steps,
                   r->head.target);
+    if (r->tuned.file != NULL)
+        strbuf_add(s, "tuned by    ");
+    tuned_report_text(s, &r->tuned);
 }
 
 void inspect_report_list(json *j, const char *name, const inspect_tensor *t, size_t n) {
@@ -152,6 +155,7 @@ static status as_json(const inspect_result *r, arena *a, const char **out) {
     json_integer(&j, totals, "weight_bytes", r->weight_bytes);
     json_integer(&j, totals, "kernels", r->kernels);
     json_integer(&j, totals, "steps", r->steps);
+    tuned_report_json(&j, &r->tuned);
     return json_finish(&j, a, out);
 }
 

@@ -24,6 +24,37 @@ typedef struct report_head {
     const char *target;
 } report_head;
 
+/* A tune file in use. */
+typedef struct tuned_by {
+    const char *file; /* NULL: none */
+    int64_t used;     /* entries */
+} tuned_by;
+
+/* ---- tune_report.c ---- */
+/* A kernel. */
+typedef struct tune_row {
+    const char *node, *kernel, *default_choice;
+    const char *choice;                 /* a faster one; NULL: none was found */
+    double default_us, tuned_us, ratio; /* of that one; the ratio is the median of the rounds' ratios */
+} tune_row;
+
+typedef struct tune_result {
+    report_head head;
+    const char *cpu, *file;
+    int threads;
+    size_t n_entries, n_own; /* of the file; for this model, target and number of threads */
+    int64_t variants;
+    double seconds;
+    bool stopped;
+    double default_us, tuned_us, ratio; /* of whole runs; 0: not measured */
+    const tune_row *rows;
+    size_t n, n_faster;
+} tune_result;
+status tune_report(const tune_result *r, arena *a, report *out);
+/* "FILE (12 of its entries)" and a newline; nothing where there is none. */
+void tuned_report_text(strbuf *s, const tuned_by *t);
+void tuned_report_json(struct json *j, const tuned_by *t);
+
 /* ---- check_report.c ---- */
 typedef struct check_case {
     const char *name; /* the data set's folder as it was given or found */
@@ -121,6 +152,7 @@ typedef struct bench_result {
     double import_ms, compile_ms;
     int64_t macs, arena_bytes, weight_bytes, code_bytes, resident_bytes;
     int64_t kernels, steps;
+    tuned_by tuned;
     const bench_nodes *nodes; /* NULL: not asked for */
 } bench_result;
 status bench_report(const bench_result *r, arena *a, report *out);
@@ -282,6 +314,7 @@ typedef struct inspect_result {
     const inspect_operator *operators; /* the most frequent first */
     size_t n_operators;
     int64_t file_nodes, params, param_bytes, macs, arena_bytes, arena_least, weight_bytes, kernels, steps;
+    tuned_by tuned;
     const program_region *regions; /* of the arena; none: it is one */
     size_t n_regions;
 } inspect_result;

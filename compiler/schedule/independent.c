@@ -528,17 +528,29 @@ status loop_cut_of(const kernel_view *v, const stmt *nest, const stmt *loop, loo
     return STATUS_OK;
 }
 
-status loop_shares_of(const kernel_view *v, const stmt *nest, const stmt *loop, double *out) {
+/* The share of one buffer. Terms and distances no less than the way from the first iteration to the last are whole
+ * periods. */
+static loop_share share_of_buffer(proof *p, int buffer) {
+    int64_t reach = 0, all = p->v->k->buffers.at[buffer].n, n = p->loop->loop.extent->imm;
+    for (size_t i = 0; i < p->accesses.n && !p->fails; i++) {
+        int64_t own = p->accesses.at[i].buffer == buffer ? own_reach(p, &p->accesses.at[i]) : 0;
+        reach = own > reach ? own : reach;
+    }
+    if (reach == 0)
+        return (loop_share){0};
+    int64_t period = gcd(modulus(p, buffer, reach), least_distance(p, buffer, reach));
+    period = period < reach || period > all ? all : period;
+    double part = (double)reach * (double)n / (double)(n - 1) / (double)period;
+    return (loop_share){part < 1 ? part : 1, period};
+}
+
+status loop_shares_of(const kernel_view *v, const stmt *nest, const stmt *loop, loop_share *out) {
     proof p = {.v = v, .loop = loop, .is_rough = true};
     TRY_ALLOC(p.watched = ARENA_NEW_N(v->scratch, bool, v->k->buffers.n + 1));
     for (size_t b = 0; b < v->k->buffers.n; b++)
         p.watched[b] = true;
     look_at_statement(&p, nest);
-    for (size_t i = 0; i < p.accesses.n && !p.fails; i++) {
-        const address *a = &p.accesses.at[i];
-        double n = (double)loop->loop.extent->imm, all = (double)v->k->buffers.at[a->buffer].n;
-        double share = (double)own_reach(&p, a) * n / (n - 1) / all;
-        out[a->buffer] = share > out[a->buffer] ? share : out[a->buffer];
-    }
+    for (size_t b = 0; b < v->k->buffers.n && !p.fails; b++)
+        out[b] = share_of_buffer(&p, (int)b);
     return p.out_of_memory ? STATUS_RESOURCE : STATUS_OK;
 }

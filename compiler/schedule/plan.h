@@ -3,6 +3,7 @@
 #define TENON_SCHEDULE_PLAN_H
 
 #include "schedule/schedule.h"
+#include "schedule/tuning.h"
 
 #define PLAN_MAX_AXES (2 * NEST_MAX_AXES)
 
@@ -12,6 +13,7 @@ typedef struct plan_stage {
     nest_axis axes[NEST_MAX_AXES];
     const expr *value;
     reduce_op op;
+    int each;            /* REDUCE: 0, or value stands for the products of so many neighbours, see dots.c */
     const expr *result;  /* REDUCE, LET */
     int slot;            /* STORE: kernel buffer */
     const expr *address; /* STORE */
@@ -45,11 +47,13 @@ typedef struct plan {
     nest_axis axes[NEST_MAX_AXES];
     int n_stages;
     plan_stage *stages;
-    VEC(pad_copy) copies; /* that have been made */
-    VEC(int) slots;       /* kernel buffer -> entry of out->buffers */
-    VEC(bool) written;    /* kernel buffer is stored to */
-    size_t kept;          /* kernel buffers that statements made before use: the first ones */
-    bool raw;             /* stored buffers may also be loaded */
+    VEC(pad_copy) copies;               /* that have been made */
+    VEC(int) slots;                     /* kernel buffer -> entry of out->buffers */
+    VEC(bool) written;                  /* kernel buffer is stored to */
+    size_t kept;                        /* kernel buffers that statements made before use: the first ones */
+    bool raw;                           /* stored buffers may also be loaded */
+    struct tile_candidates *candidates; /* where not NULL, gets every tile whose cost is asked for */
+    kernel_choice chosen;               /* the tile that was emitted */
 } plan;
 
 /* The kernel buffer for an operand, made on first use. -1 when out of memory. */
@@ -80,9 +84,10 @@ const expr *plan_combine(builder *b, reduce_op op, const expr *acc, const expr *
 const expr *plan_neutral(builder *b, reduce_op op, ltype t);
 
 /* Emitters: write the plan's statements. */
-status emit_naive(plan *p);                      /* naive.c: as it stands */
-status emit_tiles(plan *p, int axis, int lanes); /* tiles.c: vectors along outer axis `axis`, register blocks */
-status emit_rows(plan *p, int lanes);            /* rows.c: vectors along the stages' innermost axes */
+status emit_naive(plan *p); /* naive.c: as it stands */
+/* tiles.c: vectors along outer axis `axis`, register blocks; those of `given`, where that is not NULL. */
+status emit_tiles(plan *p, int axis, int lanes, const kernel_choice *given);
+status emit_rows(plan *p, int lanes); /* rows.c: vectors along the stages' innermost axes */
 /* rows_keep.c: where the store's value is made of what a reduction adds up, over the same axis, and that is not cheap,
  * the reduction stores it in place of the result, and the store takes it from there. */
 status rows_keep(plan *p);
@@ -118,6 +123,16 @@ status repack_constant(plan *p, const access *x, const repack_loop *loops, int n
 /* The axes of a contraction's reduction are put in the order in which its data lie, and its constants follow, so that
  * neighbouring axes can be merged. */
 status repack_reductions(plan *p);
+
+/* dots.c: sums of products of bytes by constant ones, where the target has DOT4, go by four neighbours of the data: the
+ * innermost axis of such a reduction counts fours, of which its value has the first. Constants follow. */
+status plan_dots(plan *p);
+/* The two loads of such a reduction. */
+void plan_dot_loads(const plan *p, const plan_stage *g, const expr **out_data, const expr **out_weights);
+/* May vectors lie along the outer axis, as far as such reductions go? They read one four for all lanes. */
+bool plan_dots_along(const plan *p, int axis);
+/* Do all stores step along the outer axis? By one, or, at the end of a contraction, by any distance. */
+bool plan_stores_along(const plan *p, const expr *var);
 
 /* resolve.c: READs become LOADs. In a contraction, zero-padded operands are copied into a padded scratch first. */
 status plan_resolve(plan *p, const nest *n);

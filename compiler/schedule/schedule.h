@@ -51,12 +51,14 @@ typedef struct schedule {
     VEC(schedule_buffer) buffers;
     VEC(schedule_call) calls; /* in order */
     const char *form; /* how the nest is computed; where that is the same, reductions add up in the same order */
+    VEC(const char *) kernels; /* with tuning: the contractions that the calls compute */
 } schedule;
 
 typedef struct schedule_options {
     const target *target;
     bool naive;
-    const char *form; /* a schedule's, to be kept where that can be; NULL: the one that costs least */
+    const char *form;            /* a schedule's, to be kept where that can be; NULL: the one that costs least */
+    const struct tuning *tuning; /* NULL: the cost model chooses */
 } schedule_options;
 
 /* Appends the calls for `n` to `out`. n's builder must be fresh since the nest was made: it becomes the kernel. */

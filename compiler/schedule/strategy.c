@@ -124,9 +124,7 @@ static status weigh(const plan *p, const candidate *c, candidate *best) {
     return STATUS_OK;
 }
 
-/* May the outer axis be the lanes of vectors? Stores step by one along it; a contraction's, few beside its work, by any
- * distance. */
-static bool stores_step(const plan *p, const expr *var) {
+bool plan_stores_along(const plan *p, const expr *var) {
     for (int s = 0; s < p->n_stages; s++) {
         int64_t step = 0;
         if (p->stages[s].kind != STAGE_STORE)
@@ -137,16 +135,28 @@ static bool stores_step(const plan *p, const expr *var) {
     return true;
 }
 
+/* Does the stage end sums by DOT4? Those are most of the work, so their lanes are what counts. */
+static bool ends_dots(const plan *p, int stage) {
+    bool dots = false;
+    for (int s = 0; s < stage; s++)
+        dots |= p->stages[s].each > 0;
+    return dots && p->stages[stage].each == 0;
+}
+
 static status consider_outer(plan *p, int axis, candidate *best) {
     const expr *var = p->axes[axis].var;
-    if (!stores_step(p, var))
+    if (!plan_stores_along(p, var) || !plan_dots_along(p, axis))
         return STATUS_OK;
     int bits = 0;
     for (int s = 0; s < p->n_stages; s++)
-        TRY(element_bits(p, &p->stages[s], var, &bits));
+        if (!ends_dots(p, s))
+            TRY(element_bits(p, &p->stages[s], var, &bits));
     candidate c = {axis, lanes_for(p, bits, p->axes[axis].extent), 0};
     if (p->contract)
         TRY(tile_cost_along(p, axis, c.lanes, &c.cost));
+    double ignored;
+    if (p->candidates != NULL && c.lanes > 1) /* narrower vectors never cost less, but may be faster */
+        TRY(tile_cost_along(p, axis, c.lanes / 2, &ignored));
     for (int s = 0; s < p->n_stages && !p->contract; s++)
         c.cost += stage_cost(p, &p->stages[s], var, c.lanes);
     return weigh(p, &c, best);
@@ -188,6 +198,77 @@ static status choose(plan *p, candidate *best) {
     return builder_status(p->b);
 }
 
+/* ---- what was measured ---- */
+
+/* Every tile that the plan can be computed in. */
+static status list_tiles(plan *p, tile_candidates *all) {
+    candidate ignored = {NO_AXIS, 1, __builtin_inf()};
+    p->candidates = all;
+    for (int i = 0; i < p->n_axes; i++)
+        TRY(consider_outer(p, i, &ignored));
+    p->candidates = NULL;
+    return builder_status(p->b);
+}
+
+static status refuse(const plan *p, const tune_entry *e) {
+    const tuning *t = p->options->tuning;
+    const diag_place where = {.file = t->table->file, .node = -1};
+    diag_error(t->diags, STATUS_INVALID, "tune-file", where,
+               "line %d: this kernel cannot be computed in such tiles: %d x %d lanes along axis %d, %d rows along %d",
+               e->line, e->choice.vectors, e->choice.lanes, e->choice.along, e->choice.rows, e->choice.rows_along);
+    diag_note(t->diags, "take the line out, or let tenon tune make the file anew");
+    return STATUS_INVALID;
+}
+
+/* Takes the table's tile, where it has one that keeps the plan's form. */
+static status take_measured(plan *p, const tune_entry *e, const tile_candidates *all, candidate *best,
+                            const char **form, const kernel_choice **out) {
+    const char *its_form;
+    if (!tuning_allows(all, &e->choice))
+        return refuse(p, e);
+    candidate c = {e->choice.along, e->choice.lanes, 0};
+    TRY(describe(p, &c, &its_form));
+    if (p->form != NULL && strcmp(its_form, p->form) != 0)
+        return STATUS_OK;
+    *best = c;
+    *form = its_form;
+    *out = &e->choice;
+    p->options->tuning->used[e - p->options->tuning->table->at.at] = true;
+    return STATUS_OK;
+}
+
+/* Only tiles that keep the form. */
+static status keep_form(const plan *p, tile_candidates *all) {
+    size_t n = 0;
+    for (size_t i = 0; i < all->at.n; i++) {
+        const candidate c = {all->at.at[i].tile.along, all->at.at[i].tile.lanes, 0};
+        const char *form = p->form;
+        if (form != NULL)
+            TRY(describe(p, &c, &form));
+        if (form == NULL || strcmp(form, p->form) == 0)
+            all->at.at[n++] = all->at.at[i];
+    }
+    all->at.n = n;
+    return STATUS_OK;
+}
+
+/* emit_tiles, in the tile that the table has for the kernel; tells of the kernel where that is wanted. */
+static status emit_tuned(plan *p, candidate *best, const char **form) {
+    const tuning *t = p->options->tuning;
+    const char *name;
+    const kernel_choice *given = NULL;
+    tile_candidates all = {0};
+    TRY(tuning_kernel(p, &name));
+    const tune_entry *e = tuning_find(t, p->options->target, name);
+    if (e != NULL || t->sites != NULL)
+        TRY(list_tiles(p, &all));
+    if (e != NULL)
+        TRY(take_measured(p, e, &all, best, form, &given));
+    TRY(keep_form(p, &all));
+    TRY(emit_tiles(p, best->axis, best->lanes, given));
+    return tuning_record(p, name, &all);
+}
+
 status emit_plan(plan *p) {
     candidate best;
     TRY(choose(p, &best));
@@ -198,7 +279,8 @@ status emit_plan(plan *p) {
     const char *form = NULL;
     TRY(describe(p, &best, &form));
     if (best.axis != NO_AXIS) {
-        TRY(emit_tiles(p, best.axis, best.lanes));
+        bool tuned = p->options->tuning != NULL && p->contract && tile_reduces(p);
+        TRY(tuned ? emit_tuned(p, &best, &form) : emit_tiles(p, best.axis, best.lanes, NULL));
     } else {
         TRY(plan_compact(p));
         TRY(has_own_axes(p) ? emit_rows(p, best.lanes) : emit_naive(p));

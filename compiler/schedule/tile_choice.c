@@ -1,9 +1,6 @@
 /* Which block of accumulators: axes, rows and vectors. */
 #include "schedule/tiles.h"
 
-#define MAX_ROWS 14
-#define MAX_VECTORS 8
-
 int tile_lanes(const tile *t, int v) {
     return v == t->vectors - 1 ? t->tail : t->lanes;
 }
@@ -27,7 +24,7 @@ int64_t tile_vector_first(const tile *t, int v) {
     return first < last ? first : last;
 }
 
-static bool has_reduction(const plan *p) {
+bool tile_reduces(const plan *p) {
     for (int s = 0; s < p->n_stages; s++)
         if (p->stages[s].kind == STAGE_REDUCE)
             return true;
@@ -41,12 +38,60 @@ static void choose_map(tile *t) {
     t->vectors = vectors >= 2 && t->p->stages[0].kind != STAGE_LET ? 2 : 1;
 }
 
+/* Does a reduction take vectors of bytes apart, in registers? */
+static bool parts_dots(const plan *p) {
+    bool any = false;
+    for (int s = 0; s < p->n_stages; s++)
+        any |= p->stages[s].each > 0;
+    return any && p->options->target->dot4 > 1;
+}
+
+static bool steps_alike(const plan_stage *x, const plan_stage *y) {
+    bool alike = x->n_axes == y->n_axes && x->each == y->each;
+    for (int i = 0; alike && i < x->n_axes; i++)
+        alike = x->axes[i].extent == y->axes[i].extent;
+    return alike;
+}
+
+int tile_team(const plan *p, int stage) {
+    const plan_stage *first = &p->stages[stage];
+    int n = 1;
+    for (; stage + n < p->n_stages; n++) {
+        const plan_stage *next = first + n;
+        bool joins = next->kind == STAGE_REDUCE && steps_alike(first, next);
+        for (int i = 0; joins && i < n; i++)
+            joins = !expr_uses(next->value, first[i].result);
+        if (!joins)
+            break;
+    }
+    return n;
+}
+
+/* The largest number of reductions that go side by side. */
+static int largest_team(const plan *p) {
+    int most = 1;
+    for (int s = 0, n; s < p->n_stages; s += n) {
+        n = p->stages[s].kind == STAGE_REDUCE ? tile_team(p, s) : 1;
+        most = n > most ? n : most;
+    }
+    return most;
+}
+
+/* Registers that a step of the reduction needs: accumulators, what is broadcast, and the vectors that several rows
+ * share; a single row multiplies by what it reads from memory. */
+static int registers_for(const tile *t) {
+    int shared = t->rows > 1 ? t->vectors : 1, parting = parts_dots(t->p) ? t->vectors + 2 : 0;
+    return t->rows * t->vectors * largest_team(t->p) + shared + 1 + parting;
+}
+
 static void choose_rows(tile *t, const tile_loads *loads, double *best, tile *out) {
     int64_t most = tile_extent(t->p, t->c) * tile_extent(t->p, t->d);
-    for (t->rows = 1; t->rows <= MAX_ROWS && t->rows <= most; t->rows++) {
-        if (t->rows * t->vectors + t->vectors + 1 > tile_registers(t->p))
+    for (t->rows = 1; t->rows <= TILE_MOST_ROWS && t->rows <= most; t->rows++) {
+        if (registers_for(t) > tile_registers(t->p))
             break;
         double cost = tile_cost(t, loads);
+        if (t->p->candidates != NULL)
+            tuning_note(t, cost);
         if (cost >= *best)
             continue;
         *best = cost;
@@ -58,7 +103,7 @@ static void choose_block(tile *t, const tile_loads *loads, double *best, tile *o
     int64_t extent = tile_extent(t->p, t->a), most = tile_blocks(extent, t->lanes);
     /* Below, half a vector costs what a whole one does. */
     bool halves = t->p->options->target->vector_bytes >= 64 && extent % t->lanes != 0;
-    for (t->vectors = 1; t->vectors <= MAX_VECTORS && t->vectors <= most; t->vectors++) {
+    for (t->vectors = 1; t->vectors <= TILE_MOST_VECTORS && t->vectors <= most; t->vectors++) {
         t->tail = t->lanes;
         choose_rows(t, loads, best, out);
         t->tail = t->lanes / 2;
@@ -125,9 +170,13 @@ static status best_block(plan *p, int a, int lanes, const tile_loads *loads, til
 status tile_cost_along(plan *p, int a, int lanes, double *out) {
     tile t;
     tile_loads loads;
+    size_t before = p->candidates != NULL ? p->candidates->at.n : 0;
     TRY(tile_loads_of(p, &loads));
     TRY(best_block(p, a, lanes, &loads, &t, out));
-    *out += tile_moves(&t, &loads);
+    double moves = tile_moves(&t, &loads);
+    for (size_t i = before; p->candidates != NULL && i < p->candidates->at.n; i++)
+        p->candidates->at.at[i].cost += moves;
+    *out += moves;
     return STATUS_OK;
 }
 
@@ -144,15 +193,25 @@ static status gathers(const tile *t, bool *out) {
     return STATUS_OK;
 }
 
-status tile_choose(plan *p, int a, int lanes, tile *out) {
+/* The block that costs least, or the one that is given. */
+static status block_of(plan *p, const kernel_choice *given, const tile_loads *loads, tile *out) {
     double cost;
+    if (given == NULL)
+        return best_block(p, out->a, out->lanes, loads, out, &cost);
+    TRY_ALLOC(out->unrolled = ARENA_NEW_N(p->memory, int, p->n_stages + 1));
+    tuning_apply(given, out);
+    return STATUS_OK;
+}
+
+status tile_choose(plan *p, int a, int lanes, const kernel_choice *given, tile *out) {
     tile_loads loads;
     *out = (tile){.p = p, .a = a, .c = -1, .d = -1, .lanes = lanes, .tail = lanes, .vectors = 1, .rows = 1};
-    if (!has_reduction(p)) {
+    if (!tile_reduces(p)) {
         choose_map(out);
     } else {
         TRY(tile_loads_of(p, &loads));
-        TRY(best_block(p, a, lanes, &loads, out, &cost));
+        TRY(block_of(p, given, &loads, out));
+        p->chosen = tuning_choice(out);
         for (int s = 0; s < p->n_stages; s++)
             out->unrolled[s] = tile_unrolled(out, &loads, s);
         TRY(run_on(out));
@@ -160,9 +219,11 @@ status tile_choose(plan *p, int a, int lanes, tile *out) {
     }
     out->a_blocks = tile_blocks(tile_extent(p, out->a), tile_width(out));
     out->c_blocks = tile_blocks(tile_extent(p, out->c), out->rows);
-    if (has_reduction(p))
-        out->panels = tile_panels(out, &loads);
-    else
+    if (tile_reduces(p)) {
+        out->panels = given != NULL && given->panels >= 0 ? given->panels : tile_panels(out, &loads);
+        p->chosen.panels = out->a_blocks > 1 ? out->panels : -1;
+    } else {
         TRY(gathers(out, &out->panels));
+    }
     return builder_status(p->b);
 }

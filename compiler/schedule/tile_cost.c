@@ -9,8 +9,11 @@
 #define SHORT_LATENCY 6 /* where the next block begins before this one ends */
 #define SHORT 32        /* steps */
 #define MOST_CARRIED 4
-#define LOOP_ENTRY 12 /* of a loop inside a reduction: filling and draining the pipeline */
-#define STORE 6       /* and what comes before it in an epilogue */
+#define MOST_POINTERS 8 /* in registers, beside what else is there */
+#define LOOP_ENTRY 12   /* of a loop inside a reduction: filling and draining the pipeline */
+#define STORE 6         /* and what comes before it in an epilogue */
+#define STORE_PART 8
+#define DIVISION 4
 #define BLOCK 16
 #define GATHER 4 /* of an element in a copy, or lane by lane */
 #define SCATTER 3
@@ -141,6 +144,20 @@ static int64_t panel_bytes(const tile *t, const tile_load *l) {
     return n;
 }
 
+/* Does a constant come from beyond the first-level cache? What all blocks read is read again soon, its panel at a time;
+ * what is read once was last read in another run of the nest, with all of it since. */
+static bool is_far(const tile *t, const tile_load *l) {
+    const plan *p = t->p;
+    int l1 = p->options->target->l1_bytes;
+    if (!l->is_constant || !steps_along(t, l, t->a) || l1 == 0)
+        return false;
+    bool again = tile_blocks(tile_extent(p, t->c) * tile_extent(p, t->d), t->rows) > 1;
+    int64_t bytes = panel_bytes(t, l), blocks = tile_blocks(tile_extent(p, t->a), tile_width(t));
+    for (int i = 0; i < p->n_axes; i++)
+        again |= i != t->a && i != t->c && i != t->d && p->axes[i].extent > 1;
+    return (again ? bytes : bytes * blocks) > l1 / 2;
+}
+
 /* Do the rows lie so far apart that they share few sets of a first-level cache of 8 ways? */
 static bool collides(const tile *t, const tile_load *l) {
     int64_t step = l->x.affine && t->c >= 0 ? l->x.step[t->c] * dtype_bits(l->x.load->type.elem) / 8 : 0;
@@ -159,33 +176,72 @@ static bool carries(const tile *t, const tile_load *l, int unrolled) {
     return t->rows > 1 && apart != 0 && apart <= MOST_CARRIED;
 }
 
-static double reduction_cost(const tile *t, const tile_loads *loads, int stage) {
+/* What a step of a DOT4 that is made of products of pairs does to its operands: once a row, once a vector. */
+static int64_t parting_of_dots(const tile *t) {
+    return t->p->options->target->dot4 > 1 ? 2 * t->rows + 3 * t->vectors : 0;
+}
+
+/* Has the first reduction of the team read what l reads? */
+static bool is_read_before(const tile *t, const tile_loads *loads, const tile_load *l, int first) {
+    const plan *p = t->p;
+    int own = first_axis(p, l->stage), its = first_axis(p, first);
+    bool same = false;
+    for (size_t i = 0; i < loads->at.n && !same && l->stage != first; i++) {
+        const tile_load *x = &loads->at.at[i];
+        same = x->stage == first && x->x.load->ref == l->x.load->ref && x->x.affine && l->x.affine &&
+               x->x.first == l->x.first;
+        for (int k = 0; same && k < p->n_axes; k++)
+            same = x->x.step[k] == l->x.step[k];
+        for (int k = 0; same && k < p->stages[first].n_axes; k++)
+            same = x->x.step[its + k] == l->x.step[own + k];
+    }
+    return same;
+}
+
+/* One of `team` reductions from `first` on that go side by side, so that each waits for a part of what it alone would.
+ */
+static double reduction_cost(const tile *t, const tile_loads *loads, int stage, int first, int team) {
     const plan_stage *g = &t->p->stages[stage];
-    int unrolled = tile_unrolled(t, loads, stage), l1 = t->p->options->target->l1_bytes;
+    int unrolled = tile_unrolled(t, loads, stage);
     int64_t steps = 1, read = 0;
     bool carried = false;
     for (int k = g->n_axes - unrolled; k < g->n_axes; k++)
         steps *= g->axes[k].extent;
     for (size_t i = 0; i < loads->at.n; i++) {
         const tile_load *l = &loads->at.at[i];
-        if (l->stage != stage)
+        if (l->stage != stage || is_read_before(t, loads, l, first))
             continue;
         int64_t n = loads_in_step(t, l, unrolled);
-        bool far = l->is_constant && steps_along(t, l, t->a) && l1 > 0 && panel_bytes(t, l) > l1 / 2;
         bool splits = l->is_constant && steps_along(t, l, t->a) && t->tail < t->lanes; /* of lines of a cache */
         carried = carried || carries(t, l, unrolled);
-        read += far || splits || collides(t, l) ? 2 * n : n;
+        read += is_far(t, l) || splits || collides(t, l) ? 2 * n : n;
     }
-    int64_t most = (int64_t)t->rows * (4 * t->vectors - (t->tail < t->lanes)) * steps / 4;
-    most = read > most ? read : most;
-    int64_t latency = (steps_of(g) <= SHORT ? SHORT_LATENCY : LATENCY) * steps;
+    if (t->d >= 0 && t->rows > MOST_POINTERS) /* each row has an address of its own */
+        read += (t->rows - MOST_POINTERS) * steps;
+    double most = (double)((int64_t)t->rows * (4 * t->vectors - (t->tail < t->lanes)) * steps) / 4;
+    if (g->each > 0)
+        most = most * (double)t->p->options->target->dot4 + (double)(parting_of_dots(t) * steps);
+    most = (double)read > most ? (double)read : most;
+    double latency = (double)((steps_of(g) <= SHORT ? SHORT_LATENCY : LATENCY) * steps) / team;
     most = latency > most ? latency : most;
-    most += read / 8; /* loads are in the way of the rest */
-    most += carried ? most / 2 : 0;
+    most += (double)read / 8; /* loads are in the way of the rest */
+    most *= carried ? 1.5 : 1;
     int64_t iterations = steps_of(g) / steps, entries = 1;
     for (int k = 0; k < g->n_axes - unrolled - 1; k++)
         entries *= g->axes[k].extent;
-    return (double)iterations * (double)most + (double)(iterations > 1 ? entries * LOOP_ENTRY : 0);
+    return (double)iterations * most + (double)(iterations > 1 ? entries * LOOP_ENTRY : 0);
+}
+
+/* Half cycles to store a vector. What goes beyond the second cache goes there in whole lines of rows, or in parts of
+ * them, one pass after another. */
+static int store_cost(const tile *t, const plan_stage *g) {
+    int64_t step = 0, bytes = dtype_bits(g->value->type.elem) / 8;
+    for (int i = 0; i < t->p->n_axes; i++)
+        bytes *= t->p->axes[i].extent;
+    bool dense = g->kind == STAGE_STORE && plan_step(t->p, g->address, t->p->axes[t->a].var, &step) && step == 1;
+    bool in_parts = dense && tile_width(t) < tile_extent(t->p, t->a);
+    int l2 = t->p->options->target->l2_bytes;
+    return in_parts && l2 > 0 && bytes > l2 ? STORE + STORE_PART : STORE;
 }
 
 double tile_cost(const tile *t, const tile_loads *loads) {
@@ -195,11 +251,16 @@ double tile_cost(const tile *t, const tile_loads *loads) {
         blocks *= i == t->a || i == t->c || i == t->d ? 1 : (double)p->axes[i].extent;
     blocks *= (double)tile_blocks(tile_extent(p, t->a), tile_width(t));
     blocks *= (double)tile_blocks(tile_extent(p, t->c) * tile_extent(p, t->d), t->rows);
-    for (int s = 0; s < p->n_stages; s++)
-        cost += p->stages[s].kind == STAGE_REDUCE ? reduction_cost(t, loads, s)
-                                                  : (double)(STORE * t->rows * t->vectors * steps_of(&p->stages[s]));
+    for (int s = 0, n; s < p->n_stages; s += n) {
+        const plan_stage *g = &p->stages[s];
+        bool reduces = g->kind == STAGE_REDUCE;
+        n = reduces ? tile_team(p, s) : 1;
+        for (int i = 0; i < n; i++)
+            cost += reduces ? reduction_cost(t, loads, s + i, s, n)
+                            : (double)(store_cost(t, g) * t->rows * t->vectors * steps_of(g));
+    }
     if (t->d >= 0) /* the place of each row, by division */
-        cost += 8.0 * t->rows * (double)(1 + loads->at.n);
+        cost += (double)DIVISION * t->rows * (double)(1 + loads->at.n);
     return blocks * cost;
 }
 

@@ -27,7 +27,7 @@ static int64_t lane_first(const tile *t, int64_t lane) {
 static status pack_constant(tile *t, const plan_stage *g, const access *x, const expr **out_load) {
     plan *p = t->p;
     nest_axis axes[PLAN_MAX_AXES];
-    repack_loop loops[PLAN_MAX_AXES + 4];
+    repack_loop loops[PLAN_MAX_AXES + 5];
     int all = plan_all_axes(p, axes), n = 0;
     int64_t along_a = x->step[t->a], along_c = t->c >= 0 ? x->step[t->c] : 0;
     for (int i = 0; i < p->n_axes; i++)
@@ -44,6 +44,8 @@ static status pack_constant(tile *t, const plan_stage *g, const access *x, const
         loops[n++] = (repack_loop){t->rows, along_c, NULL, t->row};
     if (along_a != 0)
         TRY(block_loop(t, t->lane, tile_width(t), along_a, lane_first, &loops[n++]));
+    if (g->each > 0)
+        loops[n++] = (repack_loop){g->each, 1, NULL, build_index(p->b, 0)};
     return repack_constant(p, x, loops, n, out_load);
 }
 

@@ -101,6 +101,24 @@ static accumulators declare(const tile_state *s, int stage) {
     return (accumulators){full, alike ? -1 : build_declare(t->p->b, "tail", LTYPE(elem, t->tail), t->rows)};
 }
 
+/* sum and the products of the fours that the stage's loads begin. */
+static const expr *add_dot(tile_state *s, int stage, const expr *sum, int v, int r) {
+    const plan_stage *g = &s->t->p->stages[stage];
+    builder *b = s->t->p->b;
+    const expr *data, *weights;
+    uint8_t four[64];
+    int lanes = g->each * sum->type.lanes;
+    plan_dot_loads(s->t->p, g, &data, &weights);
+    const expr *x = at_point(s, stage, data->arg[0], v, r, 1), *w = at_point(s, stage, weights->arg[0], v, r, 1);
+    for (int i = 0; i < lanes; i++)
+        four[i] = (uint8_t)(i % g->each);
+    x = build_load(b, data->ref, LTYPE(data->type.elem, g->each), x, NULL);
+    x = lanes == g->each ? x : build_shuffle(b, x, x, four, lanes);
+    if (data->type.elem == DT_I8) /* more by 128, which plan_dots takes off the sum */
+        x = build_binary(b, EXPR_XOR, build_cast(b, DT_U8, x), build_broadcast(b, build_int(b, DT_U8, 128), lanes));
+    return build_dot(b, EXPR_DOT4, sum, x, build_load(b, weights->ref, LTYPE(DT_I8, lanes), w, NULL));
+}
+
 /* One step of a reduction in all points of the block. */
 static void reduce_points(tile_state *s, int stage, const accumulators *acc) {
     tile *t = s->t;
@@ -109,45 +127,70 @@ static void reduce_points(tile_state *s, int stage, const accumulators *acc) {
     for (int r = 0; r < t->rows; r++)
         for (int v = 0; v < t->vectors; v++) {
             point x = point_of(s, stage, acc, v, r);
-            const expr *value = at_point(s, stage, g->value, v, r, x.type.lanes);
-            build_set(b, x.reg, x.index, plan_combine(b, g->op, build_reg_get(b, x.reg, x.type, x.index), value));
+            const expr *sum = build_reg_get(b, x.reg, x.type, x.index);
+            build_set(b, x.reg, x.index,
+                      g->each > 0 ? add_dot(s, stage, sum, v, r)
+                                  : plan_combine(b, g->op, sum, at_point(s, stage, g->value, v, r, x.type.lanes)));
         }
 }
 
-/* The steps along the reduction's axes from `axis` on. */
-static void reduce_axes(tile_state *s, int stage, const accumulators *acc, int axis) {
-    const plan_stage *g = &s->t->p->stages[stage];
+/* Reductions that go side by side, over the same steps. */
+typedef struct team {
+    int first, n; /* stages */
+    accumulators *acc;
+} team;
+
+/* The steps along the reductions' axes from `axis` on. */
+static void reduce_axes(tile_state *s, const team *m, int axis) {
+    const plan_stage *g = &s->t->p->stages[m->first];
     if (axis == g->n_axes) {
-        reduce_points(s, stage, acc);
+        for (int i = 0; i < m->n; i++)
+            reduce_points(s, m->first + i, &m->acc[i]);
         return;
     }
     const nest_axis *x = &g->axes[axis];
-    bool unrolled = axis >= g->n_axes - s->t->unrolled[stage];
-    for (int64_t i = 0; i < (unrolled ? x->extent : 1); i++) {
-        bind(s, x->var, unrolled ? build_index(s->t->p->b, i) : loop(s, "k", x->extent));
-        reduce_axes(s, stage, acc, axis + 1);
-        s->n--;
+    bool unrolled = axis >= g->n_axes - s->t->unrolled[m->first];
+    for (int64_t k = 0; k < (unrolled ? x->extent : 1); k++) {
+        const expr *step = unrolled ? build_index(s->t->p->b, k) : loop(s, "k", x->extent);
+        for (int i = 0; i < m->n; i++)
+            bind(s, g[i].axes[axis].var, step);
+        reduce_axes(s, m, axis + 1);
+        s->n -= m->n;
     }
     if (!unrolled)
         end(s, x->extent);
 }
 
-static void reduce_stage(tile_state *s, int stage) {
+static void begin_sums(tile_state *s, int stage, accumulators *acc) {
     tile *t = s->t;
-    builder *b = t->p->b;
-    const plan_stage *g = &t->p->stages[stage];
-    accumulators acc = declare(s, stage);
+    *acc = declare(s, stage);
     for (int r = 0; r < t->rows; r++)
         for (int v = 0; v < t->vectors; v++) {
-            point x = point_of(s, stage, &acc, v, r);
-            build_set(b, x.reg, x.index, plan_neutral(b, g->op, x.type));
+            point x = point_of(s, stage, acc, v, r);
+            build_set(t->p->b, x.reg, x.index, plan_neutral(t->p->b, t->p->stages[stage].op, x.type));
         }
-    reduce_axes(s, stage, &acc, 0);
+}
+
+static void keep_sums(tile_state *s, int stage, const accumulators *acc) {
+    tile *t = s->t;
     for (int r = 0; r < t->rows; r++)
         for (int v = 0; v < t->vectors; v++) {
-            point x = point_of(s, stage, &acc, v, r);
-            s->results[stage][r * t->vectors + v] = build_reg_get(b, x.reg, x.type, x.index);
+            point x = point_of(s, stage, acc, v, r);
+            s->results[stage][r * t->vectors + v] = build_reg_get(t->p->b, x.reg, x.type, x.index);
         }
+}
+
+static void reduce_stages(tile_state *s, int first, int n) {
+    team m = {first, n, ARENA_NEW_N(s->t->p->memory, accumulators, n)};
+    if (m.acc == NULL) {
+        build_fail(s->t->p->b);
+        return;
+    }
+    for (int i = 0; i < n; i++)
+        begin_sums(s, first + i, &m.acc[i]);
+    reduce_axes(s, &m, 0);
+    for (int i = 0; i < n; i++)
+        keep_sums(s, first + i, &m.acc[i]);
 }
 
 static void let_stage(tile_state *s, int stage) {
@@ -189,9 +232,10 @@ static void emit_block(tile_state *s) {
     plan *p = t->p;
     s->c_index = loop(s, "cb", t->c_blocks);
     s->c_first = block_first(s, s->c_index, t->rows, tile_extent(p, t->c));
-    for (int k = 0; k < p->n_stages; k++) {
+    for (int k = 0, n; k < p->n_stages; k += n) {
+        n = p->stages[k].kind == STAGE_REDUCE ? tile_team(p, k) : 1;
         if (p->stages[k].kind == STAGE_REDUCE)
-            reduce_stage(s, k);
+            reduce_stages(s, k, n);
         else if (p->stages[k].kind == STAGE_LET)
             let_stage(s, k);
         else
@@ -202,7 +246,7 @@ static void emit_block(tile_state *s) {
 
 static status new_state(tile *t, tile_state *out) {
     plan *p = t->p;
-    int most = 2 * PLAN_MAX_AXES + p->n_stages + 8;
+    int most = 2 * PLAN_MAX_AXES + p->n_stages * (NEST_MAX_AXES + 1) + 8;
     *out = (tile_state){.t = t};
     TRY_ALLOC(out->from = ARENA_NEW_N(p->memory, const expr *, most));
     TRY_ALLOC(out->to = ARENA_NEW_N(p->memory, const expr *, most));
@@ -212,11 +256,11 @@ static status new_state(tile *t, tile_state *out) {
     return STATUS_OK;
 }
 
-status emit_tiles(plan *p, int axis, int lanes) {
+status emit_tiles(plan *p, int axis, int lanes, const kernel_choice *given) {
     tile t;
     tile_state s;
     ltype index = LTYPE(DT_I64, 1);
-    TRY(tile_choose(p, axis, lanes, &t));
+    TRY(tile_choose(p, axis, lanes, given, &t));
     t.a_block = build_var(p->b, index, "a_block");
     t.c_block = build_var(p->b, index, "c_block");
     t.row = build_var(p->b, index, "row");

@@ -29,9 +29,16 @@ int tile_lanes(const tile *t, int v);
 /* Lanes of a row of the block. */
 int64_t tile_width(const tile *t);
 
-/* tile_choice.c: picks c, rows and vectors by the registers of the target and tile_cost. Where rows run over two axes
- * the plan's are merged. */
-status tile_choose(plan *p, int a, int lanes, tile *out);
+/* tile_choice.c: picks c, rows and vectors by the registers of the target and tile_cost, or as `given` says where that
+ * is not NULL. Where rows run over two axes the plan's are merged. */
+status tile_choose(plan *p, int a, int lanes, const kernel_choice *given, tile *out);
+
+/* How many reductions from this stage on go side by side: as many as have the same steps, none of which takes what
+ * another gives. */
+int tile_team(const plan *p, int stage);
+
+/* Does any stage reduce? Else there are no rows, and vectors cost the same whichever way. */
+bool tile_reduces(const plan *p);
 
 /* Half cycles of the best tile along axis a, with what is moved so that vectors can lie along it. */
 status tile_cost_along(plan *p, int a, int lanes, double *out);
@@ -63,6 +70,26 @@ int64_t tile_extent(const plan *p, int axis);
 static inline int64_t tile_blocks(int64_t extent, int64_t size) {
     return (extent + size - 1) / size;
 }
+
+/* ---- tuning.c ---- */
+typedef struct tile_candidate {
+    kernel_choice tile;
+    double cost;
+    size_t number; /* in order of appearance */
+} tile_candidate;
+typedef struct tile_candidates {
+    VEC(tile_candidate) at;
+} tile_candidates;
+/* What the plan, before anything is chosen, computes: the same text for the same kernel in any model. */
+status tuning_kernel(const plan *p, const char **out);
+kernel_choice tuning_choice(const tile *t);
+void tuning_apply(const kernel_choice *c, tile *t);
+/* One more for the plan's candidates. */
+void tuning_note(const tile *t, double cost);
+bool tuning_allows(const tile_candidates *all, const kernel_choice *c);
+/* Once p's tile is emitted: `name` is one of the schedule's kernels, and one of the sites that are wanted. Sorts `all`.
+ */
+status tuning_record(const plan *p, const char *name, tile_candidates *all);
 
 /* tile_pack.c: constants that reductions read go into the order in which the tile reads them; operands whose step along
  * a is neither 0 nor 1 are transposed into scratch first. */

@@ -23,7 +23,7 @@ CNN = os.path.join(MODELS, "mnist-cnn", "model.onnx")
 DIGITS = os.path.join(MODELS, "mnist-cnn", "test_10000.npz")
 BERT = os.path.join(MODELS, "bert-tiny-imdb", "dynamic.onnx")
 LABELS = os.path.join(MODELS, "bert-tiny-imdb", "labels.onnx")
-COMMANDS = ["compile", "run", "check", "bench", "eval", "inspect", "diff", "draw", "ops", "doctor"]
+COMMANDS = ["compile", "run", "check", "bench", "eval", "inspect", "diff", "draw", "tune", "ops", "doctor"]
 # Names that stand for files in usage.txt.
 FILES = {"MLP": MLP, "CNN": CNN, "BERT": BERT, "DIGITS": DIGITS, "FOLDER": os.path.join(MODELS, "mnist-cnn")}
 

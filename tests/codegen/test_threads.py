@@ -17,7 +17,7 @@ from samples import SHIPPED, inputs, shape_options  # noqa: E402
 WARNINGS = ["-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Wshadow", "-Werror"]
 POOL = os.path.join(ROOT, "runtime", "pool")
 # Models whose kernels are large enough to be cut.
-CUT = ("resnet8", "bert-static_1x128", "vww_mobilenetv1_025", "kws_dscnn_bn", "resnet8_int8_qdq")
+CUT = ("resnet8", "bert-static_1x128", "vww_mobilenetv1_025", "resnet8_int8_qdq")
 
 
 def steps_back():

@@ -12,7 +12,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "tools"))
 from checks import Checks, scratch, tenon  # noqa: E402
-from samples import TINY  # noqa: E402
+from samples import BERT, TINY  # noqa: E402
 
 FOLDER = scratch("explain")
 RESNET, RESNET_INT8 = (os.path.join(TINY, name, "model.onnx") for name in ("resnet8", "resnet8_int8_qdq"))
@@ -174,12 +174,26 @@ def check_resnet(checks):
     checks.check("resnet8: by channel", all(n["weights"][0] == "i8 per channel" for n in convs), str(convs[:1]))
 
 
+def check_plugin(checks):
+    """-p quantize on bert-tiny: packed tables of words are put back into floats, too."""
+    model = os.path.join(BERT, "dynamic.onnx")
+    reviews, calibration = (os.path.join(BERT, name) for name in ("test_5000.npz", "train_5000.npz"))
+    words = ("--data", reviews, "--limit", 6, "-p", f"quantize:data_width=0,weight_width=3,per=channel,samples=4,calibration={calibration}")
+    report = explain(checks, "bert-tiny", model, *words)
+    done = tenon("eval", model, *words, "--metric", "sqnr", "--against", model, "--json")
+    checks.check("bert-tiny: the output's SQNR is that of tenon eval", done.status == 0 and close(report["quantised"].get("sqnr_db"), json.loads(done.out)["sqnr_db"]), done.last)
+    first = report["nodes"][:1] or [{}]
+    checks.equal("bert-tiny: its words cost most", (first[0].get("name"), first[0].get("weights")), ("/m/bert/embeddings/Add", ["u3 per channel"]))
+    checks.check("bert-tiny: what they cost", first[0].get("gain_db", 0) > 1, str(first))
+
+
 def main():
     checks = Checks()
     floats, whole, data, samples = check_network(checks)
     check_scaled(checks, floats, data, samples)
     check_alone(checks, floats, whole, data, samples)
     check_resnet(checks)
+    check_plugin(checks)
     checks.finish()
 
 

@@ -52,11 +52,17 @@ def arrays():
 
 
 OPTIONS = [b"input:type=uint8,scale=0.00392157,mean=1,2", b'input:name="x,y",layout=nhwc', b"expand", b"input:mean=1e400", b"no-such:x=1", b":", b'a:"']
+TUNE = [b"tenon-tune 1\n" + b"".join(lines) for lines in (
+    [], [b'"x86-64-v4" threads 1 "8x8 sum 3 of 1" along 1 rows_along 0 lanes 8 vectors 1 tail 8 rows 4 default_us 1.5 tuned_us 1.25\n'],
+    [b'"z80" threads 2 "8 sum 3 of 1" along 0 lanes 1 vectors 2 tail 1 rows 1 panels 1 default_us 1e3 tuned_us 0\n'],
+    [b'# a comment\n', b'"a\\x01" threads 0 "k" along 2 rows_along 1 runs_on 0 lanes 16 vectors 8 tail 8 rows 14 default_us 0 tuned_us 0\n'],
+    [b'"a" threads 1 "k" along 0 lanes 7\n'], [b'"a" threads 1 "k\n'], [b'"a" threads 1 "k" along 0 lanes 8 vectors 1 tail 8 rows 1 default_us 1e400\n'])]
 TARGETS = [  # name, seeds, how they are damaged
     ("import", lambda: read("tests/errors/frontend/*.onnx") + read("tests/frontend/*.onnx"), damage),
     ("graph_text", graph_texts, damage_text),
     ("loop_text", loop_texts, damage_text),
     ("options", lambda: OPTIONS, damage_text),
+    ("tune", lambda: TUNE, damage_text),
     ("npz", arrays, lambda dice, data, other: damage_bytes(dice, data)),
 ]
 

@@ -151,6 +151,13 @@ def constants():
     return model(nodes, inputs=[info("x"), info("w", (3,))], initializers=[tensor("w", [3], [1, 2, 3])])
 
 
+def linear():
+    """Something to quantise."""
+    nodes = [node("MatMul", ["x", "w"], ["a"]), node("Add", ["a", "b"], ["c"]), node("Relu", ["c"], ["d"]), node("MatMul", ["d", "v"], ["y"])]
+    tensors = [tensor("w", [3, 2], [0.5, -1.25, 2, 0.75, -0.3, 1]), tensor("b", [2], [0.1, -0.2]), tensor("v", [2, 3], [1, 2, 3, -4, 5, 0.6])]
+    return model(nodes, initializers=tensors)
+
+
 def external_data():
     tensors = [external("w", [2, 3], "external.bin", offset=8, length=24), external("v", [2], "external.bin"),
                external("none", [0], "external.bin", offset=32)]
@@ -270,6 +277,7 @@ def main():
     os.makedirs(bad, exist_ok=True)
     for make in (types, functions, symbols, old_opset, names, constants, external_data):
         write(good, make.__name__ + ".onnx", make().SerializeToString(deterministic=True))
+    write(os.path.join(tests, "diff"), "linear.onnx", linear().SerializeToString(deterministic=True))
     for folder in (good, bad):
         write(folder, "external.bin", np.arange(8, dtype="<f4").tobytes())
     for name, made in bad_models():

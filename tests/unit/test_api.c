@@ -6,6 +6,7 @@
 #include <tenon/tenon.h>
 
 #define MODEL TENON_SOURCE_DIR "/tests/frontend/constants.onnx"
+#define LINEAR TENON_SOURCE_DIR "/tests/diff/linear.onnx"
 #define SAMPLES TENON_SOURCE_DIR "/tests/diff/constants.npz"
 #define SYMBOLS TENON_SOURCE_DIR "/tests/frontend/symbols.onnx"
 
@@ -288,7 +289,7 @@ static void api_wrong_options_are_refused(void **state) {
         {"dim", "batch", TENON_USAGE, "expected NAME=VALUE"},
         {"dim", NULL, TENON_USAGE, "--dim needs NAME=N"},
         {"backend", "jitt", TENON_USAGE, "did you mean 'jit'?"},
-        {"metric", "sqnr", TENON_UNSUPPORTED, "planned"},
+        {"metric", "sqrn", TENON_USAGE, "did you mean 'sqnr'?"},
         {"target", "x86-64-v9", TENON_USAGE, "did you mean 'x86-64-v3'?"},
         {"rtol", "1e-3x", TENON_USAGE, "expected a number"},
         {"rtol", "-1", TENON_USAGE, "expected a number"},
@@ -378,6 +379,39 @@ static void api_survives_each_failed_allocation(void **state) {
     assert_true(test_each_allocation(work, NULL) > 20);
 }
 
+/* A plugin that evaluates the graph on data, and rebuilds it. */
+static status quantise(const allocator *from, void *ctx) {
+    (void)ctx;
+    tenon_context *c = NULL;
+    tenon_options *o = NULL;
+    tenon_graph *g = NULL;
+    tenon_host host = {.struct_size = sizeof host, .data = from->ctx, .resize = from->resize};
+    const char *const words[] = {
+        "backend", "interp",
+        "plugin",  TENON_BUILD_DIR "/lib/tenon/plugins/quantize.so",
+        "p",       "quantize:data_width=3,weight_width=4,bias_width=8,data=all,calibration=" SAMPLES,
+        NULL,      NULL};
+    tenon_status done = tenon_context_new(&host, &c);
+    if (done != TENON_DONE)
+        return (status)done;
+    done = tenon_options_new(c, &o);
+    if (done == TENON_DONE)
+        done = set_all(o, words);
+    if (done == TENON_DONE)
+        done = tenon_graph_open(c, LINEAR, o, &g);
+    if (done != TENON_DONE)
+        assert_int_equal(done, TENON_RESOURCE);
+    tenon_graph_free(g);
+    tenon_options_free(o);
+    tenon_context_free(c);
+    return (status)done;
+}
+
+static void api_quantising_survives_each_failed_allocation(void **state) {
+    (void)state;
+    assert_true(test_each_allocation(quantise, NULL) > 200);
+}
+
 /* A sweep compiles again and again: a thousand times in one context. */
 static void api_repeats_without_leaks(void **state) {
     (void)state;
@@ -408,6 +442,7 @@ int main(void) {
         cmocka_unit_test(api_origin_has_no_folders),
         cmocka_unit_test(api_wrong_options_are_refused),
         cmocka_unit_test(api_survives_each_failed_allocation),
+        cmocka_unit_test(api_quantising_survives_each_failed_allocation),
         cmocka_unit_test(api_repeats_without_leaks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "passes/integer_choice.h"
 #include "passes/integer_scale.h"
 
 static void integer_fixed_is_nearest(void **state) {
@@ -78,10 +79,53 @@ static void integer_numbers_round_to_even(void **state) {
     assert_int_equal(quantised_number(NAN, 0.1, 3, i8), 3);
 }
 
+static integer_costs costs_on(const char *target_name, contraction_size s) {
+    return integer_costs_of(target_find(target_name, NULL), &s);
+}
+
+/* A convolution of 64 by 64 channels over 16x16, windows of 3x3: by hand, 256*64 results of 576 products. */
+static void integer_costs_are_counted(void **state) {
+    (void)state;
+    const contraction_size s = {
+        .results = 16384, .taps = 576, .row = 192, .reads = 16384, .weights = 36864, .by_fours = true};
+    integer_costs c = costs_on("x86-64-vnni", s);
+    assert_true(fabs(c.integers - (16384 * (576 / 4.0 + 16) / 16 + 36864 / 16.0)) < 1);
+    assert_true(fabs(c.floats - (16384 * (576 + 12 + 3.0) / 16 + 36864 * 4 / 16.0)) < 1);
+    c = costs_on("x86-64-v3", s);
+    assert_true(fabs(c.integers - (16384 * (576 / 4.0 * 3 + 16) / 8 + 36864 / 16.0)) < 1);
+}
+
+static void integer_costs_choose(void **state) {
+    (void)state;
+    const contraction_size convolution = {
+        .results = 16384, .taps = 576, .row = 192, .reads = 16384, .weights = 36864, .by_fours = true};
+    const contraction_size depthwise = {.results = 16384, .taps = 9, .row = 3, .reads = 16384, .weights = 576};
+    const contraction_size dense = {
+        .results = 512, .taps = 784, .row = 784, .reads = 784, .weights = 784 * 512, .by_fours = true};
+    integer_costs c = costs_on("x86-64-vnni", convolution);
+    assert_true(c.integers < 0.4 * c.floats);
+    c = costs_on("x86-64-v3", dense); /* its time is that of its weights, which are a quarter */
+    assert_true(c.integers < 0.7 * c.floats);
+    c = costs_on("aarch64", convolution);
+    assert_true(c.integers > c.floats);
+    c = costs_on("x86-64-v3", depthwise);
+    assert_true(c.integers > c.floats);
+    /* Large maps of floats do not stay in the second cache. */
+    contraction_size large = depthwise;
+    large.results = large.reads = 112 * 112 * 96;
+    c = costs_on("x86-64-vnni", large);
+    assert_true(c.integers < c.floats);
+    /* Rows that end within a four take all of it. */
+    contraction_size odd = convolution;
+    odd.row = 9;
+    assert_true(costs_on("x86-64-vnni", odd).integers > costs_on("x86-64-vnni", convolution).integers);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(integer_fixed_is_nearest),      cmocka_unit_test(integer_fixed_has_bounds),
         cmocka_unit_test(integer_products_fit),          cmocka_unit_test(integer_ranges),
+        cmocka_unit_test(integer_costs_are_counted),     cmocka_unit_test(integer_costs_choose),
         cmocka_unit_test(integer_numbers_round_to_even),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

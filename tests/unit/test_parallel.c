@@ -321,6 +321,75 @@ static void parallel_copies_scratch(void **state) {
     arena_free(a);
 }
 
+/* ---- how threads divide what they hand on ---- */
+
+static const struct {
+    const char *what, *body, *loop;
+    double part;
+    int64_t period;
+} gone_through[] = {
+    {"all of it", "for i < 32 { for j < 8 { store y[i*8 + j] = f32(1) } }", "i", 1, 256},
+    {"half of it", "for i < 16 { for j < 8 { store y[i*8 + j] = f32(1) } }", "i", 0.5, 256},
+    {"columns", "for i < 32 { for j < 8 { store y[i*8 + j] = f32(1) } }", "j", 1, 8},
+    {"the same for all", "for i < 8 { store y[0] = f32(1) }", "i", 0, 0},
+    {"tiles of several points",
+     "for i < 4 { store y[i*8] = broadcast<8>(f32(1)) store y[i*8 + 32] = "
+     "broadcast<8>(f32(2)) store y[i*8 + 64] = broadcast<8>(f32(3)) }",
+     "i", 1, 32},
+    {"channels of pixels", "for p < 5 { for b < 2 { store y[p*16 + b*8] = broadcast<8>(f32(1)) } }", "b", 1, 16},
+};
+
+static void parallel_sees_who_goes_where(void **state) {
+    (void)state;
+    for (size_t i = 0; i < sizeof gone_through / sizeof *gone_through; i++) {
+        arena *a = arena_new(&allocator_system);
+        char text[2000];
+        snprintf(text, sizeof text,
+                 "program p target \"x86-64-v3\" arena 0 { output y: f32[256] kernel k(y: f32[256] write) { %s } step "
+                 "k(y) }",
+                 gone_through[i].body);
+        const kernel *k = parse(a, text)->kernels.at[0];
+        kernel_view v;
+        loop_share share = {0};
+        assert_int_equal(kernel_view_of(k, a, &v), STATUS_OK);
+        assert_int_equal(loop_shares_of(&v, k->body.last, find_loop(k, &k->body, gone_through[i].loop), &share),
+                         STATUS_OK);
+        if (share.period != gone_through[i].period || share.part < gone_through[i].part - 0.01 ||
+            share.part > gone_through[i].part + 0.01)
+            fail_msg("%s: %g of %lld", gone_through[i].what, share.part, (long long)share.period);
+        arena_free(a);
+    }
+}
+
+/* Eight points of 128 tiles are written tile by tile. The products, whose outermost loop is that of the points, have to
+ * be divided by tiles, too. */
+static void parallel_reads_what_it_wrote(void **state) {
+    (void)state;
+    const char *text =
+        "program p target \"x86-64-v3\" arena 262144 { input x: f32[8192] output y: f32[65536] arena t: f32[65536] at "
+        "0 "
+        "kernel data(x: f32[8192] read, t: f32[65536] write) { for i < 128 { for j < 8 { let at: i64 = i*64 + j*8 "
+        "reg s: f32x8[1] set s[0] = load<f32x8>(x, at) for n < 90 { set s[0] = s[0] * load<f32x8>(x, at) } store t[at] "
+        "= "
+        "s[0] store t[at + 8192] = s[0] store t[at + 16384] = s[0] store t[at + 24576] = s[0] store t[at + 32768] = "
+        "s[0] "
+        "store t[at + 40960] = s[0] store t[at + 49152] = s[0] store t[at + 57344] = s[0] } } } "
+        "kernel product(t: f32[65536] read, y: f32[65536] write) { for q < 8 { for i < 128 { let at: i64 = q*8192 + "
+        "i*64 "
+        "for j < 8 { reg s: f32x8[1] set s[0] = broadcast<8>(f32(0)) for n < 64 { set s[0] = s[0] + "
+        "broadcast<8>(load<f32>(t, at + n)) } store y[at + j*8] = s[0] } } } } step data(x, t) step product(t, y) }";
+    arena *a = arena_new(&allocator_system);
+    program *p = parse(a, text);
+    strbuf after = strbuf_in(a);
+    assert_int_equal(schedule_parallel(p, 2), STATUS_OK);
+    program_print(p, &after);
+    assert_non_null(kernel_parts(p->kernels.at[0]));
+    assert_non_null(kernel_parts(p->kernels.at[1]));
+    if (strstr(after.text, "for i < 128") != NULL || strstr(after.text, "let q") != NULL)
+        fail_msg("%s", after.text);
+    arena_free(a);
+}
+
 static void parallel_leaves_small_kernels_alone(void **state) {
     (void)state;
     arena *a = arena_new(&allocator_system);
@@ -357,6 +426,8 @@ int main(void) {
         cmocka_unit_test(parallel_parts_give_the_same_bits),
         cmocka_unit_test(parallel_keeps_the_last_blocks_together),
         cmocka_unit_test(parallel_copies_scratch),
+        cmocka_unit_test(parallel_sees_who_goes_where),
+        cmocka_unit_test(parallel_reads_what_it_wrote),
         cmocka_unit_test(parallel_leaves_small_kernels_alone),
         cmocka_unit_test(parallel_survives_failing_allocations),
     };

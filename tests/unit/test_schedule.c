@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "schedule/schedule.h"
+#include "schedule/tuning.h"
 
 #define CASES 2000
 #define MAX_SPATIAL 2
@@ -177,7 +178,7 @@ static void fill(rng *r, dtype t, void *data, int64_t n) {
 }
 
 static program *make_program(arena *a, const conv_case *c, const shapes *s, const tensors *t, const target *target_row,
-                             bool naive) {
+                             bool naive, const tuning *tuned) {
     builder *b = builder_new(a, target_row);
     nest_list l = {.b = b, .n_inputs = 3, .n_outputs = 1};
     schedule_operand operands[4];
@@ -194,7 +195,7 @@ static program *make_program(arena *a, const conv_case *c, const shapes *s, cons
     else
         conv_nest(c, &l, n);
     schedule out = {.memory = a};
-    schedule_options options = {.target = target_row, .naive = naive};
+    schedule_options options = {.target = target_row, .naive = naive, .tuning = tuned};
     assert_int_equal(schedule_nest(n, operands, 4, &options, &out), STATUS_OK);
     program *p = ARENA_NEW(a, program);
     *p = (program){.memory = a, .name = "p", .target = target_row, .n_inputs = 3, .n_outputs = 1};
@@ -296,14 +297,55 @@ static void scheduled_agrees_with_naive(void **state) {
         }
         void *naive = t.data[3], *fast = arena_alloc(a, (size_t)s.count[3] * 4);
         const target *row = target_table[i % targets];
-        run(a, make_program(a, &c, &s, &t, row, true), &t, naive);
-        run(a, make_program(a, &c, &s, &t, row, false), &t, fast);
+        run(a, make_program(a, &c, &s, &t, row, true, NULL), &t, naive);
+        run(a, make_program(a, &c, &s, &t, row, false, NULL), &t, fast);
         compare(&c, &s, naive, fast, i, row->name);
         arena_free(a);
     }
 }
 
+/* Whatever tile the scheduler says that a kernel could have, a table may ask for it. */
+static void every_tile_agrees_with_naive(void **state) {
+    (void)state;
+    rng r = {20261128};
+    int targets = 0, tried = 0;
+    while (target_table[targets] != NULL)
+        targets++;
+    for (int i = 0; i < CASES / 4; i++) {
+        arena *a = arena_new(&allocator_system);
+        conv_case c = random_case(&r);
+        shapes s = shapes_of(&c);
+        tensors t;
+        for (int k = 0; k < 4; k++) {
+            t.data[k] = arena_alloc(a, (size_t)s.count[k] * 4);
+            fill(&r, c.elem, t.data[k], s.count[k]);
+        }
+        void *naive = t.data[3], *fast = arena_alloc(a, (size_t)s.count[3] * 4);
+        const target *row = target_table[i % targets];
+        tune_sites sites = {.memory = a, .by_kernel = map_in(a)};
+        tuning tuned = {.threads = 1, .sites = &sites};
+        make_program(a, &c, &s, &t, row, false, &tuned);
+        if (sites.at.n > 0 && sites.at.at[0]->others.n > 0) {
+            const tune_site *site = sites.at.at[0];
+            bool used = false;
+            tune_table table = {.file = "table"};
+            tune_entry e = {.target = row->name, .threads = 1, .kernel = site->kernel};
+            e.choice = site->others.at[between(&r, 0, (int64_t)site->others.n - 1)];
+            assert_int_equal(VEC_PUSH(a, table.at, e), STATUS_OK);
+            tuned = (tuning){.table = &table, .threads = 1, .used = &used};
+            run(a, make_program(a, &c, &s, &t, row, true, NULL), &t, naive);
+            run(a, make_program(a, &c, &s, &t, row, false, &tuned), &t, fast);
+            compare(&c, &s, naive, fast, i, row->name);
+            assert_true(used);
+            tried++;
+        }
+        arena_free(a);
+    }
+    assert_true(tried > CASES / 16);
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(scheduled_agrees_with_naive)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(scheduled_agrees_with_naive),
+                                       cmocka_unit_test(every_tile_agrees_with_naive)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

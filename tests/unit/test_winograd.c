@@ -256,7 +256,7 @@ static bool takes(maker *m, const shape *s, const target *t) {
     node *conv;
     data d = random_data(m, s);
     graph *g = convolution(m, s, &d, &conv);
-    assert_int_equal(pass_winograd(g, t), STATUS_OK);
+    assert_int_equal(pass_winograd(g, t, NULL), STATUS_OK);
     bool taken = false;
     for (const node *n = g->first; n != NULL; n = n->next)
         taken |= strcmp(n->op, WINOGRAD_OP) == 0;
@@ -299,7 +299,7 @@ static void winograd_keeps_names_and_edges(void **state) {
                      STATUS_OK);
     assert_int_equal(graph_infer(g), STATUS_OK);
     const target *t = target_numeric();
-    assert_int_equal(pass_winograd(g, t), STATUS_OK); /* weights that are not constant */
+    assert_int_equal(pass_winograd(g, t, NULL), STATUS_OK); /* weights that are not constant */
     strbuf out = strbuf_in(g->memory);
     graph_print(g, &out);
     assert_int_equal(strbuf_finish(&out, &after), STATUS_OK);

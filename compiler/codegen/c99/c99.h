@@ -191,6 +191,8 @@ value c99_dot(c99 *c, const expr *x);
 
 /* ---- c99_memory.c: LOAD and STORE ---- */
 value c99_load(c99 *c, const expr *x);
+/* The four bytes that x loads, as an int32_t. */
+code c99_load_word(c99 *c, const expr *x);
 void c99_store(c99 *c, const stmt *s);
 
 /* ---- c99_kernel.c ---- */

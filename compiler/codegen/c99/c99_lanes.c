@@ -110,8 +110,32 @@ static bool shuffle_run(c99 *c, value *const *ab, const uint8_t *lanes, int coun
     return true;
 }
 
+/* Four bytes of memory in every group of four. */
+static bool shuffle_word(c99 *c, const expr *x, value *out) {
+    const expr *from = x->arg[0];
+    dtype t = x->type.elem;
+    if (!expr_repeats_word(x) || from->kind != EXPR_LOAD || from->masked || from->arg[0]->type.lanes > 1)
+        return false;
+    *out = c99_value(c, t, dtype_bits(t), x->type.lanes);
+    code word = c99_load_word(c, from);
+    if (out->n > 1)
+        word = c99_temporary(c, DT_I32, 32, 1, word);
+    for (int i = 0; i < out->n; i++) {
+        part *p = &out->at[i];
+        int words = p->count / from->type.lanes;
+        if (words < 2)
+            return false;
+        code all = c99_vector_splat(c, DT_I32, words, word);
+        p->code =
+            c99_code(c, LEVEL_UNARY, all.cost, "(%s)%s", c99_vector(c, t, p->count), c99_inside(c, all, LEVEL_UNARY));
+    }
+    return true;
+}
+
 value c99_shuffle(c99 *c, const expr *x) {
-    value *ab[2];
+    value *ab[2], repeated;
+    if (shuffle_word(c, x, &repeated))
+        return repeated;
     ab[0] = c99_expr(c, x->arg[0]);
     ab[1] = x->type.elem == DT_BOOL ? c99_mask(c, x->arg[1], ab[0]->bits) : c99_expr(c, x->arg[1]);
     value v = c99_value(c, x->type.elem, ab[0]->bits, x->type.lanes);
@@ -238,9 +262,10 @@ value c99_dot(c99 *c, const expr *x) {
     for (int i = 0; i < v.n && !c->failed; i++) {
         part *p = &v.at[i];
         if (p->count > 1) {
-            code operands[3] = {c99_piece(c, args[0], p->first, p->count),
-                                c99_piece(c, args[1], n * p->first, n * p->count),
-                                c99_piece(c, args[2], n * p->first, n * p->count)};
+            code operands[3] = {c99_piece(c, args[0], p->first, p->count)};
+            for (int k = 1; k < 3; k++) /* named: they may stand in it more than once */
+                operands[k] = c99_temporary(c, args[k]->elem, args[k]->bits, n * p->count,
+                                            c99_piece(c, args[k], n * p->first, n * p->count));
             if (c99_vector_op(c, x->kind, DT_I32, p->count, 3, operands, &p->code))
                 continue;
         }

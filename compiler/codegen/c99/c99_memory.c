@@ -94,6 +94,11 @@ value c99_load(c99 *c, const expr *x) {
     return v;
 }
 
+code c99_load_word(c99 *c, const expr *x) {
+    code at = vector_at(c, x->ref, c99_stored(x->type.elem), x->type.lanes, c99_scalar_expr(c, x->arg[0]));
+    return c99_code(c, LEVEL_UNARY, at.cost, "(int32_t)%s", c99_inside(c, at, LEVEL_UNARY));
+}
+
 static bool store_vector(c99 *c, const stmt *s, code index, value *v, value *mask, const part *p) {
     dtype t = c99_stored(v->elem);
     code x = c99_piece(c, v, p->first, p->count), at = advanced(c, index, p->first);

@@ -14,6 +14,7 @@
 #define X86 (ON(SSE2) | AVX2)
 #define NEON ON(NEON)
 #define GNU (X86 | NEON)
+#define VNNI (1u << 31)
 
 enum { HALF = 8, XMM = 16, YMM = 32, ZMM = 64, REGISTER = XMM | YMM | ZMM, SIZES = HALF | REGISTER };
 
@@ -25,7 +26,8 @@ typedef struct vector_row {
     level result;
     /* $0 $1 $2 operands; @0 the same as __m128i .., float32x4_t ..; $P _mm, _mm256, _mm512; $e ps pd epi8 epu8 ..;
      * $T the type, $U and $I its unsigned and signed form; $t NEON's suffix, $B its mask's type; $m all bits but the
-     * sign, $b width, $w width - 1; $R the register's type, for floats; $C operand 1 as a shift count */
+     * sign, $b width, $w width - 1; $s si128, si256, si512; $R the register's type, for floats; $C operand 1 as a shift
+     * count */
     const char *text;
 } vector_row;
 
@@ -88,6 +90,10 @@ static const vector_row rows[] = {
     INFIX(NE, ALL, "($I)($0 != $1)"),
     INFIX(LT, ALL, "($I)($0 < $1)"),
     INFIX(LE, ALL, "($I)($0 <= $1)"),
+    CALL(DOT4, E(I32), VNNI, REGISTER, "($T)$P_dpbusd_epi32(@0, @1, @2)"),
+    CALL(DOT4, E(I32), X86, REGISTER,
+         "($T)(($U)$0 + ($U)$P_madd_epi16($P_and_$s(@1, $P_set1_epi16(255)), "
+         "$P_srai_epi16($P_slli_epi16(@2, 8), 8)) + ($U)$P_madd_epi16($P_srli_epi16(@1, 8), $P_srai_epi16(@2, 8)))"),
     CALL(DOT2, E(I32), X86, REGISTER, "($T)(($U)$0 + ($U)$P_madd_epi16(@1, @2))"),
 };
 
@@ -141,6 +147,9 @@ static void add_type(c99 *c, strbuf *s, dtype t, int count, char field) {
     case 'w':
         strbuf_printf(s, "%d", bits - 1);
         break;
+    case 's':
+        strbuf_printf(s, "si%d", bits * count);
+        break;
     case 'B':
         strbuf_printf(s, "uint%dx%d_t", bits, count);
         break;
@@ -182,9 +191,10 @@ static const char *fill(c99 *c, const char *text, dtype t, int count, const code
 }
 
 static const vector_row *find_row(const c99 *c, expr_kind kind, dtype t, int bytes) {
+    uint32_t isas = (1u << c->target->isa) | (c->target->has_vnni ? VNNI : 0);
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         const vector_row *r = &rows[i];
-        if (r->kind == kind && (r->types & (1u << t)) && (r->isas & (1u << c->target->isa)) && (r->bytes & bytes))
+        if (r->kind == kind && (r->types & (1u << t)) && (r->isas & isas) && (r->bytes & bytes))
             return r;
     }
     return NULL;

@@ -163,9 +163,48 @@ static LLVMValueRef widened(emitter *e, const expr *x, LLVMValueRef value) {
                                          : LLVMBuildZExt(e->at, value, wide, "");
 }
 
+/* Intrinsics by the size of vectors, 16, 32, 64 bytes. */
+static const char *const pair_products[] = {"llvm.x86.sse2.pmadd.wd", "llvm.x86.avx2.pmadd.wd",
+                                            "llvm.x86.avx512.pmaddw.d.512"};
+static const char *const byte_products[] = {"llvm.x86.avx512.vpdpbusd.128", "llvm.x86.avx512.vpdpbusd.256",
+                                            "llvm.x86.avx512.vpdpbusd.512"};
+
+static LLVMValueRef as_lanes(emitter *e, dtype elem, int lanes, LLVMValueRef x) {
+    return LLVMBuildBitCast(e->at, x, llvm_type(e, LTYPE(elem, lanes)), "");
+}
+
+/* Bytes 0 and 2 (or 1 and 3) of each group of four, as pairs of 16 bits. */
+static LLVMValueRef half_of_bytes(emitter *e, LLVMValueRef x, int pairs, bool is_signed, bool odd) {
+    ltype t = LTYPE(DT_I16, pairs);
+    LLVMValueRef eight = llvm_int(e, t, 8);
+    x = as_lanes(e, DT_I16, pairs, x);
+    if (!odd && !is_signed)
+        return LLVMBuildAnd(e->at, x, llvm_int(e, t, 255), "");
+    x = odd ? x : LLVMBuildShl(e->at, x, eight, "");
+    return is_signed ? LLVMBuildAShr(e->at, x, eight, "") : LLVMBuildLShr(e->at, x, eight, "");
+}
+
+/* DOT4 on one x86 register. */
+static LLVMValueRef dot_in_register(emitter *e, int size, int lanes, const LLVMValueRef *args) {
+    if (e->program->target->has_vnni) {
+        LLVMValueRef words[] = {args[0], as_lanes(e, DT_I32, lanes, args[1]), as_lanes(e, DT_I32, lanes, args[2])};
+        return llvm_intrinsic(e, byte_products[size], NULL, 0, words, 3);
+    }
+    LLVMValueRef sum = args[0];
+    for (int odd = 0; odd < 2; odd++) {
+        LLVMValueRef pairs[] = {half_of_bytes(e, args[1], 2 * lanes, false, odd != 0),
+                                half_of_bytes(e, args[2], 2 * lanes, true, odd != 0)};
+        sum = LLVMBuildAdd(e->at, sum, llvm_intrinsic(e, pair_products[size], NULL, 0, pairs, 2), "");
+    }
+    return sum;
+}
+
 /* Widened products, then the sum of every group's members, then the accumulator: sums wrap, so their order is free, and
  * this one LLVM knows as pmaddwd. */
 LLVMValueRef llvm_arith_dot(emitter *e, const expr *x, const LLVMValueRef *args) {
+    for (int size = 0; x->kind == EXPR_DOT4 && size < 3; size++)
+        if (e->program->target->dot4 > 0 && x->type.lanes == 4 << size)
+            return dot_in_register(e, size, x->type.lanes, args);
     int group = x->kind == EXPR_DOT2 ? 2 : 4, lanes = x->type.lanes;
     LLVMValueRef left = widened(e, x->arg[1], args[1]), right = widened(e, x->arg[2], args[2]);
     LLVMValueRef products = LLVMBuildMul(e->at, left, right, "");

@@ -67,6 +67,11 @@ static LLVMValueRef emit_shuffle(emitter *e, const expr *x, const LLVMValueRef *
                 LLVMBuildInsertElement(e->at, result, args[x->lanes[i]], LLVMConstInt(e->i32, (unsigned)i, false), "");
         return result;
     }
+    if (expr_repeats_word(x)) {
+        LLVMValueRef word = LLVMBuildBitCast(e->at, args[0], e->i32, "");
+        word = llvm_splat(e, word, n / x->arg[0]->type.lanes);
+        return LLVMBuildBitCast(e->at, word, llvm_type(e, x->type), "");
+    }
     LLVMValueRef mask[64];
     for (int i = 0; i < n; i++)
         mask[i] = LLVMConstInt(e->i32, x->lanes[i], false);

@@ -70,7 +70,8 @@ LLVMValueRef llvm_intrinsic(const emitter *e, const char *name, const LLVMTypeRe
     unsigned id = LLVMLookupIntrinsicID(name, strlen(name));
     TENON_ASSERT(id != 0);
     LLVMTypeRef overload[3];
-    memcpy(overload, types, (size_t)n_types * sizeof *types);
+    if (n_types > 0)
+        memcpy(overload, types, (size_t)n_types * sizeof *types);
     LLVMValueRef function = LLVMGetIntrinsicDeclaration(e->module, id, overload, (size_t)n_types);
     LLVMTypeRef type = LLVMIntrinsicGetType(e->context, id, overload, (size_t)n_types);
     return LLVMBuildCall2(e->at, type, function, args, (unsigned)n_args, "");

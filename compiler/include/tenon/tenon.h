@@ -96,7 +96,8 @@ enum {
     TENON_DIFF = 64,
     TENON_DRAW = 128,
     TENON_PASSES = 256,
-    TENON_EXPLAIN = 512
+    TENON_EXPLAIN = 512,
+    TENON_TUNE = 1024
 };
 
 typedef struct tenon_option_info {
@@ -191,6 +192,11 @@ TENON_API tenon_status tenon_check(tenon_graph *graph, const char *const *folder
 TENON_API tenon_status tenon_check_suite(const tenon_options *options, const char *folder, tenon_report **out);
 /* Times the model on seeded inputs; with the options per-node and trace by node, too. */
 TENON_API tenon_status tenon_bench(tenon_graph *graph, tenon_report **out);
+/* Measures in option time which tiles are faster for the model's contractions than those that the cost model chooses,
+ * on seeded inputs, for option target (which must run here) and threads. What is found goes into `file`, where option
+ * tune can read it; what that has of other kernels, targets and numbers of threads stays. Where the host says stop,
+ * what was found by then is written. TENON_INVALID where there is a file that is no tune file. */
+TENON_API tenon_status tenon_tune(tenon_graph *graph, const char *file, tenon_report **out);
 /* Accuracy or error on the labelled data of option data. */
 TENON_API tenon_status tenon_eval(tenon_graph *graph, tenon_report **out);
 /* Compares the values inside two forms of a model, node by node, on the data of option data: the graph's against those

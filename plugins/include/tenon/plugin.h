@@ -26,7 +26,7 @@ extern "C" {
 #endif
 
 #define TENON_PLUGIN_ABI_MAJOR 0u
-#define TENON_PLUGIN_ABI_MINOR 1u
+#define TENON_PLUGIN_ABI_MINOR 2u
 #define TENON_PLUGIN_ABI (TENON_PLUGIN_ABI_MAJOR << 16 | TENON_PLUGIN_ABI_MINOR)
 
 /* Has the struct at p, by its struct_size, the field? */
@@ -61,6 +61,10 @@ extern "C" {
 #define TENON_UINT32 12
 #define TENON_UINT64 13
 #define TENON_BFLOAT16 16
+#define TENON_UINT4 21 /* below 8 bits, elements are packed, low bits first */
+#define TENON_INT4 22
+#define TENON_UINT2 25
+#define TENON_INT2 26
 
 typedef struct tenon_graph tenon_graph;   /* a model, or a part of one */
 typedef struct tenon_node tenon_node;     /* one operator at work */
@@ -178,6 +182,8 @@ typedef struct tenon_option_1 {
     double (*number)(const tenon_plugin_host *host, const char *name, const tenon_node *node, size_t i);
     /* SELECTOR: does it select the node? */
     int (*selects)(const tenon_plugin_host *host, const char *name, const tenon_node *node);
+    /* Since 0.2: given, for the node or for the pass. */
+    int (*given_for)(const tenon_plugin_host *host, const char *name, const tenon_node *node);
 } tenon_option_1;
 
 /* Constant contents. */
@@ -339,6 +345,29 @@ typedef struct tenon_graph_1 {
      * may be gone afterwards; inputs stay. */
     int (*clean_up)(const tenon_plugin_host *host, tenon_graph *graph);
 } tenon_graph_1;
+
+/* Evaluation: what values of a graph are on data. Always computed with the same numeric target, whatever the machine
+ * and the command's --target, so that what is decided by it is the same everywhere. Since 0.2. */
+#define TENON_EVAL_1 "tenon.eval/1"
+typedef struct tenon_samples tenon_samples; /* an .npz file */
+typedef struct tenon_eval_1 {
+    uint32_t struct_size;
+    /* Opens a file with an array for each input of the graph, whose first dimension is the samples. maps: "INPUT=ARRAY"
+     * where their names differ; scales: "INPUT=X", factors of the data; NULL-terminated, or NULL. Lives until the pass
+     * returns. */
+    tenon_samples *(*open)(const tenon_plugin_host *host, const char *path, const char *const *maps,
+                           const char *const *scales);
+    /* How many samples there are for the inputs of the graph; -1 after an error. */
+    int64_t (*count)(const tenon_plugin_host *host, tenon_samples *samples, const tenon_graph *graph);
+    /* Runs the graph (a copy: it may be changed while nothing runs) on samples `first` to first + n - 1, and hands what
+     * `values` are for each to `each`: tensors that live until it returns. Symbols are bound by the shapes of the data,
+     * the batch being 1. An `each` that does not return TENON_OK ends the run, which returns the same. */
+    int (*run)(const tenon_plugin_host *host, const tenon_graph *graph, tenon_samples *samples, int64_t first,
+               int64_t n, tenon_value *const *values, int n_values,
+               int (*each)(void *context, int64_t sample, const tenon_tensor *const *values), void *context);
+    /* Another array of the file, such as the labels. Lives until the pass returns; NULL after an error. */
+    const tenon_tensor *(*array)(const tenon_plugin_host *host, tenon_samples *samples, const char *name);
+} tenon_eval_1;
 
 /* What nodes cost. */
 #define TENON_COST_1 "tenon.cost/1"

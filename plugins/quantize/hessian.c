@@ -1,0 +1,201 @@
+/* Rounding by the Hessian of a linear's squared output error, which is the sum of products of its inputs: when a weight
+ * has been rounded, those that are still to come make up for its error (Frantar et al., GPTQ). */
+#include <math.h>
+#include <string.h>
+
+#include "quantize.h"
+
+/* ---- which weights ---- */
+
+/* Above this, the sum would be larger than what it is for. */
+enum { INPUTS_MOST = 4096 };
+
+static int is_plain_conv(const job *j, const weight *w) {
+    const char *pad = j->graph->attribute_text(w->node, "auto_pad");
+    return strcmp(j->graph->op(w->node), "Conv") == 0 && w->rank == 4 && (pad == NULL || strcmp(pad, "NOTSET") == 0);
+}
+
+static int is_product(const job *j, const weight *w) {
+    const char *op = j->graph->op(w->node);
+    int turned = strcmp(op, "Gemm") == 0 && j->graph->attribute_int(w->node, "transA") != 0;
+    return (strcmp(op, "MatMul") == 0 || strcmp(op, "Gemm") == 0) && w->rank == 2 && !turned;
+}
+
+int hessian_begin(const job *j, weight *w) {
+    if (w->kind != WEIGHT_LINEAR || !w->how.hessian || !(is_product(j, w) || is_plain_conv(j, w)))
+        return TENON_OK;
+    int is_conv = is_plain_conv(j, w);
+    int64_t k = is_conv ? w->count / w->dims[0] : w->dims[w->block_axis];
+    int64_t groups = is_conv ? j->graph->attribute_int(w->node, "group") : 1;
+    if (k > INPUTS_MOST)
+        return TENON_OK;
+    w->inputs = k;
+    w->input_groups = groups;
+    w->hessian = quant_room(j, (size_t)(groups * k * k), sizeof *w->hessian);
+    return w->hessian != NULL ? TENON_OK : TENON_PASS_RESOURCE;
+}
+
+/* ---- the sum: its upper half ---- */
+
+static void add_row(float *sum, int64_t k, const float *x) {
+    for (int64_t a = 0; a < k; a++) {
+        float *to = sum + a * k, by = x[a];
+        for (int64_t b = a; b < k && by != 0; b++)
+            to[b] += by * x[b];
+    }
+}
+
+/* A convolution's geometry along height and width. */
+typedef struct window {
+    int64_t size[2], kernel[2], stride[2], dilation[2], pad[2], steps[2];
+} window;
+
+static int64_t listed(const job *j, const tenon_node *n, const char *name, int i, int64_t otherwise) {
+    size_t count;
+    const int64_t *list = j->graph->attribute_ints(n, name, &count);
+    return list != NULL && (size_t)i < count ? list[i] : otherwise;
+}
+
+static window window_of(const job *j, const weight *w, const int64_t *dims) {
+    window v;
+    for (int i = 0; i < 2; i++) {
+        v.size[i] = dims[2 + i];
+        v.kernel[i] = w->dims[2 + i];
+        v.stride[i] = listed(j, w->node, "strides", i, 1);
+        v.dilation[i] = listed(j, w->node, "dilations", i, 1);
+        v.pad[i] = listed(j, w->node, "pads", i, 0);
+        int64_t room = v.size[i] + v.pad[i] + listed(j, w->node, "pads", i + 2, 0);
+        v.steps[i] = (room - v.dilation[i] * (v.kernel[i] - 1) - 1) / v.stride[i] + 1;
+    }
+    return v;
+}
+
+/* What one place of the output sees of `channels` planes. */
+static void take_patch(const window *v, const float *planes, int64_t channels, int64_t y, int64_t x, float *to) {
+    for (int64_t c = 0; c < channels; c++, planes += v->size[0] * v->size[1])
+        for (int64_t ky = 0; ky < v->kernel[0]; ky++)
+            for (int64_t kx = 0; kx < v->kernel[1]; kx++) {
+                int64_t at_y = y * v->stride[0] - v->pad[0] + ky * v->dilation[0];
+                int64_t at_x = x * v->stride[1] - v->pad[1] + kx * v->dilation[1];
+                int inside = at_y >= 0 && at_y < v->size[0] && at_x >= 0 && at_x < v->size[1];
+                *to++ = inside ? planes[at_y * v->size[1] + at_x] : 0;
+            }
+}
+
+static void see_conv(const job *j, weight *w, const tenon_tensor *t, float *patch) {
+    const int64_t *dims = j->tensor->dims(t), channels = w->dims[1], plane = dims[2] * dims[3];
+    const window v = window_of(j, w, dims);
+    for (int64_t g = 0; g < w->input_groups * dims[0]; g++) {
+        const float *planes = (const float *)j->tensor->data(t) + g * channels * plane;
+        for (int64_t y = 0; y < v.steps[0]; y++)
+            for (int64_t x = 0; x < v.steps[1]; x++) {
+                take_patch(&v, planes, channels, y, x, patch);
+                add_row(w->hessian + g % w->input_groups * w->inputs * w->inputs, w->inputs, patch);
+            }
+    }
+}
+
+int hessian_see(const job *j, weight *w, const tenon_tensor *t) {
+    const float *x = j->tensor->data(t);
+    if (is_product(j, w)) {
+        for (int64_t i = 0; i < j->tensor->count(t); i += w->inputs)
+            add_row(w->hessian, w->inputs, x + i);
+        return TENON_OK;
+    }
+    if (w->patch == NULL)
+        w->patch = quant_room(j, (size_t)w->inputs, sizeof *w->patch);
+    if (w->patch == NULL)
+        return TENON_PASS_RESOURCE;
+    see_conv(j, w, t, w->patch);
+    return TENON_OK;
+}
+
+/* ---- linear algebra, on k x k matrices ---- */
+
+/* The lower Cholesky factor in place; 0 where the matrix is not positive. */
+static int factorise(double *m, int64_t k) {
+    for (int64_t c = 0; c < k; c++) {
+        for (int64_t r = c; r < k; r++) {
+            double s = m[r * k + c];
+            for (int64_t i = 0; i < c; i++)
+                s -= m[r * k + i] * m[c * k + i];
+            if (r == c && !(s > 0))
+                return 0;
+            m[r * k + c] = r == c ? sqrt(s) : s / m[c * k + c];
+        }
+    }
+    return 1;
+}
+
+/* out = the inverse of L L^T, by columns. */
+static void invert(const double *l, double *out, int64_t k) {
+    for (int64_t c = 0; c < k; c++) {
+        double *x = out + c * k; /* row c: the inverse is symmetric */
+        for (int64_t r = 0; r < k; r++) {
+            double s = r == c ? 1 : 0;
+            for (int64_t i = c; i < r; i++)
+                s -= l[r * k + i] * x[i];
+            x[r] = r < c ? 0 : s / l[r * k + r];
+        }
+        for (int64_t r = k - 1; r >= 0; r--) {
+            double s = x[r];
+            for (int64_t i = r + 1; i < k; i++)
+                s -= l[i * k + r] * x[i];
+            x[r] = s / l[r * k + r];
+        }
+    }
+}
+
+/* Puts the lower factor of the inverse of the damped sum into `inverse`; h is room. 0 where there is none. */
+static int factorise_inverse(const float *sum, int64_t k, double *h, double *inverse) {
+    double mean = 0;
+    for (int64_t i = 0; i < k; i++)
+        mean += (double)sum[i * k + i] / (double)k;
+    for (int64_t i = 0; i < k * k; i++) {
+        int64_t r = i / k, c = i % k;
+        h[i] = (double)sum[r < c ? i : c * k + r] + (r == c ? 0.01 * mean + 1e-9 : 0);
+    }
+    if (!factorise(h, k))
+        return 0;
+    invert(h, inverse, k);
+    return factorise(inverse, k);
+}
+
+/* ---- rounding ---- */
+
+/* Where input i of output o lies. */
+static int64_t place(const weight *w, int64_t o, int64_t i) {
+    return w->rank == 2 && w->block_axis == 0 ? i * w->dims[1] + o : o * w->inputs + i;
+}
+
+static void round_output(weight *w, int64_t o, const double *l, double *row) {
+    int64_t k = w->inputs;
+    for (int64_t i = 0; i < k; i++)
+        row[i] = (double)w->x[place(w, o, i)];
+    for (int64_t i = 0; i < k; i++) {
+        int64_t at = place(w, o, i);
+        const format *f = &w->formats[weight_group(w, at)];
+        w->codes[at] = (int32_t)format_code(f, (float)row[i]);
+        double error = (row[i] - (double)format_number(f, w->codes[at])) / l[i * k + i];
+        for (int64_t n = i + 1; n < k; n++)
+            row[n] -= error * l[n * k + i];
+    }
+}
+
+int hessian_round(const job *j, weight *w) {
+    int64_t k = w->inputs, each = w->count / k / w->input_groups;
+    double *row = quant_room(j, (size_t)k, sizeof *row), *h = quant_room(j, (size_t)(k * k), sizeof *h),
+           *l = quant_room(j, (size_t)(k * k), sizeof *l);
+    if (row == NULL || h == NULL || l == NULL)
+        return TENON_PASS_RESOURCE;
+    for (int64_t g = 0; g < w->input_groups; g++) {
+        if (!factorise_inverse(w->hessian + g * k * k, k, h, l)) {
+            j->diag->error(j->host, w->node, "no-hessian",
+                           "rounding=hessian: its data are not finite, so no Hessian can be made of them");
+            return TENON_PASS_INVALID;
+        }
+        for (int64_t o = g * each; o < (g + 1) * each; o++)
+            round_output(w, o, l, row);
+    }
+    return TENON_OK;
+}

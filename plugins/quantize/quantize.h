@@ -1,0 +1,183 @@
+/* What the files of quantize share. */
+#ifndef QUANTIZE_H
+#define QUANTIZE_H
+
+#include <tenon/plugin.h>
+
+#include "formats.h"
+
+#define TRY(code)                                                                                                      \
+    do {                                                                                                               \
+        int code_of_try = (code);                                                                                      \
+        if (code_of_try != TENON_OK)                                                                                   \
+            return code_of_try;                                                                                        \
+    } while (0)
+
+/* For how many numbers a weight has one format. */
+typedef enum granularity { PER_TENSOR, PER_CHANNEL, PER_BLOCK } granularity;
+
+/* The options, as they are for one node. */
+typedef struct settings {
+    scheme scheme;
+    method method;
+    granularity per;
+    int data_width, weight_width, table_width, bias_width; /* 0: floats */
+    int has_data_frac, has_weight_frac, has_bias_frac, data_frac, weight_frac, bias_frac;
+    int always_signed, hessian;
+    int64_t block;
+    double percentile;
+} settings;
+
+/* A value that is to be quantised for those of its users that want it in the same way. */
+typedef struct point {
+    tenon_value *value;
+    const struct point *like; /* whose elements it has, elsewhere: it takes that one's format; NULL: none */
+    settings how;
+    tenon_use *uses;
+    int n_uses;
+    int is_count;    /* a Cast of small integers, masks for one */
+    histogram *seen; /* on the calibration data; NULL: there are none */
+    format format;
+} point;
+
+typedef enum weight_kind {
+    WEIGHT_LINEAR, /* of Conv, ConvTranspose, MatMul, Gemm */
+    WEIGHT_TABLE,  /* of Gather: rows are picked first, as integers */
+    WEIGHT_ADDEND  /* a table that has been picked from already: what is added to each place */
+} weight_kind;
+
+/* A constant that is to be quantised for one node. */
+typedef struct weight {
+    weight_kind kind;
+    tenon_node *node;
+    int input;
+    settings how;
+    int width;
+    tenon_value *value;         /* as it was */
+    const char *name;           /* of the value */
+    float *x;                   /* its numbers */
+    int rank, axis, block_axis; /* axis: of the channels; block_axis: along which blocks lie */
+    int64_t dims[8], count;
+    granularity per; /* as it can be had here */
+    int64_t groups;  /* how many formats */
+    float *sorted;   /* x, those of a format together; begins[g]: where those of format g begin */
+    int64_t *begins;
+    format *formats;
+    format *stored; /* as the graph has them, where codes are stored with another zero point; NULL: as they are */
+    int32_t *codes; /* of x */
+    double *harm;   /* auto=: of each width that there is to choose from */
+    float *rounded; /* auto=: room */
+    double error;   /* squared, over that of the numbers: what the report says */
+    float *hessian; /* sums of products of its inputs, a matrix for each group; NULL: rounded to nearest */
+    int64_t inputs, input_groups;
+    float *patch; /* of a convolution: room */
+} weight;
+
+/* A Conv, MatMul or Gemm with a constant weight. */
+typedef struct linear {
+    tenon_node *node;
+    weight *weight; /* NULL: kept in float */
+    settings how;
+    int level;        /* linears of one level do not depend on each other */
+    int channel_axis; /* of the output */
+    int64_t channels;
+    tenon_node *bias_node; /* itself, or the Add that follows */
+    int bias_input;
+    double *bias; /* NULL: none */
+    double *mean; /* of the float output */
+    double *now;  /* of the quantised one */
+    int64_t n_mean, n_now;
+    tenon_value *output; /* what is averaged */
+    double shift;        /* largest correction */
+} linear;
+
+typedef struct job {
+    const tenon_plugin_host *host;
+    const tenon_graph_1 *graph;
+    const tenon_tensor_1 *tensor;
+    const tenon_option_1 *option;
+    const tenon_diag_1 *diag;
+    const tenon_report_1 *report;
+    const tenon_eval_1 *eval;
+    tenon_graph *g;
+    int64_t lost, judged;   /* auto=: of so many samples */
+    tenon_samples *samples; /* NULL: no calibration data */
+    int64_t n_samples;
+    int corrects; /* bias correction */
+    point *points;
+    int n_points;
+    weight *weights;
+    int n_weights;
+    linear *linears;
+    int n_linears;
+} job;
+
+/* Zeroed memory until the pass returns. */
+void *quant_room(const job *j, size_t n, size_t each);
+
+/* ---- options.c ---- */
+extern const tenon_option *const quant_options[];
+/* The options for a node; NULL: for the pass. Contradictions are said. */
+int quant_settings(const job *j, const tenon_node *node, settings *out);
+/* Is the node among those that select= and keep= leave? */
+int quant_is_selected(const job *j, const tenon_node *node);
+
+/* ---- find.c ---- */
+/* What is to be quantised: points, weights, linears. */
+int quant_find(job *j);
+/* Is it ONNX's operator of this name? n may be NULL. */
+int quant_is_op(const job *j, const tenon_node *n, const char *op);
+
+/* ---- everywhere.c ---- */
+/* Is data=all asked for? */
+int quant_is_everywhere(const job *j);
+/* With data=all: a point for every value but those that an operator behind takes in. */
+int quant_find_everywhere(job *j);
+/* With ends=integer: inputs and outputs of the graph become the integers that they are quantised to. */
+int quant_ends(job *j);
+
+/* ---- calibrate.c ---- */
+/* Opens the data where there are any. */
+int quant_open_samples(job *j);
+/* Runs the graph, still in floats, for the histograms of points, the means of linears and what the Hessian method
+ * needs. */
+int quant_calibrate(job *j);
+/* Chooses the formats of points. */
+int quant_choose(job *j);
+
+/* ---- auto.c ---- */
+/* With auto=: chooses the width of each weight. */
+int quant_auto(job *j);
+
+/* ---- weights.c ---- */
+/* Formats and codes of w at its width, rounded to nearest. */
+int weight_round(const job *j, weight *w);
+/* Formats and codes of all weights. */
+int quant_weights(job *j);
+/* The number of the format of element i. */
+int64_t weight_group(const weight *w, int64_t i);
+
+/* ---- hessian.c ---- */
+/* Makes room for the sums, where the method is asked for and can do the node. */
+int hessian_begin(const job *j, weight *w);
+/* Adds what one sample shows: t is the node's data. */
+int hessian_see(const job *j, weight *w, const tenon_tensor *t);
+/* Codes of w whose errors make up for each other under the sum. */
+int hessian_round(const job *j, weight *w);
+
+/* ---- insert.c ---- */
+/* Puts QuantizeLinear and DequantizeLinear into the graph. */
+int quant_insert(job *j);
+
+/* ---- bias.c ---- */
+/* Gives every linear its float mean output, layer after layer. */
+int quant_correct(job *j);
+/* Writes biases as integers where that is asked for. */
+int quant_biases(job *j);
+
+/* ---- report.c ---- */
+void quant_report(const job *j);
+/* "Q3.5 of 8 bits", "8 bits, scale 0.013, zero 128" */
+const char *quant_format_text(const job *j, scheme s, const format *f);
+
+#endif
