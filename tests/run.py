@@ -33,6 +33,8 @@ STEPS = [
     ("quantised", "integer/test_quantised.py", "2,000 random quantised graphs of 2 to 16 bits: every back end, the naive schedule, a step from floats", 1500),
     ("eval", "eval/test_eval.py", "tenon eval: accuracy, errors and paired differences, computed again from ONNX Runtime's outputs", 300),
     ("explain", "eval/test_explain.py", "tenon explain: nodes put back into floats by hand and run by ONNX Runtime, formats, errors", 300),
+    ("python", "python/test_python.py", "the Python package over this build: what the command gives, wrong arguments, threads", 300),
+    ("wheel", "python/test_wheel.py", "the wheel in a fresh environment: README's Python, the command", 1200),
     ("diff", "diff/test_diff.py", "tenon diff: figures against ONNX Runtime and numpy, the first node that departs, matching", 600),
     ("draw", "draw/test_draw.py", "tenon draw: golden DOT, the shipped models, scopes, what dead_inputs takes away, odd names", 300),
     ("inspect", "models/test_inspect.py", "what inspect says of the shipped models, computed again", 300),

@@ -1,0 +1,48 @@
+#!/usr/bin/env python3
+"""The wheel: built by pip, installed into a fresh environment with numpy alone; README's example and the command run there."""
+import glob
+import os
+import re
+import subprocess
+import sys
+import venv
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "tools"))
+from checks import MODELS, ROOT, Checks, run, scratch  # noqa: E402
+
+FOLDER = scratch("wheel")
+# What belongs to this environment, and not to the fresh one.
+CLEAN = {k: v for k, v in os.environ.items() if k not in ("TENON_LIBRARY", "PYTHONPATH", "VIRTUAL_ENV")}
+
+
+def examples():
+    """The Python of README.md."""
+    text = open(os.path.join(ROOT, "README.md")).read()
+    return re.findall(r"```python\n(.*?)```", text, re.S)
+
+
+def main():
+    checks = Checks()
+    wheels, place = os.path.join(FOLDER, "wheels"), os.path.join(FOLDER, "environment")
+    made = run([sys.executable, "-m", "pip", "wheel", ROOT, "--no-deps", "-q", "-w", wheels], timeout=800, cwd=FOLDER)
+    found = glob.glob(os.path.join(wheels, "tenon-*.whl"))
+    if checks.check("pip wheel", made.status == 0 and len(found) == 1, made.err[-600:]):
+        venv.create(place, with_pip=True, clear=True)
+        python = os.path.join(place, "bin", "python")
+        put = run([python, "-m", "pip", "install", "-q", "numpy", found[0]], cwd=FOLDER)
+        checks.check("installed with numpy", put.status == 0, put.err[-600:])
+        there = run([python, "-c", "import tenon; print(tenon.__file__)"], cwd=FOLDER)
+        checks.check("it is the installed one", there.status == 0 and there.out.startswith(place), there.last)
+        checks.check("README has examples", len(examples()) >= 1)
+        for number, code in enumerate(examples()):
+            done = subprocess.run([python, "-c", code], cwd=ROOT, env=CLEAN, capture_output=True, text=True, timeout=300)
+            checks.check(f"README's example {number}", done.returncode == 0 and done.stderr == "", done.stderr[-600:])
+        command = run([os.path.join(place, "bin", "tenon"), "inspect", os.path.join(MODELS, "mnist-mlp", "model.onnx"), "--dim", "batch=1"], cwd=FOLDER)
+        checks.check("the command", command.status == 0 and "Gemm" in command.out, command.last)
+        plugin = run([os.path.join(place, "bin", "tenon"), "passes", "quantize"], cwd=FOLDER)
+        checks.check("its plugins", plugin.status == 0 and place in plugin.out, plugin.last)
+    checks.finish()
+
+
+if __name__ == "__main__":
+    main()
