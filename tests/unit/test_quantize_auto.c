@@ -5,6 +5,7 @@
 #include "test_support.h"
 #undef TRY
 #include "../../plugins/quantize/auto.c"
+#include "../../plugins/quantize/formats.c"
 
 void *quant_room(const job *j, size_t n, size_t each) {
     (void)j;
