@@ -5,10 +5,6 @@
 
 #include "ir/op.h"
 
-static bool is_op(const node *n, const char *op) {
-    return n != NULL && strcmp(n->op, op) == 0 && n->domain[0] == '\0';
-}
-
 static const node *dequantized_by(const value *v) {
     for (const use *u = v->uses; u != NULL; u = u->next)
         if (u->user != NULL && u->index == 0 && is_op(u->user, "DequantizeLinear") && u->user->outputs[0] != NULL)

@@ -20,11 +20,8 @@ static status open_other(differing *x, const char *path) {
 }
 
 static status build(differing *x) {
-    const tenon_options *o = x->t->o;
-    TRY(data_file_open(x->t->c, o, x->memory, &x->file));
+    TRY(model_side_open_data(&x->a.m, &x->b.m, x->t->o, x->memory, &x->file));
     x->file.bound = &x->t->plan.bound;
-    TRY(model_side_check_names(&x->a.m, &x->b.m, "--map", &o->maps));
-    TRY(model_side_check_names(&x->a.m, &x->b.m, "--scale", &o->scales));
     TRY(diff_side_build(&x->a, &x->file, x->machine, x->memory));
     TRY(diff_side_build(&x->b, &x->file, x->machine, x->memory));
     x->stopped = x->a.built.stopped || x->b.built.stopped;

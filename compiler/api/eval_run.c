@@ -57,11 +57,8 @@ static status open_models(evaluation *e) {
 }
 
 static status compile(evaluation *e) {
-    const tenon_options *o = e->t->o;
     const model_side *b = e->n_sides > 1 ? &e->sides[1].m : NULL;
-    TRY(data_file_open(e->t->c, o, e->memory, &e->file));
-    TRY(model_side_check_names(&e->sides[0].m, b, "--map", &o->maps));
-    TRY(model_side_check_names(&e->sides[0].m, b, "--scale", &o->scales));
+    TRY(model_side_open_data(&e->sides[0].m, b, e->t->o, e->memory, &e->file));
     for (int i = 0; i < e->n_sides; i++) {
         TRY(model_side_compile(&e->sides[i].m, &e->file, e->memory));
         if (e->sides[i].m.code == NULL)
@@ -76,17 +73,13 @@ static status read_labels(evaluation *e) {
     return data_file_array(&e->file, e->t->o->label, "--label NAME names the array with what is expected", &e->labels);
 }
 
-/* The first output of more than one element has the classes. */
 static status begin_accuracy(evaluation *e, evaluated *s) {
     TRY(read_labels(e));
     if (e->labels->count != e->file.samples)
         return diag_error(e->d, STATUS_INVALID, "wrong-shape", DIAG_NOWHERE,
                           "array '%s' has more than one label for a sample", e->t->o->label);
-    for (int i = 0; i < s->m.code->p->n_outputs; i++) {
-        s->judged = model_side_output(&s->m, i);
-        if (elements(s) > 1)
-            return STATUS_OK;
-    }
+    if (model_side_classes(&s->m, &s->judged))
+        return STATUS_OK;
     return diag_error(e->d, STATUS_UNSUPPORTED, "metric", DIAG_NOWHERE,
                       "accuracy needs an output with an element for each class");
 }

@@ -51,21 +51,12 @@ static status open_both(explaining *x) {
     return model_side_options(&x->d.a.m, x->d.a.m.opened, &x->d.b.m, t, x->memory);
 }
 
-static bool has_array(const data_file *f, const char *name) {
-    for (size_t i = 0; i < npz_count(f->file); i++)
-        if (strcmp(npz_name(f->file, i), name) == 0)
-            return true;
-    return false;
-}
-
 static status open_data(explaining *x) {
     const tenon_options *o = &x->o;
     differing *d = &x->d;
-    TRY(data_file_open(x->t->c, o, x->memory, &d->file));
+    TRY(model_side_open_data(&d->a.m, &d->b.m, o, x->memory, &d->file));
     d->file.bound = &x->t->plan.bound;
-    TRY(model_side_check_names(&d->a.m, &d->b.m, "--map", &o->maps));
-    TRY(model_side_check_names(&d->a.m, &d->b.m, "--scale", &o->scales));
-    if (!has_array(&d->file, o->label) && !options_are_given(o, "label"))
+    if (!data_file_has(&d->file, o->label) && !options_are_given(o, "label"))
         return STATUS_OK;
     TRY(data_file_array(&d->file, o->label, "--label NAME names the array with what is expected", &x->labels));
     return x->labels->count == d->file.samples
@@ -112,16 +103,6 @@ typedef struct running {
     real_output judged;
     explain_score score;
 } running;
-
-/* The first output of more than one element, as in tenon eval. */
-static void choose_output(running *r) {
-    int n = r->m.code->p->n_outputs;
-    for (int i = n - 1; i >= 0; i--) {
-        real_output o = model_side_output(&r->m, i);
-        if (i == 0 || model_side_elements(&r->m, &o) > 1)
-            r->judged = o;
-    }
-}
 
 static bool is_right(const running *r, int64_t sample) {
     const array *labels = r->x->labels;
@@ -183,7 +164,7 @@ static status score(explaining *x, const form *f, const node *n, const node *fro
     if (s == STATUS_OK)
         s = model_side_prepare(&r.m, x->memory);
     if (s == STATUS_OK) {
-        choose_output(&r);
+        model_side_classes(&r.m, &r.judged);
         s = run_samples(x, &r, f == &x->floats);
     }
     *out = r.score;

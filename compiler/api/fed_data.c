@@ -50,7 +50,7 @@ int64_t data_file_samples(const data_file *f) {
 /* Real numbers for an integer input that feeds a DequantizeLinear are quantised as that undoes it. */
 static void find_quantum(const value *v, array_want *w) {
     for (const use *u = v->uses; u != NULL && dtype_is_int(v->type.elem); u = u->next) {
-        if (u->user == NULL || u->index != 0 || strcmp(u->user->op, "DequantizeLinear") != 0)
+        if (u->index != 0 || !is_op(u->user, "DequantizeLinear"))
             continue;
         const value *scale = node_input(u->user, 1), *zero = node_input(u->user, 2);
         if (scale == NULL || scale->constant == NULL || scale->constant->count != 1 ||
@@ -76,7 +76,7 @@ static status sample_shape(arena *a, fed_input *in) {
     return STATUS_OK;
 }
 
-static bool has_array(const data_file *f, const char *name) {
+bool data_file_has(const data_file *f, const char *name) {
     for (size_t i = 0; i < npz_count(f->file); i++)
         if (strcmp(npz_name(f->file, i), name) == 0)
             return true;
@@ -94,7 +94,7 @@ static const tensor *find_bound(const data_file *f, const value *v) {
 static status read_input(data_file *f, fed_input *in) {
     const char *mapped = options_find(&f->o->maps, in->v->name), *factor = options_find(&f->o->scales, in->v->name);
     in->array_name = mapped != NULL ? mapped : in->v->name;
-    in->bound = has_array(f, in->array_name) ? NULL : find_bound(f, in->v);
+    in->bound = data_file_has(f, in->array_name) ? NULL : find_bound(f, in->v);
     if (in->bound != NULL) {
         in->array_name = NULL;
         return STATUS_OK;

@@ -38,6 +38,7 @@ typedef struct fed_data {
 /* ---- fed_data.c ---- */
 /* [usage] where option data was not given; npz_open's errors. */
 status data_file_open(tenon_context *c, const tenon_options *o, arena *a, data_file *out);
+bool data_file_has(const data_file *f, const char *name);
 /* An array whose first dimension is the samples, as many as every other has ([wrong-shape]); `hint` is the note where
  * there is none of this name. */
 status data_file_array(data_file *f, const char *name, const char *hint, const array **out);

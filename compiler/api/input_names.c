@@ -35,10 +35,11 @@ status input_unknown(tenon_context *c, const graph *g, const char *option, const
     return s;
 }
 
-status input_check_names(tenon_context *c, const graph *g, const char *option, const named_list *list) {
+status input_check_names(tenon_context *c, const graph *g, const graph *other, const char *option,
+                         const named_list *list) {
     status worst = STATUS_OK;
     for (size_t i = 0; i < list->n && worst != STATUS_RESOURCE; i++)
-        if (input_find(g, list->at[i].name) == NULL)
+        if (input_find(g, list->at[i].name) == NULL && (other == NULL || input_find(other, list->at[i].name) == NULL))
             worst = input_unknown(c, g, option, list->at[i].name);
     return worst;
 }

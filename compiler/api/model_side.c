@@ -56,12 +56,14 @@ status model_side_options(model_side *a, const tenon_graph *of_a, model_side *b,
     return share(&o->freeze, input_names, a, &a->o.freeze, b, &b->o.freeze, memory);
 }
 
-status model_side_check_names(const model_side *a, const model_side *b, const char *option, const named_list *list) {
-    status worst = STATUS_OK;
-    for (size_t i = 0; i < list->n && worst != STATUS_RESOURCE; i++)
-        if (input_find(a->t.g, list->at[i].name) == NULL && (b == NULL || input_find(b->t.g, list->at[i].name) == NULL))
-            worst = input_unknown(a->t.c, a->t.g, option, list->at[i].name);
-    return worst;
+/* ---- data ---- */
+
+status model_side_open_data(const model_side *a, const model_side *b, const tenon_options *o, arena *memory,
+                            data_file *out) {
+    const graph *other = b != NULL ? b->t.g : NULL;
+    TRY(data_file_open(a->t.c, o, memory, out));
+    TRY(input_check_names(a->t.c, a->t.g, other, "--map", &o->maps));
+    return input_check_names(a->t.c, a->t.g, other, "--scale", &o->scales);
 }
 
 /* ---- code ---- */
@@ -91,7 +93,7 @@ status model_side_run(model_side *s, int64_t sample) {
 real_output model_side_output(const model_side *s, int number) {
     real_output out = {number, 1, 0};
     const node *n = s->t.shared == NULL ? s->t.g->outputs.at[number]->v->def : NULL;
-    if (n == NULL || strcmp(n->op, "QuantizeLinear") != 0)
+    if (!is_op(n, "QuantizeLinear"))
         return out;
     const value *scale = node_input(n, 1), *zero = node_input(n, 2);
     if (!value_is_constant(scale) || scale->constant->count != 1 || (zero != NULL && !value_is_constant(zero)))
@@ -99,6 +101,16 @@ real_output model_side_output(const model_side *s, int number) {
     out.scale = tensor_double(scale->constant, 0);
     out.zero = zero != NULL ? (double)tensor_int(zero->constant, 0) : 0;
     return out;
+}
+
+bool model_side_classes(const model_side *s, real_output *out) {
+    for (int i = 0; i < s->code->p->n_outputs; i++) {
+        *out = model_side_output(s, i);
+        if (model_side_elements(s, out) > 1)
+            return true;
+    }
+    *out = model_side_output(s, 0);
+    return false;
 }
 
 int64_t model_side_elements(const model_side *s, const real_output *o) {

@@ -31,8 +31,9 @@ void model_side_take(model_side *s, const tenon_graph *t);
  * complains of it. */
 status model_side_options(model_side *a, const tenon_graph *of_a, model_side *b, const tenon_graph *of_b,
                           arena *memory);
-/* Do the names in an option's list belong to inputs of a, or of b (NULL: there is none)? */
-status model_side_check_names(const model_side *a, const model_side *b, const char *option, const named_list *list);
+/* Opens the data of o, whose options map and scale may name inputs of a, or of b (NULL: there is none). */
+status model_side_open_data(const model_side *a, const model_side *b, const tenon_options *o, arena *memory,
+                            data_file *out);
 /* Reads the data and compiles; s->code stays NULL where option stop-after ended it. */
 status model_side_compile(model_side *s, data_file *file, arena *memory);
 /* Makes room for a sample, and for what s->code makes of it. */
@@ -40,6 +41,9 @@ status model_side_prepare(model_side *s, arena *memory);
 status model_side_run(model_side *s, int64_t sample);
 /* Output `number` of s's code, read as the graph says. */
 real_output model_side_output(const model_side *s, int number);
+/* The output with the classes: the first of more than one element. False where there is none; *out is the first then.
+ */
+bool model_side_classes(const model_side *s, real_output *out);
 int64_t model_side_elements(const model_side *s, const real_output *o);
 /* Element i of it, after a run. */
 double model_side_element(const model_side *s, const real_output *o, int64_t i);

@@ -11,10 +11,6 @@
 /* Constants below this cosine are not those of the other graph: they have been scaled. */
 #define LEAST_COSINE 0.7
 
-static bool is_onnx(const node *n, const char *op) {
-    return n != NULL && strcmp(n->op, op) == 0 && n->domain[0] == '\0';
-}
-
 /* ---- reading ---- */
 
 static bool single(const value *v, double *out) {
@@ -28,7 +24,7 @@ static bool single(const value *v, double *out) {
 static int clipped_width(const node *quantize) {
     const node *clip = node_input(quantize, 0)->def;
     double lo, hi, scale;
-    if (!is_onnx(clip, "Clip") || !single(node_input(clip, 1), &lo) || !single(node_input(clip, 2), &hi) ||
+    if (!is_op(clip, "Clip") || !single(node_input(clip, 1), &lo) || !single(node_input(clip, 2), &hi) ||
         !single(node_input(quantize, 1), &scale) || !(scale > 0) || !(hi > lo))
         return 0;
     double steps = rint((hi - lo) / scale) + 1, bits = log2(steps);
@@ -42,14 +38,14 @@ static const node *picks(const value *q) {
     static const char *const unpacks[] = {"Reshape", "BitwiseAnd", "BitShift", "Unsqueeze"};
     const node *n = q->def;
     for (size_t i = 0; n != NULL && i < sizeof unpacks / sizeof *unpacks; i++)
-        if (is_onnx(n, unpacks[i]))
+        if (is_op(n, unpacks[i]))
             n = node_input(n, 0)->def;
-    return is_onnx(n, "Gather") && node_input(n, 0)->constant != NULL ? n : NULL;
+    return is_op(n, "Gather") && node_input(n, 0)->constant != NULL ? n : NULL;
 }
 
 bool operand_read(const value *v, operand *out) {
     const node *n = v != NULL ? v->def : NULL;
-    if (!is_onnx(n, "DequantizeLinear"))
+    if (!is_op(n, "DequantizeLinear"))
         return false;
     *out = (operand){.dequantize = n, .q = node_input(n, 0)};
     out->width = dtype_bits(out->q->type.elem);
@@ -61,11 +57,11 @@ bool operand_read(const value *v, operand *out) {
     if (out->q->constant != NULL || out->picked != NULL)
         return true;
     const node *made = out->q->def;
-    if (!is_onnx(made, "QuantizeLinear") && !is_onnx(made, "DynamicQuantizeLinear"))
+    if (!is_op(made, "QuantizeLinear") && !is_op(made, "DynamicQuantizeLinear"))
         return false;
     out->quantize = made;
     out->real = node_input(made, 0);
-    int clipped = is_onnx(made, "QuantizeLinear") ? clipped_width(made) : 0;
+    int clipped = is_op(made, "QuantizeLinear") ? clipped_width(made) : 0;
     if (clipped > 0) {
         out->width = clipped;
         out->real = node_input(out->real->def, 0);
@@ -77,7 +73,7 @@ bool operand_any(const node *n) {
     static const char *const formats[] = {"DequantizeLinear", "QuantizeLinear", "DynamicQuantizeLinear"};
     operand x;
     for (size_t i = 0; i < sizeof formats / sizeof *formats; i++)
-        if (is_onnx(n, formats[i]))
+        if (is_op(n, formats[i]))
             return false;
     for (int i = 0; i < n->n_inputs; i++)
         if (operand_read(node_input(n, i), &x))
@@ -207,7 +203,7 @@ static status take_floats(graph *g, node *n, const node *from) {
 /* Rows of the other graph's table, by this graph's indices. */
 static status take_rows(graph *g, node *n, int index, const node *picked, const node *from) {
     const value *there = from != NULL ? node_input(from, index) : NULL;
-    const tensor *t = there != NULL && is_onnx(there->def, "Gather") ? constant_of(there->def, 0) : NULL;
+    const tensor *t = there != NULL && is_op(there->def, "Gather") ? constant_of(there->def, 0) : NULL;
     if (t == NULL)
         return STATUS_OK;
     value *inputs[] = {graph_add_constant(g, NULL, (tensor *)t), node_input(picked, 1)};
@@ -219,8 +215,8 @@ static status take_rows(graph *g, node *n, int index, const node *picked, const 
 
 static node *add_behind(const node *n) {
     const value *v = n != NULL ? n->outputs[0] : NULL;
-    bool alone = v != NULL && v->n_uses == 1 && is_onnx(n, "MatMul");
-    return alone && is_onnx(v->uses->user, "Add") ? v->uses->user : NULL;
+    bool alone = v != NULL && v->n_uses == 1 && is_op(n, "MatMul");
+    return alone && is_op(v->uses->user, "Add") ? v->uses->user : NULL;
 }
 
 status operand_to_float(graph *g, node *n, const node *from, arena *scratch) {

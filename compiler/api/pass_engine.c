@@ -4,8 +4,8 @@
 
 #include <string.h>
 
-#include "api/fed_data.h"
 #include "api/input_names.h"
+#include "api/model_side.h"
 
 struct engine_samples {
     tenon_context *c;
@@ -15,11 +15,7 @@ struct engine_samples {
 
 /* A graph that is being run. */
 typedef struct engine_run {
-    tenon_graph t;
-    fed_data fed;
-    tenon_code *code;
-    void **outputs;
-    const void **inputs;
+    model_side m;
     tensor *seen; /* the outputs, as tensors */
 } engine_run;
 
@@ -91,47 +87,32 @@ static status open(const plugin_engine *self, const char *path, const char *cons
 /* What names g as an opened model, for those who work on such. Its messages go where the graph's go. */
 static status begin(const engine_samples *s, graph *g, arena *a, engine_run *out) {
     static const char *const skip[] = {"integer", NULL};
-    *out =
-        (engine_run){.t = {.c = s->c, .o = s->o, .memory = a, .path = "", .file = g->file, .prefix = "pass", .g = g}};
-    TRY_ALLOC(out->t.plan.plugins = plugin_set_new(a, g->diags));
-    out->t.plan.registry = out->t.plan.plugins->registry;
-    out->t.plan.skip.at = (const char **)(uintptr_t)skip;
-    out->t.plan.skip.n = 1;
-    out->t.seen = true;
-    return STATUS_OK;
-}
-
-static status feed(engine_samples *s, engine_run *r) {
-    TRY(input_check_names(s->c, r->t.g, "calibration map", &s->o->maps));
-    TRY(input_check_names(s->c, r->t.g, "calibration scale", &s->o->scales));
-    return fed_data_read(&s->file, &r->t, &r->fed);
+    tenon_graph *t = &out->m.t;
+    *out = (engine_run){0};
+    *t = (tenon_graph){.c = s->c, .o = s->o, .memory = a, .path = "", .file = g->file, .prefix = "pass", .g = g};
+    TRY_ALLOC(t->plan.plugins = plugin_set_new(a, g->diags));
+    t->plan.registry = t->plan.plugins->registry;
+    t->plan.skip.at = (const char **)(uintptr_t)skip;
+    t->plan.skip.n = 1;
+    t->seen = true;
+    TRY(input_check_names(s->c, g, NULL, "calibration map", &s->o->maps));
+    return input_check_names(s->c, g, NULL, "calibration scale", &s->o->scales);
 }
 
 /* What an output is: a tensor over the memory that runs write. */
 static status see_outputs(engine_run *r, arena *a) {
-    int n = r->code->p->n_outputs;
-    TRY(code_new_outputs(r->code, a, &r->outputs));
+    int n = r->m.code->p->n_outputs;
     TRY_ALLOC(r->seen = ARENA_NEW_N(a, tensor, n + 1));
     for (int i = 0; i < n; i++) {
-        const program_buffer *b = code_output(r->code, (size_t)i);
+        const program_buffer *b = code_output(r->m.code, (size_t)i);
         r->seen[i] = (tensor){.elem = b->elem,
                               .rank = b->rank,
                               .dims = b->dims,
-                              .data = r->outputs[i],
+                              .data = r->m.outputs[i],
                               .bytes = code_buffer_bytes(b),
                               .count = b->n};
     }
     return STATUS_OK;
-}
-
-static status compile(engine_run *r, arena *a) {
-    const input_shape *shapes;
-    size_t n;
-    TRY(fed_data_shapes(&r->fed, &shapes, &n));
-    TRY(code_new(&r->t, shapes, n, &r->code));
-    TRY(fed_data_prepare(&r->fed, r->code));
-    TRY_ALLOC(r->inputs = ARENA_NEW_N(a, const void *, r->fed.n + 1));
-    return see_outputs(r, a);
 }
 
 /* ---- running it ---- */
@@ -145,8 +126,7 @@ static status run_samples(engine_samples *s, engine_run *r, int64_t first, int64
                           (long long)(first + n - 1), (long long)s->file.samples);
     for (int64_t i = first; i < first + n && *out_code == 0; i++) {
         TRY(context_check_stop(s->c));
-        TRY(fed_data_sample(&r->fed, i, r->inputs));
-        TRY(code_run(r->code, r->inputs, r->outputs));
+        TRY(model_side_run(&r->m, i));
         *out_code = each(each_ctx, i, r->seen);
         context_progress(s->c, "calibrating", i - first + 1, n);
     }
@@ -157,12 +137,12 @@ static status run_graph(engine_samples *s, graph *g, int64_t first, int64_t n, e
                         arena *a, int *out_code) {
     engine_run r;
     TRY(begin(s, g, a, &r));
-    status done = feed(s, &r);
+    status done = model_side_compile(&r.m, &s->file, a);
     if (done == STATUS_OK)
-        done = compile(&r, a);
+        done = see_outputs(&r, a);
     if (done == STATUS_OK)
         done = run_samples(s, &r, first, n, each, each_ctx, out_code);
-    tenon_code_free(r.code);
+    model_side_free(&r.m);
     return done;
 }
 
@@ -191,7 +171,7 @@ static status count(const plugin_engine *self, engine_samples *s, graph *g, int6
     diag *own = lend_messages(s, g->diags);
     status done = begin(s, g, s->file.memory, &r);
     if (done == STATUS_OK)
-        done = feed(s, &r);
+        done = fed_data_read(&s->file, &r.m.t, &r.m.fed);
     lend_messages(s, own);
     *out = s->file.samples > 0 ? s->file.samples : 0;
     return done;

@@ -127,7 +127,7 @@ static status run_code(running *r, const char *folder, report *out) {
 }
 
 static status run_all(running *r, const char *folder, report *out) {
-    TRY(input_check_names(r->t->c, r->t->g, "--input", &r->t->o->inputs));
+    TRY(input_check_names(r->t->c, r->t->g, NULL, "--input", &r->t->o->inputs));
     TRY(check_given(r));
     TRY(read_inputs(r));
     TRY(code_new(r->t, r->shapes, r->t->o->inputs.n, &r->code));

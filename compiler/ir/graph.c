@@ -313,6 +313,10 @@ value *node_input(const node *n, int index) {
     return index < n->n_inputs ? n->inputs[index].v : NULL;
 }
 
+bool is_op(const node *n, const char *op) {
+    return n != NULL && n->domain[0] == '\0' && strcmp(n->op, op) == 0;
+}
+
 bool node_has_floats(const node *n) {
     for (int i = 0; i < n->n_inputs; i++)
         if (node_input(n, i) != NULL && dtype_is_float(node_input(n, i)->type.elem))

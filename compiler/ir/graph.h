@@ -204,6 +204,7 @@ status graph_sort(graph *g, node *first, node *last);
 
 /* ---- reading ---- */
 value *node_input(const node *n, int index); /* NULL where absent */
+bool is_op(const node *n, const char *op);   /* of ONNX's own domain? NULL is none */
 bool node_has_floats(const node *n);         /* among its inputs and outputs */
 value *node_output(const node *n, int index);
 const attr *node_attr(const node *n, const char *name); /* NULL where absent: see op.h for defaults */

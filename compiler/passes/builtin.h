@@ -6,11 +6,6 @@
 
 #include "passes/host.h"
 
-/* Is the node this operator of ONNX's own domain? NULL is none. */
-static inline bool is_op(const node *n, const char *op) {
-    return n != NULL && n->domain[0] == '\0' && strcmp(n->op, op) == 0;
-}
-
 status pass_fold_batch_norm(graph *g); /* batch_norm.c */
 /* Rewrites operators that are defined by others, but for those that fuse-attention forms; those, too. */
 status pass_expand(graph *g);
