@@ -71,5 +71,7 @@ bool terminal_wants_color(const char *choice);
 /* ---- output.c ---- */
 /* Prints a report, as text or JSON, frees it, and returns `status`. Nothing where report is NULL. */
 tenon_status output_report(cli *c, tenon_status status, tenon_report *report);
+/* Opens the model that the first word names, and prints the report that `make` makes of it. */
+tenon_status output_report_of(cli *c, tenon_status (*make)(tenon_graph *graph, tenon_report **out));
 
 #endif

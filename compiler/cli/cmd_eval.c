@@ -2,13 +2,7 @@
 #include "cli.h"
 
 static tenon_status run(cli *c) {
-    tenon_graph *graph = NULL;
-    tenon_report *report = NULL;
-    tenon_status s = tenon_graph_open(c->context, c->words[0], c->options, &graph);
-    if (s == TENON_DONE)
-        s = tenon_eval(graph, &report);
-    tenon_graph_free(graph);
-    return output_report(c, s, report);
+    return output_report_of(c, tenon_eval);
 }
 
 const command command_eval = {

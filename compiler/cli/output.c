@@ -10,3 +10,13 @@ tenon_status output_report(cli *c, tenon_status status, tenon_report *report) {
     tenon_report_free(report);
     return status;
 }
+
+tenon_status output_report_of(cli *c, tenon_status (*make)(tenon_graph *graph, tenon_report **out)) {
+    tenon_graph *graph = NULL;
+    tenon_report *report = NULL;
+    tenon_status s = tenon_graph_open(c->context, c->words[0], c->options, &graph);
+    if (s == TENON_DONE)
+        s = make(graph, &report);
+    tenon_graph_free(graph);
+    return output_report(c, s, report);
+}

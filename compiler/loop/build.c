@@ -298,6 +298,21 @@ void expr_visit(const expr *x, void (*fn)(const expr *x, void *ctx), void *ctx) 
     walk_from(x, 0, fn, ctx);
 }
 
+static void add_to_list(const expr *x, void *ctx) {
+    expr_list *l = ctx;
+    if (x->kind != l->kind)
+        return;
+    for (size_t i = 0; i < l->at.n; i++)
+        if (l->at.at[i] == x)
+            return;
+    if (VEC_PUSH(l->memory, l->at, x) != STATUS_OK)
+        l->result = STATUS_RESOURCE;
+}
+
+void expr_list_add(expr_list *l, const expr *x) {
+    expr_visit(x, add_to_list, l);
+}
+
 bool expr_owner_failed(const expr *x) {
     return head_of(x)->owner->failed;
 }

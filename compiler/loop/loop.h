@@ -300,6 +300,15 @@ const expr *build_substitute(builder *b, const expr *x, const expr *const *from,
 const expr *build_widen(builder *b, const expr *x, const expr *const *from, const expr *const *to, int n, int lanes);
 /* Calls fn once for each distinct node of x, operands first. */
 void expr_visit(const expr *x, void (*fn)(const expr *x, void *ctx), void *ctx);
+/* Expressions of one kind, each once: where one has another as a part, that comes first. */
+typedef struct expr_list {
+    expr_kind kind;
+    arena *memory;
+    VEC(const expr *) at;
+    status result;
+} expr_list;
+/* Those of x that l does not have. */
+void expr_list_add(expr_list *l, const expr *x);
 bool expr_uses(const expr *x, const expr *part);
 /* A SHUFFLE that repeats all lanes of its first operand, which are 32 bits. */
 bool expr_repeats_word(const expr *x);

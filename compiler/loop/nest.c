@@ -201,21 +201,6 @@ void nest_raw_end(nest_list *l, nest *n) {
     n->body = builder_take(l->b);
 }
 
-static void add_read(const expr *x, void *ctx) {
-    read_list *l = ctx;
-    if (x->kind != EXPR_READ)
-        return;
-    for (size_t i = 0; i < l->at.n; i++)
-        if (l->at.at[i] == x)
-            return;
-    if (VEC_PUSH(l->memory, l->at, x) != STATUS_OK)
-        l->result = STATUS_RESOURCE;
-}
-
-void read_list_add(read_list *l, const expr *x) {
-    expr_visit(x, add_read, l);
-}
-
 int64_t nest_macs(const nest *n) {
     int64_t sum = 0;
     if (n->macs > 0)

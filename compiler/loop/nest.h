@@ -108,14 +108,6 @@ const expr *nest_read_broadcast(const nest_list *l, int operand, const expr *con
 /* The row-major position of an index, and the index of a position (fills out[rank]). */
 const expr *nest_linear(builder *b, const expr *const *index, int rank, const int64_t *dims);
 void nest_delinear(builder *b, const expr *position, int rank, const int64_t *dims, const expr **out);
-/* READs, each once: where one's index holds another, that comes first. */
-typedef struct read_list {
-    VEC(const expr *) at;
-    arena *memory;
-    status result;
-} read_list;
-/* Those of x that l does not have. */
-void read_list_add(read_list *l, const expr *x);
 /* Multiply-accumulates of the nest alone, without what follows in its steps. */
 int64_t nest_macs(const nest *n);
 /* Turns a nest just added into a RAW one: statements appended to the list's builder up to nest_raw_end are its body. */

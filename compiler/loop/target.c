@@ -10,6 +10,13 @@
 #define BOTH (SINGLE | 1u << DT_F64)
 /* Caches that nearly every core with these instructions has. */
 #define X86_CACHES .l1_bytes = 32 << 10, .l2_bytes = 256 << 10
+/* What every core with AVX-512 has. */
+#define AVX512_CORE                                                                                                    \
+    .isa = ISA_AVX512, .vector_bytes = 64, .vector_registers = 32, .l1_bytes = 32 << 10, .l2_bytes = 512 << 10,        \
+    .fma = BOTH, .sqrt = BOTH, .rint = BOTH, .has_half = true, .triple = "x86_64-unknown-linux-gnu",                   \
+    .cpu = "x86-64-v4"
+#define AVX512_FEATURES "-prefer-256-bit"
+#define AVX512_C_TARGET(more) "avx512f,avx512bw,avx512cd,avx512dq,avx512vl," more "avx2,fma,f16c,bmi,bmi2,lzcnt,popcnt"
 
 static const target generic = {
     .name = "generic",
@@ -51,40 +58,20 @@ static const target x86_64_v3 = {
 
 static const target x86_64_v4 = {
     .name = "x86-64-v4",
-    .isa = ISA_AVX512,
-    .vector_bytes = 64,
-    .vector_registers = 32,
-    .l1_bytes = 32 << 10,
-    .l2_bytes = 512 << 10,
-    .fma = BOTH,
-    .sqrt = BOTH,
-    .rint = BOTH,
-    .has_half = true,
+    AVX512_CORE,
     .dot4 = 4,
-    .triple = "x86_64-unknown-linux-gnu",
-    .cpu = "x86-64-v4",
-    .features = "-prefer-256-bit",
-    .c_target = "avx512f,avx512bw,avx512cd,avx512dq,avx512vl,avx2,fma,f16c,bmi,bmi2,lzcnt,popcnt",
+    .features = AVX512_FEATURES,
+    .c_target = AVX512_C_TARGET(""),
 };
 
 /* Whose core multiplies bytes: Ice Lake, Zen 4, and what came after them. */
 static const target x86_64_vnni = {
     .name = "x86-64-vnni",
-    .isa = ISA_AVX512,
-    .vector_bytes = 64,
-    .vector_registers = 32,
-    .l1_bytes = 32 << 10,
-    .l2_bytes = 512 << 10,
-    .fma = BOTH,
-    .sqrt = BOTH,
-    .rint = BOTH,
-    .has_half = true,
+    AVX512_CORE,
     .has_vnni = true,
     .dot4 = 1,
-    .triple = "x86_64-unknown-linux-gnu",
-    .cpu = "x86-64-v4",
-    .features = "-prefer-256-bit,+avx512vnni",
-    .c_target = "avx512f,avx512bw,avx512cd,avx512dq,avx512vl,avx512vnni,avx2,fma,f16c,bmi,bmi2,lzcnt,popcnt",
+    .features = AVX512_FEATURES ",+avx512vnni",
+    .c_target = AVX512_C_TARGET("avx512vnni,"),
 };
 
 static const target aarch64 = {

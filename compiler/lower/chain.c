@@ -17,9 +17,9 @@ bool chain_ends_with(const chain *c, const node_info *root, int index) {
 
 /* ---- by how much operands move ---- */
 
-static read_list reads_of(const composed *c, const expr *x) {
-    read_list l = {.memory = builder_arena(c->b)};
-    read_list_add(&l, x);
+static expr_list reads_of(const composed *c, const expr *x) {
+    expr_list l = {.kind = EXPR_READ, .memory = builder_arena(c->b)};
+    expr_list_add(&l, x);
     if (l.result != STATUS_OK)
         build_fail(c->b);
     return l;
@@ -49,7 +49,7 @@ static bool note_step(const composed *c, int operand, const expr *const *index, 
 
 /* What x reads moves with the axis; nothing else in x may depend on it. */
 static bool note_reads(const composed *c, const expr *x, const expr *var, int64_t *steps) {
-    read_list reads = reads_of(c, x);
+    expr_list reads = reads_of(c, x);
     const expr **stand_ins = ARENA_NEW_N(builder_arena(c->b), const expr *, reads.at.n + 1);
     if (stand_ins == NULL)
         build_fail(c->b);
@@ -218,7 +218,7 @@ static int store_axis(const composed *c, int operand, int d) {
 static int read_axis(const composed *c, int operand, int d) {
     int axis = -1;
     for (size_t s = 0; s < c->n->stages.n; s++) {
-        read_list reads = reads_of(c, c->n->stages.at[s].value);
+        expr_list reads = reads_of(c, c->n->stages.at[s].value);
         for (size_t i = 0; i < reads.at.n; i++) {
             const expr *r = reads.at.at[i];
             if (r->ref != operand)
@@ -290,7 +290,7 @@ static int64_t operand_bytes(const schedule_operand *o) {
 static int count_passes(const composed *c, int operand) {
     int passes = 0;
     for (size_t s = 0; s < c->n->stages.n; s++) {
-        read_list reads = reads_of(c, c->n->stages.at[s].value);
+        expr_list reads = reads_of(c, c->n->stages.at[s].value);
         for (size_t i = 0; i < reads.at.n; i++)
             if (reads.at.at[i]->ref == operand) {
                 passes++;

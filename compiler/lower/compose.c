@@ -111,8 +111,8 @@ static int group_operand(composer *c, const lowered *from, int k) {
 /* x read only where mask is true, 0 elsewhere. */
 static const expr *mask_value(composer *c, const expr *x, const expr *mask) {
     builder *b = c->out->b;
-    read_list reads = {.memory = c->memory};
-    read_list_add(&reads, x);
+    expr_list reads = {.kind = EXPR_READ, .memory = c->memory};
+    expr_list_add(&reads, x);
     for (size_t i = 0; i < reads.at.n; i++) {
         const expr *r = reads.at.at[i];
         int rank = r->n_args - (r->masked ? 1 : 0);
@@ -164,8 +164,8 @@ static const expr *read_value(composer *c, const lowered *from, int k, const exp
 /* x, of a node's own numbering, in the group's: what is inlined substituted, the rest renumbered. */
 static const expr *resolve(composer *c, const lowered *from, const expr *x) {
     builder *b = c->out->b;
-    read_list reads = {.memory = c->memory};
-    read_list_add(&reads, x);
+    expr_list reads = {.kind = EXPR_READ, .memory = c->memory};
+    expr_list_add(&reads, x);
     const expr **to = ARENA_NEW_N(c->memory, const expr *, reads.at.n + 1);
     if (to == NULL || reads.result != STATUS_OK) {
         c->result = STATUS_RESOURCE;
@@ -203,8 +203,8 @@ static status end_store(composer *c, const nest *map_nest, const expr *x, const 
     for (int i = 0; i < map_nest->n_axes; i++)
         axes[i] = map_nest->axes[i].var;
     x = build_substitute(b, x, axes, store->index, map_nest->n_axes);
-    read_list reads = {.memory = c->memory};
-    read_list_add(&reads, x);
+    expr_list reads = {.kind = EXPR_READ, .memory = c->memory};
+    expr_list_add(&reads, x);
     TRY(reads.result);
     for (size_t i = 0; i < reads.at.n; i++) {
         const expr *read = reads.at.at[i];
@@ -292,8 +292,8 @@ static bool nest_is_affine(const composed *c, const nest *m) {
             vars[n++] = m->axes[i].var;
         for (int i = 0; i < g->n_axes; i++)
             vars[n++] = g->axes[i].var;
-        read_list reads = {.memory = builder_arena(c->b)};
-        read_list_add(&reads, g->value);
+        expr_list reads = {.kind = EXPR_READ, .memory = builder_arena(c->b)};
+        expr_list_add(&reads, g->value);
         for (size_t i = 0; i < reads.at.n; i++) {
             const expr *r = reads.at.at[i], *rest = NULL;
             const schedule_operand *o = &c->operands.at[r->ref];

@@ -28,7 +28,7 @@ static bool steps_as_one(const plan *p, const expr *address, const nest_axis *ou
 
 /* Are the two axes used only in addresses, and always as one? */
 static status may_merge(const plan *p, const nest_axis *outer, const nest_axis *inner, bool *out) {
-    load_list loads;
+    expr_list loads;
     TRY(plan_loads(p, &loads));
     *out = false;
     const expr **stand_ins = ARENA_NEW_N(p->memory, const expr *, loads.at.n + 1);

@@ -28,23 +28,12 @@ const schedule_buffer *plan_slot_buffer(const plan *p, int slot) {
     return &p->out->buffers.at[p->slots.at[slot]];
 }
 
-static void collect_load(const expr *x, void *ctx) {
-    load_list *l = ctx;
-    if (x->kind != EXPR_LOAD)
-        return;
-    for (size_t i = 0; i < l->at.n; i++)
-        if (l->at.at[i] == x)
-            return;
-    if (VEC_PUSH(l->memory, l->at, x) != STATUS_OK)
-        l->result = STATUS_RESOURCE;
-}
-
-status plan_loads(const plan *p, load_list *out) {
-    *out = (load_list){.memory = p->memory, .result = STATUS_OK};
+status plan_loads(const plan *p, expr_list *out) {
+    *out = (expr_list){.kind = EXPR_LOAD, .memory = p->memory};
     for (int s = 0; s < p->n_stages; s++) {
-        expr_visit(p->stages[s].value, collect_load, out);
+        expr_list_add(out, p->stages[s].value);
         if (p->stages[s].kind == STAGE_STORE)
-            expr_visit(p->stages[s].address, collect_load, out);
+            expr_list_add(out, p->stages[s].address);
     }
     return out->result;
 }
@@ -59,7 +48,7 @@ void plan_substitute(plan *p, const expr *const *from, const expr *const *to, in
 }
 
 /* The new number of each kernel buffer, -1 for those that nothing uses. */
-static int *number_slots(const plan *p, const load_list *loads, size_t *out_n) {
+static int *number_slots(const plan *p, const expr_list *loads, size_t *out_n) {
     int *number = ARENA_NEW_N(p->memory, int, p->slots.n + 1);
     if (number == NULL)
         return NULL;
@@ -75,7 +64,7 @@ static int *number_slots(const plan *p, const load_list *loads, size_t *out_n) {
 }
 
 status plan_compact(plan *p) {
-    load_list loads;
+    expr_list loads;
     size_t n = 0;
     TRY(plan_loads(p, &loads));
     const int *number = number_slots(p, &loads, &n);

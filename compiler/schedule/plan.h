@@ -63,12 +63,7 @@ int plan_new_slot(plan *p, schedule_buffer buffer);
 const schedule_buffer *plan_slot_buffer(const plan *p, int slot);
 
 /* The distinct LOADs in all stage values (addresses included), in order of creation. */
-typedef struct load_list {
-    VEC(const expr *) at;
-    arena *memory;
-    status result;
-} load_list;
-status plan_loads(const plan *p, load_list *out);
+status plan_loads(const plan *p, expr_list *out);
 /* Replaces from[i] by to[i] in every stage's value and store address. */
 void plan_substitute(plan *p, const expr *const *from, const expr *const *to, int n);
 /* Drops kernel buffers that no load or store uses any more (their data were packed elsewhere) and numbers the rest

@@ -96,7 +96,7 @@ status repack_constant(plan *p, const access *x, const repack_loop *loops, int n
 /* ---- the order of a contraction's reduction ---- */
 
 /* The first load of a stage's value whose data are not constant and whose address is affine. */
-static bool find_data(const plan *p, const plan_stage *g, const load_list *loads, access *out) {
+static bool find_data(const plan *p, const plan_stage *g, const expr_list *loads, access *out) {
     for (size_t i = 0; i < loads->at.n; i++) {
         const expr *x = loads->at.at[i];
         if (plan_is_constant(p, x->ref) || !expr_uses(g->value, x))
@@ -163,7 +163,7 @@ static status follow_order(plan *p, plan_stage *g, const expr *load) {
 status repack_reductions(plan *p) {
     for (int s = 0; p->contract && s < p->n_stages; s++) {
         plan_stage *g = &p->stages[s];
-        load_list loads;
+        expr_list loads;
         access data;
         if (g->kind != STAGE_REDUCE || g->n_axes < 2)
             continue;

@@ -52,11 +52,11 @@ static status resolve_read(plan *p, const expr *read, const expr **out_load) {
 }
 
 static status resolve_reads(plan *p) {
-    read_list reads = {.memory = p->memory};
+    expr_list reads = {.kind = EXPR_READ, .memory = p->memory};
     for (int s = 0; s < p->n_stages; s++) {
-        read_list_add(&reads, p->stages[s].value);
+        expr_list_add(&reads, p->stages[s].value);
         if (p->stages[s].kind == STAGE_STORE)
-            read_list_add(&reads, p->stages[s].address);
+            expr_list_add(&reads, p->stages[s].address);
     }
     TRY(reads.result);
     /* A READ's index may hold another READ, which comes first in the list: replace one by one, in the later ones too.

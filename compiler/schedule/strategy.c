@@ -33,7 +33,7 @@ static void widest_element(const expr *x, void *ctx) {
 /* The widest element type that is computed with in vectors along `var`; addresses that step by 0 or 1 stay scalar, and
  * in a contraction others, too: it packs its operands. */
 static status element_bits(const plan *p, const plan_stage *g, const expr *var, int *out_bits) {
-    load_list loads;
+    expr_list loads;
     TRY(plan_loads(p, &loads));
     const expr **stand_ins = ARENA_NEW_N(p->memory, const expr *, loads.at.n + 1);
     TRY_ALLOC(stand_ins);

@@ -183,7 +183,7 @@ status tile_cost_along(plan *p, int a, int lanes, double *out) {
 /* Is a load made lane by lane? Then blocks along a are the outermost loop: what a block reads are as many streams as it
  * has lanes, which the nearest cache holds; all of the axis, at one distance, would push itself out of it. */
 static status gathers(const tile *t, bool *out) {
-    load_list loads;
+    expr_list loads;
     *out = false;
     TRY(plan_loads(t->p, &loads));
     for (size_t i = 0; i < loads.at.n; i++) {

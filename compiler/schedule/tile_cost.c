@@ -23,7 +23,7 @@ int64_t tile_extent(const plan *p, int axis) {
 }
 
 status tile_loads_of(const plan *p, tile_loads *out) {
-    load_list loads;
+    expr_list loads;
     TRY(plan_loads(p, &loads));
     *out = (tile_loads){0};
     for (int s = 0; s < p->n_stages; s++)

@@ -115,7 +115,7 @@ static status pack_load(tile *t, plan_stage *g, const expr *load) {
 
 status tile_pack(tile *t) {
     plan *p = t->p;
-    load_list loads;
+    expr_list loads;
     TRY(plan_loads(p, &loads));
     for (int s = 0; s < p->n_stages; s++)
         for (size_t i = 0; i < loads.at.n; i++)

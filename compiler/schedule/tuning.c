@@ -145,7 +145,7 @@ static void count_operation(const expr *x, void *ctx) {
     *(int *)ctx += x->n_args > 0 && x->kind != EXPR_LOAD && x->type.elem != DT_I64;
 }
 
-static void print_stage(strbuf *s, const plan *p, int stage, const load_list *loads) {
+static void print_stage(strbuf *s, const plan *p, int stage, const expr_list *loads) {
     const plan_stage *g = &p->stages[stage];
     int operations = 0, first = p->n_axes;
     for (int k = 0; k < stage; k++)
@@ -165,7 +165,7 @@ static void print_stage(strbuf *s, const plan *p, int stage, const load_list *lo
 
 status tuning_kernel(const plan *p, const char **out) {
     strbuf s = strbuf_in(p->memory);
-    load_list loads;
+    expr_list loads;
     TRY(plan_loads(p, &loads));
     print_extents(&s, p->axes, p->n_axes);
     for (int k = 0; k < p->n_stages; k++)
