@@ -9,11 +9,11 @@ import time
 
 import numpy as np
 import onnx
-import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "tools"))
 from checks import MODELS, ROOT, TENON, Checks, run, scratch, tenon  # noqa: E402
+from onnx_models import unoptimised  # noqa: E402
 from samples import BERT, TINY  # noqa: E402
 
 RESNET, RESNET_BN, RESNET_INT8 = (os.path.join(TINY, name, "model.onnx") for name in ("resnet8", "resnet8_bn", "resnet8_int8_qdq"))
@@ -76,9 +76,7 @@ class Values:
         self.model, there = model, {o.name for o in model.graph.output}
         kinds = {v.name: v for v in model.graph.value_info}
         model.graph.output.extend(kinds[o] for n in model.graph.node for o in n.output if o not in there)
-        options = onnxruntime.SessionOptions()
-        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-        session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+        session = unoptimised(model)
         name = session.get_inputs()[0].name
         runs = [session.run(None, {name: s}) for s in samples]
         self.by_name = {o.name: np.stack([r[i] for r in runs]) for i, o in enumerate(session.get_outputs())}

@@ -7,11 +7,11 @@ import sys
 
 import numpy as np
 import onnx
-import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "tools"))
 from checks import MODELS, Checks, scratch, tenon  # noqa: E402
+from onnx_models import first_outputs, save_model  # noqa: E402
 from samples import TINY  # noqa: E402
 
 FOLDER = scratch("eval")
@@ -26,13 +26,6 @@ def evaluate(checks, name, *words):
     done = tenon("eval", *words, "--json", timeout=300)
     ok = checks.check(name, done.status == 0, done.last)
     return json.loads(done.out) if ok else {}
-
-
-def outputs(path, samples):
-    options = onnxruntime.SessionOptions()
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-    return np.stack([session.run(None, {session.get_inputs()[0].name: s})[0].reshape(-1) for s in samples]).astype(np.float64)
 
 
 def close(a, b, within=1e-3):
@@ -73,7 +66,7 @@ def check_digits(checks):
     z = np.load(DIGITS)
     labels, samples = z["label"][:N].astype(int), [(x.astype(np.float64) / 255).astype(np.float32).reshape(1, 1, 28, 28) for x in z["input"][:N]]
     words = ("--data", DIGITS, "--scale", "input=0.00392156862745098", "--limit", N)
-    a, b = outputs(MLP, samples), outputs(CNN, samples)
+    a, b = first_outputs(MLP, samples), first_outputs(CNN, samples)
     report = evaluate(checks, "two models", MLP, "--against", CNN, *words)
     check_accuracy(checks, "two models", report, a, b, labels)
     both = evaluate(checks, "a model against itself", MLP, "--against", MLP, *words)
@@ -107,8 +100,8 @@ def check_integers(checks):
     scale, zero = (constants[i] for i in first.input[1:])
     whole = [np.clip(np.rint(x / scale) + zero, -128, 127).astype(np.int8)[None] for x in pictures]
     scale, zero = (constants[i] for i in last.input[1:])
-    a = (outputs(RESNET_INT8, whole) - float(zero)) * float(scale)
-    b = outputs(RESNET, [x[None] for x in pictures])
+    a = (first_outputs(RESNET_INT8, whole) - float(zero)) * float(scale)
+    b = first_outputs(RESNET, [x[None] for x in pictures])
     words = ("--data", PICTURES, "--limit", N, "--map", f"{int8.input[0].name}={name}", "--map", f"{onnx.load(RESNET).graph.input[0].name}={name}")
     report = evaluate(checks, "int8", RESNET_INT8, "--against", RESNET, *words)
     check_accuracy(checks, "int8", report, a, b, labels, 0.05)  # some integers are one step apart
@@ -118,11 +111,8 @@ def check_integers(checks):
 
 def factor(name, k):
     """A model that multiplies its three numbers by k."""
-    graph = helper.make_graph([helper.make_node("Mul", ["x", "k"], ["y"])], "g", [helper.make_tensor_value_info("x", TensorProto.FLOAT, [3])],
-                              [helper.make_tensor_value_info("y", TensorProto.FLOAT, [3])], [numpy_helper.from_array(np.float32(k), "k")])
-    path = os.path.join(FOLDER, name + ".onnx")
-    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
-    return path
+    three = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [3]) for name in "xy"]
+    return save_model(os.path.join(FOLDER, name + ".onnx"), [helper.make_node("Mul", ["x", "k"], ["y"])], three[:1], three[1:], [("k", np.float32(k))])
 
 
 def check_errors_of_numbers(checks):

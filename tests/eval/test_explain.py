@@ -7,11 +7,11 @@ import sys
 
 import numpy as np
 import onnx
-import onnxruntime
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto, helper
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "tools"))
 from checks import Checks, scratch, tenon  # noqa: E402
+from onnx_models import first_outputs, save_model  # noqa: E402
 from samples import BERT, TINY  # noqa: E402
 
 FOLDER = scratch("explain")
@@ -23,19 +23,7 @@ F = TensorProto.FLOAT
 
 def saved(name, nodes, constants):
     inputs, outputs = [helper.make_tensor_value_info("x", F, [1, IN])], [helper.make_tensor_value_info("y", F, [1, OUT])]
-    graph = helper.make_graph(nodes, "g", inputs, outputs, [numpy_helper.from_array(np.asarray(a), n) for n, a in constants.items()])
-    path = os.path.join(FOLDER, name + ".onnx")
-    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)], ir_version=10), path)
-    return path
-
-
-def run(path, samples):
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-    name = session.get_inputs()[0].name
-    return np.stack([session.run(None, {name: s})[0].reshape(-1) for s in samples]).astype(np.float64)
+    return save_model(os.path.join(FOLDER, name + ".onnx"), nodes, inputs, outputs, constants.items(), opset=21, ir_version=10)
 
 
 class Network:
@@ -105,7 +93,7 @@ def check_network(checks):
     net = Network()
     samples = np.random.default_rng(5).normal(size=(N, 1, IN)).astype(np.float32)
     floats, whole = net.floats(), net.quantised("quantised")
-    want, have = run(floats, samples), run(whole, samples)
+    want, have = first_outputs(floats, samples), first_outputs(whole, samples)
     labels = want.argmax(axis=1)
     labels[::5] = (labels[::5] + 1) % OUT
     data = os.path.join(FOLDER, "data.npz")
@@ -115,7 +103,7 @@ def check_network(checks):
     checks.equal("network: correct", (report["floats"].get("correct"), report["quantised"].get("correct")),
                  tuple(int((x.argmax(axis=1) == labels).sum()) for x in (want, have)))
     for name, words in (("first", {"first": False}), ("last", {"last": False})):
-        alone = run(net.quantised("alone", **words), samples)
+        alone = first_outputs(net.quantised("alone", **words), samples)
         row = node_of(report, name)
         checks.check(f"network: {name} alone in floats", close(row.get("alone_in_floats", {}).get("sqnr_db"), sqnr(want, alone)), f"{row} {sqnr(want, alone)}")
         checks.check(f"network: {name}: gain", close(row.get("gain_db"), sqnr(want, alone) - sqnr(want, have)), str(row))
@@ -140,7 +128,7 @@ def check_scaled(checks, floats, data, samples):
     whole = net.quantised("scaled")
     report = explain(checks, "scaled weights", whole, "--against", floats, "--data", data)
     path = rewired(whole, "scaled_alone", {"first": "x"})
-    alone = sqnr(run(floats, samples), run(path, samples))
+    alone = sqnr(first_outputs(floats, samples), first_outputs(path, samples))
     checks.check("scaled weights: their own", close(node_of(report, "first").get("alone_in_floats", {}).get("sqnr_db"), alone), f"{node_of(report, 'first')} {alone}")
 
 
@@ -148,7 +136,7 @@ def check_alone(checks, floats, whole, data, samples):
     own = explain(checks, "no float model", whole, "--data", data)
     checks.equal("no float model: says so", own.get("reference_is_the_model"), True)
     whole_data = rewired(whole, "no_data", {"first": "x", "last": "r"})
-    want = sqnr(run(whole_data, samples), run(whole, samples))
+    want = sqnr(first_outputs(whole_data, samples), first_outputs(whole, samples))
     checks.check("no float model: its data in floats, its weights as they are", close(own["quantised"].get("sqnr_db"), want), f"{own['quantised']} {want}")
     nothing = explain(checks, "a float model", floats, "--data", data)
     checks.equal("a float model: nothing to explain", (nothing["nodes"], nothing["quantised"].get("mse")), ([], 0))

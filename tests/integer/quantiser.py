@@ -3,10 +3,11 @@ import os
 
 import numpy as np
 import onnx
-import onnxruntime
 from onnx import helper
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_dynamic, quantize_static
 from onnxruntime.quantization.shape_inference import quant_pre_process
+
+from onnx_models import unoptimised
 
 # What makes quantised values.
 MAKERS = ("QuantizeLinear", "QLinearConv", "QLinearMatMul", "QGemm", "QLinearAdd", "QLinearMul", "QLinearConcat", "QLinearAveragePool",
@@ -44,14 +45,6 @@ def quantise(model, form, feeds, folder):
     return to
 
 
-def session(model):
-    options = onnxruntime.SessionOptions()
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    options.intra_op_num_threads = 1
-    options.log_severity_level = 4
-    return onnxruntime.InferenceSession(model if isinstance(model, str) else model.SerializeToString(), options, providers=["CPUExecutionProvider"])
-
-
 def cut(model, feed):
     """The model taken apart where values are quantised: each such value is an output, and its readers read an input of its own. So a step of
     difference at one node says nothing of the next. Returns the model, its feed with ONNX Runtime's values, and their names."""
@@ -60,7 +53,7 @@ def cut(model, feed):
     exposed = onnx.ModelProto.FromString(model.SerializeToString())
     have = {o.name for o in exposed.graph.output}
     exposed.graph.output.extend(helper.make_empty_tensor_value_info(name) for name in made if name not in have)
-    s = session(exposed)
+    s = unoptimised(exposed)
     values = dict(zip([o.name for o in s.get_outputs()], s.run(None, feed)))
     feeds = dict(feed)
     read = {name for n in model.graph.node for name in n.input}

@@ -13,7 +13,8 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "tools"))
 from checks import MODELS, Checks, run, scratch, tenon  # noqa: E402
 from native import Native  # noqa: E402
-from quantiser import FORMS, cut, quantise, session  # noqa: E402
+from onnx_models import unoptimised  # noqa: E402
+from quantiser import FORMS, cut, quantise  # noqa: E402
 
 TINY = os.path.join(MODELS, "mlperf-tiny")
 FOLDER = scratch("integer")
@@ -228,7 +229,7 @@ def rows_in_integers(checks):
         onnx.save(model, path)
         x = rng.integers(-128, 128, shape).astype(np.int8)
         x[0] = x[0, 0]  # a row without differences
-        want = session(model).run(None, {"x": x})[0].astype(int)
+        want = unoptimised(model).run(None, {"x": x})[0].astype(int)
         got = Native(path, os.path.join(folder, "so"), "--float", "none").run([x], [np.zeros(shape, np.int8)])[0].astype(int)
         checks.check(f"{op} {shape} in integers: within a step", np.abs(got - want).max() <= 1, np.abs(got - want).max())
         equal, total = equal + int((got == want).sum()), total + got.size

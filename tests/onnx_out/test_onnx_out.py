@@ -8,11 +8,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import onnx
-import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "tools"))
 from checks import MODELS, ROOT, Checks, run, scratch, tenon  # noqa: E402
+from onnx_models import unoptimised  # noqa: E402
 from operator_cases import operator_cases  # noqa: E402
 from samples import SHIPPED, inputs, outputs  # noqa: E402
 
@@ -43,13 +43,6 @@ def export(model, name, *words):
     return to, tenon("compile", model, "--emit", "onnx", "-o", to, *words)
 
 
-def session(model):
-    options = onnxruntime.SessionOptions()
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    options.log_severity_level = 4
-    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-
-
 def feeds_of(model):
     """Random inputs: numbers for floats, small ones for integers; a dimension without size is 2."""
     feeds = {}
@@ -61,7 +54,7 @@ def feeds_of(model):
 
 
 def same_outputs(x, y):
-    first, second = session(x), session(y)
+    first, second = unoptimised(x), unoptimised(y)
     feeds = feeds_of(first)
     return [o.name for o in first.get_outputs()] == [o.name for o in second.get_outputs()] and all(
         np.array_equal(a, b, equal_nan=True) for a, b in zip(first.run(None, feeds), second.run(None, feeds)))
@@ -106,7 +99,7 @@ def test_clean_up(checks):
         checks.check(f"{name}, cleaned up: no BatchNormalization", not [n for n in nodes if n.op_type == "BatchNormalization"])
         within = dict(rtol=0, atol=1) if "int8" in name else dict(rtol=1e-4, atol=1e-4)
         for data_set in sorted(glob.glob(os.path.join(folder, "test_data_set_*"))):
-            got = session(to).run(None, dict(inputs(model, data_set)))
+            got = unoptimised(to).run(None, dict(inputs(model, data_set)))
             checks.check(f"{name}, cleaned up: {os.path.basename(data_set)}", all(np.allclose(a, b, **within) for a, b in zip(got, outputs(data_set))))
     to, done = export(SHIPPED[2][1], "skipped", "-p", "dead-code", "--skip", "fuse-attention")
     checks.check("--skip fuse-attention", done.status == 0 and "Attention" not in [n.op_type for n in onnx.load(to).graph.node], done.last)
@@ -164,12 +157,12 @@ def test_passes(checks):
     """After passes and with bound dimensions; a fused or removed output keeps its name."""
     cnn = os.path.join(MODELS, "mnist-cnn", "model.onnx")
     to, done = export(cnn, "bound", "--dim", "batch=4")
-    checks.check("--dim", done.status == 0 and session(to).get_inputs()[0].shape == [4, 1, 28, 28], done.last)
+    checks.check("--dim", done.status == 0 and unoptimised(to).get_inputs()[0].shape == [4, 1, 28, 28], done.last)
     to, done = export(cnn, "bytes", "-p", "input:type=uint8,scale=0.00392157,layout=nhwc")
     picture = RANDOM.integers(0, 256, (2, 28, 28, 1)).astype(np.uint8)
     if checks.check("-p input", done.status == 0 and checker_says(to) == "", done.last + checker_says(to)):
-        want = session(cnn).run(None, {"input": (picture.astype(np.float32) * np.float32(0.00392157)).transpose(0, 3, 1, 2)})
-        got = session(to).run(None, {"input": picture})
+        want = unoptimised(cnn).run(None, {"input": (picture.astype(np.float32) * np.float32(0.00392157)).transpose(0, 3, 1, 2)})
+        got = unoptimised(to).run(None, {"input": picture})
         checks.check("-p input: ONNX Runtime", np.allclose(got[0], want[0], rtol=1e-5, atol=1e-6))
     info = helper.make_tensor_value_info
     nodes = [helper.make_node("Identity", ["x"], ["y"]), helper.make_node("Relu", ["x"], ["h"]), helper.make_node("Identity", ["h"], ["z"]),

@@ -7,11 +7,11 @@ import sys
 
 import numpy as np
 import onnx
-import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "tools"))
 from checks import MODELS, ROOT, Checks, scratch, tenon  # noqa: E402
+from onnx_models import save_model, unoptimised  # noqa: E402
 
 FOLDER = scratch("dead_inputs")
 BERT = os.path.join(MODELS, "bert-tiny-imdb")
@@ -19,12 +19,8 @@ F, I64 = TensorProto.FLOAT, TensorProto.INT64
 info = helper.make_tensor_value_info
 
 
-def save(name, nodes, inputs, outputs, constants=()):
-    graph = helper.make_graph(nodes, "g", inputs, outputs, [numpy_helper.from_array(np.asarray(a), n) for n, a in constants])
-    made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
-    path = os.path.join(FOLDER, f"{name}.onnx")
-    onnx.save(made, path)
-    return path
+def save(name, *parts):
+    return save_model(os.path.join(FOLDER, f"{name}.onnx"), *parts)
 
 
 def two_heads():
@@ -94,13 +90,6 @@ def test_report(checks):
     checks.check("report: JSON beside the text", len(report) > 2, sorted(report))
 
 
-def session(model):
-    options = onnxruntime.SessionOptions()
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    options.log_severity_level = 4
-    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-
-
 def test_bert(checks):
     """The bar: one input and one output are left, nothing that the mask or the labels fed, and the logits of the full model."""
     asked = "dead_inputs:drop=labels,bind=attention_mask=1,token_type_ids=0"
@@ -114,13 +103,13 @@ def test_bert(checks):
         checks.equal(f"bert {name}: no node of mask or labels", fed, [])
         ids = np.random.default_rng(1).integers(0, 30000, (1, 128)).astype(np.int64)
         feeds = {"input_ids": ids, "attention_mask": np.ones_like(ids), "token_type_ids": np.zeros_like(ids), "labels": np.zeros(1, np.int64)}
-        whole = session(full)
+        whole = unoptimised(full)
         want = whole.run(["logits"], {x.name: feeds[x.name] for x in whole.get_inputs()})[0]
         np.save(os.path.join(FOLDER, "ids.npy"), ids)
         done = tenon("run", full, "-p", asked, "--input", f"input_ids={FOLDER}/ids.npy", "-o", FOLDER, "--backend", "all")
         if checks.check(f"bert {name}: tenon run", done.status == 0, done.last):
             checks.check(f"bert {name}: logits by tenon", np.abs(np.load(os.path.join(FOLDER, "logits.npy")) - want).max() < 1e-5)
-        checks.check(f"bert {name}: logits of the ONNX by ONNX Runtime", np.abs(session(to).run(None, {"input_ids": ids})[0] - want).max() < 1e-5)
+        checks.check(f"bert {name}: logits of the ONNX by ONNX Runtime", np.abs(unoptimised(to).run(None, {"input_ids": ids})[0] - want).max() < 1e-5)
         sets = [os.path.join(BERT, name)]
         done = tenon("check", full, *sets, "-p", "dead_inputs:drop=labels")
         checks.check(f"bert {name}: test data that still have the labels", done.status == 0, done.last)

@@ -8,11 +8,11 @@ import sys
 
 import numpy as np
 import onnx
-import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "tools"))
 from checks import BUILD, MODELS, ROOT, TENON, Checks, run, scratch, tenon  # noqa: E402
+from onnx_models import save_model, unoptimised  # noqa: E402
 
 FOLDER = scratch("quantize")
 BERT = os.path.join(MODELS, "bert-tiny-imdb", "dynamic.onnx")
@@ -24,12 +24,8 @@ F, I64 = TensorProto.FLOAT, TensorProto.INT64
 info = helper.make_tensor_value_info
 
 
-def save(name, nodes, inputs, outputs, constants=()):
-    graph = helper.make_graph(nodes, "g", inputs, outputs, [numpy_helper.from_array(np.asarray(a), n) for n, a in constants])
-    made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
-    path = os.path.join(FOLDER, f"{name}.onnx")
-    onnx.save(made, path)
-    return path
+def save(name, *parts):
+    return save_model(os.path.join(FOLDER, f"{name}.onnx"), *parts)
 
 
 def write(name, text):
@@ -53,13 +49,6 @@ def report_of(model, options, *words):
 
 def constants_of(model):
     return {t.name: numpy_helper.to_array(t) for t in model.graph.initializer}
-
-
-def session(path):
-    o = onnxruntime.SessionOptions()
-    o.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    o.log_severity_level = 3
-    return onnxruntime.InferenceSession(path, o)
 
 
 # ---- a network of two layers ----
@@ -196,7 +185,7 @@ def test_data(checks):
             step = at[1][0] * np.abs(W2).sum(1).max()
             near = np.abs(have - want).max()
             checks.check(f"{name}: numpy's values", ran.status == 0 and np.mean(np.abs(have - want) < 1e-4 * np.abs(want).max()) > 0.98 and near < step, f"{ran.err} off by {near}")
-            theirs = session(path).run(None, {"x": X})[0]
+            theirs = unoptimised(path).run(None, {"x": X})[0]
             checks.check(f"{name}: ONNX Runtime's values", np.mean(np.abs(have - theirs) < 1e-4 * np.abs(want).max()) > 0.98, np.abs(have - theirs).max())
 
 
@@ -223,7 +212,7 @@ def test_tables(checks):
                 want = rounded(t, c[dq.input[1]], zero, width, True)[ids]
                 tenon("run", path, "--input", f"ids={FOLDER}/ids.npy", "-o", FOLDER)
                 checks.check(f"{name}: numpy's rows", np.array_equal(np.load(os.path.join(FOLDER, "y.npy")), want))
-                checks.check(f"{name}: ONNX Runtime's rows", np.array_equal(session(path).run(None, {"ids": ids})[0], want))
+                checks.check(f"{name}: ONNX Runtime's rows", np.array_equal(unoptimised(path).run(None, {"ids": ids})[0], want))
 
 
 def test_means(checks):
@@ -236,7 +225,7 @@ def test_means(checks):
         shifts = {}
         for corrected in ("true", "false"):
             to, made, done = quantised(path, f"data_width=3,weight_width=3,calibration={data},bias_correction={corrected}")
-            y = session(to).run(None, {"x": X})[0]
+            y = unoptimised(to).run(None, {"x": X})[0]
             shifts[corrected] = np.abs(y.mean(0) - floats[name].mean(0)).max()
         checks.check(f"{name}: mean output", shifts["true"] < 1e-4 < 1e-2 < shifts["false"], shifts)
 
@@ -276,10 +265,10 @@ def test_hessian_of_convolutions(checks):
                                      ("groups", (6, 4, 3, 3), {"group": 2, "pads": [1, 1, 1, 1]}), ("depthwise", (8, 1, 3, 3), {"group": 8})):
         model = save(label, [helper.make_node("Conv", ["x", "w"], ["y"], name="conv", **attributes)], [info("x", F, ["n", 8, 12, 12])], [info("y", F, None)],
                      [("w", RANDOM.standard_normal(shape).astype(np.float32))])
-        floats, errors = session(model).run(None, {"x": x})[0], {}
+        floats, errors = unoptimised(model).run(None, {"x": x})[0], {}
         for rounding in ("nearest", "hessian"):
             path, _, done = quantised(model, f"data_width=0,weight_width=3,rounding={rounding},bias_correction=false,calibration={data}")
-            errors[rounding] = np.square(session(path).run(None, {"x": x})[0] - floats).sum() if done.status == 0 else np.nan
+            errors[rounding] = np.square(unoptimised(path).run(None, {"x": x})[0] - floats).sum() if done.status == 0 else np.nan
         checks.check(f"hessian of a convolution, {label}", errors["hessian"] < 0.7 * errors["nearest"], errors)
 
 
@@ -363,7 +352,7 @@ def test_reviews(checks):
         name = f"bert-tiny, {scheme}, {width} bits"
         if not checks.check(name, made is not None, done.err):
             continue
-        ort = session(path)
+        ort = unoptimised(path)
         classes = [int(ort.run(None, {k.name: first[k.name][i:i + 1] for k in ort.get_inputs()})[0].argmax()) for i in range(n)]
         np.savez(small, **{**{k: first[k][:2] if k != "label" else np.int64(classes[:2]) for k in first}})
         every = tenon("eval", path, "--data", small, "--backend", "all")
@@ -398,7 +387,7 @@ def test_everywhere(checks):
         ends = {n.input[0]: n for n in made.graph.node if n.op_type == "DequantizeLinear"}["x_i8"]
         out = next(n for n in made.graph.node if n.op_type == "QuantizeLinear" and n.output[0] == made.graph.output[0].name)
         codes = np.int8(np.clip(np.rint(X / c[ends.input[1]]), -128, 127))
-        ran = session(path)
+        ran = unoptimised(path)
         y = np.concatenate([ran.run(None, {"x_i8": codes[i:i + 1], "keep": keep[i:i + 1]})[0] for i in range(len(X))])
         masked = np.where(keep, X, -np.inf)
         want = np.exp(masked - masked.max(1, keepdims=True))

@@ -280,26 +280,44 @@ static void compare(const conv_case *c, const shapes *s, const void *x, const vo
     }
 }
 
-static void scheduled_agrees_with_naive(void **state) {
-    (void)state;
-    rng r = {20240607};
+/* A random kernel with its data, and the target that its turn gives it. */
+typedef struct trial {
+    arena *a;
+    conv_case c;
+    shapes s;
+    tensors t; /* the last is what the naive schedule gives */
+    void *fast;
+    const target *row;
+} trial;
+
+static trial random_trial(rng *r, arena *a, int number) {
+    trial x = {.a = a, .c = random_case(r)};
     int targets = 0;
     while (target_table[targets] != NULL)
         targets++;
+    x.s = shapes_of(&x.c);
+    for (int k = 0; k < 4; k++) {
+        x.t.data[k] = arena_alloc(a, (size_t)x.s.count[k] * 4);
+        fill(r, x.c.elem, x.t.data[k], x.s.count[k]);
+    }
+    x.fast = arena_alloc(a, (size_t)x.s.count[3] * 4);
+    x.row = target_table[number % targets];
+    return x;
+}
+
+static void run_trial(const trial *x, bool naive, const tuning *tuned, void *y) {
+    run(x->a, make_program(x->a, &x->c, &x->s, &x->t, x->row, naive, tuned), &x->t, y);
+}
+
+static void scheduled_agrees_with_naive(void **state) {
+    (void)state;
+    rng r = {20240607};
     for (int i = 0; i < CASES; i++) {
         arena *a = arena_new(&allocator_system);
-        conv_case c = random_case(&r);
-        shapes s = shapes_of(&c);
-        tensors t;
-        for (int k = 0; k < 4; k++) {
-            t.data[k] = arena_alloc(a, (size_t)s.count[k] * 4);
-            fill(&r, c.elem, t.data[k], s.count[k]);
-        }
-        void *naive = t.data[3], *fast = arena_alloc(a, (size_t)s.count[3] * 4);
-        const target *row = target_table[i % targets];
-        run(a, make_program(a, &c, &s, &t, row, true, NULL), &t, naive);
-        run(a, make_program(a, &c, &s, &t, row, false, NULL), &t, fast);
-        compare(&c, &s, naive, fast, i, row->name);
+        const trial x = random_trial(&r, a, i);
+        run_trial(&x, true, NULL, x.t.data[3]);
+        run_trial(&x, false, NULL, x.fast);
+        compare(&x.c, &x.s, x.t.data[3], x.fast, i, x.row->name);
         arena_free(a);
     }
 }
@@ -308,34 +326,24 @@ static void scheduled_agrees_with_naive(void **state) {
 static void every_tile_agrees_with_naive(void **state) {
     (void)state;
     rng r = {20261128};
-    int targets = 0, tried = 0;
-    while (target_table[targets] != NULL)
-        targets++;
+    int tried = 0;
     for (int i = 0; i < CASES / 4; i++) {
         arena *a = arena_new(&allocator_system);
-        conv_case c = random_case(&r);
-        shapes s = shapes_of(&c);
-        tensors t;
-        for (int k = 0; k < 4; k++) {
-            t.data[k] = arena_alloc(a, (size_t)s.count[k] * 4);
-            fill(&r, c.elem, t.data[k], s.count[k]);
-        }
-        void *naive = t.data[3], *fast = arena_alloc(a, (size_t)s.count[3] * 4);
-        const target *row = target_table[i % targets];
+        const trial x = random_trial(&r, a, i);
         tune_sites sites = {.memory = a, .by_kernel = map_in(a)};
         tuning tuned = {.threads = 1, .sites = &sites};
-        make_program(a, &c, &s, &t, row, false, &tuned);
+        make_program(a, &x.c, &x.s, &x.t, x.row, false, &tuned);
         if (sites.at.n > 0 && sites.at.at[0]->others.n > 0) {
             const tune_site *site = sites.at.at[0];
             bool used = false;
             tune_table table = {.file = "table"};
-            tune_entry e = {.target = row->name, .threads = 1, .kernel = site->kernel};
+            tune_entry e = {.target = x.row->name, .threads = 1, .kernel = site->kernel};
             e.choice = site->others.at[between(&r, 0, (int64_t)site->others.n - 1)];
             assert_int_equal(VEC_PUSH(a, table.at, e), STATUS_OK);
             tuned = (tuning){.table = &table, .threads = 1, .used = &used};
-            run(a, make_program(a, &c, &s, &t, row, true, NULL), &t, naive);
-            run(a, make_program(a, &c, &s, &t, row, false, &tuned), &t, fast);
-            compare(&c, &s, naive, fast, i, row->name);
+            run_trial(&x, true, NULL, x.t.data[3]);
+            run_trial(&x, false, &tuned, x.fast);
+            compare(&x.c, &x.s, x.t.data[3], x.fast, i, x.row->name);
             assert_true(used);
             tried++;
         }
