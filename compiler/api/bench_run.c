@@ -59,7 +59,7 @@ static status bench(tenon_graph *t, tenon_code **code, arena *a, report *out) {
     const program_facts *facts = &(*code)->facts;
     r.head = report_head_of(t, p->target);
     TRY(seeded_inputs((*code)->built.g, p, t->o->seed, a, &inputs));
-    TRY(code_new_outputs(*code, a, &outputs));
+    TRY(program_new_outputs((*code)->p, a, &outputs));
     timing times = {.code = *code, .inputs = (const void *const *)inputs, .outputs = outputs};
     TRY(measure_times(&times, t->o->seconds, a, &r));
     r.cpu = measure_cpu(a);

@@ -209,7 +209,7 @@ static status run_set(data_set *s, check_case *c) {
     const void **inputs;
     void **outputs;
     TRY(program_inputs(s, code, &inputs));
-    TRY(code_new_outputs(code, s->memory, &outputs));
+    TRY(program_new_outputs(code->p, s->memory, &outputs));
     double begin = clock_ms();
     status ran = code_run(code, inputs, outputs);
     c->ms = clock_ms() - begin;

@@ -18,11 +18,10 @@ size_t code_buffer_bytes(const program_buffer *b) {
     return dtype_bytes(b->elem, (size_t)b->n);
 }
 
-status code_new_outputs(const tenon_code *code, arena *a, void ***out) {
-    size_t n = (size_t)code->p->n_outputs;
-    TRY_ALLOC(*out = ARENA_NEW_N(a, void *, n + 1));
-    for (size_t i = 0; i < n; i++)
-        TRY_ALLOC((*out)[i] = arena_alloc(a, code_buffer_bytes(code_output(code, i)) + 64));
+status program_new_outputs(const program *p, arena *a, void ***out) {
+    TRY_ALLOC(*out = ARENA_NEW_N(a, void *, p->n_outputs + 1));
+    for (int i = 0; i < p->n_outputs; i++)
+        TRY_ALLOC((*out)[i] = arena_alloc(a, code_buffer_bytes(&p->buffers.at[p->n_inputs + i]) + 64));
     return STATUS_OK;
 }
 
@@ -72,7 +71,7 @@ static status make_ready(tenon_code *code, tenon_graph *t) {
     pipeline_note_time(&code->built, "engine", clock_ms() - begin);
     note_sizes(code, t->o);
     TRY_ALLOC(code->scratch = arena_alloc_raw(code->memory, (size_t)code->p->arena_bytes + 256));
-    return code->n_engines > 1 ? code_new_outputs(code, code->memory, &code->others) : STATUS_OK;
+    return code->n_engines > 1 ? program_new_outputs(code->p, code->memory, &code->others) : STATUS_OK;
 }
 
 static tenon_code *empty_code(tenon_context *c) {

@@ -11,7 +11,7 @@ enum { SAMPLES = 128, MOST_FORMATS = 8 };
 /* A form of the model before any value in it became an output. */
 typedef struct form {
     const model_side *m;
-    pipeline w; /* w.g is owned */
+    pipeline w;
 } form;
 
 typedef struct explaining {
@@ -76,9 +76,7 @@ static status take_out_quantisation(explaining *x) {
 
 static status keep(form *f, const diff_side *s) {
     f->m = &s->m;
-    f->w = s->built;
-    TRY_ALLOC(f->w.g = graph_copy(s->built.g));
-    return STATUS_OK;
+    return model_build_copy(&s->built, &f->w);
 }
 
 static status build(explaining *x) {
@@ -151,12 +149,9 @@ static status run_samples(explaining *x, running *r, bool is_float) {
 /* Compiles f's graph, changed so that node `n` (NULL: none) computes in floats, and runs all samples. */
 static status score(explaining *x, const form *f, const node *n, const node *from, explain_score *out) {
     running r = {.x = x, .m = *f->m};
-    pipeline w = f->w;
+    pipeline w;
     r.m.code = NULL;
-    w.quiet = true;
-    w.g = graph_copy(f->w.g);
-    w.memory = arena_new(&x->t->c->memory);
-    status s = w.g != NULL && w.memory != NULL ? STATUS_OK : STATUS_RESOURCE;
+    status s = model_build_copy(&f->w, &w);
     if (s == STATUS_OK && n != NULL)
         s = operand_to_float(w.g, graph_find_value(w.g, n->outputs[0]->name)->def, from, w.memory);
     if (s == STATUS_OK)
@@ -293,8 +288,8 @@ TENON_API tenon_status tenon_explain(tenon_graph *t, tenon_report **out) {
         if (s == STATUS_OK && x.d.stopped)
             s = report_stopped(r);
     }
-    graph_free(x.floats.w.g);
-    graph_free(x.quantised.w.g);
+    model_build_free(&x.floats.w);
+    model_build_free(&x.quantised.w);
     diff_side_free(&x.d.a);
     diff_side_free(&x.d.b);
     return report_end_of(t, s, errors, r, out);

@@ -28,6 +28,8 @@ struct tenon_graph {
  * arena, from lower on) are the caller's, who frees them by model_build_free. */
 status model_build(tenon_graph *t, const input_shape *shapes, size_t n_shapes, const target *machine,
                    const char *origin, stage_id last, pipeline *out);
+/* Another of what has come through PIPELINE_PASSES: a graph and an arena of its own, and silent. */
+status model_build_copy(const pipeline *from, pipeline *out);
 void model_build_free(pipeline *w);
 /* Is v a parameter: a constant that is no index, no flag, and more than one number? */
 bool model_is_parameter(const value *v);
@@ -62,8 +64,8 @@ status code_run_once(tenon_code *code, const void *const *inputs, void *const *o
 const program_buffer *code_input(const tenon_code *code, size_t i);
 const program_buffer *code_output(const tenon_code *code, size_t i);
 size_t code_buffer_bytes(const program_buffer *b);
-/* Zeroed memory for each output, in `a`. */
-status code_new_outputs(const tenon_code *code, arena *a, void ***out);
+/* Zeroed memory for each output of the program, in `a`. */
+status program_new_outputs(const program *p, arena *a, void ***out);
 /* The same bits, where any NaN is any NaN? *out_first: the first element that is not. */
 bool code_same_bits(dtype t, const void *x, const void *y, int64_t n, int64_t *out_first);
 

@@ -80,7 +80,7 @@ status model_side_compile(model_side *s, data_file *file, arena *memory) {
 status model_side_prepare(model_side *s, arena *memory) {
     TRY_ALLOC(s->inputs = ARENA_NEW_N(memory, const void *, s->fed.n + 1));
     TRY(fed_data_prepare(&s->fed, s->code));
-    return code_new_outputs(s->code, memory, &s->outputs);
+    return program_new_outputs(s->code->p, memory, &s->outputs);
 }
 
 status model_side_run(model_side *s, int64_t sample) {

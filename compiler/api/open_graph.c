@@ -132,6 +132,17 @@ status model_build(tenon_graph *t, const input_shape *shapes, size_t n_shapes, c
     return s;
 }
 
+status model_build_copy(const pipeline *from, pipeline *out) {
+    *out = *from;
+    out->quiet = true;
+    out->g = graph_copy(from->g);
+    out->memory = arena_new(&from->c->memory);
+    if (out->g != NULL && out->memory != NULL)
+        return STATUS_OK;
+    model_build_free(out);
+    return STATUS_RESOURCE;
+}
+
 void model_build_free(pipeline *w) {
     arena_free(w->memory);
     graph_free(w->g);

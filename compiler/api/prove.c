@@ -4,6 +4,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "api/handles.h"
 #include "api/seeded.h"
 
 /* What rounding in another order may do, relative to the largest element. */
@@ -59,15 +60,6 @@ static status make_lowerable(const proof *p, graph **g) {
     pass_options o = {.skip = skip};
     TRY(passes_clean_up(r, g, &o));
     return passes_before_lowering(r, g, &o);
-}
-
-static status new_outputs(const proof *p, evaluation *x) {
-    TRY_ALLOC(x->outputs = ARENA_NEW_N(p->a, void *, x->p->n_outputs + 1));
-    for (int i = 0; i < x->p->n_outputs; i++) {
-        const program_buffer *b = &x->p->buffers.at[x->p->n_inputs + i];
-        TRY_ALLOC(x->outputs[i] = arena_alloc(p->a, dtype_bytes(b->elem, (size_t)b->n) + 64));
-    }
-    return STATUS_OK;
 }
 
 static const bound_input *find_bound(const proof *p, const char *name) {
@@ -126,7 +118,7 @@ static status evaluate(const proof *p, const graph *from, const evaluation *refe
         feed_alike(x, reference);
     else
         feed_bound(p, x);
-    TRY(new_outputs(p, x));
+    TRY(program_new_outputs(x->p, p->a, &x->outputs));
     return run(p, x);
 }
 

@@ -115,7 +115,7 @@ static status run_code(running *r, const char *folder, report *out) {
         return STATUS_RESOURCE;
     for (size_t i = 0; i < n_inputs; i++)
         TRY(convert_input(r, code_input(r->code, i), &inputs[i]));
-    TRY(code_new_outputs(r->code, r->memory, &outputs));
+    TRY(program_new_outputs(r->code->p, r->memory, &outputs));
     double begin = clock_ms();
     status ran = code_run(r->code, (const void *const *)inputs, outputs);
     if (ran != STATUS_OK && ran != STATUS_DIFFER)

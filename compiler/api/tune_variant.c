@@ -16,31 +16,18 @@ bool tune_stopped(const tenon_context *c) {
 
 static const tune_table no_entries = {.file = "tenon tune"};
 
-static status new_outputs(tune_variant *v) {
-    const program *p = v->built.p;
-    arena *a = v->built.memory;
-    TRY_ALLOC(v->outputs = ARENA_NEW_N(a, void *, p->n_outputs + 1));
-    for (int i = 0; i < p->n_outputs; i++)
-        TRY_ALLOC(v->outputs[i] = arena_alloc(a, code_buffer_bytes(&p->buffers.at[p->n_inputs + i]) + 64));
-    return STATUS_OK;
-}
-
 status tune_variant_new(const tune_stand *b, const tune_table *table, tune_sites *sites, tune_variant *out) {
     const llvm_options options = {.is_traced = true};
     tenon_context *c = b->t->c;
-    *out = (tune_variant){.built = *b->base};
+    *out = (tune_variant){0};
     pipeline *w = &out->built;
-    w->quiet = true;
+    TRY(model_build_copy(b->base, w));
     w->tuned = table != NULL ? table : &no_entries; /* with any table, steps are told which kernels they compute */
     w->sites = sites;
-    w->g = graph_copy(b->base->g);
-    w->memory = arena_new(&c->memory);
-    TRY_ALLOC(w->g);
-    TRY_ALLOC(w->memory);
     TRY(pipeline_run(w, PIPELINE_LOWER, PIPELINE_VERIFY));
     TRY_ALLOC(out->scratch = arena_alloc_raw(w->memory, (size_t)w->p->arena_bytes + 256));
     TRY_ALLOC(out->ns = ARENA_NEW_N(w->memory, int64_t, w->p->steps.n + 1));
-    TRY(new_outputs(out));
+    TRY(program_new_outputs(w->p, w->memory, &out->outputs));
     return b->llvm->compile(w->p, &options, &c->memory, c->diags, &out->code);
 }
 

@@ -40,11 +40,11 @@ const command command_tune = {
                "rounds are below 1.\n"
                "\n"
                "OUT (default: MODEL's name with .tune) is a text for --tune OUT of the other commands. Its entries are "
-               "for kernels by what they compute, "
-               "for one target and\n"
-               "number of threads: one file can serve several models. Where it is there already, what it has for this "
-               "model is measured\n"
-               "first, and the rest stays. Ctrl-C ends the search; what was found by then is written.",
+               "for kernels by what\n"
+               "they compute, for one target and number of threads: one file can serve several models. Where it is "
+               "there already, what it\n"
+               "has for this model is measured first, and the rest stays. Ctrl-C ends the search; what was found by "
+               "then is written.",
     .examples = "  tenon tune resnet.onnx --time 60\n"
                 "  tenon tune bert.onnx --shape input_ids=1x128 --target x86-64-v3 --threads 2 -o all.tune",
     .id = TENON_TUNE,
