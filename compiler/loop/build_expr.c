@@ -293,6 +293,14 @@ const expr *build_fma(builder *b, const expr *x, const expr *y, const expr *z) {
     return build_raw(b, EXPR_FMA, x->type, ordered, 3);
 }
 
+const expr *build_pairs(builder *b, const expr *x, const expr *y) {
+    if (b->failed)
+        return b->poison;
+    TENON_ASSERT(x->type.lanes == y->type.lanes && x->type.lanes % 2 == 0);
+    const expr *args[] = {x, y};
+    return build_raw(b, EXPR_PAIRS, LTYPE(DT_I16, x->type.lanes / 2), args, 2);
+}
+
 /* DOT2 or DOT4. */
 const expr *build_dot(builder *b, expr_kind k, const expr *acc, const expr *x, const expr *y) {
     if (b->failed)

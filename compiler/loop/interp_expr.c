@@ -179,6 +179,13 @@ static status value_whole(interp_code *c, const expr *x, op o) {
     return interp_emit(c, o);
 }
 
+static status value_pairs(interp_code *c, const expr *x, op o) {
+    o.run = c->ops->lanes[EXPR_PAIRS][DT_U8][0];
+    o.n = x->type.lanes;
+    TRY(operands(c, x, &o));
+    return interp_emit(c, o);
+}
+
 /* Fills o's operands for an access to `buffer` at `index`, for values of type t. */
 status interp_address(interp_code *c, int buffer, ltype t, const expr *index, const expr *mask, op *o) {
     TENON_ASSERT(index->type.elem == DT_I64);
@@ -322,10 +329,11 @@ static const value_fn VALUES[] = {
     LANES(LE),
     [EXPR_SELECT] = value_select,
     LANES(FMA),
+    [EXPR_PAIRS] = value_pairs,
     WHOLE(DOT2),
     WHOLE(DOT4),
 };
-_Static_assert(EXPR_COUNT == 45, "a new expression needs a row in VALUES and its meaning in interp_lanes.h");
+_Static_assert(EXPR_COUNT == 46, "a new expression needs a row in VALUES and its meaning in interp_lanes.h");
 
 /* May the result be written over an operand? All but SHUFFLE read a lane before they write it. */
 static bool works_in_place(const expr *x) {

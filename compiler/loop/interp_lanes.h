@@ -219,6 +219,17 @@ EACH_TERNARY(DEFINE_TERNARY)
 EACH_REDUCE(DEFINE_REDUCE)
 EACH_RAMP(DEFINE_RAMP)
 
+static const op *PAIRS_U8(const op *p) {
+    const uint8_t *x = p->a;
+    const int8_t *y = p->b;
+    int16_t *out = p->out;
+    for (int j = 0; j < p->n; j++) {
+        int sum = x[2 * j] * y[2 * j] + x[2 * j + 1] * y[2 * j + 1];
+        out[j] = (int16_t)(sum < INT16_MIN ? INT16_MIN : sum > INT16_MAX ? INT16_MAX : sum);
+    }
+    return p + 1;
+}
+
 static const op *DOT2_I32(const op *p) {
     const int32_t *acc = p->a;
     const int16_t *x = p->b, *y = p->c;
@@ -256,6 +267,7 @@ static const op_pair lanes_table[EXPR_COUNT][DT_COUNT] = {
     EACH_TERNARY(LANES_ROW)
     EACH_REDUCE(WHOLE_ROW)
     EACH_RAMP(WHOLE_ROW)
+    [EXPR_PAIRS][DT_U8] = {PAIRS_U8, PAIRS_U8},
     [EXPR_DOT2][DT_I32] = {DOT2_I32, DOT2_I32},
     [EXPR_DOT4][DT_I32] = {DOT4_I32, DOT4_I32},
 };

@@ -21,6 +21,17 @@ static const expr *legalise_dot(builder *b, const expr *acc, const expr *x, cons
     return acc;
 }
 
+static const expr *legalise_pairs(builder *b, const expr *x, const expr *y) {
+    const expr *zero = build_broadcast(b, build_int(b, DT_I32, 0), x->type.lanes / 2);
+    return build_saturate(b, DT_I16, legalise_dot(b, zero, x, y));
+}
+
+/* Does it fill a vector register? */
+static bool is_register(const target *t, ltype type) {
+    int bytes = type.lanes * dtype_bits(type.elem) / 8;
+    return bytes >= 16 && bytes <= t->vector_bytes && (bytes & (bytes - 1)) == 0;
+}
+
 /* ---- what is not legal, and its spelling ---- */
 
 static bool is_legal(const target *t, const expr *x) {
@@ -34,6 +45,8 @@ static bool is_legal(const target *t, const expr *x) {
         return target_has_rint(t, x->type.elem);
     case EXPR_CAST:
         return legalise_cast_is_legal(t, x->arg[0]->type.elem, x->type.elem);
+    case EXPR_PAIRS:
+        return t->has_pairs && is_register(t, x->type);
     case EXPR_DOT2:
     case EXPR_DOT4:
         return t->dot4 > 0 && x->type.lanes > 1;
@@ -59,6 +72,8 @@ static const expr *spell(builder *b, const expr *x, const expr *const *args) {
         return legalise_rint(b, args[0]);
     case EXPR_CAST:
         return legalise_cast(b, x->type.elem, args[0]);
+    case EXPR_PAIRS:
+        return legalise_pairs(b, args[0], args[1]);
     default:
         return legalise_dot(b, args[0], args[1], args[2]);
     }

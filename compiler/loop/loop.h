@@ -30,6 +30,7 @@
  * >> n without overflow, for n >= 1; x for n = 0 EQ NE LT LE     bool of the operands' lanes; on floats ordered except
  * NE (so NaN != NaN is true). LT, LE also on bool never SELECT c a b    lane-wise; c is bool with the same number of
  * lanes as a and b FMA a b c       a*b + c rounded once; floats only, and only on targets that have the instruction
+ *   PAIRS a b       i16 lane j: a[2j]*b[2j] + a[2j+1]*b[2j+1], a u8 and b i8 of twice the lanes; saturates
  *   DOT2 c a b      i32 lane j: c[j] + a[2j]*b[2j] + a[2j+1]*b[2j+1], a and b i16 of twice the lanes; wraps
  *   DOT4 c a b      i32 lane j: c[j] + sum of 4 products a[4j+t]*b[4j+t], a u8 and b i8 of four times the lanes; wraps
  * Floats are IEEE 754 in round-to-nearest, subnormals kept, without fast-math and without contraction. Any NaN equals
@@ -273,6 +274,7 @@ const expr *build_bitcast(builder *b, dtype t, const expr *x);
 const expr *build_binary(builder *b, expr_kind k, const expr *x, const expr *y); /* ADD .. LE */
 const expr *build_select(builder *b, const expr *c, const expr *x, const expr *y);
 const expr *build_fma(builder *b, const expr *x, const expr *y, const expr *z);
+const expr *build_pairs(builder *b, const expr *x, const expr *y);
 const expr *build_dot(builder *b, expr_kind k, const expr *acc, const expr *x, const expr *y);
 /* x*y + z: FMA where the builder's target has it, else MUL and ADD. */
 const expr *build_mul_add(builder *b, const expr *x, const expr *y, const expr *z);
@@ -358,7 +360,7 @@ const expr *build_cos(builder *b, const expr *x);
 const expr *build_log1p(builder *b, const expr *x);
 const expr *build_expm1(builder *b, const expr *x);
 
-/* ---- legalise.c: what the target lacks (SQRT, FLOOR, CEIL, TRUNC, RINT, half and float8 CAST, DOT2, DOT4) spelt in
+/* ---- legalise.c: what the target lacks (SQRT, FLOOR, CEIL, TRUNC, RINT, half and float8 CAST, PAIRS, DOT2, DOT4) spelt in
  * what it has, correctly rounded. Run on each kernel before any back end. ---- */
 status kernel_legalise(kernel *k, arena *a, const target *t);
 

@@ -165,6 +165,8 @@ static ltype result_type(expr_kind k, const immediates *i, const expr *const *ar
         return LTYPE(first.elem, 1);
     if (k >= EXPR_EQ && k <= EXPR_LE)
         return LTYPE(DT_BOOL, first.lanes);
+    if (k == EXPR_PAIRS)
+        return LTYPE(DT_I16, first.lanes / 2);
     return k == EXPR_SELECT ? args[1]->type : first;
 }
 

@@ -38,6 +38,8 @@ static const expr *like_operation(builder *b, const expr *x, const expr *const *
         return build_select(b, args[0], args[1], args[2]);
     case EXPR_FMA:
         return build_fma(b, args[0], args[1], args[2]);
+    case EXPR_PAIRS:
+        return build_pairs(b, args[0], args[1]);
     case EXPR_DOT2:
     case EXPR_DOT4:
         return build_dot(b, x->kind, args[0], args[1], args[2]);

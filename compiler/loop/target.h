@@ -18,6 +18,7 @@ typedef struct target {
     uint32_t sqrt;          /* on which SQRT is one correctly rounded instruction */
     uint32_t rint;          /* on which FLOOR, CEIL, TRUNC, RINT are instructions */
     bool has_half;          /* f16 <-> f32 CAST is an instruction */
+    bool has_pairs;         /* PAIRS is one */
     bool has_vnni;          /* DOT4 is one, and so is DOT2 */
     int dot4;               /* operations on vectors that a DOT4 takes; 0: it is none */
     const char *triple;     /* LLVM's, CPU and feature string */

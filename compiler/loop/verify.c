@@ -146,6 +146,12 @@ static bool select_holds(verifier *v, const expr *x) {
            ltype_equal(x->arg[2]->type, x->type);
 }
 
+static bool pairs_holds(verifier *v, const expr *x) {
+    (void)v;
+    int lanes = 2 * x->type.lanes;
+    return x->type.elem == DT_I16 && is_type(x->arg[0]->type, DT_U8, lanes) && is_type(x->arg[1]->type, DT_I8, lanes);
+}
+
 static bool dot_holds(const expr *x, dtype a, dtype b, int each) {
     int lanes = each * x->type.lanes;
     return x->type.elem == DT_I32 && ltype_equal(x->arg[0]->type, x->type) && is_type(x->arg[1]->type, a, lanes) &&
@@ -206,6 +212,7 @@ static const rule rules[EXPR_COUNT] = {
     [EXPR_LE] = {compare_holds, NUMBERS, "two numbers of one type, to bool"},
     [EXPR_SELECT] = {select_holds, BOOLS, "a bool and two operands of one type, of equal lanes"},
     [EXPR_FMA] = {same_holds, FLOATS, "three operands of f32 or f64"},
+    [EXPR_PAIRS] = {pairs_holds, INTS, "u8 and i8 of twice the lanes, to i16"},
     [EXPR_DOT2] = {dot2_holds, INTS, "i32 and two i16 of twice the lanes"},
     [EXPR_DOT4] = {dot4_holds, INTS, "i32, u8 and i8 of four times the lanes"},
 };

@@ -344,6 +344,51 @@ static bench dot_bench(expr_kind kind, int lanes) {
     return x;
 }
 
+/* Bytes in pairs, in vectors that fill a register or none, on a target that has PAIRS and on one that has not. */
+static void pairs_of_bytes(void **state) {
+    (void)state;
+    static const struct {
+        const char *target;
+        int lanes;
+        bool stays;
+    } cases[] = {{"x86-64-v3", 16, true}, {"x86-64-v3", 8, true}, {"x86-64-v3", 4, false}, {"x86-64-v3", 32, false},
+                 {"x86-64-v4", 32, true}, {"x86-64", 8, false},   {"generic", 8, false},   {"aarch64", 8, false}};
+    for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+        const int lanes = cases[k].lanes;
+        bench x = bench_new(bench_target(cases[k].target));
+        bench_buffer(&x, DT_U8, N * 2, ACCESS_READ);
+        bench_buffer(&x, DT_I8, N * 2, ACCESS_READ);
+        bench_buffer(&x, DT_I16, N, ACCESS_WRITE);
+        const expr *i = build_for(x.b, "i", build_index(x.b, N / lanes), LOOP_SERIAL);
+        const expr *at = build_mul(x.b, i, build_index(x.b, lanes)), *from = build_mul(x.b, at, build_index(x.b, 2));
+        const expr *u = build_load(x.b, 0, LTYPE(DT_U8, lanes * 2), from, NULL);
+        const expr *v = build_load(x.b, 1, LTYPE(DT_I8, lanes * 2), from, NULL);
+        build_store(x.b, 2, at, build_pairs(x.b, u, v), NULL);
+        build_end(x.b);
+        assert_int_equal(bench_finish(&x), STATUS_OK);
+        strbuf text = strbuf_in(x.memory);
+        legalise(&x, bench_target(cases[k].target));
+        kernel_print(x.k, &text);
+        const char *printed;
+        assert_int_equal(strbuf_finish(&text, &printed), STATUS_OK);
+        assert_int_equal(strstr(printed, "pairs(") != NULL, cases[k].stays);
+        static uint8_t in[2][N * 2];
+        static const uint8_t ends[2][4] = {{0, 255, 255, 128}, {0x80, 0x7f, 0x81, 0x40}};
+        int16_t got[N];
+        uint64_t seed = 5;
+        for (size_t j = 0; j < 4 * N; j++) {
+            uint64_t random = next_random(&seed) >> 40;
+            in[j % 2][j / 2] = j < 2 * N ? ends[j % 2][random % 4] : (uint8_t)random;
+        }
+        assert_int_equal(bench_run(&x, (void *const[]){in[0], in[1], got}), 0);
+        for (size_t j = 0; j < N; j++) {
+            int sum = in[0][2 * j] * (int8_t)in[1][2 * j] + in[0][2 * j + 1] * (int8_t)in[1][2 * j + 1];
+            assert_int_equal(got[j], sum > INT16_MAX ? INT16_MAX : sum < INT16_MIN ? INT16_MIN : sum);
+        }
+        bench_free(&x);
+    }
+}
+
 static void dot_products(void **state) {
     (void)state;
     for (int kind = 0; kind < 4; kind++) {
@@ -436,6 +481,7 @@ int main(void) {
         cmocka_unit_test(floats),
         cmocka_unit_test(square_root_of_every_mantissa),
         cmocka_unit_test(what_is_legal_stays),
+        cmocka_unit_test(pairs_of_bytes),
         cmocka_unit_test(dot_products),
         cmocka_unit_test(statements),
         cmocka_unit_test(out_of_memory),

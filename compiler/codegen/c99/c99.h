@@ -187,6 +187,7 @@ value c99_ramp(c99 *c, const expr *x);
 value c99_shuffle(c99 *c, const expr *x);
 value c99_reduce(c99 *c, const expr *x);
 value c99_cast(c99 *c, const expr *x);
+value c99_pairs(c99 *c, const expr *x);
 value c99_dot(c99 *c, const expr *x);
 
 /* ---- c99_memory.c: LOAD and STORE ---- */

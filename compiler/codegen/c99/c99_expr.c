@@ -289,6 +289,8 @@ static value spell(c99 *c, const expr *x, int bits) {
     case EXPR_SATURATE:
     case EXPR_BITCAST:
         return c99_cast(c, x);
+    case EXPR_PAIRS:
+        return c99_pairs(c, x);
     case EXPR_DOT2:
     case EXPR_DOT4:
         return c99_dot(c, x);

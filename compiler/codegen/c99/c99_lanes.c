@@ -238,6 +238,21 @@ value c99_cast(c99 *c, const expr *x) {
     return v;
 }
 
+/* Legal only where it fills a register, and the target has it. */
+value c99_pairs(c99 *c, const expr *x) {
+    value v = c99_value(c, DT_I16, 16, x->type.lanes);
+    value *args[2] = {c99_expr(c, x->arg[0]), c99_expr(c, x->arg[1])};
+    for (int i = 0; i < v.n && !c->failed; i++) {
+        part *p = &v.at[i];
+        code operands[2];
+        for (int k = 0; k < 2; k++)
+            operands[k] = c99_piece(c, args[k], 2 * p->first, 2 * p->count);
+        if (!c99_vector_op(c, EXPR_PAIRS, DT_I16, p->count, 2, operands, &p->code))
+            c->failed = true;
+    }
+    return v;
+}
+
 /* One lane of a dot product: the accumulator plus `n` products of widened lanes. */
 static code dot_lane(c99 *c, value *const *args, int lane, int n) {
     code sum[2] = {c99_lane(c, args[0], lane), {0}};

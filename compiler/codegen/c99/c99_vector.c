@@ -90,6 +90,8 @@ static const vector_row rows[] = {
     INFIX(NE, ALL, "($I)($0 != $1)"),
     INFIX(LT, ALL, "($I)($0 < $1)"),
     INFIX(LE, ALL, "($I)($0 <= $1)"),
+    CALL(PAIRS, E(I16), AVX2, REGISTER, "($T)$P_maddubs_epi16(@0, @1)"),
+    CALL(DOT2, E(I32), VNNI, REGISTER, "($T)$P_dpwssd_epi32(@0, @1, @2)"),
     CALL(DOT4, E(I32), VNNI, REGISTER, "($T)$P_dpbusd_epi32(@0, @1, @2)"),
     CALL(DOT4, E(I32), X86, REGISTER,
          "($T)(($U)$0 + ($U)$P_madd_epi16($P_and_$s(@1, $P_set1_epi16(255)), "

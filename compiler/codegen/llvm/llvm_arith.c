@@ -169,6 +169,11 @@ static const char *const pair_products[] = {"llvm.x86.sse2.pmadd.wd", "llvm.x86.
 static const char *const byte_products[] = {"llvm.x86.avx512.vpdpbusd.128", "llvm.x86.avx512.vpdpbusd.256",
                                             "llvm.x86.avx512.vpdpbusd.512"};
 
+static const char *const word_products[] = {"llvm.x86.avx512.vpdpwssd.128", "llvm.x86.avx512.vpdpwssd.256",
+                                            "llvm.x86.avx512.vpdpwssd.512"};
+static const char *const byte_pairs[] = {"llvm.x86.ssse3.pmadd.ub.sw.128", "llvm.x86.avx2.pmadd.ub.sw",
+                                         "llvm.x86.avx512.pmaddubs.w.512"};
+
 static LLVMValueRef as_lanes(emitter *e, dtype elem, int lanes, LLVMValueRef x) {
     return LLVMBuildBitCast(e->at, x, llvm_type(e, LTYPE(elem, lanes)), "");
 }
@@ -184,13 +189,40 @@ static LLVMValueRef half_of_bytes(emitter *e, LLVMValueRef x, int pairs, bool is
     return is_signed ? LLVMBuildAShr(e->at, x, eight, "") : LLVMBuildLShr(e->at, x, eight, "");
 }
 
-/* DOT4 on one x86 register. */
-static LLVMValueRef dot_in_register(emitter *e, int size, int lanes, const LLVMValueRef *args) {
+/* The number of the register's size, 16, 32, 64 bytes; -1: the vector fills none. */
+static int size_of_register(const emitter *e, int bytes) {
+    for (int size = 0; size < 3; size++)
+        if (bytes == 16 << size && bytes <= e->program->target->vector_bytes)
+            return size;
+    return -1;
+}
+
+/* Products of bytes fit 17 bits, so their sums are clamped in 32. */
+LLVMValueRef llvm_arith_pairs(emitter *e, const expr *x, const LLVMValueRef *args) {
+    int lanes = x->type.lanes, size = size_of_register(e, 2 * lanes);
+    LLVMValueRef operands[] = {args[0], args[1]};
+    if (e->program->target->has_pairs && size >= 0)
+        return llvm_intrinsic(e, byte_pairs[size], NULL, 0, operands, 2);
+    ltype wide = {DT_I32, lanes};
+    LLVMValueRef products = LLVMBuildMul(e->at, widened(e, x->arg[0], args[0]), widened(e, x->arg[1], args[1]), "");
+    LLVMValueRef sum[] = {
+        LLVMBuildAdd(e->at, llvm_lanes(e, products, 0, 2, lanes), llvm_lanes(e, products, 1, 2, lanes), ""),
+        llvm_int(e, wide, INT16_MAX)};
+    sum[0] = llvm_intrinsic_like(e, "llvm.smin", sum, 2);
+    sum[1] = llvm_int(e, wide, INT16_MIN);
+    return LLVMBuildTrunc(e->at, llvm_intrinsic_like(e, "llvm.smax", sum, 2), llvm_type(e, x->type), "");
+}
+
+/* On one x86 register. */
+static LLVMValueRef dot_in_register(emitter *e, expr_kind k, int size, int lanes, const LLVMValueRef *args) {
+    bool by_twos = k == EXPR_DOT2;
     if (e->program->target->has_vnni) {
         LLVMValueRef words[] = {args[0], as_lanes(e, DT_I32, lanes, args[1]), as_lanes(e, DT_I32, lanes, args[2])};
-        return llvm_intrinsic(e, byte_products[size], NULL, 0, words, 3);
+        return llvm_intrinsic(e, (by_twos ? word_products : byte_products)[size], NULL, 0, words, 3);
     }
-    LLVMValueRef sum = args[0];
+    LLVMValueRef sum = args[0], words[] = {args[1], args[2]};
+    if (by_twos)
+        return LLVMBuildAdd(e->at, sum, llvm_intrinsic(e, pair_products[size], NULL, 0, words, 2), "");
     for (int odd = 0; odd < 2; odd++) {
         LLVMValueRef pairs[] = {half_of_bytes(e, args[1], 2 * lanes, false, odd != 0),
                                 half_of_bytes(e, args[2], 2 * lanes, true, odd != 0)};
@@ -202,9 +234,9 @@ static LLVMValueRef dot_in_register(emitter *e, int size, int lanes, const LLVMV
 /* Widened products, then the sum of every group's members, then the accumulator: sums wrap, so their order is free, and
  * this one LLVM knows as pmaddwd. */
 LLVMValueRef llvm_arith_dot(emitter *e, const expr *x, const LLVMValueRef *args) {
-    for (int size = 0; x->kind == EXPR_DOT4 && size < 3; size++)
-        if (e->program->target->dot4 > 0 && x->type.lanes == 4 << size)
-            return dot_in_register(e, size, x->type.lanes, args);
+    int size = size_of_register(e, 4 * x->type.lanes);
+    if (e->program->target->dot4 > 0 && size >= 0)
+        return dot_in_register(e, x->kind, size, x->type.lanes, args);
     int group = x->kind == EXPR_DOT2 ? 2 : 4, lanes = x->type.lanes;
     LLVMValueRef left = widened(e, x->arg[1], args[1]), right = widened(e, x->arg[2], args[2]);
     LLVMValueRef products = LLVMBuildMul(e->at, left, right, "");
