@@ -186,6 +186,8 @@ static status by_fours(dots *d) {
     d->g->value = build_mul(b, build_cast(b, DT_I32, data), build_cast(b, DT_I32, weights));
     d->g->axes[d->g->n_axes - 1].extent = d->fours;
     d->g->each = EACH;
+    if (d->p->options->target->has_pairs && d->p->options->target->dot4 > 1)
+        TRY_ALLOC(d->g->pairs = pairs_new(d->p->memory));
     return builder_status(b);
 }
 

@@ -32,6 +32,8 @@ status plan_loads(const plan *p, expr_list *out) {
     *out = (expr_list){.kind = EXPR_LOAD, .memory = p->memory};
     for (int s = 0; s < p->n_stages; s++) {
         expr_list_add(out, p->stages[s].value);
+        if (p->stages[s].flips != NULL)
+            expr_list_add(out, p->stages[s].flips);
         if (p->stages[s].kind == STAGE_STORE)
             expr_list_add(out, p->stages[s].address);
     }
@@ -42,6 +44,8 @@ void plan_substitute(plan *p, const expr *const *from, const expr *const *to, in
     for (int s = 0; s < p->n_stages; s++) {
         plan_stage *g = &p->stages[s];
         g->value = build_substitute(p->b, g->value, from, to, n);
+        if (g->flips != NULL)
+            g->flips = build_substitute(p->b, g->flips, from, to, n);
         if (g->kind == STAGE_STORE)
             g->address = build_substitute(p->b, g->address, from, to, n);
     }

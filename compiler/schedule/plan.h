@@ -7,17 +7,27 @@
 
 #define PLAN_MAX_AXES (2 * NEST_MAX_AXES)
 
+/* What is done to the data of a four before PAIRS: see pairs.c. */
+typedef enum pair_kind { PAIR_PLAIN, PAIR_FLIPPED, PAIR_CROSSED, PAIR_KINDS } pair_kind;
+typedef struct pair_steps {
+    int64_t of[PAIR_KINDS];
+} pair_steps;
+typedef struct byte_pairs byte_pairs;
+
 typedef struct plan_stage {
     stage_kind kind;
     int n_axes;
     nest_axis axes[NEST_MAX_AXES];
     const expr *value;
     reduce_op op;
-    int each;            /* REDUCE: 0, or value stands for the products of so many neighbours, see dots.c */
-    const expr *result;  /* REDUCE, LET */
-    int slot;            /* STORE: kernel buffer */
-    const expr *address; /* STORE */
-    const expr *kept;    /* REDUCE, set by rows_keep: where in `slot` each value is stored, too; NULL nowhere */
+    int each;                /* REDUCE: 0, or value stands for the products of so many neighbours, see dots.c */
+    byte_pairs *pairs;       /* of such products, where they can go by PAIRS; NULL: they cannot */
+    const pair_steps *steps; /* pairs_pack: they do, and its axis are these steps, one kind after another */
+    const expr *flips;       /* what the data are xored with, but for plain steps */
+    const expr *result;      /* REDUCE, LET */
+    int slot;                /* STORE: kernel buffer */
+    const expr *address;     /* STORE */
+    const expr *kept;        /* REDUCE, set by rows_keep: where in `slot` each value is stored, too; NULL nowhere */
 } plan_stage;
 
 /* What a masked READ reaches in one dimension: positions low to high; its mask lets those in [from, to) through. */
@@ -122,6 +132,8 @@ status repack_reductions(plan *p);
 /* dots.c: sums of products of bytes by constant ones, where the target has DOT4, go by four neighbours of the data: the
  * innermost axis of such a reduction counts fours, of which its value has the first. Constants follow. */
 status plan_dots(plan *p);
+/* Nothing is known yet. NULL when out of memory. */
+byte_pairs *pairs_new(arena *a);
 /* The two loads of such a reduction. */
 void plan_dot_loads(const plan *p, const plan_stage *g, const expr **out_data, const expr **out_weights);
 /* May vectors lie along the outer axis, as far as such reductions go? They read one four for all lanes. */

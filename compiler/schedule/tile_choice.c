@@ -24,6 +24,10 @@ int64_t tile_vector_first(const tile *t, int v) {
     return first < last ? first : last;
 }
 
+int64_t tile_lane_first(const tile *t, int64_t lane) {
+    return tile_vector_first(t, (int)(lane / t->lanes)) + lane % t->lanes;
+}
+
 bool tile_reduces(const plan *p) {
     for (int s = 0; s < p->n_stages; s++)
         if (p->stages[s].kind == STAGE_REDUCE)
@@ -38,16 +42,19 @@ static void choose_map(tile *t) {
     t->vectors = vectors >= 2 && t->p->stages[0].kind != STAGE_LET ? 2 : 1;
 }
 
-/* Does a reduction take vectors of bytes apart, in registers? */
-static bool parts_dots(const plan *p) {
+/* Does a reduction go by fours of bytes that take several operations? */
+static bool has_dots(const plan *p, bool *out_pairs) {
     bool any = false;
-    for (int s = 0; s < p->n_stages; s++)
+    *out_pairs = true;
+    for (int s = 0; s < p->n_stages; s++) {
         any |= p->stages[s].each > 0;
+        *out_pairs &= p->stages[s].each == 0 || p->stages[s].pairs != NULL;
+    }
     return any && p->options->target->dot4 > 1;
 }
 
 static bool steps_alike(const plan_stage *x, const plan_stage *y) {
-    bool alike = x->n_axes == y->n_axes && x->each == y->each;
+    bool alike = x->n_axes == y->n_axes && x->each == y->each && x->steps == NULL && y->steps == NULL;
     for (int i = 0; alike && i < x->n_axes; i++)
         alike = x->axes[i].extent == y->axes[i].extent;
     return alike;
@@ -77,17 +84,19 @@ static int largest_team(const plan *p) {
     return most;
 }
 
-/* Registers that a step of the reduction needs: accumulators, what is broadcast, and the vectors that several rows
- * share; a single row multiplies by what it reads from memory. */
-static int registers_for(const tile *t) {
-    int shared = t->rows > 1 ? t->vectors : 1, parting = parts_dots(t->p) ? t->vectors + 2 : 0;
+/* Accumulators, what is broadcast, and the vectors that several rows share; a single row multiplies by what it reads
+ * from memory. By PAIRS, ones, and what is on its way to the sum. */
+int tile_registers_for(const tile *t, bool by_pairs) {
+    bool can_pair;
+    int shared = t->rows > 1 ? t->vectors : 1;
+    int parting = !has_dots(t->p, &can_pair) ? 0 : by_pairs && can_pair ? 2 : t->vectors + 2;
     return t->rows * t->vectors * largest_team(t->p) + shared + 1 + parting;
 }
 
 static void choose_rows(tile *t, const tile_loads *loads, double *best, tile *out) {
     int64_t most = tile_extent(t->p, t->c) * tile_extent(t->p, t->d);
     for (t->rows = 1; t->rows <= TILE_MOST_ROWS && t->rows <= most; t->rows++) {
-        if (registers_for(t) > tile_registers(t->p))
+        if (tile_registers_for(t, true) > tile_registers(t->p))
             break;
         double cost = tile_cost(t, loads);
         if (t->p->candidates != NULL)
@@ -212,8 +221,11 @@ status tile_choose(plan *p, int a, int lanes, const kernel_choice *given, tile *
         TRY(tile_loads_of(p, &loads));
         TRY(block_of(p, given, &loads, out));
         p->chosen = tuning_choice(out);
-        for (int s = 0; s < p->n_stages; s++)
+        TRY_ALLOC(out->by_pairs = ARENA_NEW_N(p->memory, bool, p->n_stages + 1));
+        for (int s = 0; s < p->n_stages; s++) {
             out->unrolled[s] = tile_unrolled(out, &loads, s);
+            out->by_pairs[s] = tile_by_pairs(out, &loads, s);
+        }
         TRY(run_on(out));
         TRY(tile_loads_of(p, &loads));
     }

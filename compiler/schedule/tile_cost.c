@@ -176,6 +176,31 @@ static bool carries(const tile *t, const tile_load *l, int unrolled) {
     return t->rows > 1 && apart != 0 && apart <= MOST_CARRIED;
 }
 
+/* Of fours of bytes by PAIRS: three operations a vector, of which two are products. */
+#define PAIRS_VECTOR 2
+#define PAIRS_FLIP 0.5 /* of a row's data */
+
+static double pairs_cost(const tile *t, const tile_loads *loads, int stage) {
+    pair_steps n;
+    if (pairs_count(t, stage, &n) != STATUS_OK)
+        build_fail(t->p->b);
+    if (t->p->stages[stage].pairs == NULL || builder_status(t->p->b) != STATUS_OK || pairs_total(&n) == 0)
+        return __builtin_inf();
+    double step = PAIRS_VECTOR * t->rows * t->vectors, read = 1 + t->rows, cost = 0;
+    for (size_t i = 0; i < loads->at.n; i++) {
+        const tile_load *l = &loads->at.at[i];
+        if (l->stage == stage && l->is_constant)
+            read += is_far(t, l) ? 2 * t->vectors : t->vectors;
+    }
+    if (t->d >= 0 && t->rows > MOST_POINTERS)
+        read += t->rows - MOST_POINTERS;
+    step = (read > step ? read : step) + read / 8;
+    for (int kind = 0; kind < PAIR_KINDS; kind++)
+        if (n.of[kind] > 0)
+            cost += (double)n.of[kind] * (step + PAIRS_FLIP * kind * (t->rows + 1)) + LOOP_ENTRY;
+    return cost;
+}
+
 /* What a step of a DOT4 that is made of products of pairs does to its operands: once a row, once a vector. */
 static int64_t parting_of_dots(const tile *t) {
     return t->p->options->target->dot4 > 1 ? 2 * t->rows + 3 * t->vectors : 0;
@@ -198,10 +223,11 @@ static bool is_read_before(const tile *t, const tile_loads *loads, const tile_lo
     return same;
 }
 
-/* One of `team` reductions from `first` on that go side by side, so that each waits for a part of what it alone would.
- */
-static double reduction_cost(const tile *t, const tile_loads *loads, int stage, int first, int team) {
+/* By products of 16 bits: fours of bytes are parted, for which there have to be registers. */
+static double products_cost(const tile *t, const tile_loads *loads, int stage, int first, int team) {
     const plan_stage *g = &t->p->stages[stage];
+    if (g->pairs != NULL && tile_registers_for(t, false) > tile_registers(t->p))
+        return __builtin_inf();
     int unrolled = tile_unrolled(t, loads, stage);
     int64_t steps = 1, read = 0;
     bool carried = false;
@@ -230,6 +256,19 @@ static double reduction_cost(const tile *t, const tile_loads *loads, int stage, 
     for (int k = 0; k < g->n_axes - unrolled - 1; k++)
         entries *= g->axes[k].extent;
     return (double)iterations * most + (double)(iterations > 1 ? entries * LOOP_ENTRY : 0);
+}
+
+bool tile_by_pairs(const tile *t, const tile_loads *loads, int stage) {
+    const plan_stage *g = &t->p->stages[stage];
+    return g->pairs != NULL && pairs_cost(t, loads, stage) < products_cost(t, loads, stage, stage, 1);
+}
+
+/* One of `team` reductions from `first` on that go side by side, so that each waits for a part of what it alone would.
+ */
+static double reduction_cost(const tile *t, const tile_loads *loads, int stage, int first, int team) {
+    double products = products_cost(t, loads, stage, first, team);
+    double pairs = t->p->stages[stage].pairs != NULL ? pairs_cost(t, loads, stage) : products;
+    return pairs < products ? pairs : products;
 }
 
 /* Half cycles to store a vector. What goes beyond the second cache goes there in whole lines of rows, or in parts of

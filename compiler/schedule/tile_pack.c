@@ -19,10 +19,6 @@ static status block_loop(const tile *t, const expr *var, int64_t extent, int64_t
     return STATUS_OK;
 }
 
-static int64_t lane_first(const tile *t, int64_t lane) {
-    return tile_vector_first(t, (int)(lane / t->lanes)) + lane % t->lanes;
-}
-
 /* Outer axes, blocks, the reduction's axes, then the inside of a block. */
 static status pack_constant(tile *t, const plan_stage *g, const access *x, const expr **out_load) {
     plan *p = t->p;
@@ -43,7 +39,7 @@ static status pack_constant(tile *t, const plan_stage *g, const access *x, const
     if (along_c != 0)
         loops[n++] = (repack_loop){t->rows, along_c, NULL, t->row};
     if (along_a != 0)
-        TRY(block_loop(t, t->lane, tile_width(t), along_a, lane_first, &loops[n++]));
+        TRY(block_loop(t, t->lane, tile_width(t), along_a, tile_lane_first, &loops[n++]));
     if (g->each > 0)
         loops[n++] = (repack_loop){g->each, 1, NULL, build_index(p->b, 0)};
     return repack_constant(p, x, loops, n, out_load);
@@ -117,9 +113,12 @@ status tile_pack(tile *t) {
     plan *p = t->p;
     expr_list loads;
     TRY(plan_loads(p, &loads));
-    for (int s = 0; s < p->n_stages; s++)
-        for (size_t i = 0; i < loads.at.n; i++)
+    for (int s = 0; s < p->n_stages; s++) {
+        if (t->by_pairs != NULL && t->by_pairs[s])
+            TRY(pairs_pack(t, s));
+        for (size_t i = 0; i < loads.at.n && p->stages[s].steps == NULL; i++)
             if (p->stages[s].kind == STAGE_REDUCE && expr_uses(p->stages[s].value, loads.at.at[i]))
                 TRY(pack_load(t, &p->stages[s], loads.at.at[i]));
+    }
     return STATUS_OK;
 }

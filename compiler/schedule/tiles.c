@@ -9,6 +9,7 @@ typedef struct tile_state {
     const expr *a_index, *c_index; /* the current block */
     const expr **from, **to;       /* axes bound to loops around the block */
     int n;
+    pair_kind kind;        /* of the steps that are emitted */
     const expr ***results; /* [stage][point]: reduced and other kept values */
 } tile_state;
 
@@ -101,22 +102,50 @@ static accumulators declare(const tile_state *s, int stage) {
     return (accumulators){full, alike ? -1 : build_declare(t->p->b, "tail", LTYPE(elem, t->tail), t->rows)};
 }
 
+/* The four bytes at a load's address, in every four lanes. */
+static const expr *repeat_four(tile_state *s, int stage, const expr *load, int v, int r, int lanes) {
+    builder *b = s->t->p->b;
+    uint8_t four[64];
+    for (int i = 0; i < lanes; i++)
+        four[i] = (uint8_t)(i % 4);
+    const expr *x =
+        build_load(b, load->ref, LTYPE(load->type.elem, 4), at_point(s, stage, load->arg[0], v, r, 1), NULL);
+    x = lanes == 4 ? x : build_shuffle(b, x, x, four, lanes);
+    return x->type.elem == DT_I8 ? build_bitcast(b, DT_U8, x) : x;
+}
+
+/* The middle two of each four change places. */
+static const expr *cross(builder *b, const expr *x) {
+    static const uint8_t order[] = {0, 2, 1, 3};
+    uint8_t lanes[64];
+    for (int i = 0; i < x->type.lanes; i++)
+        lanes[i] = (uint8_t)(i / 4 * 4 + order[i % 4]);
+    return build_shuffle(b, x, x, lanes, x->type.lanes);
+}
+
+/* Data with a sign are more by 128, which plan_dots takes off the sum; where data are flipped, that is in the flips. */
+static const expr *data_of_dot(tile_state *s, int stage, const expr *data, int v, int r, int lanes) {
+    builder *b = s->t->p->b;
+    const expr *flips = s->t->p->stages[stage].flips, *x = repeat_four(s, stage, data, v, r, lanes);
+    if (flips != NULL && s->kind != PAIR_PLAIN)
+        x = build_binary(b, EXPR_XOR, x, repeat_four(s, stage, flips, v, r, lanes));
+    else if (data->type.elem == DT_I8)
+        x = build_binary(b, EXPR_XOR, x, build_broadcast(b, build_int(b, DT_U8, 128), lanes));
+    return flips != NULL && s->kind == PAIR_CROSSED ? cross(b, x) : x;
+}
+
 /* sum and the products of the fours that the stage's loads begin. */
 static const expr *add_dot(tile_state *s, int stage, const expr *sum, int v, int r) {
     const plan_stage *g = &s->t->p->stages[stage];
     builder *b = s->t->p->b;
     const expr *data, *weights;
-    uint8_t four[64];
     int lanes = g->each * sum->type.lanes;
     plan_dot_loads(s->t->p, g, &data, &weights);
-    const expr *x = at_point(s, stage, data->arg[0], v, r, 1), *w = at_point(s, stage, weights->arg[0], v, r, 1);
-    for (int i = 0; i < lanes; i++)
-        four[i] = (uint8_t)(i % g->each);
-    x = build_load(b, data->ref, LTYPE(data->type.elem, g->each), x, NULL);
-    x = lanes == g->each ? x : build_shuffle(b, x, x, four, lanes);
-    if (data->type.elem == DT_I8) /* more by 128, which plan_dots takes off the sum */
-        x = build_binary(b, EXPR_XOR, build_cast(b, DT_U8, x), build_broadcast(b, build_int(b, DT_U8, 128), lanes));
-    return build_dot(b, EXPR_DOT4, sum, x, build_load(b, weights->ref, LTYPE(DT_I8, lanes), w, NULL));
+    const expr *x = data_of_dot(s, stage, data, v, r, lanes), *at = at_point(s, stage, weights->arg[0], v, r, 1);
+    const expr *w = build_load(b, weights->ref, LTYPE(DT_I8, lanes), at, NULL);
+    if (g->steps == NULL)
+        return build_dot(b, EXPR_DOT4, sum, x, w);
+    return build_dot(b, EXPR_DOT2, sum, build_pairs(b, x, w), build_broadcast(b, build_int(b, DT_I16, 1), lanes / 2));
 }
 
 /* One step of a reduction in all points of the block. */
@@ -161,6 +190,22 @@ static void reduce_axes(tile_state *s, const team *m, int axis) {
         end(s, x->extent);
 }
 
+/* A loop for each kind of steps. */
+static void reduce_pairs(tile_state *s, const team *m) {
+    const plan_stage *g = &s->t->p->stages[m->first];
+    builder *b = s->t->p->b;
+    int64_t first = 0;
+    for (s->kind = PAIR_PLAIN; s->kind < PAIR_KINDS; first += g->steps->of[s->kind++]) {
+        int64_t n = g->steps->of[s->kind];
+        if (n == 0)
+            continue;
+        bind(s, g->axes[0].var, build_add(b, loop(s, "k", n), build_index(b, first)));
+        reduce_points(s, m->first, m->acc);
+        s->n--;
+        end(s, n);
+    }
+}
+
 static void begin_sums(tile_state *s, int stage, accumulators *acc) {
     tile *t = s->t;
     *acc = declare(s, stage);
@@ -188,7 +233,10 @@ static void reduce_stages(tile_state *s, int first, int n) {
     }
     for (int i = 0; i < n; i++)
         begin_sums(s, first + i, &m.acc[i]);
-    reduce_axes(s, &m, 0);
+    if (s->t->p->stages[first].steps != NULL)
+        reduce_pairs(s, &m);
+    else
+        reduce_axes(s, &m, 0);
     for (int i = 0; i < n; i++)
         keep_sums(s, first + i, &m.acc[i]);
 }

@@ -14,8 +14,9 @@ typedef struct tile {
     int lanes, vectors, rows;
     int tail; /* lanes of the last vector of a block: `lanes`, or half as many where that covers axis a better */
     int64_t a_blocks, c_blocks;
-    int *unrolled; /* [stage]: how many innermost axes of a reduction are */
-    bool panels;   /* the blocks along a are the outermost loop, for the sake of the caches */
+    int *unrolled;  /* [stage]: how many innermost axes of a reduction are */
+    bool *by_pairs; /* [stage]: fours of bytes go by PAIRS */
+    bool panels;    /* the blocks along a are the outermost loop, for the sake of the caches */
     /* Placeholders in addresses of repacked constants: block along a and c, row and lane inside the block. */
     const expr *a_block, *c_block, *row, *lane;
 } tile;
@@ -26,6 +27,8 @@ int64_t tile_c_first(const tile *t, int64_t i);
 /* Element inside the block where vector v begins. */
 int64_t tile_vector_first(const tile *t, int v);
 int tile_lanes(const tile *t, int v);
+/* Element inside the block that a lane of a row stands for. */
+int64_t tile_lane_first(const tile *t, int64_t lane);
 /* Lanes of a row of the block. */
 int64_t tile_width(const tile *t);
 
@@ -63,6 +66,10 @@ bool tile_panels(const tile *t, const tile_loads *loads);
 /* The number of innermost axes of a reduction that are unrolled: short ones, so that what neighbouring rows read in
  * neighbouring steps is loaded once. */
 int tile_unrolled(const tile *t, const tile_loads *loads, int stage);
+/* Do the stage's fours cost less by PAIRS than by products of 16 bits? */
+bool tile_by_pairs(const tile *t, const tile_loads *loads, int stage);
+/* Registers that a step of the reductions needs, with fours of bytes by PAIRS or by products of 16 bits. */
+int tile_registers_for(const tile *t, bool by_pairs);
 /* As many vector registers as the target has, or LLVM and C compilers may be asked to hold in others. */
 int tile_registers(const plan *p);
 int64_t tile_extent(const plan *p, int axis);
@@ -90,6 +97,13 @@ bool tuning_allows(const tile_candidates *all, const kernel_choice *c);
 /* Once p's tile is emitted: `name` is one of the schedule's kernels, and one of the sites that are wanted. Sorts `all`.
  */
 status tuning_record(const plan *p, const char *name, tile_candidates *all);
+
+/* ---- pairs.c ---- */
+/* The steps of a block where the stage goes by PAIRS; all 0 where it cannot in such tiles. */
+status pairs_count(const tile *t, int stage, pair_steps *out);
+int64_t pairs_total(const pair_steps *s);
+/* Makes it go by them. */
+status pairs_pack(tile *t, int stage);
 
 /* tile_pack.c: constants that reductions read go into the order in which the tile reads them; operands whose step along
  * a is neither 0 nor 1 are transposed into scratch first. */

@@ -1,0 +1,445 @@
+/* Fours of bytes by PAIRS, which sums products by twos in 16 bits, and is exact only where those hold the sums.
+ *
+ * Data can be anything from 0 to 255, weights are known. So two weights of one sign may be 128 together: where they are
+ * more, in any of the channels that a block computes at once, there are ways out, tried in this order:
+ *   FLIPPED  the second of the two multiplies 255 - x, which is x xor 255, by -w; what that adds is 255 * w a channel
+ *   CROSSED  the middle two of the four change places, so that others meet; flipped or not
+ *   twice    the four is read twice, and each time multiplied by a part of the weights.
+ * The steps of a block are sorted by what is done to the data; each kind is a loop. A table says which four of the data
+ * a step reads. All blocks have as many steps of each kind: where one needs fewer, plain fours fill up, or zeros. */
+#include <string.h>
+
+#include "schedule/tiles.h"
+
+#define EACH 4
+#define MOST 128  /* of two weights of one sign: 255 * 128 fits, 255 * 129 does not */
+#define SIGN 0x80 /* added to data with a sign */
+#define MEMOS 32
+
+/* Which pairs of a four hold the sums in 16 bits, in all channels: the first and the second pair, each plain or
+ * flipped; neighbours, or crossed. */
+enum { FIRST = 1, SECOND = 2, BOTH = 3, ALL_WAYS = 255, IF_FLIPPED = 2, IF_CROSSED = 4 };
+
+typedef struct memo {
+    int64_t width;
+    pair_steps steps;
+} memo;
+
+/* What is known of a stage's weights, with channels along one outer axis. */
+struct byte_pairs {
+    const expr *along;
+    int64_t around, channels, fours; /* other outer axes that the weights step along, as one */
+    const uint8_t *ways;             /* [around][channel][four] */
+    memo memos[MEMOS];
+    int n;
+};
+
+byte_pairs *pairs_new(arena *a) {
+    return ARENA_NEW(a, byte_pairs);
+}
+
+/* ---- the weights ---- */
+
+typedef struct weights_view {
+    const int8_t *at;
+    access x;
+    int around[PLAN_MAX_AXES], n_around;
+    int first, n_axes; /* of the reduction, in plan_all_axes */
+    nest_axis axes[PLAN_MAX_AXES];
+} weights_view;
+
+static const expr *weights_of(const plan *p, const plan_stage *g) {
+    const expr *data, *weights;
+    plan_dot_loads(p, g, &data, &weights);
+    return weights;
+}
+
+static weights_view view_of(const plan *p, int stage, int a) {
+    const plan_stage *g = &p->stages[stage];
+    weights_view v = {.x = plan_access(p, weights_of(p, g)), .first = p->n_axes, .n_axes = g->n_axes};
+    const schedule_buffer *b = plan_slot_buffer(p, v.x.load->ref);
+    v.at = b->data;
+    plan_all_axes(p, v.axes);
+    for (int s = 0; s < stage; s++)
+        v.first += p->stages[s].n_axes;
+    for (int i = 0; i < p->n_axes; i++)
+        if (i != a && v.x.step[i] != 0)
+            v.around[v.n_around++] = i;
+    return v;
+}
+
+static int64_t around_of(const weights_view *v) {
+    int64_t n = 1;
+    for (int i = 0; i < v->n_around; i++)
+        n *= v->axes[v->around[i]].extent;
+    return n;
+}
+
+static int64_t fours_of(const plan_stage *g) {
+    int64_t n = 1;
+    for (int i = 0; i < g->n_axes; i++)
+        n *= g->axes[i].extent;
+    return n;
+}
+
+/* How far the i-th place of the axes lies, outermost first, by the steps of `step`. */
+static int64_t place_of(const nest_axis *axes, const int *which, int n, const int64_t *step, int64_t i) {
+    int64_t at = 0;
+    for (int k = n - 1; k >= 0; k--) {
+        at += i % axes[which[k]].extent * step[which[k]];
+        i /= axes[which[k]].extent;
+    }
+    return at;
+}
+
+/* Places of all fours of the reduction. */
+static status places_of_fours(const plan *p, const weights_view *v, int64_t fours, int64_t **out) {
+    int which[PLAN_MAX_AXES];
+    TRY_ALLOC(*out = ARENA_NEW_N(p->memory, int64_t, fours));
+    for (int i = 0; i < v->n_axes; i++)
+        which[i] = v->first + i;
+    for (int64_t i = 0; i < fours; i++)
+        (*out)[i] = place_of(v->axes, which, v->n_axes, v->x.step, i);
+    return STATUS_OK;
+}
+
+static bool holds(int x, int y) {
+    int more = (x > 0 ? x : 0) + (y > 0 ? y : 0), less = (x < 0 ? x : 0) + (y < 0 ? y : 0);
+    return more <= MOST && less >= -MOST;
+}
+
+static bool holds_flipped(int x, int y) {
+    return y != INT8_MIN && holds(x, -y);
+}
+
+static uint8_t ways_of(const int8_t *w) {
+    int ways = (holds(w[0], w[1]) ? FIRST : 0) | (holds(w[2], w[3]) ? SECOND : 0);
+    ways |= ((holds_flipped(w[0], w[1]) ? FIRST : 0) | (holds_flipped(w[2], w[3]) ? SECOND : 0)) << IF_FLIPPED;
+    int crossed = (holds(w[0], w[2]) ? FIRST : 0) | (holds(w[1], w[3]) ? SECOND : 0);
+    crossed |= ((holds_flipped(w[0], w[2]) ? FIRST : 0) | (holds_flipped(w[1], w[3]) ? SECOND : 0)) << IF_FLIPPED;
+    return (uint8_t)(ways | crossed << IF_CROSSED);
+}
+
+static bool is_plain(int ways) {
+    return (ways & BOTH) == BOTH;
+}
+
+static bool can_flip(int ways) {
+    return ((ways | ways >> IF_FLIPPED) & BOTH) == BOTH;
+}
+
+static bool can_cross(int ways) {
+    return can_flip(ways >> IF_CROSSED);
+}
+
+static status look_at_weights(const plan *p, int stage, int a, byte_pairs *out) {
+    weights_view v = view_of(p, stage, a);
+    *out = (byte_pairs){.along = p->axes[a].var, .around = around_of(&v), .channels = p->axes[a].extent};
+    out->fours = fours_of(&p->stages[stage]);
+    int64_t *fours;
+    TRY(places_of_fours(p, &v, out->fours, &fours));
+    uint8_t *ways = ARENA_NEW_N(p->memory, uint8_t, out->around * out->channels * out->fours);
+    TRY_ALLOC(ways);
+    out->ways = ways;
+    for (int64_t i = 0; i < out->around; i++)
+        for (int64_t c = 0; c < out->channels; c++) {
+            const int8_t *row =
+                v.at + v.x.first + c * v.x.step[a] + place_of(v.axes, v.around, v.n_around, v.x.step, i);
+            for (int64_t k = 0; k < out->fours; k++)
+                *ways++ = ways_of(row + fours[k]);
+        }
+    return STATUS_OK;
+}
+
+/* ---- how many steps ---- */
+
+/* The ways of a block's fours. */
+static void ways_of_block(const byte_pairs *b, int64_t around, int64_t first, int64_t width, uint8_t *out) {
+    const uint8_t *from = b->ways + (around * b->channels + first) * b->fours;
+    int64_t n = width < b->channels ? width : b->channels;
+    memset(out, ALL_WAYS, (size_t)b->fours);
+    for (int64_t c = 0; c < n; c++)
+        for (int64_t k = 0; k < b->fours; k++)
+            out[k] &= from[c * b->fours + k];
+}
+
+/* What the fours of a block need: by kind, those that are read twice, and plain ones that could be crossed. */
+typedef struct needs {
+    int64_t of[PAIR_KINDS], twice, crossable;
+} needs;
+
+static pair_kind kind_of(int ways) {
+    return is_plain(ways) ? PAIR_PLAIN : can_flip(ways) ? PAIR_FLIPPED : can_cross(ways) ? PAIR_CROSSED : PAIR_KINDS;
+}
+
+static needs needs_of(const uint8_t *ways, int64_t fours) {
+    needs n = {.twice = 0};
+    for (int64_t k = 0; k < fours; k++) {
+        pair_kind kind = kind_of(ways[k]);
+        *(kind == PAIR_KINDS ? &n.twice : &n.of[kind]) += 1;
+        n.crossable += kind == PAIR_PLAIN && can_cross(ways[k]);
+    }
+    return n;
+}
+
+static int64_t least(int64_t x, int64_t y) {
+    return x < y ? x : y;
+}
+
+/* Plain steps that are left in a block where as many as can be go to the other kinds. */
+static int64_t plain_left(const needs *n, const pair_steps *s) {
+    int64_t crossed = least(s->of[PAIR_CROSSED] - n->of[PAIR_CROSSED], n->crossable);
+    int64_t plain = n->of[PAIR_PLAIN] - crossed + 2 * n->twice;
+    return plain - least(s->of[PAIR_FLIPPED] - n->of[PAIR_FLIPPED], plain);
+}
+
+static void grow(int64_t *most, int64_t n) {
+    *most = n > *most ? n : *most;
+}
+
+static status count_steps(const tile *t, const byte_pairs *b, pair_steps *out) {
+    int64_t width = tile_width(t), blocks = tile_blocks(b->channels, width), n = b->around * blocks;
+    needs *all = ARENA_NEW_N(t->p->memory, needs, n);
+    uint8_t *ways = ARENA_NEW_N(t->p->memory, uint8_t, b->fours);
+    TRY_ALLOC(all);
+    TRY_ALLOC(ways);
+    *out = (pair_steps){{0}};
+    for (int64_t i = 0; i < n; i++) {
+        ways_of_block(b, i / blocks, tile_a_first(t, i % blocks), width, ways);
+        all[i] = needs_of(ways, b->fours);
+        for (int kind = PAIR_FLIPPED; kind < PAIR_KINDS; kind++)
+            grow(&out->of[kind], all[i].of[kind]);
+    }
+    for (int64_t i = 0; i < n; i++)
+        grow(&out->of[PAIR_PLAIN], plain_left(&all[i], out));
+    return STATUS_OK;
+}
+
+static bool applies(const tile *t, int stage) {
+    const plan *p = t->p;
+    const plan_stage *g = &p->stages[stage];
+    if (g->pairs == NULL || tile_team(p, stage) > 1)
+        return false;
+    const access x = plan_access(p, weights_of(p, g));
+    return x.affine && (t->c < 0 || x.step[t->c] == 0) && (t->d < 0 || x.step[t->d] == 0);
+}
+
+status pairs_count(const tile *t, int stage, pair_steps *out) {
+    byte_pairs *b = t->p->stages[stage].pairs;
+    int64_t width = tile_width(t);
+    *out = (pair_steps){{0}};
+    if (!applies(t, stage))
+        return STATUS_OK;
+    if (b->along != t->p->axes[t->a].var)
+        TRY(look_at_weights(t->p, stage, t->a, b));
+    for (int i = 0; i < b->n; i++)
+        if (b->memos[i].width == width) {
+            *out = b->memos[i].steps;
+            return STATUS_OK;
+        }
+    TRY(count_steps(t, b, out));
+    if (b->n < MEMOS)
+        b->memos[b->n++] = (memo){width, *out};
+    return STATUS_OK;
+}
+
+int64_t pairs_total(const pair_steps *s) {
+    int64_t n = 0;
+    for (int kind = 0; kind < PAIR_KINDS; kind++)
+        n += s->of[kind];
+    return n;
+}
+
+/* ---- the steps ---- */
+
+typedef enum part { WHOLE, FIRST_PART, REST, NOTHING } part;
+
+typedef struct pair_step {
+    int64_t four;
+    part part;
+} pair_step;
+
+/* Where the next step of each kind goes, and how many there still have to be. */
+typedef struct filling {
+    pair_step *at[PAIR_KINDS];
+    int64_t left[PAIR_KINDS];
+} filling;
+
+static void put(filling *f, int kind, pair_step s) {
+    *f->at[kind]++ = s;
+    f->left[kind]--;
+}
+
+static void put_plain(filling *f, int64_t four, uint8_t ways) {
+    bool crosses = can_cross(ways) && f->left[PAIR_CROSSED] > 0;
+    put(f, crosses ? PAIR_CROSSED : f->left[PAIR_FLIPPED] > 0 ? PAIR_FLIPPED : PAIR_PLAIN, (pair_step){four, WHOLE});
+}
+
+static void put_twice(filling *f, int64_t four) {
+    for (part k = FIRST_PART; k <= REST; k++)
+        put(f, f->left[PAIR_FLIPPED] > 0 ? PAIR_FLIPPED : PAIR_PLAIN, (pair_step){four, k});
+}
+
+/* Sorts a block's fours into its steps, by kind. */
+static void assign(const pair_steps *n, const uint8_t *ways, int64_t fours, pair_step *out) {
+    filling f;
+    for (int kind = 0; kind < PAIR_KINDS; kind++) {
+        f.at[kind] = out;
+        f.left[kind] = n->of[kind];
+        out += n->of[kind];
+    }
+    for (int64_t k = 0; k < fours; k++)
+        if (kind_of(ways[k]) == PAIR_FLIPPED || kind_of(ways[k]) == PAIR_CROSSED)
+            put(&f, (int)kind_of(ways[k]), (pair_step){k, WHOLE});
+    for (int64_t k = 0; k < fours; k++)
+        if (kind_of(ways[k]) == PAIR_PLAIN)
+            put_plain(&f, k, ways[k]);
+    for (int64_t k = 0; k < fours; k++)
+        if (kind_of(ways[k]) == PAIR_KINDS)
+            put_twice(&f, k);
+    for (int kind = 0; kind < PAIR_KINDS; kind++)
+        while (f.left[kind] > 0)
+            put(&f, kind, (pair_step){0, NOTHING});
+}
+
+/* ---- what the steps read ---- */
+
+typedef struct packing {
+    tile *t;
+    plan_stage *g;
+    weights_view v;
+    pair_steps n;
+    int64_t total, width, blocks; /* steps and lanes of a block; all blocks */
+    int64_t *fours, *data;        /* places of fours in the weights and in the data */
+    bool has_sign;
+    int8_t *weights;  /* [block][step][lane][EACH] */
+    int32_t *offsets; /* [block][step] */
+    uint8_t *masks;   /* [block][step][EACH] */
+    int32_t *more;    /* [block][lane]: what flipping adds */
+} packing;
+
+static int part_of(int w, part k) {
+    int first = w < -MOST / 2 ? -MOST / 2 : w > MOST / 2 ? MOST / 2 : w;
+    return k == WHOLE ? w : k == FIRST_PART ? first : k == REST ? w - first : 0;
+}
+
+static void pack_step(packing *k, int64_t number, int64_t i, bool crosses, const pair_step *s, uint8_t ways) {
+    static const uint8_t orders[2][EACH] = {{0, 1, 2, 3}, {0, 2, 1, 3}};
+    const tile *t = k->t;
+    const uint8_t *order = orders[crosses];
+    int64_t at = number * k->total + i, around = number / t->a_blocks, first = tile_a_first(t, number % t->a_blocks);
+    const int8_t *rows = k->v.at + k->v.x.first + k->fours[s->four] +
+                         place_of(k->v.axes, k->v.around, k->v.n_around, k->v.x.step, around);
+    ways = crosses ? ways >> IF_CROSSED : ways;
+    bool flips[] = {s->part == WHOLE && !(ways & FIRST), s->part == WHOLE && !(ways & SECOND)};
+    k->offsets[at] = (int32_t)k->data[s->four];
+    memset(k->masks + at * EACH, k->has_sign ? SIGN : 0, EACH);
+    for (int q = 0; q < 2; q++)
+        k->masks[at * EACH + order[2 * q + 1]] ^= flips[q] ? UINT8_MAX : 0;
+    for (int64_t lane = 0; lane < k->width; lane++) {
+        const int8_t *w = rows + (first + tile_lane_first(t, lane)) * k->v.x.step[t->a];
+        int8_t *to = k->weights + (at * k->width + lane) * EACH;
+        for (int j = 0; j < EACH; j++) {
+            int x = part_of(w[order[j]], s->part), flipped = j % 2 != 0 && flips[j / 2];
+            to[j] = (int8_t)(flipped ? -x : x);
+            k->more[number * k->width + lane] += flipped ? x * UINT8_MAX : 0;
+        }
+    }
+}
+
+static status pack_blocks(packing *k, const byte_pairs *b) {
+    arena *a = k->t->p->memory;
+    pair_step *steps = ARENA_NEW_N(a, pair_step, k->total);
+    uint8_t *ways = ARENA_NEW_N(a, uint8_t, b->fours);
+    TRY_ALLOC(steps);
+    TRY_ALLOC(ways);
+    TRY_ALLOC(k->weights = ARENA_NEW_N(a, int8_t, k->blocks * k->total * k->width * EACH));
+    TRY_ALLOC(k->offsets = ARENA_NEW_N(a, int32_t, k->blocks * k->total));
+    TRY_ALLOC(k->masks = ARENA_NEW_N(a, uint8_t, k->blocks * k->total * EACH));
+    TRY_ALLOC(k->more = ARENA_NEW_N(a, int32_t, k->blocks * k->width));
+    int64_t crossed_from = k->total - k->n.of[PAIR_CROSSED];
+    for (int64_t n = 0; n < k->blocks; n++) {
+        ways_of_block(b, n / k->t->a_blocks, tile_a_first(k->t, n % k->t->a_blocks), k->width, ways);
+        assign(&k->n, ways, b->fours, steps);
+        for (int64_t i = 0; i < k->total; i++)
+            pack_step(k, n, i, i >= crossed_from, &steps[i], ways[steps[i].four]);
+    }
+    return STATUS_OK;
+}
+
+/* ---- the stage that reads them ---- */
+
+static const expr *load_const(packing *k, dtype elem, const void *data, int64_t n, const expr *address) {
+    int slot = plan_new_slot(k->t->p, (schedule_buffer){.kind = SCHEDULE_CONST, .elem = elem, .n = n, .data = data});
+    return slot < 0 ? build_fail(k->t->p->b) : build_load(k->t->p->b, slot, LTYPE(elem, 1), address, NULL);
+}
+
+/* The number of the block that is computed. */
+static const expr *block_number(const packing *k) {
+    builder *b = k->t->p->b;
+    const expr *n = build_index(b, 0);
+    for (int i = 0; i < k->v.n_around; i++) {
+        const nest_axis *x = &k->v.axes[k->v.around[i]];
+        n = build_add(b, build_mul(b, n, build_index(b, x->extent)), x->var);
+    }
+    return build_add(b, build_mul(b, n, build_index(b, k->t->a_blocks)), k->t->a_block);
+}
+
+/* Where the data's fours lie beside the first; its address with that. */
+static status places_of_data(packing *k, const expr *address, const expr **out_first) {
+    const plan *p = k->t->p;
+    int64_t step[PLAN_MAX_AXES] = {0}, fours = fours_of(k->g);
+    int which[PLAN_MAX_AXES];
+    const expr *zero = build_index(p->b, 0);
+    TRY_ALLOC(k->data = ARENA_NEW_N(p->memory, int64_t, fours));
+    *out_first = address;
+    for (int i = 0; i < k->g->n_axes; i++) {
+        which[i] = k->v.first + i;
+        bool is_affine = plan_step(p, address, k->g->axes[i].var, &step[which[i]]);
+        TENON_ASSERT(is_affine);
+        *out_first = build_substitute(p->b, *out_first, &k->g->axes[i].var, &zero, 1);
+    }
+    for (int64_t i = 0; i < fours; i++)
+        k->data[i] = place_of(k->v.axes, which, k->v.n_axes, step, i);
+    return STATUS_OK;
+}
+
+/* The steps become the stage's one axis. */
+static void rewrite(packing *k, const expr *data, const expr *first) {
+    builder *b = k->t->p->b;
+    const expr *var = build_var(b, LTYPE(DT_I64, 1), "step"), *number = block_number(k), *each = build_index(b, EACH);
+    const expr *at = build_add(b, build_mul(b, number, build_index(b, k->total)), var);
+    const expr *lane = build_add(b, build_mul(b, at, build_index(b, k->width)), k->t->lane);
+    const expr *offset = load_const(k, DT_I32, k->offsets, k->blocks * k->total, at);
+    const expr *x = build_load(b, data->ref, data->type, build_add(b, first, build_cast(b, DT_I64, offset)), NULL);
+    k->g->flips = load_const(k, DT_U8, k->masks, k->blocks * k->total * EACH, build_mul(b, at, each));
+    const expr *w = load_const(k, DT_I8, k->weights, k->blocks * k->total * k->width * EACH, build_mul(b, lane, each));
+    k->g->value = build_mul(b, build_cast(b, DT_I32, x), build_cast(b, DT_I32, w));
+    k->g->axes[0] = (nest_axis){var, k->total};
+    k->g->n_axes = 1;
+    const expr *more = load_const(k, DT_I32, k->more, k->blocks * k->width,
+                                  build_add(b, build_mul(b, number, build_index(b, k->width)), k->t->lane));
+    const expr *sum = build_add(b, k->g->result, more);
+    plan_substitute(k->t->p, &k->g->result, &sum, 1);
+}
+
+status pairs_pack(tile *t, int stage) {
+    plan *p = t->p;
+    plan_stage *g = &p->stages[stage];
+    packing k = {.t = t, .g = g, .v = view_of(p, stage, t->a), .width = tile_width(t)};
+    const expr *data, *weights, *first;
+    plan_dot_loads(p, g, &data, &weights);
+    TRY(pairs_count(t, stage, &k.n));
+    k.total = pairs_total(&k.n);
+    k.blocks = g->pairs->around * t->a_blocks;
+    k.has_sign = data->type.elem == DT_I8;
+    TRY(places_of_fours(p, &k.v, g->pairs->fours, &k.fours));
+    TRY(places_of_data(&k, data->arg[0], &first));
+    TRY(pack_blocks(&k, g->pairs));
+    rewrite(&k, data, first);
+    pair_steps *steps = ARENA_NEW(p->memory, pair_steps);
+    TRY_ALLOC(steps);
+    *steps = k.n;
+    g->steps = steps;
+    return builder_status(p->b);
+}
