@@ -314,13 +314,22 @@ typedef struct packing {
     bool has_sign;
     int8_t *weights;  /* [block][step][lane][EACH] */
     int32_t *offsets; /* [block][step] */
-    uint8_t *masks;   /* [block][step][EACH] */
+    uint8_t *masks;   /* [block][step that is not plain][lanes of a vector][EACH]: whole vectors, since LLVM would xor
+                       * words in general registers */
     int32_t *more;    /* [block][lane]: what flipping adds */
 } packing;
 
 static int part_of(int w, part k) {
     int first = w < -MOST / 2 ? -MOST / 2 : w > MOST / 2 ? MOST / 2 : w;
     return k == WHOLE ? w : k == FIRST_PART ? first : k == REST ? w - first : 0;
+}
+
+/* Of a step that is not plain; the taps of each four that are flipped, or -1. */
+static void pack_mask(packing *k, int64_t number, int64_t i, int x, int y) {
+    int64_t lanes = k->t->lanes;
+    uint8_t *to = k->masks + (number * (k->total - k->n.of[PAIR_PLAIN]) + i) * lanes * EACH;
+    for (int64_t j = 0; j < lanes * EACH; j++)
+        to[j] = (uint8_t)((k->has_sign ? SIGN : 0) ^ (j % EACH == x || j % EACH == y ? UINT8_MAX : 0));
 }
 
 static void pack_step(packing *k, int64_t number, int64_t i, bool crosses, const pair_step *s, uint8_t ways) {
@@ -333,9 +342,8 @@ static void pack_step(packing *k, int64_t number, int64_t i, bool crosses, const
     ways = crosses ? ways >> IF_CROSSED : ways;
     bool flips[] = {s->part == WHOLE && !(ways & FIRST), s->part == WHOLE && !(ways & SECOND)};
     k->offsets[at] = (int32_t)k->data[s->four];
-    memset(k->masks + at * EACH, k->has_sign ? SIGN : 0, EACH);
-    for (int q = 0; q < 2; q++)
-        k->masks[at * EACH + order[2 * q + 1]] ^= flips[q] ? UINT8_MAX : 0;
+    if (i >= k->n.of[PAIR_PLAIN])
+        pack_mask(k, number, i - k->n.of[PAIR_PLAIN], flips[0] ? order[1] : -1, flips[1] ? order[3] : -1);
     for (int64_t lane = 0; lane < k->width; lane++) {
         const int8_t *w = rows + (first + tile_lane_first(t, lane)) * k->v.x.step[t->a];
         int8_t *to = k->weights + (at * k->width + lane) * EACH;
@@ -347,6 +355,10 @@ static void pack_step(packing *k, int64_t number, int64_t i, bool crosses, const
     }
 }
 
+static int64_t mask_bytes(const packing *k) {
+    return k->blocks * (k->total - k->n.of[PAIR_PLAIN]) * k->t->lanes * EACH;
+}
+
 static status pack_blocks(packing *k, const byte_pairs *b) {
     arena *a = k->t->p->memory;
     pair_step *steps = ARENA_NEW_N(a, pair_step, k->total);
@@ -355,7 +367,7 @@ static status pack_blocks(packing *k, const byte_pairs *b) {
     TRY_ALLOC(ways);
     TRY_ALLOC(k->weights = ARENA_NEW_N(a, int8_t, k->blocks * k->total * k->width * EACH));
     TRY_ALLOC(k->offsets = ARENA_NEW_N(a, int32_t, k->blocks * k->total));
-    TRY_ALLOC(k->masks = ARENA_NEW_N(a, uint8_t, k->blocks * k->total * EACH));
+    TRY_ALLOC(k->masks = ARENA_NEW_N(a, uint8_t, mask_bytes(k) + 1));
     TRY_ALLOC(k->more = ARENA_NEW_N(a, int32_t, k->blocks * k->width));
     int64_t crossed_from = k->total - k->n.of[PAIR_CROSSED];
     for (int64_t n = 0; n < k->blocks; n++) {
@@ -412,7 +424,12 @@ static void rewrite(packing *k, const expr *data, const expr *first) {
     const expr *lane = build_add(b, build_mul(b, at, build_index(b, k->width)), k->t->lane);
     const expr *offset = load_const(k, DT_I32, k->offsets, k->blocks * k->total, at);
     const expr *x = build_load(b, data->ref, data->type, build_add(b, first, build_cast(b, DT_I64, offset)), NULL);
-    k->g->flips = load_const(k, DT_U8, k->masks, k->blocks * k->total * EACH, build_mul(b, at, each));
+    int64_t plain = k->n.of[PAIR_PLAIN];
+    const expr *mask =
+        build_add(b, build_mul(b, number, build_index(b, k->total - plain)), build_sub(b, var, build_index(b, plain)));
+    if (mask_bytes(k) > 0)
+        k->g->flips =
+            load_const(k, DT_U8, k->masks, mask_bytes(k), build_mul(b, mask, build_index(b, k->t->lanes * EACH)));
     const expr *w = load_const(k, DT_I8, k->weights, k->blocks * k->total * k->width * EACH, build_mul(b, lane, each));
     k->g->value = build_mul(b, build_cast(b, DT_I32, x), build_cast(b, DT_I32, w));
     k->g->axes[0] = (nest_axis){var, k->total};

@@ -126,10 +126,12 @@ static const expr *cross(builder *b, const expr *x) {
 /* Data with a sign are more by 128, which plan_dots takes off the sum; where data are flipped, that is in the flips. */
 static const expr *data_of_dot(tile_state *s, int stage, const expr *data, int v, int r, int lanes) {
     builder *b = s->t->p->b;
-    const expr *flips = s->t->p->stages[stage].flips, *x = repeat_four(s, stage, data, v, r, lanes);
-    if (flips != NULL && s->kind != PAIR_PLAIN)
-        x = build_binary(b, EXPR_XOR, x, repeat_four(s, stage, flips, v, r, lanes));
-    else if (data->type.elem == DT_I8)
+    const expr *flips = s->t->p->stages[stage].flips;
+    const expr *x = repeat_four(s, stage, data, v, r, lanes);
+    if (flips != NULL && s->kind != PAIR_PLAIN) {
+        const expr *at = at_point(s, stage, flips->arg[0], v, r, 1);
+        x = build_binary(b, EXPR_XOR, x, build_load(b, flips->ref, LTYPE(DT_U8, lanes), at, NULL));
+    } else if (data->type.elem == DT_I8)
         x = build_binary(b, EXPR_XOR, x, build_broadcast(b, build_int(b, DT_U8, 128), lanes));
     return flips != NULL && s->kind == PAIR_CROSSED ? cross(b, x) : x;
 }
