@@ -277,9 +277,10 @@ static void merge_outwards(placer *s, size_t i) {
     g->count = 0;
 }
 
+/* What is shuffled with itself is used once. */
 static void use_operands(placement *p, const expr *x, int at) {
     for (int i = 0; i < x->n_args; i++)
-        if (!p->f->b->failed)
+        if (!p->f->b->failed && (x->kind != EXPR_SHUFFLE || i == 0 || x->arg[i] != x->arg[0]))
             add_use(p, x->arg[i], at, false);
 }
 
