@@ -135,12 +135,13 @@ bool plan_stores_along(const plan *p, const expr *var) {
     return true;
 }
 
-/* Does the stage end sums by DOT4? Those are most of the work, so their lanes are what counts. */
-static bool ends_dots(const plan *p, int stage) {
-    bool dots = false;
+/* Does the stage end the sums of a contraction of integers? Those are most of the work, so their lanes are what counts,
+ * not those of the rounding of 64 bits that comes after them. */
+static bool ends_sums(const plan *p, int stage) {
+    bool sums = false;
     for (int s = 0; s < stage; s++)
-        dots |= p->stages[s].each > 0;
-    return dots && p->stages[stage].each == 0;
+        sums |= p->stages[s].kind == STAGE_REDUCE && p->stages[s].value->type.elem == DT_I32;
+    return p->contract && sums && p->stages[stage].kind != STAGE_REDUCE;
 }
 
 static status consider_outer(plan *p, int axis, candidate *best) {
@@ -149,7 +150,7 @@ static status consider_outer(plan *p, int axis, candidate *best) {
         return STATUS_OK;
     int bits = 0;
     for (int s = 0; s < p->n_stages; s++)
-        if (!ends_dots(p, s))
+        if (!ends_sums(p, s))
             TRY(element_bits(p, &p->stages[s], var, &bits));
     candidate c = {axis, lanes_for(p, bits, p->axes[axis].extent), 0};
     if (p->contract)
