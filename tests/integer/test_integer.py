@@ -29,7 +29,7 @@ FLOATS = (
     ("resnet8", os.path.join(TINY, "resnet8"), "../cifar10_2000", "input_1", (1, 32, 32, 3), 1, FORMS),
 )
 # With DOT4 as the host has it, as products of pairs of two widths, and without vectors; columns that fill two vectors of each, and a half.
-TARGETS, COLUMNS = ("host", "x86-64-v3", "x86-64", "generic"), 40
+TARGETS, COLUMNS = ("host", "x86-64-v3", "x86-64-v4", "x86-64", "generic"), 40
 MULTIPLIES = ("Conv", "MatMul", "Gemm", "QLinearConv", "QLinearMatMul", "MatMulInteger", "ConvInteger")
 
 
@@ -164,6 +164,63 @@ def extremes(checks):
                 checks.equal(f"{name}: x = {x[0, 0]}, {target}", got, want)
 
 
+# Weights that meet in 16 bits where a target has such products: 128 of one sign are the most that bytes of data can be multiplied by.
+MEETING = ((64, 64), (65, 64), (64, 65), (127, 1), (127, 2), (2, 127), (127, 127), (-64, -64), (-65, -64), (-128, 0), (-128, -1), (-1, -128), (0, -128),
+           (-128, -128), (-127, -2), (127, -128), (-128, 127), (127, -127), (0, 0), (1, -1))
+
+
+def sums_of_pairs(checks):
+    """Pairs of weights at the most that 16 bits hold, and just above, against data at their ends: the sums are exact, as floats that hold them."""
+    rng = np.random.default_rng(8)
+    pairs = np.array(MEETING)
+
+    def mixed(n):
+        return pairs[rng.integers(len(pairs), size=(COLUMNS, n // 2))].reshape(COLUMNS, n).T
+
+    def rarely(n):
+        w = rng.integers(-64, 65, (n, COLUMNS))
+        w[rng.random(w.shape) < 0.05] = 127
+        return w
+
+    tables = [(f"all {p}", np.tile(np.array([p]).T, (12, COLUMNS))) for p in MEETING]
+    tables += [(f"mixed, {n} rows", mixed(n)) for n in (4, 24, 64)] + [(f"rarely large, {n} rows", rarely(n)) for n in (23, 64, 130)]
+    folder = os.path.join(FOLDER, "pairs")
+    os.makedirs(folder, exist_ok=True)
+    spelt = 0
+    for x_type in (np.uint8, np.int8):
+        ends = np.array([np.iinfo(x_type).min, np.iinfo(x_type).max])
+        names, models, feeds, wants = [], [], [], []
+        for k, (name, w) in enumerate(tables):
+            n = len(w)
+            x = np.stack([np.full(n, ends[0]), np.full(n, ends[1]), np.resize(ends, n), np.resize(ends[::-1], n), *rng.choice(ends, (3, n))])
+            names.append(name)
+            models.append((f"x{k}", f"y{k}", x, w))
+            feeds.append(x.astype(x_type))
+            wants.append(x @ w)
+        path = os.path.join(folder, f"{np.dtype(x_type)}.onnx")
+        onnx.save(plain_products(models, x_type), path)
+        spelt += tenon("compile", path, "--int", "force", "--target", "x86-64-v3", "--emit", "loops").out.count("pairs(")
+        for target in TARGETS:
+            native = Native(path, os.path.join(folder, f"{np.dtype(x_type)}-{target}"), "--int", "force", "--target", target)
+            got = native.run(feeds, [np.zeros(w.shape, np.float32) for w in wants])
+            for name, y, want in zip(names, got, wants):
+                checks.check(f"{np.dtype(x_type)} by {name}, {target}", np.array_equal(y, want), f"off by {np.abs(y - want).max()}")
+    checks.check("some of these are summed by PAIRS on x86-64-v3", spelt > 100, spelt)
+
+
+def plain_products(products, x_type):
+    """A MatMul for each, of integers with scale 1, which nobody quantises."""
+    kind = helper.np_dtype_to_tensor_dtype(np.dtype(x_type))
+    inputs, outputs, weights, nodes = [], [], [helper.make_tensor("one", TensorProto.FLOAT, [], [1.0])], []
+    for a, y, x, w in products:
+        weights.append(numpy_helper.from_array(w.astype(np.int8), f"{y}w"))
+        nodes += [helper.make_node("DequantizeLinear", [a, "one"], [f"{a}r"]), helper.make_node("DequantizeLinear", [f"{y}w", "one"], [f"{y}r"]),
+                  helper.make_node("MatMul", [f"{a}r", f"{y}r"], [y])]
+        inputs.append(helper.make_tensor_value_info(a, kind, x.shape))
+        outputs.append(helper.make_tensor_value_info(y, TensorProto.FLOAT, [len(x), w.shape[1]]))
+    return helper.make_model(helper.make_graph(nodes, "pairs", inputs, outputs, weights), opset_imports=[helper.make_opsetid("", 21)], ir_version=10)
+
+
 # ---- no float instruction ----
 
 FLOAT_CALL = re.compile(r"__aeabi_[fdi]*2?[fd]|__aeabi_[fd]|__(add|sub|mul|div|float|fix|trunc|extend)\w*[sd]f")
@@ -259,6 +316,7 @@ def stays_inside(checks):
 def main():
     checks = Checks()
     extremes(checks)
+    sums_of_pairs(checks)
     stays_inside(checks)
     without_floats(checks)
     rows_in_integers(checks)
