@@ -360,8 +360,8 @@ const expr *build_cos(builder *b, const expr *x);
 const expr *build_log1p(builder *b, const expr *x);
 const expr *build_expm1(builder *b, const expr *x);
 
-/* ---- legalise.c: what the target lacks (SQRT, FLOOR, CEIL, TRUNC, RINT, half and float8 CAST, PAIRS, DOT2, DOT4) spelt in
- * what it has, correctly rounded. Run on each kernel before any back end. ---- */
+/* ---- legalise.c: what the target lacks (SQRT, FLOOR, CEIL, TRUNC, RINT, half and float8 CAST, PAIRS, DOT2, DOT4)
+ * spelt in what it has, correctly rounded. Run on each kernel before any back end. ---- */
 status kernel_legalise(kernel *k, arena *a, const target *t);
 
 /* ---- merge.c ---- */

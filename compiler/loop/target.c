@@ -13,8 +13,8 @@
 /* What every core with AVX-512 has. */
 #define AVX512_CORE                                                                                                    \
     .isa = ISA_AVX512, .vector_bytes = 64, .vector_registers = 32, .l1_bytes = 32 << 10, .l2_bytes = 512 << 10,        \
-    .fma = BOTH, .sqrt = BOTH, .rint = BOTH, .has_half = true, .has_pairs = true, .triple = "x86_64-unknown-linux-gnu",                   \
-    .cpu = "x86-64-v4"
+    .fma = BOTH, .sqrt = BOTH, .rint = BOTH, .has_half = true, .has_pairs = true,                                      \
+    .triple = "x86_64-unknown-linux-gnu", .cpu = "x86-64-v4"
 #define AVX512_FEATURES "-prefer-256-bit"
 #define AVX512_C_TARGET(more) "avx512f,avx512bw,avx512cd,avx512dq,avx512vl," more "avx2,fma,f16c,bmi,bmi2,lzcnt,popcnt"
 

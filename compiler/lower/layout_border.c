@@ -26,13 +26,12 @@ static operand_layout *layout_to_grow(grouping *x, const value *v) {
     return l;
 }
 
-/* May a contraction read the value by fours? */
-static bool reads_fours(const grouping *x, const value *v) {
-    return x->o->target->dot4 > 0 && dtype_bits(v->type.elem) == 8 && dtype_is_int(v->type.elem);
+/* Elements of room behind a value of narrow integers: contractions may read its rows by fours of bytes, or by twos, to
+ * the end of the last one. */
+static int room_behind(const grouping *x, const value *v) {
+    int bits = dtype_bits(v->type.elem);
+    return x->o->target->dot4 == 0 || !dtype_is_int(v->type.elem) ? 0 : bits == 8 ? 3 : bits == 16 ? 1 : 0;
 }
-
-/* Behind a value of bytes: contractions may read its rows by fours, to the end of the last one. */
-#define MORE_BYTES 3
 
 /* Strides, first and n anew: the same order of dimensions, with the border's extents. */
 static void lay_out(const grouping *x, operand_layout *l, const value *v) {
@@ -53,7 +52,7 @@ static void lay_out(const grouping *x, operand_layout *l, const value *v) {
         l->first += l->low[next] * l->n;
         l->n *= l->low[next] + dims[next] + l->high[next];
     }
-    l->n += reads_fours(x, v) ? MORE_BYTES : 0;
+    l->n += room_behind(x, v);
 }
 
 /* A border may not make a value much larger: where a window is about as large as the tensor, a copy of what is read is
@@ -75,7 +74,7 @@ static status borders_of_reads(grouping *x, const composed *c) {
         if (def == NULL || !layout_is_free(x, def))
             continue;
         bool has_border = border_of_reads(c->n, (int)k, &c->operands.at[k], low, high);
-        if (!has_border && !reads_fours(x, v))
+        if (!has_border && room_behind(x, v) == 0)
             continue;
         operand_layout wanted = {.n = 0};
         const operand_layout *have = layout_of(x, v);
@@ -85,7 +84,7 @@ static status borders_of_reads(grouping *x, const composed *c) {
             wanted.high[d] = have != NULL && have->high[d] > high[d] ? have->high[d] : high[d];
             grows |= low[d] > (have != NULL ? have->low[d] : 0) || high[d] > (have != NULL ? have->high[d] : 0);
         }
-        if ((!grows && !reads_fours(x, v)) || type_count(&v->type) == 0 || !is_small(&wanted, v))
+        if ((!grows && room_behind(x, v) == 0) || type_count(&v->type) == 0 || !is_small(&wanted, v))
             continue;
         operand_layout *l = layout_to_grow(x, v);
         TRY_ALLOC(l);

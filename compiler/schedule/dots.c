@@ -1,12 +1,10 @@
-/* Sums of products of bytes by fours: DOT4.
+/* Sums of products of narrow integers: bytes by fours (DOT4), wider ones, up to 16 bits, by twos (DOT2).
  *
- * The reduction's innermost axis, along which the data lie, is counted in fours. Constants are padded with zeros to
- * whole fours; so what the last four of the data reads beyond its axis does not matter, as long as it lies in the
- * buffer. */
+ * The reduction's innermost axis, along which the data lie, is counted in fours (or twos: so below). Constants are
+ * padded with zeros to whole fours; so what the last four of the data reads beyond its axis does not matter, as long as
+ * it lies in the buffer. DOT4 takes data without a sign, DOT2 both operands with one: data that are not so get half of
+ * their range added, or taken off, by changing a bit, and the sums what that amounts to. */
 #include "schedule/plan.h"
-
-#define EACH 4
-#define OFFSET 128 /* added to data with a sign */
 
 void plan_dot_loads(const plan *p, const plan_stage *g, const expr **out_data, const expr **out_weights) {
     const expr *x = g->value->arg[0]->arg[0], *y = g->value->arg[1]->arg[0];
@@ -24,26 +22,43 @@ typedef struct dots {
     int first, k; /* in plan_all_axes: the reduction's first and last axis */
     nest_axis axes[PLAN_MAX_AXES];
     int n_axes;
+    int each;       /* 4 or 2 */
+    int64_t offset; /* what is added to the data */
     int64_t fours;
 } dots;
 
-static bool is_byte_load(const expr *x) {
+static bool is_narrow_load(const expr *x) {
     bool widens = x->kind == EXPR_CAST && x->type.elem == DT_I32 && x->arg[0]->kind == EXPR_LOAD;
-    return widens && (x->arg[0]->type.elem == DT_I8 || x->arg[0]->type.elem == DT_U8);
+    return widens && dtype_is_int(x->arg[0]->type.elem) && dtype_bits(x->arg[0]->type.elem) <= 16;
 }
 
 static int64_t number_at(const dots *d, int64_t i) {
     const schedule_buffer *b = plan_slot_buffer(d->p, d->weights.load->ref);
     const void *data = b->kind == SCHEDULE_CONST ? b->data : d->p->operands[b->operand].data;
-    return b->elem == DT_I8 ? ((const int8_t *)data)[i] : ((const uint8_t *)data)[i];
+    return dtype_get_int(b->elem, data, (size_t)i);
 }
 
-static bool fits_bytes(const dots *d) {
-    int64_t n = plan_slot_buffer(d->p, d->weights.load->ref)->n;
+/* Are all constants in the range of a signed type? */
+static bool constants_fit(const dots *d, dtype t) {
+    int64_t n = plan_slot_buffer(d->p, d->weights.load->ref)->n, most = (int64_t)dtype_max(t), least = dtype_min(t);
     for (int64_t i = 0; i < n; i++)
-        if (number_at(d, i) > INT8_MAX)
+        if (number_at(d, i) > most || number_at(d, i) < least)
             return false;
     return true;
+}
+
+/* By fours or by twos? */
+static bool choose_each(dots *d) {
+    dtype data = d->data.load->type.elem;
+    if (dtype_bits(data) == 8 && constants_fit(d, DT_I8)) {
+        d->each = 4;
+        d->offset = data == DT_I8 ? -(int64_t)INT8_MIN : 0;
+    } else {
+        d->each = 2;
+        d->offset = data == DT_U16 ? INT16_MIN : 0;
+    }
+    d->fours = (d->axes[d->k].extent + d->each - 1) / d->each;
+    return d->each == 4 || constants_fit(d, DT_I16);
 }
 
 /* Does the last four of the data end in the buffer? A copy that was made for this can be longer. */
@@ -52,7 +67,7 @@ static bool ends_inside(const dots *d) {
     int64_t last = d->data.first;
     for (int i = 0; i < d->n_axes; i++)
         last += d->data.step[i] > 0 && i != d->k ? d->data.step[i] * (d->axes[i].extent - 1) : 0;
-    last += EACH * d->fours;
+    last += d->each * d->fours;
     if (last > b->n && b->kind == SCHEDULE_SCRATCH)
         b->n = last;
     return last <= b->n;
@@ -66,7 +81,7 @@ static bool reads(plan *p, int stage, dots *d) {
     plan_stage *g = &p->stages[stage];
     *d = (dots){.p = p, .g = g};
     if (g->kind != STAGE_REDUCE || g->op != REDUCE_SUM || g->n_axes == 0 || g->value->kind != EXPR_MUL ||
-        !is_byte_load(g->value->arg[0]) || !is_byte_load(g->value->arg[1]))
+        !is_narrow_load(g->value->arg[0]) || !is_narrow_load(g->value->arg[1]))
         return false;
     const expr *data, *weights;
     plan_dot_loads(p, g, &data, &weights);
@@ -81,11 +96,10 @@ static bool reads(plan *p, int stage, dots *d) {
     d->k = d->first + g->n_axes - 1;
     if (!d->data.affine || !d->weights.affine || d->data.step[d->k] != 1 || d->axes[d->k].extent < 2)
         return false;
-    d->fours = (d->axes[d->k].extent + EACH - 1) / EACH;
     bool along = false;
     for (int i = 0; i < p->n_axes; i++)
         along |= is_along(d, i);
-    return along && fits_bytes(d) && ends_inside(d);
+    return along && choose_each(d) && ends_inside(d);
 }
 
 /* ---- the constants ---- */
@@ -135,21 +149,23 @@ static int64_t places(const dots *d, const int *axes, int n) {
 
 static status pack_fours(const dots *d, const expr **out) {
     int axes[PLAN_MAX_AXES], outer, n = axes_of_weights(d, axes, &outer);
-    int64_t all = places(d, axes, n), extent = d->axes[d->k].extent, run = EACH * d->fours;
-    int8_t *packed = ARENA_NEW_N(d->p->memory, int8_t, all *run);
+    int64_t all = places(d, axes, n), extent = d->axes[d->k].extent, run = d->each * d->fours;
+    dtype elem = d->each == 4 ? DT_I8 : DT_I16;
+    void *packed = arena_alloc_n(d->p->memory, (size_t)(all * run), dtype_bytes(elem, 1));
     TRY_ALLOC(packed);
     for (int64_t i = 0; i < all; i++) {
         int64_t at = place_of(d, axes, n, i);
         for (int64_t k = 0; k < run; k++)
-            packed[i * run + k] = (int8_t)(k < extent ? number_at(d, at + k * d->weights.step[d->k]) : 0);
+            dtype_set_int(elem, packed, (size_t)(i * run + k),
+                          k < extent ? number_at(d, at + k * d->weights.step[d->k]) : 0);
     }
-    const expr *within = build_mul(d->p->b, d->axes[d->k].var, build_index(d->p->b, EACH));
-    *out = load_new(d, (schedule_buffer){.kind = SCHEDULE_CONST, .elem = DT_I8, .n = all * run, .data = packed}, axes,
-                    n, run, within);
+    const expr *within = build_mul(d->p->b, d->axes[d->k].var, build_index(d->p->b, d->each));
+    *out = load_new(d, (schedule_buffer){.kind = SCHEDULE_CONST, .elem = elem, .n = all * run, .data = packed}, axes, n,
+                    run, within);
     return *out == NULL ? STATUS_RESOURCE : STATUS_OK;
 }
 
-/* What data that are larger by OFFSET add to each sum. */
+/* What the offset of the data adds to each sum. */
 static status take_off(const dots *d) {
     int axes[PLAN_MAX_AXES], outer, n = axes_of_weights(d, axes, &outer);
     int64_t sums = places(d, axes, outer), inner = places(d, axes + outer, n - outer), times = 1;
@@ -162,7 +178,7 @@ static status take_off(const dots *d) {
         for (int64_t j = 0; j < inner; j++)
             for (int64_t k = 0; k < d->axes[d->k].extent; k++)
                 total += (uint32_t)number_at(d, place_of(d, axes, n, i * inner + j) + k * d->weights.step[d->k]);
-        excess[i] = (int32_t)(total * (uint32_t)times * OFFSET);
+        excess[i] = (int32_t)(total * (uint32_t)times * (uint32_t)d->offset);
     }
     builder *b = d->p->b;
     const expr *load = load_new(d, (schedule_buffer){.kind = SCHEDULE_CONST, .elem = DT_I32, .n = sums, .data = excess},
@@ -178,15 +194,15 @@ static status take_off(const dots *d) {
 
 static status by_fours(dots *d) {
     builder *b = d->p->b;
-    const expr *var = d->axes[d->k].var, *fours = build_mul(b, var, build_index(b, EACH)), *weights;
+    const expr *var = d->axes[d->k].var, *fours = build_mul(b, var, build_index(b, d->each)), *weights;
     const expr *data = build_substitute(b, d->data.load, &var, &fours, 1);
     TRY(pack_fours(d, &weights));
-    if (data->type.elem == DT_I8)
+    if (d->offset != 0)
         TRY(take_off(d));
     d->g->value = build_mul(b, build_cast(b, DT_I32, data), build_cast(b, DT_I32, weights));
     d->g->axes[d->g->n_axes - 1].extent = d->fours;
-    d->g->each = EACH;
-    if (d->p->options->target->has_pairs && d->p->options->target->dot4 > 1)
+    d->g->each = d->each;
+    if (d->each == 4 && d->p->options->target->has_pairs && d->p->options->target->dot4 > 1)
         TRY_ALLOC(d->g->pairs = pairs_new(d->p->memory));
     return builder_status(b);
 }

@@ -47,8 +47,8 @@ static bool has_dots(const plan *p, bool *out_pairs) {
     bool any = false;
     *out_pairs = true;
     for (int s = 0; s < p->n_stages; s++) {
-        any |= p->stages[s].each > 0;
-        *out_pairs &= p->stages[s].each == 0 || p->stages[s].pairs != NULL;
+        any |= p->stages[s].each == 4;
+        *out_pairs &= p->stages[s].each != 4 || p->stages[s].pairs != NULL;
     }
     return any && p->options->target->dot4 > 1;
 }

@@ -245,7 +245,9 @@ static double products_cost(const tile *t, const tile_loads *loads, int stage, i
     if (t->d >= 0 && t->rows > MOST_POINTERS) /* each row has an address of its own */
         read += (t->rows - MOST_POINTERS) * steps;
     double most = (double)((int64_t)t->rows * (4 * t->vectors - (t->tail < t->lanes)) * steps) / 4;
-    if (g->each > 0)
+    if (g->each == 2) /* with the sum, where that is another operation */
+        most *= t->p->options->target->has_vnni ? 1 : 2;
+    if (g->each == 4)
         most = most * (double)t->p->options->target->dot4 + (double)(parting_of_dots(t) * steps);
     most = (double)read > most ? (double)read : most;
     double latency = (double)((steps_of(g) <= SHORT ? SHORT_LATENCY : LATENCY) * steps) / team;

@@ -102,16 +102,24 @@ static accumulators declare(const tile_state *s, int stage) {
     return (accumulators){full, alike ? -1 : build_declare(t->p->b, "tail", LTYPE(elem, t->tail), t->rows)};
 }
 
-/* The four bytes at a load's address, in every four lanes. */
-static const expr *repeat_four(tile_state *s, int stage, const expr *load, int v, int r, int lanes) {
+/* The numbers at a load's address, so many as are multiplied at once, again and again. */
+static const expr *repeat(tile_state *s, int stage, const expr *load, int v, int r, int lanes) {
     builder *b = s->t->p->b;
-    uint8_t four[64];
+    const int each = s->t->p->stages[stage].each;
+    uint8_t order[64];
     for (int i = 0; i < lanes; i++)
-        four[i] = (uint8_t)(i % 4);
-    const expr *x =
-        build_load(b, load->ref, LTYPE(load->type.elem, 4), at_point(s, stage, load->arg[0], v, r, 1), NULL);
-    x = lanes == 4 ? x : build_shuffle(b, x, x, four, lanes);
-    return x->type.elem == DT_I8 ? build_bitcast(b, DT_U8, x) : x;
+        order[i] = (uint8_t)(i % each);
+    const expr *at = at_point(s, stage, load->arg[0], v, r, 1);
+    const expr *x = build_load(b, load->ref, LTYPE(load->type.elem, each), at, NULL);
+    if (each == 2 && dtype_bits(load->type.elem) == 8)
+        x = build_cast(b, DT_I16, x);
+    return lanes == each ? x : build_shuffle(b, x, x, order, lanes);
+}
+
+/* x with its highest bit changed, as the type of other sign: what plan_dots takes off the sum. */
+static const expr *change_sign(builder *b, dtype to, const expr *x) {
+    const expr *bit = build_int(b, to, to == DT_U8 ? 128 : INT16_MIN);
+    return build_binary(b, EXPR_XOR, build_bitcast(b, to, x), build_broadcast(b, bit, x->type.lanes));
 }
 
 /* The middle two of each four change places. */
@@ -123,17 +131,20 @@ static const expr *cross(builder *b, const expr *x) {
     return build_shuffle(b, x, x, lanes, x->type.lanes);
 }
 
-/* Data with a sign are more by 128, which plan_dots takes off the sum; where data are flipped, that is in the flips. */
+/* For PAIRS, flips are in place of the change of sign. */
 static const expr *data_of_dot(tile_state *s, int stage, const expr *data, int v, int r, int lanes) {
     builder *b = s->t->p->b;
-    const expr *flips = s->t->p->stages[stage].flips;
-    const expr *x = repeat_four(s, stage, data, v, r, lanes);
-    if (flips != NULL && s->kind != PAIR_PLAIN) {
-        const expr *at = at_point(s, stage, flips->arg[0], v, r, 1);
-        x = build_binary(b, EXPR_XOR, x, build_load(b, flips->ref, LTYPE(DT_U8, lanes), at, NULL));
-    } else if (data->type.elem == DT_I8)
-        x = build_binary(b, EXPR_XOR, x, build_broadcast(b, build_int(b, DT_U8, 128), lanes));
-    return flips != NULL && s->kind == PAIR_CROSSED ? cross(b, x) : x;
+    const plan_stage *g = &s->t->p->stages[stage];
+    const expr *x = repeat(s, stage, data, v, r, lanes);
+    if (g->flips != NULL && s->kind != PAIR_PLAIN) {
+        const expr *flips =
+            build_load(b, g->flips->ref, LTYPE(DT_U8, lanes), at_point(s, stage, g->flips->arg[0], v, r, 1), NULL);
+        x = build_binary(b, EXPR_XOR, build_bitcast(b, DT_U8, x), flips);
+        return s->kind == PAIR_CROSSED ? cross(b, x) : x;
+    }
+    if (g->each == 2)
+        return x->type.elem == DT_U16 ? change_sign(b, DT_I16, x) : x;
+    return x->type.elem == DT_I8 ? change_sign(b, DT_U8, x) : x;
 }
 
 /* sum and the products of the fours that the stage's loads begin. */
@@ -144,9 +155,9 @@ static const expr *add_dot(tile_state *s, int stage, const expr *sum, int v, int
     int lanes = g->each * sum->type.lanes;
     plan_dot_loads(s->t->p, g, &data, &weights);
     const expr *x = data_of_dot(s, stage, data, v, r, lanes), *at = at_point(s, stage, weights->arg[0], v, r, 1);
-    const expr *w = build_load(b, weights->ref, LTYPE(DT_I8, lanes), at, NULL);
+    const expr *w = build_load(b, weights->ref, LTYPE(weights->type.elem, lanes), at, NULL);
     if (g->steps == NULL)
-        return build_dot(b, EXPR_DOT4, sum, x, w);
+        return build_dot(b, g->each == 2 ? EXPR_DOT2 : EXPR_DOT4, sum, x, w);
     return build_dot(b, EXPR_DOT2, sum, build_pairs(b, x, w), build_broadcast(b, build_int(b, DT_I16, 1), lanes / 2));
 }
 
