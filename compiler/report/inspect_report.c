@@ -17,8 +17,9 @@ static const char *bits(arena *a, double x) {
 }
 
 static status add_nodes(strbuf *s, const inspect_result *r, arena *a) {
-    static const char *const heads[COLUMNS] = {"node",  "operator", "name",     "output", "computes in", "MACs", "params",
-                                               "bytes", "arena",    "bits a w", "bits a d", "moved", "cycles"};
+    static const char *const heads[COLUMNS] = {"node",     "operator", "name",  "output", "computes in",
+                                               "MACs",     "params",   "bytes", "arena",  "bits a w",
+                                               "bits a d", "moved",    "cycles"};
     const char **cells = ARENA_NEW_N(a, const char *, (r->n_nodes + 1) * COLUMNS);
     TRY_ALLOC(cells);
     for (size_t c = 0; c < COLUMNS; c++)

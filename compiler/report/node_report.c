@@ -80,8 +80,8 @@ static status fill_row(const bench_nodes *b, const bench_node *n, arena *a, cons
 }
 
 static status add_table(const bench_nodes *b, arena *a, strbuf *s) {
-    static const char *const heads[COLUMNS] = {"node",    "operator", "name",  "computes in",  "us",     "share", "MACs",
-                                               "GFLOP/s", "of peak",  "bytes", "of bandwidth", "cycles"};
+    static const char *const heads[COLUMNS] = {"node", "operator", "name",    "computes in", "us",           "share",
+                                               "MACs", "GFLOP/s",  "of peak", "bytes",       "of bandwidth", "cycles"};
     const bench_node **rows = in_order(b, a);
     const char **cells = ARENA_NEW_N(a, const char *, (b->n + 2) * COLUMNS);
     if (rows == NULL || cells == NULL)

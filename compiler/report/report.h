@@ -315,7 +315,7 @@ typedef struct inspect_tensor {
 typedef struct inspect_node {
     int64_t index;                  /* in the file; -1 made by tenon */
     const char *name, *op, *output; /* type of the first output */
-    const char *precision; /* what it computes in: "i8xi8->i32", "table", "int", "float"; "" where fused away */
+    const char *precision;         /* what it computes in: "i8xi8->i32", "table", "int", "float"; "" where fused away */
     double weight_bits, data_bits; /* of an element of its constants, of what it computes; 0: there are none */
     int64_t macs, params, bytes,
         arena;     /* bytes of its outputs; bytes of the arena in use while it runs, 0 where fused into another */

@@ -21,23 +21,30 @@
 #define SOFT_FLOAT 50.0 /* operations of a call that stands for one on floats */
 #define DIVISION 8.0    /* also of a root */
 #define INTEGER_DIVISION 12.0
+#define INTEGER_PRODUCT 1.5 /* of vectors, 32 bits wide or wider */
 #define FLOAT_LATENCY 4.0
+#define HALVES 64 /* bytes of a vector whose half costs half */
 /* Bytes a cycle: from the second cache, and from beyond it. */
-#define NEAR_BYTES 32.0
-#define FAR_BYTES 12.0
+#define NEAR_BYTES 40.0
+#define FAR_BYTES 24.0
 
 /* A kind of core. */
 typedef struct core {
-    bool in_order; /* one thing after another */
+    bool in_order;                         /* one thing after another */
     double operations, loads, stores, all; /* a cycle */
+    double simple;                         /* what of an operation one takes that multiplies nothing */
     double iteration, entry;               /* of a loop: what all counts of one more; cycles */
 } core;
 
-static const core wide = {false, 2, 2, 1, 4, 2, 5};
-static const core small = {true, 1, 0.5, 0.5, 1, 3, 2};
+static const core wide = {false, 2, 2, 1, 4, 1, 2, 5};
+/* With vectors of 64 bytes, which half of such cores take in halves. */
+static const core wider = {false, 1.25, 1.25, 0.75, 3, 0.65, 2, 5};
+static const core small = {true, 1, 0.5, 0.5, 1, 1, 3, 2};
 
 static const core *core_of(const target *t) {
-    return t->vector_bytes == 0 && (t->is_bare || t->isa == ISA_VFP) ? &small : &wide;
+    if (t->vector_bytes == 0 && (t->is_bare || t->isa == ISA_VFP))
+        return &small;
+    return t->vector_bytes >= HALVES ? &wider : &wide;
 }
 
 /* What one run of a loop's body asks of the core. */
@@ -50,7 +57,7 @@ typedef struct counting {
     const target *t;
     const core *core;
     kernel_view view;
-    map seen;   /* (expression, loop or statement) -> what is known; (register, loop) -> its chain */
+    map seen;      /* (expression, loop or statement) -> what is known; (register, loop) -> its chain */
     int *depth_of; /* by variable */
     bucket open[MAX_DEPTH];
     int depth;
@@ -69,8 +76,10 @@ static bool is_float(dtype t) {
 
 /* Machine registers that a value of the type fills. */
 static double registers(const target *t, ltype type) {
-    int bits = type.elem == DT_BOOL ? 8 : dtype_bits(type.elem), all = t->vector_bytes * 8;
-    return type.lanes == 1 || all == 0 ? type.lanes : (double)((type.lanes * bits + all - 1) / all);
+    int bits = type.lanes * (type.elem == DT_BOOL ? 8 : dtype_bits(type.elem)), all = t->vector_bytes * 8;
+    if (type.lanes == 1 || all == 0)
+        return type.lanes;
+    return t->vector_bytes >= HALVES && 2 * bits <= all ? 0.5 : (double)((bits + all - 1) / all);
 }
 
 /* Floats that the core has no unit for. */
@@ -85,15 +94,17 @@ static double cast_operations(const counting *c, const expr *x) {
     if (to.lanes == 1)
         return 1;
     double of = registers(c->t, from), in = registers(c->t, to);
-    return in >= of ? in : 2 * of;
+    return (in >= of ? in : 2 * of) * c->core->simple;
 }
 
 /* Of a kind that is one operation on a register, for each register. */
 static double kind_operations(const counting *c, const expr *x) {
     bool wide_integer = x->type.elem == DT_I64 || x->type.elem == DT_U64;
     switch (x->kind) {
+    case EXPR_FMA:
+        return 1;
     case EXPR_MUL:
-        return is_float(x->type.elem) || x->type.lanes == 1 ? 1 : 2;
+        return is_float(x->type.elem) || x->type.lanes == 1 ? 1 : INTEGER_PRODUCT;
     case EXPR_DIV:
     case EXPR_REM:
         return is_float(x->type.elem) ? DIVISION : INTEGER_DIVISION * x->type.lanes;
@@ -102,15 +113,15 @@ static double kind_operations(const counting *c, const expr *x) {
     case EXPR_SHR:
         return wide_integer && x->type.lanes > 1 && c->t->isa != ISA_AVX512 ? 3 : 1;
     case EXPR_SHR_ROUND:
-        return 4;
+        return 4 * c->core->simple;
     case EXPR_SATURATE:
-        return 2;
+        return 2 * c->core->simple;
     case EXPR_DOT4:
         return c->t->dot4 > 0 ? c->t->dot4 : 8;
     case EXPR_DOT2:
         return c->t->vector_bytes > 0 ? 2 : 4;
     default:
-        return 1;
+        return c->core->simple;
     }
 }
 
@@ -171,8 +182,7 @@ static void remember(counting *c, uint64_t key, void *value) {
 
 /* What a load or a register holds depends on the statements before. */
 static bool is_pinned(const counting *c, const expr *x) {
-    return x->kind == EXPR_REG ||
-           (x->kind == EXPR_LOAD && (c->view.k->buffers.at[x->ref].access & ACCESS_WRITE) != 0);
+    return x->kind == EXPR_REG || (x->kind == EXPR_LOAD && (c->view.k->buffers.at[x->ref].access & ACCESS_WRITE) != 0);
 }
 
 /* Counts what of x has not been. */
