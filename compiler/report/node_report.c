@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-enum { COLUMNS = 12, LEFT_COLUMNS = 4, LONGEST_NAME = 40, LONGEST_FUSED = 24 };
+enum { COLUMNS = 12, LEFT_COLUMNS = 4, LONGEST_NAME = 35, LONGEST_FUSED = 19 };
 
 double node_gflops(int64_t macs, double us) {
     return us > 0 ? 2e-3 * (double)macs / us : 0;
