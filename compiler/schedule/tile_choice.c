@@ -38,12 +38,17 @@ static void choose_map(tile *t) {
     t->vectors = vectors >= 2 && t->p->stages[0].kind != STAGE_LET ? 2 : 1;
 }
 
+/* Are there sums of products by fours? */
+static bool has_dots(const plan *p) {
+    for (int s = 0; s < p->n_stages; s++)
+        if (p->stages[s].each > 0)
+            return true;
+    return false;
+}
+
 /* Does a reduction take vectors of bytes apart, in registers? */
 static bool parts_dots(const plan *p) {
-    bool any = false;
-    for (int s = 0; s < p->n_stages; s++)
-        any |= p->stages[s].each > 0;
-    return any && p->options->target->dot4 > 1;
+    return has_dots(p) && p->options->target->dot4 > 1;
 }
 
 static bool steps_alike(const plan_stage *x, const plan_stage *y) {
@@ -99,15 +104,18 @@ static void choose_rows(tile *t, const tile_loads *loads, double *best, tile *ou
     }
 }
 
+#define LEAST_DOTS 4 /* lanes of the smallest register */
+
 static void choose_block(tile *t, const tile_loads *loads, double *best, tile *out) {
     int64_t extent = tile_extent(t->p, t->a), most = tile_blocks(extent, t->lanes);
     /* Below, half a vector costs what a whole one does. */
     bool halves = t->p->options->target->vector_bytes >= 64 && extent % t->lanes != 0;
+    int least = has_dots(t->p) ? LEAST_DOTS : 2;
     for (t->vectors = 1; t->vectors <= TILE_MOST_VECTORS && t->vectors <= most; t->vectors++) {
         t->tail = t->lanes;
         choose_rows(t, loads, best, out);
         t->tail = t->lanes / 2;
-        if (halves && t->tail > 1 && t->vectors > 1)
+        if (halves && t->tail >= least && t->vectors > 1)
             choose_rows(t, loads, best, out);
     }
 }
