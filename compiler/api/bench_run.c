@@ -1,5 +1,6 @@
 /* tenon bench: how long a run takes, and what the code needs. */
 #include "api/measure.h"
+#include "api/model_cost.h"
 #include "api/per_node.h"
 #include "api/reports.h"
 #include "api/seeded.h"
@@ -70,9 +71,15 @@ static status bench(tenon_graph *t, tenon_code **code, arena *a, report *out) {
     r.resident_bytes = measure_resident();
     r.kernels = (int64_t)p->kernels.n;
     r.steps = (int64_t)p->steps.n;
+    program_cost steps;
+    cost_result cost;
+    if (t->shared == NULL) {
+        TRY(cost_of_model(&(*code)->built, p, a, &steps, &cost));
+        r.cost = &cost;
+    }
     r.tuned = (tuned_by){t->o->tune, (int64_t)(*code)->built.n_tuned};
     if (t->o->per_node || t->o->trace != NULL)
-        TRY(per_node_measure(t, *code, times.inputs, outputs, a, &r));
+        TRY(per_node_measure(t, *code, times.inputs, outputs, a, &steps, &r));
     return bench_report(&r, a, out);
 }
 

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "api/measure.h"
+#include "api/model_cost.h"
 #include "api/reports.h"
 
 typedef struct inspection {
@@ -11,6 +12,8 @@ typedef struct inspection {
     const graph *g; /* before lowering, where operators are whole */
     arena *memory;  /* the report's */
     map counted;    /* constants whose elements are counted */
+    program_cost cost;
+    bool *is_told; /* by step: some node has its cost */
     inspect_result r;
 } inspection;
 
@@ -92,15 +95,29 @@ static const char *precision_of(const inspection *x, const node *n) {
     for (const node *m = x->w->g->first; m != NULL && n->source >= 0; m = m->next) {
         if (m->source != n->source)
             continue;
-        const char *note = m->notes != NULL ? map_get(m->notes, INTEGER_NOTE) : NULL;
-        if (note != NULL)
-            return note;
-        if (node_has_floats(m))
-            found = "float";
-        else if (found[0] == '\0')
-            found = strcmp(m->op, "Lookup") == 0 ? "table" : "int";
+        const char *its = cost_precision(m);
+        if (m->notes != NULL && map_get(m->notes, INTEGER_NOTE) != NULL)
+            return its;
+        if (found[0] == '\0' || strcmp(its, "float") == 0)
+            found = its;
     }
     return found;
+}
+
+/* What the steps that n leads move and take. What a node was made into may be several of them. */
+static void cost_of_node(inspection *x, const node *n, inspect_node *to) {
+    element_count weights = {0, 0}, data = {0, 0};
+    const program *p = x->w->p;
+    for (size_t i = 0; i < p->steps.n && n->source >= 0; i++) {
+        if (p->steps.at[i].node != n->source || x->is_told[i])
+            continue;
+        x->is_told[i] = true;
+        to->moved += x->cost.steps[i].bytes;
+        to->cycles += x->cost.steps[i].cycles;
+        measure_step(p, &p->steps.at[i], NULL, &weights, &data);
+    }
+    to->weight_bits = weights.elements > 0 ? weights.bits / weights.elements : 0;
+    to->data_bits = data.elements > 0 ? data.bits / data.elements : 0;
 }
 
 static status list_nodes(inspection *x) {
@@ -120,6 +137,7 @@ static status list_nodes(inspection *x) {
                              .arena = arena_of_node(x->w->p, n)};
         if (n->n_outputs > 0 && n->outputs[0] != NULL)
             TRY(print_type(x->memory, n->outputs[0], &to->output));
+        cost_of_node(x, n, to);
         TRY(passes_node_macs(x->w->plan->registry, n, x->w->machine, &to->macs));
         x->r.macs += to->macs;
     }
@@ -169,6 +187,8 @@ static status inspect_all(inspection *x, report *out) {
     x->r.tuned = (tuned_by){x->t->o->tune, (int64_t)x->w->n_tuned};
     TRY(measure_program(p, x->memory, &facts));
     x->r.weight_bytes = facts.weight_bytes;
+    TRY_ALLOC(x->is_told = ARENA_NEW_N(x->memory, bool, p->steps.n + 1));
+    TRY(cost_of_model(x->w, p, x->memory, &x->cost, &x->r.cost));
     TRY(list_tensors(x));
     TRY(list_nodes(x));
     TRY(sum_operators(x));

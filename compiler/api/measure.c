@@ -5,13 +5,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-typedef struct element_count {
-    double elements, bits;
-} element_count;
-
 static void count(element_count *c, const program_buffer *b) {
     c->elements += (double)b->n;
     c->bits += (double)b->n * dtype_bits(b->elem);
+}
+
+void measure_step(const program *p, const program_step *s, bool *seen, element_count *weights, element_count *data) {
+    for (size_t i = 0; i < p->kernels.at[s->kernel]->buffers.n; i++) {
+        const program_buffer *b = &p->buffers.at[s->args[i].buffer];
+        if (seen != NULL && seen[s->args[i].buffer])
+            continue;
+        if (seen != NULL)
+            seen[s->args[i].buffer] = true;
+        count(b->place == PLACE_CONST ? weights : data, b);
+    }
 }
 
 status measure_program(const program *p, arena *scratch, program_facts *out) {
@@ -20,18 +27,10 @@ status measure_program(const program *p, arena *scratch, program_facts *out) {
     element_count weights = {0, 0}, data = {0, 0};
     *out = (program_facts){0};
     for (size_t s = 0; s < p->steps.n; s++) {
-        const program_step *step = &p->steps.at[s];
-        out->macs += step->macs;
-        for (size_t i = 0; i < p->kernels.at[step->kernel]->buffers.n; i++) {
-            const program_buffer *b = &p->buffers.at[step->args[i].buffer];
-            if (seen[step->args[i].buffer])
-                continue;
-            seen[step->args[i].buffer] = true;
-            count(b->place == PLACE_CONST ? &weights : &data, b);
-            if (b->place == PLACE_CONST)
-                out->weight_bytes += (int64_t)dtype_bytes(b->elem, (size_t)b->n);
-        }
+        out->macs += p->steps.at[s].macs;
+        measure_step(p, &p->steps.at[s], seen, &weights, &data);
     }
+    out->weight_bytes = (int64_t)(weights.bits / 8);
     out->weight_bits = weights.elements > 0 ? weights.bits / weights.elements : 0;
     out->data_bits = data.elements > 0 ? data.bits / data.elements : 0;
     return STATUS_OK;
@@ -57,6 +56,30 @@ static const char *read_key(const char *path, const char *key, arena *a) {
 const char *measure_cpu(arena *a) {
     const char *name = read_key("/proc/cpuinfo", "model name", a);
     return name != NULL ? name : "unknown";
+}
+
+/* A number that a file begins with; 0 where there is none. */
+static double read_number(const char *path) {
+    double x = 0;
+    FILE *f = fopen(path, "r");
+    if (f == NULL)
+        return 0;
+    if (fscanf(f, "%lf", &x) != 1)
+        x = 0;
+    fclose(f);
+    return x;
+}
+
+double measure_megahertz(void) {
+    char text[64];
+    double kilohertz = read_number("/sys/devices/system/cpu/cpu0/cpufreq/cpuinfo_max_freq"), megahertz = 0;
+    FILE *f = kilohertz > 0 ? NULL : fopen("/proc/cpuinfo", "r");
+    while (f != NULL && megahertz == 0 && fgets(text, sizeof text, f) != NULL)
+        if (sscanf(text, "cpu MHz : %lf", &megahertz) != 1)
+            megahertz = 0;
+    if (f != NULL)
+        fclose(f);
+    return kilohertz > 0 ? kilohertz * 1e-3 : megahertz;
 }
 
 int64_t measure_resident(void) {

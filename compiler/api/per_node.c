@@ -6,13 +6,14 @@
 
 #include "api/files.h"
 #include "api/machine_peak.h"
+#include "api/model_cost.h"
 #include "api/step_times.h"
 
 typedef struct gathering {
     const program *p;
     const step_nodes *steps; /* by p's step */
     const step_times *times;
-    const buffer_traffic **traffic; /* by kernel */
+    const program_cost *cost;
     bench_node *rows;
     size_t n_rows;
     bench_call *calls; /* by p's step */
@@ -35,24 +36,6 @@ static int64_t bytes_of(const program_buffer *b, int64_t elements) {
     return (int64_t)dtype_bytes(b->elem, (size_t)elements);
 }
 
-static status count_traffic(gathering *x) {
-    TRY_ALLOC(x->traffic = ARENA_NEW_N(x->memory, const buffer_traffic *, x->p->kernels.n + 1));
-    for (size_t k = 0; k < x->p->kernels.n; k++)
-        TRY(kernel_traffic(x->p->kernels.at[k], x->memory, &x->traffic[k]));
-    return STATUS_OK;
-}
-
-/* Bytes that the step reads and writes. */
-static int64_t step_bytes(const gathering *x, const program_step *s) {
-    int64_t bytes = 0;
-    for (size_t i = 0; i < x->p->kernels.at[s->kernel]->buffers.n; i++) {
-        const program_buffer *b = &x->p->buffers.at[s->args[i].buffer];
-        const buffer_traffic *t = &x->traffic[s->kernel][i];
-        bytes += bytes_of(b, t->read) + bytes_of(b, t->written);
-    }
-    return bytes;
-}
-
 /* Bytes of memory that a run touches: the arena, and of other buffers what the step that moves most of them does. */
 static status touched_bytes(const gathering *x, int64_t *out) {
     int64_t *most = ARENA_NEW_N(x->memory, int64_t, x->p->buffers.n + 1);
@@ -60,7 +43,7 @@ static status touched_bytes(const gathering *x, int64_t *out) {
     for (size_t s = 0; s < x->p->steps.n; s++) {
         const program_step *step = &x->p->steps.at[s];
         for (size_t i = 0; i < x->p->kernels.at[step->kernel]->buffers.n; i++) {
-            const buffer_traffic *t = &x->traffic[step->kernel][i];
+            const buffer_traffic *t = &x->cost->traffic[step->kernel][i];
             int64_t *m = &most[step->args[i].buffer], n = t->read > t->written ? t->read : t->written;
             *m = n > *m ? n : *m;
         }
@@ -130,7 +113,7 @@ static bench_node *row_of_whole(const gathering *x, const node *lead) {
 }
 
 static status fill_row(gathering *x, const step_nodes *from, bench_node *row) {
-    *row = (bench_node){.lead = part_of(from->lead)};
+    *row = (bench_node){.lead = part_of(from->lead), .precision = cost_precision(from->lead)};
     return print_shapes(x->memory, from->lead, &row->shapes);
 }
 
@@ -155,7 +138,7 @@ static status row_of(gathering *x, size_t step, bench_node **out) {
     for (size_t i = 0; i < x->p->kernels.at[s->kernel]->buffers.n; i++)
         if (x->p->buffers.at[s->args[i].buffer].place == PLACE_OUTPUT)
             title = x->p->buffers.at[s->args[i].buffer].title;
-    **out = (bench_node){.lead = {-1, "(copy)", title != NULL ? title : ""}, .shapes = ""};
+    **out = (bench_node){.lead = {-1, "(copy)", title != NULL ? title : ""}, .shapes = "", .precision = ""};
     return STATUS_OK;
 }
 
@@ -164,18 +147,19 @@ static status add_step(gathering *x, size_t step) {
     const int64_t *line = x->times->line_ns;
     bench_node *row;
     TRY(row_of(x, step, &row));
-    int64_t bytes = step_bytes(x, s);
+    const step_cost *cost = &x->cost->steps[step];
     double us = (double)(line[step + 1] - line[step]) * 1e-3 - x->times->tick_us;
     row->us += x->times->us[step];
     row->calls++;
     row->macs += s->macs;
-    row->bytes += bytes;
+    row->bytes += cost->bytes;
+    row->cycles += cost->cycles;
     x->calls[step] = (bench_call){.node = (size_t)(row - x->rows),
                                   .kernel = x->p->kernels.at[s->kernel]->name,
                                   .begin_us = (double)(line[step] - line[0]) * 1e-3,
                                   .us = us > 0 ? us : 0,
                                   .macs = s->macs,
-                                  .bytes = bytes};
+                                  .bytes = cost->bytes};
     return STATUS_OK;
 }
 
@@ -199,15 +183,14 @@ static status gather(gathering *x, bench_nodes *out) {
 /* ---- all ---- */
 
 status per_node_measure(tenon_graph *t, tenon_code *code, const void *const *inputs, void *const *outputs, arena *a,
-                        bench_result *r) {
+                        const program_cost *cost, bench_result *r) {
     bench_nodes *out = ARENA_NEW(a, bench_nodes);
     step_times times;
     machine_peak peak;
     int64_t touched;
-    gathering x = {.p = code->p, .steps = code->built.steps.at, .times = &times, .memory = a};
+    gathering x = {.p = code->p, .steps = code->built.steps.at, .times = &times, .cost = cost, .memory = a};
     TRY_ALLOC(out);
     TENON_ASSERT(code->built.steps.n == code->p->steps.n);
-    TRY(count_traffic(&x));
     TRY(touched_bytes(&x, &touched));
     TRY(step_times_measure(code, inputs, outputs, t->o->seconds, a, &times));
     TRY(machine_peak_measure(t->c, code->p->target, touched, a, &peak));

@@ -21,7 +21,8 @@ const command command_bench = {
         "that of reading as much memory as the model touches, both measured here, by code for the same target. A node\n"
         "whose data are still in a nearer cache can be above that bandwidth. Bytes are those of different elements, "
         "so\n"
-        "that of a table only the rows count that can be read.",
+        "that of a table only the rows count that can be read. Cycles are those that the cost model predicts, as in "
+        "tenon inspect.",
     .examples = "  tenon bench mnist.onnx --dim batch=1\n"
                 "  tenon bench bert.onnx --shape input_ids=1x128 --time 5 --json\n"
                 "  tenon bench resnet.onnx --trace resnet.json\n"

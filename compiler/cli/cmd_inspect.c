@@ -14,7 +14,15 @@ const command command_inspect = {
         "from). output: type of\n"
         "the first output; params: elements of a node's own weights; bytes: of its outputs; arena: scratch memory that "
         "its loops touch, nothing\n"
-        "where it is fused into another. Then all nodes of each operator, and totals.\n"
+        "where it is fused into another. bits a w, bits a d: what an element of the constants and of the other data "
+        "that "
+        "they work on\n"
+        "takes in memory; moved: bytes that they read and write, each element once; cycles: by a model of the target's "
+        "core, nothing is\n"
+        "measured. Then all nodes of each operator, and totals; microseconds are given where the target runs here, by "
+        "the "
+        "clock that the\n"
+        "system tells.\n"
         "MODEL may also be a .so that tenon compile --emit shared has written. Of that it tells less.",
     .examples = "  tenon inspect mnist.onnx --dim batch=1\n"
                 "  tenon inspect bert.onnx --shape input_ids=1x128 --json",

@@ -207,6 +207,8 @@ static const expr *fold_int(builder *b, expr_kind k, const expr *xe, const expr 
         return build_int(b, t, (int64_t)(ux - uy));
     case EXPR_MUL:
         return build_int(b, t, (int64_t)(ux * uy));
+    case EXPR_MUL_HIGH:
+        return build_int(b, t, x * y >> 32);
     case EXPR_DIV:
         return build_int(b, t, int_div(t, x, y));
     case EXPR_REM:

@@ -323,6 +323,7 @@ static const value_fn VALUES[] = {
     LANES(SHL),
     LANES(SHR),
     LANES(SHR_ROUND),
+    LANES(MUL_HIGH),
     LANES(EQ),
     LANES(NE),
     LANES(LT),
@@ -333,7 +334,7 @@ static const value_fn VALUES[] = {
     WHOLE(DOT2),
     WHOLE(DOT4),
 };
-_Static_assert(EXPR_COUNT == 46, "a new expression needs a row in VALUES and its meaning in interp_lanes.h");
+_Static_assert(EXPR_COUNT == 47, "a new expression needs a row in VALUES and its meaning in interp_lanes.h");
 
 /* May the result be written over an operand? All but SHUFFLE read a lane before they write it. */
 static bool works_in_place(const expr *x) {

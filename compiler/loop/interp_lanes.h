@@ -196,6 +196,7 @@
     BOOL_UNARY(X)                                                                                                      \
     FLOAT_TYPES(FLOAT_UNARY, X)
 #define EACH_BINARY(X)                                                                                                 \
+    X(MUL_HIGH, I32, int32_t, int32_t, (int64_t)x * y >> 32)                                                           \
     SIGNED_TYPES(INT_BINARY, X)                                                                                        \
     UNSIGNED_TYPES(INT_BINARY, X)                                                                                      \
     SIGNED_TYPES(SIGNED_BINARY, X)                                                                                     \

@@ -24,6 +24,7 @@
  *                   nearest, half to even (float8: as ONNX Cast with saturate=1). float to int: truncates, saturates,
  *                   NaN gives 0. To bool: x != 0. From bool: 0 or 1
  *   SATURATE        int to int, clamped to the new type's range.   BITCAST: same bits, same lanes, same width
+ *   MUL_HIGH        of two i32: the upper half of their product, floor(x*y / 2^32)
  *   ADD SUB MUL     integers wrap.  DIV: integers truncate; x/0 = 0; smallest/-1 wraps.  REM (integers): x - x/y*y, x
  * rem 0 = 0 MIN MAX         min(a,b) = a < b ? a : b, max(a,b) = a > b ? a : b (so b where either is NaN) AND OR XOR
  * integers and bool.   SHL SHR: count taken modulo the width; SHR arithmetic where signed SHR_ROUND x n   (x + 2^(n-1))

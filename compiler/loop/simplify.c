@@ -274,6 +274,8 @@ static const expr *simplify_int(builder *b, expr_kind k, const expr *x, const ex
         return simplify_int_sub(b, x, y);
     case EXPR_MUL:
         return simplify_int_mul(b, x, y);
+    case EXPR_MUL_HIGH:
+        return expr_is_int(x, 0) || expr_is_int(y, 0) ? int_like(b, x, 0) : NULL;
     case EXPR_DIV:
         return simplify_int_div(b, x, y);
     case EXPR_REM:

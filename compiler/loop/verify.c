@@ -122,6 +122,10 @@ static bool same_holds(verifier *v, const expr *x) {
     return true;
 }
 
+static bool high_holds(verifier *v, const expr *x) {
+    return x->type.elem == DT_I32 && same_holds(v, x);
+}
+
 static bool cast_holds(verifier *v, const expr *x) {
     (void)v;
     return x->arg[0]->type.lanes == x->type.lanes && verify_storable(x->type.elem);
@@ -196,6 +200,7 @@ static const rule rules[EXPR_COUNT] = {
     [EXPR_ADD] = {same_holds, NUMBERS, "two numbers of one type"},
     [EXPR_SUB] = {same_holds, NUMBERS, "two numbers of one type"},
     [EXPR_MUL] = {same_holds, NUMBERS, "two numbers of one type"},
+    [EXPR_MUL_HIGH] = {high_holds, INTS, "two i32"},
     [EXPR_DIV] = {same_holds, NUMBERS, "two numbers of one type"},
     [EXPR_REM] = {same_holds, INTS, "two integers of one type"},
     [EXPR_MIN] = {same_holds, NUMBERS, "two numbers of one type"},

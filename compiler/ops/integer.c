@@ -52,12 +52,12 @@ static bool is_given(const nest_list *l, int k) {
     return k < l->n_inputs && kit_operand(l, k)->present;
 }
 
-/* An element of a parameter, as an i64: a literal where it is one number for all. */
-static const expr *parameter(const node *n, const nest_list *l, int operand, const expr *const *i, int rank) {
+/* An element of a parameter, as type t: a literal where it is one number for all. */
+static const expr *parameter(const node *n, const nest_list *l, int operand, dtype t, const expr *const *i, int rank) {
     const tensor *known = kit_constant(n, operand);
     if (known != NULL && known->count == 1)
-        return build_int(l->b, DT_I64, tensor_int(known, 0));
-    return build_cast(l->b, DT_I64, nest_read_broadcast(l, operand, i, rank));
+        return build_int(l->b, t, tensor_int(known, 0));
+    return build_cast(l->b, t, nest_read_broadcast(l, operand, i, rank));
 }
 
 /* x * 2^-shift to the nearest integer, shift > 0. Ties go up, or, with the attribute `even`, to the even neighbour as
@@ -89,15 +89,28 @@ static int64_t least(const node *n, int operand) {
 /* Products of sums and multipliers are below 2^62: shifted by this much they fit 32 bits. */
 #define NARROWS 32
 
+/* Of x of 32 bits. By more than 32 bits, half of what is shifted off lies in the product's upper half, which so is all
+ * that counts. */
+static const expr *scaled_by_high(const node *n, const nest_list *l, int mult, int shift, const expr *x,
+                                  const expr *const *i, int rank) {
+    builder *b = l->b;
+    const expr *high = build_binary(b, EXPR_MUL_HIGH, x, parameter(n, l, mult, DT_I32, i, rank));
+    const expr *by = build_sub(b, parameter(n, l, shift, DT_I32, i, rank), build_int(b, DT_I32, NARROWS));
+    return shifted(b, n, high, by, true);
+}
+
 /* (x * mult + offset) * 2^-shift; without mult and offset a plain rounding shift. */
 static const expr *scaled(const node *n, const nest_list *l, int mult, int shift, const expr *x, const expr *const *i,
                           int rank) {
     builder *b = l->b;
+    bool is_high = is_given(l, mult) && !is_given(l, RQ_OFFSET) && op_int(n, "even") == 0;
+    if (is_high && x->type.elem == DT_I32 && least(n, shift) > NARROWS)
+        return scaled_by_high(n, l, mult, shift, x, i, rank);
     if (is_given(l, mult))
-        x = build_mul(b, build_cast(b, DT_I64, x), parameter(n, l, mult, i, rank));
+        x = build_mul(b, build_cast(b, DT_I64, x), parameter(n, l, mult, DT_I64, i, rank));
     if (is_given(l, RQ_OFFSET))
-        x = build_add(b, build_cast(b, DT_I64, x), parameter(n, l, RQ_OFFSET, i, rank));
-    const expr *by = build_cast(b, x->type.elem, parameter(n, l, shift, i, rank));
+        x = build_add(b, build_cast(b, DT_I64, x), parameter(n, l, RQ_OFFSET, DT_I64, i, rank));
+    const expr *by = build_cast(b, x->type.elem, parameter(n, l, shift, DT_I64, i, rank));
     const expr *y = shifted(b, n, x, by, is_given(l, mult) && least(n, shift) > 0);
     return x->type.elem == DT_I64 && is_given(l, mult) && least(n, shift) >= NARROWS ? build_cast(b, DT_I32, y) : y;
 }

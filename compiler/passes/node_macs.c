@@ -1,7 +1,8 @@
-/* Multiply-accumulates of a node alone, also of one that lowering takes apart. */
+/* What nodes and graphs cost: multiply-accumulates of a node alone, also of one that lowering takes apart; cycles. */
 #include "loop/target.h"
 #include "lower/lower.h"
 #include "passes/builtin.h"
+#include "schedule/latency.h"
 
 static status count_lowered(const node *n, const target *t, int64_t *sum) {
     program *p = NULL;
@@ -59,4 +60,25 @@ static bool is_known(const node *n) {
 int64_t passes_known_macs(const pass_registry *r, const node *n) {
     int64_t sum;
     return is_known(n) && passes_node_macs(r, n, target_numeric(), &sum) == STATUS_OK ? sum : -1;
+}
+
+static status lowered_cycles(const pass_registry *r, graph **g, const target *t, arena *scratch, double *out) {
+    const pass_options o = {.in_place = true, .target = t, .integer = {.target = t}};
+    const lower_options how = {.target = t};
+    program *p;
+    program_cost cost;
+    TRY(passes_before_lowering(r, g, &o));
+    TRY(lower_graph(*g, &how, scratch, &p));
+    TRY(program_cost_of(p, scratch, &cost));
+    *out = cost.cycles;
+    return STATUS_OK;
+}
+
+status passes_cycles(const pass_registry *r, const graph *g, const target *t, double *out) {
+    arena *scratch = arena_new(arena_allocator(g->memory));
+    graph *copy = graph_copy(g);
+    status s = scratch != NULL && copy != NULL ? lowered_cycles(r, &copy, t, scratch, out) : STATUS_RESOURCE;
+    graph_free(copy);
+    arena_free(scratch);
+    return s;
 }

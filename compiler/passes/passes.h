@@ -207,5 +207,8 @@ status winograd_rewrite(graph *g, node *n, const struct winograd_form *f, bool *
 status passes_node_macs(const pass_registry *r, const node *n, const target *t, int64_t *out);
 /* The same; -1 where a shape is not known, or the node cannot be lowered. */
 int64_t passes_known_macs(const pass_registry *r, const node *n);
+/* Cycles of a run of g, whose shapes must be known, on one core of t: see schedule/latency.h. g stays as it is. What
+ * cannot be lowered is told. */
+status passes_cycles(const pass_registry *r, const graph *g, const target *t, double *out);
 
 #endif

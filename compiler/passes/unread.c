@@ -177,23 +177,87 @@ static bool reshape_range(const node *n, const range *out, range *in) {
     return false;
 }
 
-static const struct {
+/* Of the first input; others are read whole. */
+static bool first_range(const node *n, const range *out, range *in) {
+    (void)n;
+    in[0] = *out;
+    return true;
+}
+
+/* Rows of the last axis. */
+static bool rows_range(const node *n, const range *out, range *in) {
+    in[0] = *out;
+    return out->axis < output_rank(n) - 1;
+}
+
+/* Rows of A; the offsets have one number for each column. */
+static bool integer_matmul_range(const node *n, const range *out, range *in) {
+    const value *offsets = node_input(n, 2);
+    return (offsets == NULL || offsets->type.rank <= 1) && matmul_range(n, out, in);
+}
+
+/* With one scale for all; else the parameters may be read at the range, too. */
+static bool quantize_range(const node *n, const range *out, range *in) {
+    const value *scale = node_input(n, 1);
+    in[0] = *out;
+    return scale->type.rank == 0 || (scale->constant != NULL && scale->constant->count == 1);
+}
+
+/* Sums and the like over other axes, all of which stay. */
+static bool reduce_range(const node *n, const range *out, range *in) {
+    const value *axes = node_input(n, 1);
+    if (op_int(n, "keepdims") == 0 || axes == NULL || axes->constant == NULL || axes->constant->count == 0)
+        return false;
+    for (int64_t k = 0; k < axes->constant->count; k++)
+        if (axis_within(tensor_int(axes->constant, k), output_rank(n)) == out->axis)
+            return false;
+    in[0] = *out;
+    return true;
+}
+
+typedef struct rule {
     const char *op;
     bool (*ranges)(const node *n, const range *out, range *in); /* in: WHOLE from the caller */
     bool is_contraction;
-} rules[] = {
-    {"MatMul", matmul_range, true},      {"Gemm", gemm_range, true},
-    {"Softmax", softmax_range, false},   {"LayerNormalization", layer_norm_range, false},
-    {"Reshape", reshape_range, false},   {"Squeeze", reshape_range, false},
-    {"Unsqueeze", reshape_range, false}, {"Transpose", transpose_range, false},
+} rule;
+static const rule rules[] = {
+    {"MatMul", matmul_range, true},
+    {"Gemm", gemm_range, true},
+    {"Softmax", softmax_range, false},
+    {"LayerNormalization", layer_norm_range, false},
+    {"Reshape", reshape_range, false},
+    {"Squeeze", reshape_range, false},
+    {"Unsqueeze", reshape_range, false},
+    {"Transpose", transpose_range, false},
+    {"QuantizeLinear", quantize_range, false},
+    {"DequantizeLinear", quantize_range, false},
+    {"ReduceMean", reduce_range, false},
+    {"ReduceSum", reduce_range, false},
+};
+/* Of tenon's own domain. */
+static const rule own_rules[] = {
+    {"IntegerMatMul", integer_matmul_range, true},
+    {"Requantize", scalar_range, false},
+    {"Lookup", first_range, false},
+    {"IntegerSoftmax", softmax_range, false},
+    {"IntegerLayerNorm", rows_range, false},
 };
 
+static const rule *rule_of(const node *n) {
+    bool is_own = strcmp(n->domain, OP_OWN_DOMAIN) == 0;
+    const rule *all = is_own ? own_rules : rules;
+    size_t n_all = is_own ? sizeof own_rules / sizeof *own_rules : sizeof rules / sizeof *rules;
+    for (size_t i = 0; i < n_all; i++)
+        if ((is_own || is_op(n, all[i].op)) && strcmp(n->op, all[i].op) == 0)
+            return &all[i];
+    return NULL;
+}
+
 static bool ranges_of(const node *n, cut *c) {
-    for (size_t i = 0; i < sizeof rules / sizeof *rules; i++) {
-        if (!is_op(n, rules[i].op))
-            continue;
-        c->pays = rules[i].is_contraction;
-        return rules[i].ranges(n, &c->out, c->in);
+    const rule *r = rule_of(n);
+    if (r != NULL) {
+        c->pays = r->is_contraction;
+        return r->ranges(n, &c->out, c->in);
     }
     return n->row != NULL && n->row->kind == OP_SCALAR && !n->row->is_random && scalar_range(n, &c->out, c->in);
 }

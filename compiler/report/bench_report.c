@@ -27,6 +27,8 @@ static status as_json(const bench_result *r, arena *a, const char **out) {
     json_integer(&j, NULL, "resident_bytes", r->resident_bytes);
     json_integer(&j, NULL, "kernels", r->kernels);
     json_integer(&j, NULL, "steps", r->steps);
+    if (r->cost != NULL)
+        cost_report_json(&j, NULL, r->cost);
     tuned_report_json(&j, &r->tuned);
     status nodes = r->nodes != NULL ? node_report_json(r, a, &j) : STATUS_OK;
     status finished = json_finish(&j, a, out);
@@ -48,6 +50,8 @@ status bench_report(const bench_result *r, arena *a, report *out) {
     if (r->kernels > 0) /* a model that comes compiled tells nothing of them */
         strbuf_printf(&s, " in %lld kernels, %lld calls", (long long)r->kernels, (long long)r->steps);
     strbuf_char(&s, '\n');
+    if (r->cost != NULL)
+        cost_report_text(&s, r->cost, a);
     if (r->tuned.file != NULL)
         strbuf_add(&s, "tuned by  ");
     tuned_report_text(&s, &r->tuned);

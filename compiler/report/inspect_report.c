@@ -4,16 +4,22 @@
 #include "report/json.h"
 #include "report/report.h"
 
-enum { COLUMNS = 9, SUMS = 4, LONGEST_NAME = 48 };
+enum { COLUMNS = 13, SUMS = 4, LONGEST_NAME = 48 };
 
 static const char *number(arena *a, int64_t x) {
     const char *text = x == 0 ? "." : arena_printf(a, "%lld", (long long)x);
     return text != NULL ? text : "";
 }
 
+static const char *bits(arena *a, double x) {
+    const char *text = x == 0 ? "." : arena_printf(a, "%.3g", x);
+    return text != NULL ? text : "";
+}
+
 static status add_nodes(strbuf *s, const inspect_result *r, arena *a) {
-    static const char *const heads[COLUMNS] = {"node", "operator", "name",  "output", "computes in",
-                                               "MACs", "params",   "bytes", "arena"};
+    static const char *const heads[COLUMNS] = {"node",     "operator", "name",  "output", "computes in",
+                                               "MACs",     "params",   "bytes", "arena",  "bits a w",
+                                               "bits a d", "moved",    "cycles"};
     const char **cells = ARENA_NEW_N(a, const char *, (r->n_nodes + 1) * COLUMNS);
     TRY_ALLOC(cells);
     for (size_t c = 0; c < COLUMNS; c++)
@@ -28,7 +34,11 @@ static status add_nodes(strbuf *s, const inspect_result *r, arena *a) {
                                     number(a, n->macs),
                                     number(a, n->params),
                                     number(a, n->bytes),
-                                    number(a, n->arena)};
+                                    number(a, n->arena),
+                                    bits(a, n->weight_bits),
+                                    bits(a, n->data_bits),
+                                    number(a, n->moved),
+                                    number(a, (int64_t)n->cycles)};
         for (size_t c = 0; c < COLUMNS; c++)
             TRY_ALLOC(cells[(i + 1) * COLUMNS + c] = row[c]);
     }
@@ -92,6 +102,7 @@ static void add_totals(strbuf *s, const inspect_result *r, arena *a) {
                   report_amount(a, (double)r->weight_bytes, "B"));
     strbuf_printf(s, "code        %lld kernels, %lld calls (%s)\n", (long long)r->kernels, (long long)r->steps,
                   r->head.target);
+    cost_report_text(s, &r->cost, a);
     if (r->tuned.file != NULL)
         strbuf_add(s, "tuned by    ");
     tuned_report_text(s, &r->tuned);
@@ -120,6 +131,10 @@ static void json_nodes(json *j, const inspect_result *r) {
         json_integer(j, item, "params", n->params);
         json_integer(j, item, "bytes", n->bytes);
         json_integer(j, item, "arena", n->arena);
+        json_number(j, item, "weight_bits", n->weight_bits);
+        json_number(j, item, "data_bits", n->data_bits);
+        json_integer(j, item, "moved_bytes", n->moved);
+        json_number(j, item, "cycles", n->cycles);
     }
 }
 
@@ -153,6 +168,7 @@ static status as_json(const inspect_result *r, arena *a, const char **out) {
     json_integer(&j, totals, "arena_least_bytes", r->arena_least);
     inspect_report_region_list(&j, totals, r->regions, r->n_regions);
     json_integer(&j, totals, "weight_bytes", r->weight_bytes);
+    cost_report_json(&j, totals, &r->cost);
     json_integer(&j, totals, "kernels", r->kernels);
     json_integer(&j, totals, "steps", r->steps);
     tuned_report_json(&j, &r->tuned);

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-enum { COLUMNS = 10, LEFT_COLUMNS = 3, LONGEST_NAME = 40, LONGEST_FUSED = 24 };
+enum { COLUMNS = 12, LEFT_COLUMNS = 4, LONGEST_NAME = 35, LONGEST_FUSED = 19 };
 
 double node_gflops(int64_t macs, double us) {
     return us > 0 ? 2e-3 * (double)macs / us : 0;
@@ -56,7 +56,9 @@ static const char *number(arena *a, const char *format, double x) {
 }
 
 /* The columns from time on. */
-static void fill_numbers(const bench_nodes *b, int64_t macs, int64_t bytes, double us, arena *a, const char **cells) {
+static void fill_numbers(const bench_nodes *b, const bench_node *n, arena *a, const char **cells) {
+    const double us = n->us;
+    const int64_t macs = n->macs, bytes = n->bytes;
     cells[0] = number(a, "%.2f", us);
     cells[1] = number(a, "%.1f%%", 100 * share(us, b->sum_us));
     cells[2] = number(a, "%.0f", (double)macs);
@@ -64,6 +66,7 @@ static void fill_numbers(const bench_nodes *b, int64_t macs, int64_t bytes, doub
     cells[4] = number(a, "%.1f%%", 100 * share(node_gflops(macs, us), b->peak_gflops));
     cells[5] = report_amount(a, (double)bytes, "B");
     cells[6] = number(a, "%.1f%%", 100 * share(gigabytes(bytes, us), b->bandwidth_gbs));
+    cells[7] = number(a, "%.0f", n->cycles);
 }
 
 static status fill_row(const bench_nodes *b, const bench_node *n, arena *a, const char **cells) {
@@ -71,28 +74,30 @@ static status fill_row(const bench_nodes *b, const bench_node *n, arena *a, cons
     cells[1] = n->lead.op;
     TRY_ALLOC(cells[0]);
     TRY(print_names(n, a, &cells[2]));
-    fill_numbers(b, n->macs, n->bytes, n->us, a, cells + LEFT_COLUMNS);
+    cells[3] = n->precision;
+    fill_numbers(b, n, a, cells + LEFT_COLUMNS);
     return STATUS_OK;
 }
 
 static status add_table(const bench_nodes *b, arena *a, strbuf *s) {
-    static const char *const heads[COLUMNS] = {"node", "operator", "name",    "us",    "share",
-                                               "MACs", "GFLOP/s",  "of peak", "bytes", "of bandwidth"};
+    static const char *const heads[COLUMNS] = {"node", "operator", "name",    "computes in", "us",           "share",
+                                               "MACs", "GFLOP/s",  "of peak", "bytes",       "of bandwidth", "cycles"};
     const bench_node **rows = in_order(b, a);
     const char **cells = ARENA_NEW_N(a, const char *, (b->n + 2) * COLUMNS);
     if (rows == NULL || cells == NULL)
         return STATUS_RESOURCE;
     memcpy(cells, heads, sizeof heads);
-    int64_t macs = 0, bytes = 0;
+    bench_node all = {.us = b->sum_us};
     for (size_t i = 0; i < b->n; i++) {
         TRY(fill_row(b, rows[i], a, cells + (i + 1) * COLUMNS));
-        macs += rows[i]->macs;
-        bytes += rows[i]->bytes;
+        all.macs += rows[i]->macs;
+        all.bytes += rows[i]->bytes;
+        all.cycles += rows[i]->cycles;
     }
     const char **totals = cells + (b->n + 1) * COLUMNS;
     totals[0] = "total";
-    totals[1] = totals[2] = "";
-    fill_numbers(b, macs, bytes, b->sum_us, a, totals + LEFT_COLUMNS);
+    totals[1] = totals[2] = totals[3] = "";
+    fill_numbers(b, &all, a, totals + LEFT_COLUMNS);
     report_table(s, cells, b->n + 2, COLUMNS, LEFT_COLUMNS);
     return STATUS_OK;
 }
@@ -131,6 +136,7 @@ static void json_node(json *j, cJSON *list, const bench_nodes *b, const bench_no
     for (size_t i = 0; i < n->n_fused; i++)
         json_part(j, json_item(j, fused), &n->fused[i]);
     json_text(j, item, "shapes", n->shapes);
+    json_text(j, item, "precision", n->precision);
     json_integer(j, item, "calls", n->calls);
     json_number(j, item, "us", n->us);
     json_number(j, item, "share", share(n->us, b->sum_us));
@@ -138,6 +144,7 @@ static void json_node(json *j, cJSON *list, const bench_nodes *b, const bench_no
     json_number(j, item, "gflops", node_gflops(n->macs, n->us));
     json_number(j, item, "peak_share", share(node_gflops(n->macs, n->us), b->peak_gflops));
     json_integer(j, item, "bytes", n->bytes);
+    json_number(j, item, "cycles", n->cycles);
     json_number(j, item, "gbs", gigabytes(n->bytes, n->us));
     json_number(j, item, "bandwidth_share", share(gigabytes(n->bytes, n->us), b->bandwidth_gbs));
 }

@@ -30,6 +30,25 @@ typedef struct tuned_by {
     int64_t used;     /* entries */
 } tuned_by;
 
+/* ---- cost_report.c: what inspect and bench say of the cost model ---- */
+/* Multiply-accumulates in one kind of arithmetic. */
+typedef struct macs_in {
+    const char *precision; /* "8x8" bits of data and weights, "float" */
+    int64_t macs;
+} macs_in;
+
+/* Of a run of the program. */
+typedef struct cost_result {
+    double weight_bits, data_bits; /* average, by element */
+    const macs_in *macs;           /* the most first */
+    size_t n_macs;
+    int64_t bytes;     /* that its steps read and write */
+    double cycles, us; /* predicted; us 0: the target is not this machine, or its clock is not known */
+    double megahertz;
+} cost_result;
+void cost_report_text(strbuf *s, const cost_result *r, arena *a);
+void cost_report_json(struct json *j, struct cJSON *parent, const cost_result *r);
+
 /* ---- tune_report.c ---- */
 /* A kernel. */
 typedef struct tune_row {
@@ -116,8 +135,10 @@ typedef struct bench_node {
     bench_part lead;
     const bench_part *fused; /* the other nodes of the group */
     size_t n_fused;
-    const char *shapes; /* "f32[1,8] -> f32[1,4]" */
-    double us;          /* median, all calls */
+    const char *shapes;    /* "f32[1,8] -> f32[1,4]" */
+    const char *precision; /* as of inspect_node */
+    double us;             /* median, all calls */
+    double cycles;         /* predicted */
     int64_t calls, macs, bytes;
 } bench_node;
 
@@ -152,6 +173,7 @@ typedef struct bench_result {
     double import_ms, compile_ms;
     int64_t macs, arena_bytes, weight_bytes, code_bytes, resident_bytes;
     int64_t kernels, steps;
+    const cost_result *cost; /* NULL: a model that comes compiled */
     tuned_by tuned;
     const bench_nodes *nodes; /* NULL: not asked for */
 } bench_result;
@@ -293,9 +315,12 @@ typedef struct inspect_tensor {
 typedef struct inspect_node {
     int64_t index;                  /* in the file; -1 made by tenon */
     const char *name, *op, *output; /* type of the first output */
-    const char *precision; /* what it computes in: "i8xi8->i32", "table", "int", "float"; "" where fused away */
+    const char *precision;         /* what it computes in: "i8xi8->i32", "table", "int", "float"; "" where fused away */
+    double weight_bits, data_bits; /* of an element of its constants, of what it computes; 0: there are none */
     int64_t macs, params, bytes,
-        arena; /* bytes of its outputs; bytes of the arena in use while it runs, 0 where fused into another */
+        arena;     /* bytes of its outputs; bytes of the arena in use while it runs, 0 where fused into another */
+    int64_t moved; /* bytes that its kernels read and write, */
+    double cycles; /* and take, as predicted; both 0 where fused into another */
 } inspect_node;
 
 /* All nodes of an operator. */
@@ -314,6 +339,7 @@ typedef struct inspect_result {
     const inspect_operator *operators; /* the most frequent first */
     size_t n_operators;
     int64_t file_nodes, params, param_bytes, macs, arena_bytes, arena_least, weight_bytes, kernels, steps;
+    cost_result cost;
     tuned_by tuned;
     const program_region *regions; /* of the arena; none: it is one */
     size_t n_regions;

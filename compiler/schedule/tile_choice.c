@@ -42,8 +42,16 @@ static void choose_map(tile *t) {
     t->vectors = vectors >= 2 && t->p->stages[0].kind != STAGE_LET ? 2 : 1;
 }
 
+/* Are there sums of products by fours or twos? */
+static bool has_dots(const plan *p) {
+    for (int s = 0; s < p->n_stages; s++)
+        if (p->stages[s].each > 0)
+            return true;
+    return false;
+}
+
 /* Does a reduction go by fours of bytes that take several operations? */
-static bool has_dots(const plan *p, bool *out_pairs) {
+static bool parts_dots(const plan *p, bool *out_pairs) {
     bool any = false;
     *out_pairs = true;
     for (int s = 0; s < p->n_stages; s++) {
@@ -89,7 +97,7 @@ static int largest_team(const plan *p) {
 int tile_registers_for(const tile *t, bool by_pairs) {
     bool can_pair;
     int shared = t->rows > 1 ? t->vectors : 1;
-    int parting = !has_dots(t->p, &can_pair) ? 0 : by_pairs && can_pair ? 2 : t->vectors + 2;
+    int parting = !parts_dots(t->p, &can_pair) ? 0 : by_pairs && can_pair ? 2 : t->vectors + 2;
     return t->rows * t->vectors * largest_team(t->p) + shared + 1 + parting;
 }
 
@@ -108,15 +116,18 @@ static void choose_rows(tile *t, const tile_loads *loads, double *best, tile *ou
     }
 }
 
+#define LEAST_DOTS 4 /* lanes of the smallest register */
+
 static void choose_block(tile *t, const tile_loads *loads, double *best, tile *out) {
     int64_t extent = tile_extent(t->p, t->a), most = tile_blocks(extent, t->lanes);
     /* Below, half a vector costs what a whole one does. */
     bool halves = t->p->options->target->vector_bytes >= 64 && extent % t->lanes != 0;
+    int least = has_dots(t->p) ? LEAST_DOTS : 2;
     for (t->vectors = 1; t->vectors <= TILE_MOST_VECTORS && t->vectors <= most; t->vectors++) {
         t->tail = t->lanes;
         choose_rows(t, loads, best, out);
         t->tail = t->lanes / 2;
-        if (halves && t->tail > 1 && t->vectors > 1)
+        if (halves && t->tail >= least && t->vectors > 1)
             choose_rows(t, loads, best, out);
     }
 }

@@ -17,7 +17,7 @@ BERT = os.path.join(MODELS, "bert-tiny-imdb", "static_1x128.onnx")
 RESNET = os.path.join(MODELS, "mlperf-tiny", "resnet8", "model.onnx")
 QUICK = ("--time", "0.05")
 FORMED = ("LayerNormalization", "Gelu", "Softmax", "Attention")  # by the passes that fuse, at the place and by the name of the pattern's last node
-NODE = ("index", "op", "name", "fused", "shapes", "calls", "us", "share", "macs", "gflops", "peak_share", "bytes", "gbs", "bandwidth_share")
+NODE = ("index", "op", "name", "fused", "shapes", "calls", "us", "share", "macs", "precision", "cycles", "gflops", "peak_share", "bytes", "gbs", "bandwidth_share")
 
 
 def parsed(checks, name, *words):

@@ -117,10 +117,13 @@ def test_json(checks):
     made = parsed(checks, "inspect --json", "inspect", CNN, "--dim", "batch=1")
     has(checks, "inspect", made, "inputs", "outputs", "nodes", "totals")
     for node in made.get("nodes", []):
-        has(checks, f"inspect node {node.get('name')}", node, "index", "name", "op", "macs", "params", "bytes", "arena")
+        has(checks, f"inspect node {node.get('name')}", node, "index", "name", "op", "macs", "params", "bytes", "arena", "weight_bits", "data_bits", "moved_bytes", "cycles")
     totals = made.get("totals", {})
     weights = 16 * 9 + 16 + 32 * 16 * 9 + 32 + 1568 * 64 + 64 + 640 + 10
     checks.equal("inspect: parameters", totals.get("params"), weights)
+    has(checks, "inspect: cost", totals, "macs_by_precision", "weight_bits", "data_bits", "moved_bytes", "predicted")
+    checks.equal("bench: the cost model says the same", [bench.get(k) for k in ("macs_by_precision", "moved_bytes")],
+                 [totals.get(k) for k in ("macs_by_precision", "moved_bytes")])
     checks.equal("inspect: MACs", totals.get("macs"), bench.get("macs"))
     checks.equal("inspect: sums of the nodes", sum(n["macs"] for n in made.get("nodes", [])), totals.get("macs"))
     made = parsed(checks, "check --json", "check", CNN, os.path.dirname(CNN))

@@ -52,8 +52,34 @@ def file_parameters(model):
     return sum(a.size for name, a in tensors.items() if name in used and a.size > 1 and a.dtype not in (np.int64, np.bool_))
 
 
+def check_cost(checks, name, report):
+    totals, nodes = report["totals"], report["nodes"]
+    lowered = sum(totals["macs_by_precision"].values())
+    checks.check(f"{name}: MACs by precision are those of the code", 0 < lowered <= 1.25 * totals["macs"] + 1e6, f"{lowered} of {totals['macs']}")
+    checks.check(f"{name}: predicted cycles of the nodes", 0 < sum(n["cycles"] for n in nodes) <= totals["predicted"]["cycles"] * (1 + 1e-9))
+    checks.check(f"{name}: bytes moved by the nodes", 0 < sum(n["moved_bytes"] for n in nodes) <= totals["moved_bytes"])
+    bits = [n[what] for n in nodes for what in ("weight_bits", "data_bits")]
+    checks.check(f"{name}: bits of nodes", all(b == 0 or 1 <= b <= 64 for b in bits), str(bits))
+    quantised = "int8" in name
+    checks.check(f"{name}: bits of a weight", (8 <= totals["weight_bits"] < 14) if quantised else 30 <= totals["weight_bits"] <= 33, str(totals["weight_bits"]))
+    computed = [n for n in nodes if n["macs"] > 0 and n["precision"] not in ("", "int", "table")]
+    checks.check(f"{name}: MACs say what they multiply", bool(computed) and set(totals["macs_by_precision"]) <= {"float", "8x8", "int"}, str(totals["macs_by_precision"]))
+
+
+def check_order(checks, costs):
+    """Predictions for the last target: more work takes longer; nothing is measured."""
+    cycles = {name: t["predicted"]["cycles"] for name, t in costs.items()}
+    for name, t in costs.items():
+        least = t["macs"] / 64
+        checks.check(f"{name}: no faster than its MACs allow", cycles[name] > least, f"{cycles[name]} cycles, {t['macs']} MACs")
+    for more, less in (("bert", "resnet8"), ("resnet8", "kws"), ("vww", "kws"), ("vww", "mnist-mlp"), ("resnet8", "mnist-cnn")):
+        pairs = [(m, n) for m in costs for n in costs if more in m and less in n and costs[m]["macs"] > 2 * costs[n]["macs"] and ("int8" in m) == ("int8" in n)]
+        checks.check(f"{more} takes longer than {less}", bool(pairs) and all(cycles[m] > cycles[n] for m, n in pairs), f"{pairs}")
+
+
 def main():
     checks = Checks()
+    costs = {}
     for name, model, folder in SHIPPED:
         words = [model, *shape_options(inputs(model, os.path.join(folder, "test_data_set_0")))]
         for target in ("x86-64-v3", "generic"):
@@ -69,8 +95,11 @@ def main():
             checks.equal(f"{name}: {what} by operator", sum(o[what] for o in operators), sum(n[what] for n in nodes))
         checks.equal(f"{name}: MACs of all nodes", sum(n["macs"] for n in nodes), totals["macs"])
         checks.equal(f"{name}: parameters of the file", totals["params"], file_parameters(model))
+        check_cost(checks, name, report)
+        costs[name] = totals
         rows = [line.split() for line in tenon("inspect", *words).out.splitlines()]
         checks.check(f"{name}: the text has every operator's sum", all([o["op"], str(o["nodes"])] in [r[:2] for r in rows] for o in operators))
+    check_order(checks, costs)
     checks.finish()
 
 

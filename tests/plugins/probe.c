@@ -1,5 +1,6 @@
 /* A plugin for tests. Pass `mark` writes its options for each node into annotations; `liar` says that it keeps the
- * numbers, and negates the first output; `honest` does the same without the promise; `twice` negates twice. */
+ * numbers, and negates the first output; `honest` does the same without the promise; `twice` negates twice; `price`
+ * reports what the cost model says. */
 #include <stdio.h>
 #include <string.h>
 
@@ -52,6 +53,20 @@ static int negate_twice(const tenon_plugin_host *host, void *state, tenon_graph 
     return append(host, g, "Neg", 2);
 }
 
+/* Reports what the cost model says for two targets. */
+static int price(const tenon_plugin_host *host, void *state, tenon_graph *g) {
+    const tenon_cost_1 *cost = host->get_interface(host, TENON_COST_1);
+    const tenon_report_1 *report = host->get_interface(host, TENON_REPORT_1);
+    (void)state;
+    double wide = cost->cycles(host, g, "x86-64-v3"), narrow = wide < 0 ? -1 : cost->cycles(host, g, "x86-64");
+    if (narrow < 0)
+        return TENON_PASS_INVALID;
+    report->line(host, "%.0f cycles, %.0f with narrower vectors", wide, narrow);
+    report->real(host, "wide", wide);
+    report->real(host, "narrow", narrow);
+    return TENON_OK;
+}
+
 static const char *const ways[] = {"left", "right", NULL};
 static const tenon_option nodes = {sizeof nodes, TENON_OPTION_SELECTOR, "nodes", "SELECTOR", "which", "*", 0, 0, NULL};
 static const tenon_option bits = {sizeof bits, TENON_OPTION_INT, "bits", "N", "how many", "8", 2, 16, NULL};
@@ -69,8 +84,9 @@ static const tenon_pass passes[] = {
     {sizeof *passes, 0, "honest", "negates an output", "edit", NULL, NULL, NULL, negate_once, NULL},
     {sizeof *passes, TENON_PASS_KEEPS_NUMBERS, "twice", "negates an output twice", "edit", NULL, NULL, NULL,
      negate_twice, NULL},
+    {sizeof *passes, TENON_PASS_KEEPS_NUMBERS, "price", "says what a run costs", "edit", NULL, NULL, NULL, price, NULL},
 };
-static const tenon_pass *const list[] = {&passes[0], &passes[1], &passes[2], &passes[3], NULL};
+static const tenon_pass *const list[] = {&passes[0], &passes[1], &passes[2], &passes[3], &passes[4], NULL};
 static const tenon_plugin plugin = {sizeof plugin, TENON_PLUGIN_ABI, "probe", "1.0", list, NULL, NULL, "Apache-2.0"};
 
 const tenon_plugin *tenon_plugin_query(uint32_t host_abi) {

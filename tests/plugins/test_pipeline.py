@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """Options of passes from -p and from pipeline files, overrides for some nodes; --verify-passes catches a pass that changes the numbers."""
+import json
 import os
 import re
 import sys
@@ -92,6 +93,15 @@ def test_bad_files(checks):
     checks.check("no such pipeline file", done.status == 5 and "no such file" in done.err, done.err)
 
 
+def test_price(checks):
+    asked = ("inspect", CNN, "--json", "--plugin", PROBE, "-p", "price")
+    for target, where in (("x86-64-v3", "wide"), ("x86-64", "narrow")):
+        made = json.loads(tenon(*asked, "--dim", "batch=2", "--target", target).out)
+        checks.equal(f"tenon.cost/1 says what inspect says, {where}", made["passes"][0][where], made["totals"]["predicted"]["cycles"])
+    done = tenon(*asked)
+    checks.check("tenon.cost/1: a dimension that is not known", done.status != 0 and "unknown-shape" in done.err, done.err)
+
+
 def test_proof(checks):
     cnn = ("inspect", CNN, "--dim", "batch=2", "--plugin", PROBE, "--verify-passes")
     for asked in ("honest", "twice", "mark"):
@@ -118,7 +128,8 @@ def main():
         test_options(checks)
         test_order(checks)
         test_bad_files(checks)
-        test_proof(checks)
+        test_price(checks)
+    test_proof(checks)
     checks.finish()
 
 

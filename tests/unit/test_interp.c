@@ -45,6 +45,8 @@ static __int128 int_result(expr_kind k, dtype t, __int128 x, __int128 y) {
         return floor_shift(x, count);
     case EXPR_SHR_ROUND:
         return count == 0 ? x : floor_shift(x + ((__int128)1 << (count - 1)), count);
+    case EXPR_MUL_HIGH:
+        return floor_shift(x * y, 32);
     case EXPR_EQ:
         return x == y;
     case EXPR_NE:
@@ -147,6 +149,8 @@ static void integers(void **state) {
         for (size_t t = 0; t < N_INTS; t++)
             for (size_t l = 0; l < N_LANES; l++)
                 check_operation(INT_KINDS[k], INTS[t], LANES[l]);
+    for (size_t l = 0; l < N_LANES; l++)
+        check_operation(EXPR_MUL_HIGH, DT_I32, LANES[l]);
 }
 
 static void floats(void **state) {

@@ -129,6 +129,8 @@ static void make_integers(cases *c) {
         0, 1, 2, 3, -1, -7, 100, dtype_bits(c->type.elem) - 1, dtype_bits(c->type.elem) + 1, dtype_min(c->type.elem)};
     const expr *x = c->operand[0], *y = c->operand[1];
     result(c, "not", build_unary(c->b, EXPR_NOT, x));
+    if (c->type.elem == DT_I32)
+        result(c, "mul_high", build_binary(c->b, EXPR_MUL_HIGH, x, y));
     for (int i = 0; i < COUNT(kinds); i++)
         result(c, kind_name(kinds[i]), build_binary(c->b, kinds[i], x, y));
     for (int k = 0; k < COUNT(constants); k++) {

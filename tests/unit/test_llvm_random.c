@@ -81,8 +81,8 @@ static const expr *any_unary(generator *g, ltype t, int depth) {
 }
 
 static const expr *any_binary(generator *g, ltype t, int depth) {
-    static const expr_kind kinds[] = {EXPR_ADD, EXPR_SUB, EXPR_MUL, EXPR_DIV, EXPR_MIN, EXPR_MAX,      EXPR_REM,
-                                      EXPR_AND, EXPR_OR,  EXPR_XOR, EXPR_SHL, EXPR_SHR, EXPR_SHR_ROUND};
+    static const expr_kind kinds[] = {EXPR_ADD, EXPR_SUB, EXPR_MUL, EXPR_DIV, EXPR_MIN, EXPR_MAX,       EXPR_REM,
+                                      EXPR_AND, EXPR_OR,  EXPR_XOR, EXPR_SHL, EXPR_SHR, EXPR_SHR_ROUND, EXPR_MUL_HIGH};
     static const expr_kind comparisons[] = {EXPR_LT, EXPR_LE, EXPR_EQ, EXPR_NE};
     if (t.elem == DT_BOOL) {
         ltype of = LTYPE(types[pick(g, NUMBERS)], t.lanes);
@@ -90,7 +90,7 @@ static const expr *any_binary(generator *g, ltype t, int depth) {
         return build_binary(g->b, comparisons[pick(g, 4)], x, y);
     }
     const expr *x = any(g, t, depth - 1), *y = any(g, t, depth - 1);
-    return build_binary(g->b, kinds[pick(g, dtype_is_float(t.elem) ? 6 : 13)], x, y);
+    return build_binary(g->b, kinds[pick(g, dtype_is_float(t.elem) ? 6 : t.elem == DT_I32 ? 14 : 13)], x, y);
 }
 
 static const expr *any_conversion(generator *g, ltype t, int depth) {

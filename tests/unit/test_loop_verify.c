@@ -75,6 +75,8 @@ static void loop_verify_checks_types(void **state) {
         {"let v: i32x2 = dot2(broadcast<2>(i32(1)), broadcast<2>(i16(1)), broadcast<2>(i16(1)))", "dot2 of type i32x2"},
         {"let v: i32x2 = dot4(broadcast<2>(i32(1)), broadcast<8>(u8(1)), broadcast<8>(i8(1)))", ""},
         {"let v: i32x2 = dot4(broadcast<2>(i32(1)), broadcast<8>(i8(1)), broadcast<8>(u8(1)))", "dot4 of type i32x2"},
+        {"let v: i32 = mul_high(i32(1), i32(1))", ""},
+        {"let v: i64 = mul_high(1, 1)", "mul_high of type i64x1"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         expect(cases[i][0], cases[i][1]);

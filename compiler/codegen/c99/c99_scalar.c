@@ -52,6 +52,7 @@ static const scalar_row rows[] = {
     OPERATOR(ADD, WIDE_U | FLOATS, ADD, ADD, MUL, "$0 + $1"),
     OPERATOR(SUB, WIDE_U | FLOATS, ADD, ADD, MUL, "$0 - $1"),
     OPERATOR(MUL, WIDE_U | FLOATS, MUL, MUL, UNARY, "$0 * $1"),
+    OPERATOR(MUL_HIGH, SIGNED, UNARY, UNARY, UNARY, "(int32_t)((int64_t)$0 * $1 >> 32)"),
     OPERATOR(DIV, FLOATS, MUL, MUL, UNARY, "$0 / $1"),
     CALL(DIV, SIGNED, DIV_SIGNED),
     CALL(DIV, UNSIGNED, DIV_UNSIGNED),

@@ -34,6 +34,9 @@ typedef struct vector_row {
 #define CALL(kind, types, isas, bytes, text) {EXPR_##kind, types, isas, bytes, false, LEVEL_ATOM, text}
 #define INFIX(kind, types, text) {EXPR_##kind, types, GNU, SIZES, false, LEVEL_ANY, text}
 #define TWICE(kind, types, text) {EXPR_##kind, types, GNU, SIZES, true, LEVEL_ANY, text}
+#define HIGH(isas, bytes, text) {EXPR_MUL_HIGH, E(I32), isas, bytes, true, LEVEL_UNARY, "($T)" text}
+/* Products of even lanes, moved down; those of odd lanes, whose lower halves do not count. */
+#define HALVES_X86 "$P_srli_epi64($P_mul_epi32(@0, @1), 32), $P_mul_epi32($P_srli_epi64(@0, 32), $P_srli_epi64(@1, 32))"
 /* By a mask. NEON's own fmin and fmax differ on NaN and on zeros. */
 #define CHOICE(kind, text) {EXPR_##kind, ALL, NEON, XMM, true, LEVEL_ATOM, text}
 
@@ -80,6 +83,12 @@ static const vector_row rows[] = {
     INFIX(ADD, SIGNED, "($T)(($U)$0 + ($U)$1)"),
     INFIX(SUB, SIGNED, "($T)(($U)$0 - ($U)$1)"),
     INFIX(MUL, SIGNED, "($T)(($U)$0 * ($U)$1)"),
+    HIGH(AVX512, ZMM, "$P_mask_blend_epi32(0xAAAA, " HALVES_X86 ")"),
+    HIGH(AVX2, YMM, "$P_blend_epi32(" HALVES_X86 ", 0xAA)"),
+    HIGH(AVX2, XMM, "$P_blend_epi32(" HALVES_X86 ", 0xA)"),
+    HIGH(NEON, XMM,
+         "vcombine_s32(vshrn_n_s64(vmull_s32(vget_low_s32(@0), vget_low_s32(@1)), 32), "
+         "vshrn_n_s64(vmull_high_s32(@0, @1), 32))"),
     INFIX(DIV, FLOATS, "$0 / $1"),
     INFIX(AND, INTS, "$0 & $1"),
     INFIX(OR, INTS, "$0 | $1"),

@@ -77,6 +77,37 @@ LLVMValueRef llvm_arith_reduce(emitter *e, const expr *x, const LLVMValueRef *ar
     return rest;
 }
 
+/* The lower half of each lane of 64 bits, or the upper one, with its sign. */
+static LLVMValueRef half_of_lanes(emitter *e, LLVMValueRef x, ltype t, bool upper) {
+    LLVMValueRef by = llvm_int(e, t, 32);
+    x = LLVMBuildBitCast(e->at, x, llvm_type(e, t), "");
+    return LLVMBuildAShr(e->at, upper ? x : LLVMBuildShl(e->at, x, by, ""), by, "");
+}
+
+/* By even and odd lanes, whose products fill a register each. */
+static LLVMValueRef high_of_pairs(emitter *e, ltype t, const LLVMValueRef *args) {
+    ltype wide = LTYPE(DT_I64, t.lanes / 2);
+    LLVMValueRef products[2], mask[64];
+    for (int odd = 0; odd < 2; odd++) {
+        LLVMValueRef product = LLVMBuildMul(e->at, half_of_lanes(e, args[0], wide, odd != 0),
+                                            half_of_lanes(e, args[1], wide, odd != 0), "");
+        products[odd] = LLVMBuildBitCast(e->at, product, llvm_type(e, t), "");
+    }
+    for (int i = 0; i < t.lanes; i++)
+        mask[i] = LLVMConstInt(e->i32, (unsigned)(i % 2 == 0 ? i + 1 : t.lanes + i), false);
+    return LLVMBuildShuffleVector(e->at, products[0], products[1], LLVMConstVector(mask, (unsigned)t.lanes), "");
+}
+
+LLVMValueRef llvm_arith_high(emitter *e, const expr *x, const LLVMValueRef *args) {
+    ltype t = x->type, wide = LTYPE(DT_I64, t.lanes);
+    if (t.lanes % 2 == 0)
+        return high_of_pairs(e, t, args);
+    LLVMValueRef a = LLVMBuildSExt(e->at, args[0], llvm_type(e, wide), ""),
+                 b = LLVMBuildSExt(e->at, args[1], llvm_type(e, wide), "");
+    LLVMValueRef upper = LLVMBuildAShr(e->at, LLVMBuildMul(e->at, a, b, ""), llvm_int(e, wide, 32), "");
+    return LLVMBuildTrunc(e->at, upper, llvm_type(e, t), "");
+}
+
 static LLVMValueRef shift(emitter *e, expr_kind kind, ltype t, LLVMValueRef value, LLVMValueRef count) {
     LLVMValueRef bounded = LLVMBuildAnd(e->at, count, llvm_int(e, t, dtype_bits(t.elem) - 1), "");
     LLVMOpcode op = kind == EXPR_SHL ? LLVMShl : dtype_is_signed(t.elem) ? LLVMAShr : LLVMLShr;

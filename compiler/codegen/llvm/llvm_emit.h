@@ -75,6 +75,7 @@ LLVMValueRef llvm_expr(emitter *e, const expr *x);
 /* ---- llvm_arith.c: x's operator applied to emitted operands ---- */
 typedef LLVMValueRef (*expr_emitter)(emitter *e, const expr *x, const LLVMValueRef *args);
 LLVMValueRef llvm_arith_binary(emitter *e, const expr *x, const LLVMValueRef *args);
+LLVMValueRef llvm_arith_high(emitter *e, const expr *x, const LLVMValueRef *args);
 LLVMValueRef llvm_arith_divide(emitter *e, const expr *x, const LLVMValueRef *args);
 LLVMValueRef llvm_arith_min_max(emitter *e, const expr *x, const LLVMValueRef *args);
 LLVMValueRef llvm_arith_shift(emitter *e, const expr *x, const LLVMValueRef *args);

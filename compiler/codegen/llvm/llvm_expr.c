@@ -92,7 +92,8 @@ static LLVMValueRef emit_shuffle(emitter *e, const expr *x, const LLVMValueRef *
     ROW(DIV, llvm_arith_divide) ROW(REM, llvm_arith_divide) ROW(MIN, llvm_arith_min_max)                      \
     ROW(MAX, llvm_arith_min_max) ROW(AND, llvm_arith_binary) ROW(OR, llvm_arith_binary)                       \
     ROW(XOR, llvm_arith_binary) ROW(SHL, llvm_arith_shift) ROW(SHR, llvm_arith_shift)                         \
-    ROW(SHR_ROUND, llvm_arith_shift_round) ROW(EQ, llvm_arith_compare) ROW(NE, llvm_arith_compare)            \
+    ROW(SHR_ROUND, llvm_arith_shift_round) ROW(MUL_HIGH, llvm_arith_high)                                     \
+    ROW(EQ, llvm_arith_compare) ROW(NE, llvm_arith_compare)                                                   \
     ROW(LT, llvm_arith_compare) ROW(LE, llvm_arith_compare) ROW(SELECT, llvm_arith_select)                    \
     ROW(FMA, llvm_arith_fma) ROW(PAIRS, llvm_arith_pairs) ROW(DOT2, llvm_arith_dot) ROW(DOT4, llvm_arith_dot)
 /* clang-format on */
