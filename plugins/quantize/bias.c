@@ -15,16 +15,8 @@ typedef struct measuring {
 static int see(void *context, int64_t sample, const tenon_tensor *const *values) {
     const measuring *m = context;
     (void)sample;
-    for (int k = 0; k < m->n; k++) {
-        linear *l = m->of[k];
-        const float *x = m->j->tensor->data(values[k]);
-        int64_t inner = 1, n = m->j->tensor->count(values[k]);
-        for (int i = l->channel_axis + 1; i < m->j->tensor->rank(values[k]); i++)
-            inner *= m->j->tensor->dims(values[k])[i];
-        for (int64_t i = 0; i < n; i++)
-            l->now[i / inner % l->channels] += (double)x[i];
-        l->n_now += n / l->channels;
-    }
+    for (int k = 0; k < m->n; k++)
+        quant_add_means(m->j, m->of[k], values[k], m->of[k]->now, &m->of[k]->n_now);
     return TENON_OK;
 }
 

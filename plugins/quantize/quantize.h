@@ -142,6 +142,8 @@ int quant_open_samples(job *j);
 /* Runs the graph, still in floats, for the histograms of points, the means of linears and what the Hessian method
  * needs. */
 int quant_calibrate(job *j);
+/* Adds an output of l to the sums of its channels, and how many elements of each there were to n. */
+void quant_add_means(const job *j, const linear *l, const tenon_tensor *t, double *sums, int64_t *n);
 /* Chooses the formats of points. */
 int quant_choose(job *j);
 
