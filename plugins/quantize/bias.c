@@ -110,3 +110,40 @@ int quant_correct(job *j) {
     }
     return TENON_OK;
 }
+
+/* ---- biases as integers ---- */
+
+int quant_biases(job *j) {
+    for (int i = 0; i < j->n_linears; i++) {
+        linear *l = &j->linears[i];
+        if (l->bias == NULL || l->how.bias_width == 0)
+            continue;
+        const choice c = {l->how.scheme == SCHEME_AFFINE ? SCHEME_SYMMETRIC : l->how.scheme, l->how.method,
+                          l->how.bias_width, 1, l->how.percentile};
+        float *x = quant_room(j, (size_t)l->channels, sizeof *x);
+        int32_t *codes = quant_room(j, (size_t)l->channels, sizeof *codes);
+        histogram *room = quant_room(j, 1, sizeof *room);
+        if (x == NULL || codes == NULL || room == NULL)
+            return TENON_PASS_RESOURCE;
+        for (int64_t k = 0; k < l->channels; k++)
+            x[k] = (float)l->bias[k];
+        const format f = l->how.has_bias_frac ? format_fixed(c.width, 1, l->how.bias_frac)
+                                              : choose_for_numbers(&c, x, l->channels, room);
+        for (int64_t k = 0; k < l->channels; k++)
+            codes[k] = (int32_t)format_code(&f, x[k]);
+        const char *name = quant_named(j, j->graph->value_name(l->output), "bias");
+        tenon_value *in[3] = {quant_add_integers(j, quant_named(j, name, "quantised"), quant_type_of(f.width, 1), 1,
+                                                 &l->channels, codes, l->channels),
+                              NULL, NULL};
+        if (in[0] == NULL)
+            return TENON_PASS_RESOURCE;
+        TRY(quant_add_parameters(j, name, &f, 1, quant_type_of(f.width, 1), 0, NULL, 0, &in[1]));
+        tenon_node *n = j->graph->build(j->host, j->g, l->bias_node, "DequantizeLinear", in, 2, NULL, 1);
+        if (n == NULL)
+            return TENON_PASS_RESOURCE;
+        TRY(quant_name_node(j, n, name, "DequantizeLinear"));
+        TRY(quant_annotate(j, n, l->how.scheme, &f, 1));
+        TRY(j->graph->set_input(j->host, l->bias_node, l->bias_input, j->graph->node_output(n, 0)));
+    }
+    return TENON_OK;
+}
