@@ -55,13 +55,14 @@ def options_of(width, frac, kind, weights_only):
     return f"{KINDS[kind][0]},frac={frac},data_width={0 if weights_only else width},weight_width={width}"
 
 
+def named_cells(point, most):
+    lost = "{0:.2f} ({1:.2f} to {2:.2f})".format(*(x + 0.0 for x in point["lost"]))
+    return [f"{point['right']:,}", lost, "" if most is None else str(most), f"{point['margin_mse']:.2g}"]
+
+
 def print_named(sweep, out):
-    rows = ((f"`{options}`" + "".join(f" `--skip {s}`" for s in skip), options, skip, most) for options, skip, most in NAMED)
-    table(["options", "right, of {:,}".format(len(sweep.labels)), "points lost (95 %)", "at most", "margin"],
-          ((title, ("{right:,}", "{0:.2f} ({1:.2f} to {2:.2f})", "" if most is None else str(most), "{margin_mse:.2g}")[:0] or
-            [text.format(*(x + 0.0 for x in p["lost"]), **p) for p in [sweep.point(options, skip)]
-             for text in ("{right:,}", "{0:.2f} ({1:.2f} to {2:.2f})", "" if most is None else str(most), "{margin_mse:.2g}")])
-           for title, options, skip, most in rows), out)
+    table(["options", f"right, of {len(sweep.labels):,}", "points lost (95 %)", "at most", "margin"],
+          ((f"`{options}`" + "".join(f" `--skip {s}`" for s in skip), named_cells(sweep.point(options, skip), most)) for options, skip, most in NAMED), out)
 
 
 def print_kind(a, sweep, widths, kind, fracs, weights_only, out):

@@ -77,9 +77,17 @@ static int64_t bits_after(const job *j) {
 }
 
 void quant_report(const job *j) {
-    int corrected = 0;
+    int corrected = 0, dynamic = 0;
     for (int i = 0; i < j->n_linears; i++)
         corrected += j->linears[i].n_now > 0;
+    for (int i = 0; i < j->n_weights; i++)
+        dynamic += j->weights[i].is_dynamic;
+    if (j->n_equalised > 0)
+        j->report->line(j->host, "%d pairs of linears equalised", j->n_equalised);
+    if (j->n_smoothed > 0)
+        j->report->line(j->host, "%d values smoothed", j->n_smoothed);
+    if (dynamic > 0)
+        j->report->line(j->host, "%d products quantise their rows while the model runs", dynamic);
     j->report->line(j->host, "%d values and %d weights quantised, %d biases corrected; weights %.2f MB -> %.2f MB",
                     j->n_points, j->n_weights, corrected, (double)bits_before(j) / 8e6, (double)bits_after(j) / 8e6);
     if (j->judged > 0)
@@ -87,6 +95,9 @@ void quant_report(const job *j) {
                         (double)bits_after(j) / (double)bits_before(j) * 32, (long long)j->lost, (long long)j->judged);
     j->report->integer(j->host, "samples", j->n_samples);
     j->report->integer(j->host, "biases_corrected", corrected);
+    j->report->integer(j->host, "pairs_equalised", j->n_equalised);
+    j->report->integer(j->host, "values_smoothed", j->n_smoothed);
+    j->report->integer(j->host, "dynamic_products", dynamic);
     put_points(j);
     put_weights(j);
 }
