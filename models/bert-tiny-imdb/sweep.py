@@ -7,7 +7,7 @@
 
 The tables have accuracies, points lost to the float model with their paired 95 % interval, and the mean squared error of the margin (the output of a review's
 class less the other one), which shows errors that accuracy hides. What has been run before is read from OUTPUT/points.json. Needs numpy, and matplotlib for the
-curves (bench/requirements.txt). --data FILE evaluates on other reviews; make_reviews.py makes all 25,000.
+curves (bench/plots.txt). --data FILE evaluates on other reviews; make_reviews.py makes all 25,000.
 """
 import argparse
 import os
@@ -41,6 +41,7 @@ def arguments():
     p.add_argument("--library", default=LIBRARY, help="libtenon (default: that of build/)")
     p.add_argument("--data", default=os.path.join(HERE, "test_5000.npz"), help="labelled reviews")
     p.add_argument("--calibration", default=os.path.join(HERE, "train_5000.npz"), help="reviews to calibrate with")
+    p.add_argument("--samples", type=int, help="of them, to calibrate with (default: 128)")
     p.add_argument("--limit", type=int, help="reviews to evaluate (default: 500; all with --full and --named)")
     p.add_argument("--widths", type=int, nargs="+", metavar="BITS", help="default: %s; 2 to 16 with --full" % " ".join(map(str, WIDTHS)))
     p.add_argument("--frac", nargs="+", choices=sorted(COLOURS), help="how fractions are chosen (default: half and mse)")
@@ -51,8 +52,8 @@ def arguments():
     return p.parse_args()
 
 
-def options_of(width, frac, kind, weights_only):
-    return f"{KINDS[kind][0]},frac={frac},data_width={0 if weights_only else width},weight_width={width}"
+def options_of(a, width, frac, kind, weights_only):
+    return f"{KINDS[kind][0]},frac={frac},data_width={0 if weights_only else width},weight_width={width}" + (f",samples={a.samples}" if a.samples else "")
 
 
 def named_cells(point, most):
@@ -67,26 +68,27 @@ def print_named(sweep, out):
 
 def print_kind(a, sweep, widths, kind, fracs, weights_only, out):
     print(f"\n{'Weights' if weights_only else 'Weights and data'}, {KINDS[kind][2]}:\n", file=out)
-    table(["bits", *(f"frac={f}" for f in fracs)], ((w, (cell(sweep.point(options_of(w, f, kind, weights_only))) for f in fracs)) for w in widths), out)
+    table(["bits", *(f"frac={f}" for f in fracs)], ((w, (cell(sweep.point(options_of(a, w, f, kind, weights_only))) for f in fracs)) for w in widths), out)
 
 
-def draw(sweep, widths, fracs, kind, weights_only, to):
+def draw(a, sweep, widths, fracs):
     import matplotlib
     matplotlib.use("svg")
     matplotlib.rcParams.update({"svg.hashsalt": "tenon", "svg.fonttype": "none", "font.family": "sans-serif", "font.size": 9})
     from matplotlib import pyplot, ticker
-    reference = sweep.point(None)
+    reference, kind, weights_only = sweep.point(None), a.kind, a.weights_only
     figure, (top, bottom) = pyplot.subplots(2, 1, figsize=(6.4, 5.6), layout="constrained", sharex=True, height_ratios=[3, 2])
     top.axhline(100 * reference["accuracy"], color="#555", linewidth=1, linestyle=(0, (4, 3)), label=f"floats: {100 * reference['accuracy']:.2f} %")
     for frac in fracs:
-        y = [sweep.point(options_of(w, frac, kind, weights_only)) for w in widths]
+        y = [sweep.point(options_of(a, w, frac, kind, weights_only)) for w in widths]
         low, high = ([100 * p["ci95"][i] for p in y] for i in (0, 1))
         top.fill_between(widths, low, high, color=COLOURS[frac], alpha=0.15, linewidth=0)
-        top.plot(widths, [100 * p["accuracy"] for p in y], marker="o", markersize=4, color=COLOURS[frac], label=f"frac={frac}, with 95 % interval")
+        top.plot(widths, [100 * p["accuracy"] for p in y], marker="o", markersize=4, color=COLOURS[frac], label=f"frac={frac}")
         bottom.plot(widths, [p["margin_mse"] for p in y], marker="o", markersize=4, color=COLOURS[frac])
     top.set_ylabel(f"accuracy on {reference['samples']:,} reviews (%)")
     top.set_ylim(45, 90)
-    top.legend(loc="lower right", frameon=False)
+    top.fill_between([], [], color="#555", alpha=0.15, linewidth=0, label="95 % interval")
+    figure.legend(loc="outside upper center", ncols=len(fracs) + 2, frameon=False)
     bottom.set_yscale("log")
     bottom.set_ylabel("squared error of the margin\nagainst floats (logits²)")
     bottom.set_xlabel(f"width of {'weights' if weights_only else 'weights and data'} (bits); {KINDS[kind][2]}")
@@ -96,7 +98,7 @@ def draw(sweep, widths, fracs, kind, weights_only, to):
         axes.grid(color="#ddd", linewidth=0.6)
         axes.spines[["top", "right"]].set_visible(False)
     for form in ("svg", "png"):
-        figure.savefig(os.path.join(to, "sweep." + form), dpi=150, metadata={"Date": None} if form == "svg" else None)
+        figure.savefig(os.path.join(a.output, "sweep." + form), dpi=150, metadata={"Date": None} if form == "svg" else None)
 
 
 def main():
@@ -113,9 +115,9 @@ def main():
     for kind, weights_only in ((k, w) for k in KINDS for w in (False, True) if a.full and (k, w) != (a.kind, a.weights_only)):
         print_kind(a, sweep, widths, kind, KINDS[kind][1], weights_only, out)
     try:
-        draw(sweep, widths, [f for f in fracs if f in ("half", "mse")] or fracs, a.kind, a.weights_only, a.output)
+        draw(a, sweep, widths, [f for f in fracs if f in ("half", "mse")] or fracs)
     except ImportError:
-        sys.exit("sweep.py: the curves need matplotlib: pip install -r bench/requirements.txt")
+        sys.exit("sweep.py: the curves need matplotlib: pip install -r bench/plots.txt")
     print(f"\ndrawn: {a.output}/sweep.svg and sweep.png")
 
 

@@ -17,7 +17,7 @@ from sweeping import LIBRARY, Sweep, Tee, cell, table  # noqa: E402
 
 # Model, data, dimensions, samples to calibrate with.
 MODELS = {"pictures": ("resnet8", "cifar10_2000.npz", {}, 128), "words": ("kws_dscnn_bn", "words_312.npz", {"batch": 1}, 312)}
-FORMATS = ["fixed", "symmetric", "affine"]
+FORMATS = ["affine", "fixed", "symmetric"]
 ROUNDINGS = ["nearest", "hessian"]
 
 
@@ -26,6 +26,7 @@ def arguments():
     p.add_argument("-o", "--output", default="sweep", help="the folder for points.json and tables (default: sweep)")
     p.add_argument("--library", default=LIBRARY, help="libtenon (default: that of build/)")
     p.add_argument("--models", nargs="+", choices=sorted(MODELS), default=sorted(MODELS), help="default: both")
+    p.add_argument("--formats", nargs="+", choices=FORMATS, default=["symmetric"], help="of the numbers (default: symmetric)")
     p.add_argument("--limit", type=int, help="samples to evaluate (default: all)")
     p.add_argument("--widths", type=int, nargs="+", metavar="BITS", default=list(range(2, 9)), help="default: 2 to 8")
     return p.parse_args()
@@ -37,7 +38,7 @@ def print_tables(a, title, out):
     sweep = Sweep(os.path.join(HERE, model, "model.onnx"), data, a.limit, os.path.join(a.output, title), f"calibration={data},samples={samples}", a.library, dims)
     print("\n{0}: floats {accuracy:.4f} on {samples:,} {1}".format(model, title, **sweep.point(None)), file=out)
     for what in ("weights", "weights and data"):
-        for scheme in FORMATS:
+        for scheme in a.formats:
             print(f"\n{what.capitalize()}, format={scheme}:\n", file=out)
             options = f"format={scheme},data_width={{}},weight_width={{}},rounding={{}}".format
             table(["bits", *(f"rounding={r}" for r in ROUNDINGS)],
