@@ -121,7 +121,7 @@ static int is_count(const job *j, const point *p) {
            p->seen->low >= 0 && p->seen->high < (double)((int64_t)1 << p->how.data_width);
 }
 
-static int choose_point(const job *j, point *p) {
+int quant_choose_point(const job *j, point *p) {
     const settings *how = &p->how;
     p->is_count = is_count(j, p);
     if (p->is_count) {
@@ -153,7 +153,7 @@ int quant_choose(job *j) {
         if (p->like != NULL)
             p->format = p->like->format;
         else
-            TRY(choose_point(j, p));
+            TRY(quant_choose_point(j, p));
     }
     return TENON_OK;
 }

@@ -30,7 +30,7 @@ static tenon_node *cast_codes(const job *j, const point *p, tenon_node *before) 
     return j->graph->build(j->host, j->g, before, "Cast", &in, 1, text, 1);
 }
 
-static int insert_point(const job *j, const point *p) {
+int quant_insert_point(const job *j, const point *p) {
     tenon_node *from = j->graph->producer(p->value);
     tenon_node *before = from != NULL ? j->graph->next(from) : j->graph->first(j->g);
     const char *name = quant_named(j, j->graph->value_name(p->value), "quantised");
@@ -56,6 +56,29 @@ static int insert_point(const job *j, const point *p) {
                                     : j->graph->set_output(j->host, j->g, p->uses[i].index, real));
     }
     return TENON_OK;
+}
+
+/* Erases a node that nobody reads any more, and its constants. */
+static int erase_with_constants(const job *j, tenon_node *n) {
+    tenon_value *in[3] = {NULL};
+    for (int i = 0; i < 3 && i < j->graph->node_inputs(n); i++)
+        in[i] = j->graph->node_input(n, i);
+    TRY(j->graph->erase(j->host, j->g, n));
+    for (int i = 0; i < 3; i++)
+        if (in[i] != NULL && j->graph->constant(in[i]) != NULL && j->graph->uses(in[i]) == 0)
+            TRY(j->graph->remove_value(j->host, j->g, in[i]));
+    return TENON_OK;
+}
+
+int quant_remove_point(const job *j, const point *p) {
+    tenon_node *dq = j->graph->producer(j->graph->node_input(p->uses->node, p->uses->index));
+    tenon_node *q = j->graph->producer(j->graph->node_input(dq, 0));
+    tenon_value *rounded = j->graph->node_input(q, 0);
+    for (int i = 0; i < p->n_uses; i++)
+        TRY(j->graph->set_input(j->host, p->uses[i].node, p->uses[i].index, p->value));
+    TRY(erase_with_constants(j, dq));
+    TRY(erase_with_constants(j, q));
+    return p->is_count || rounded == p->value ? TENON_OK : erase_with_constants(j, j->graph->producer(rounded));
 }
 
 /* ---- weights ---- */
@@ -111,7 +134,7 @@ static int insert_weight(job *j, weight *w) {
 /* Points first: their uses are those of the graph as it was. */
 int quant_insert(job *j) {
     for (int i = 0; i < j->n_points; i++)
-        TRY(insert_point(j, &j->points[i]));
+        TRY(quant_insert_point(j, &j->points[i]));
     for (int i = 0; i < j->n_weights; i++)
         TRY(insert_weight(j, &j->weights[i]));
     return TENON_OK;

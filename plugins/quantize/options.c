@@ -9,6 +9,7 @@ static const char *const granularities[] = {"tensor", "channel", "block", NULL};
 static const char *const places[] = {"operands", "all", "dynamic", NULL};
 static const char *const ends[] = {"float", "integer", NULL};
 static const char *const signs[] = {"auto", "signed", NULL};
+static const char *const kinds[] = {"weights", "all", NULL};
 static const char *const roundings[] = {"nearest", "hessian", NULL};
 
 #define OPTION(variable, kind, name, argument, help, otherwise, least, most, choices)                                  \
@@ -61,6 +62,8 @@ OPTION(o_scale, TENON_OPTION_LIST, "calibration_scale", "INPUT=X,...", "factors 
        NULL);
 OPTION(o_auto, TENON_OPTION_STRING, "auto", "accuracy:POINTS",
        "widths of weights: the fewest bits that lose at most so many points on the calibration data", NULL, 0, 0, NULL);
+OPTION(o_auto_widths, TENON_OPTION_ENUM, "auto_widths", "WHAT", "of auto=: weights, or all: of data, too", "weights", 0,
+       0, kinds);
 OPTION(o_auto_samples, TENON_OPTION_INT, "auto_samples", "N", "that auto= judges by, at most", "512", 1, 1000000, NULL);
 OPTION(o_label, TENON_OPTION_STRING, "label", "ARRAY", "of the file: the classes, for auto=", "label", 0, 0, NULL);
 OPTION(o_bias_correction, TENON_OPTION_BOOL, "bias_correction", "true|false",
@@ -69,11 +72,12 @@ OPTION(o_select, TENON_OPTION_SELECTOR, "select", "NODES", "quantises these only
 OPTION(o_keep, TENON_OPTION_SELECTOR, "keep", "NODES", "leaves these in floats", NULL, 0, 0, NULL);
 
 const tenon_option *const quant_options[] = {
-    &o_format,    &o_data_width, &o_weight_width, &o_table_width, &o_bias_width,      &o_data_frac, &o_weight_frac,
-    &o_bias_frac, &o_frac,       &o_percentile,   &o_per,         &o_block,           &o_data,      &o_ends,
-    &o_sign,      &o_rounding,   &o_smooth,       &o_equalise,    &o_calibration,     &o_samples,   &o_map,
-    &o_scale,     &o_auto,       &o_auto_samples, &o_label,       &o_bias_correction, &o_select,    &o_keep,
-    NULL};
+    &o_format,    &o_data_width,      &o_weight_width, &o_table_width, &o_bias_width,
+    &o_data_frac, &o_weight_frac,     &o_bias_frac,    &o_frac,        &o_percentile,
+    &o_per,       &o_block,           &o_data,         &o_ends,        &o_sign,
+    &o_rounding,  &o_smooth,          &o_equalise,     &o_calibration, &o_samples,
+    &o_map,       &o_scale,           &o_auto,         &o_auto_widths, &o_auto_samples,
+    &o_label,     &o_bias_correction, &o_select,       &o_keep,        NULL};
 
 /* ---- reading them ---- */
 

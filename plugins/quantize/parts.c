@@ -107,7 +107,6 @@ int quant_name_node(const job *j, tenon_node *n, const char *of, const char *wha
 tenon_value *quant_build(const job *j, tenon_node *before, const char *op, tenon_value *x, tenon_value *y,
                          const char *attributes) {
     tenon_value *in[2] = {x, y};
-    tenon_node *n =
-        x != NULL ? j->graph->build(j->host, j->g, before, op, in, y != NULL ? 2 : 1, attributes, 1) : NULL;
+    tenon_node *n = x != NULL ? j->graph->build(j->host, j->g, before, op, in, y != NULL ? 2 : 1, attributes, 1) : NULL;
     return n != NULL ? j->graph->node_output(n, 0) : NULL;
 }

@@ -68,7 +68,6 @@ typedef struct weight {
     format *formats;
     format *stored; /* as the graph has them, where codes are stored with another zero point; NULL: as they are */
     int32_t *codes; /* of x */
-    double *harm;   /* auto=: of each width that there is to choose from */
     float *rounded; /* auto=: room */
     double error;   /* squared, over that of the numbers: what the report says */
     float *hessian; /* sums of products of its inputs, a matrix for each group; NULL: rounded to nearest */
@@ -155,9 +154,10 @@ int quant_calibrate(job *j);
 void quant_add_means(const job *j, const linear *l, const tenon_tensor *t, double *sums, int64_t *n);
 /* Chooses the formats of points. */
 int quant_choose(job *j);
+int quant_choose_point(const job *j, point *p);
 
 /* ---- auto.c ---- */
-/* With auto=: chooses the width of each weight. */
+/* With auto=: chooses the width of each weight, and of each value where that is asked for. */
 int quant_auto(job *j);
 
 /* ---- weights.c ---- */
@@ -225,6 +225,9 @@ tenon_value *quant_build(const job *j, tenon_node *before, const char *op, tenon
 /* ---- insert.c, tables.c, dynamic.c ---- */
 /* Puts QuantizeLinear and DequantizeLinear into the graph. */
 int quant_insert(job *j);
+int quant_insert_point(const job *j, const point *p);
+/* Undoes it, of a point that nodes read. */
+int quant_remove_point(const job *j, const point *p);
 /* The weight's real numbers from its codes, or from those of them that have been picked. */
 tenon_value *quant_dequantise(const job *j, const weight *w, tenon_value *codes, int axis, tenon_node *before);
 int quant_insert_table(const job *j, weight *w);
