@@ -504,8 +504,17 @@ def test_auto(checks):
     checks.check("fewer bits than 8, the fewer the more may be lost", len(sizes) == 2 and sizes["3"] <= sizes["0"] < 6, sizes)
     right = [accuracy_of(tenon("eval", CNN, "--data", DIGITS, "--scale", scale, "--limit", 1000, *words)) for words in ((), ("-p", f"quantize:{common},auto=accuracy:3,auto_samples=400"))]
     checks.check("at most so many points lost", right[0] - right[1] <= 30, right)
-    for words, says in (("auto=speed", "accuracy:POINTS"), ("auto=accuracy:much", "0 to 100"), ("auto=accuracy:1,label=no", "no array 'no'")):
-        checks.check(f"{words} is refused", says in quantised(CNN, f"{common},{words}")[2].err)
+    both = f"calibration={DIGITS},calibration_scale={scale},auto=accuracy:1,auto_samples=400,auto_widths=all"
+    r = report_of(CNN, both, "--dim", "batch=1")
+    wide = {k: [x["width"] for x in r[k]] for k in ("data", "weights")} if r else {"data": [8], "weights": [8]}
+    checks.check("auto_widths=all: fewer bits of data, too", max(wide["weights"]) <= 6 and sum(wide["data"]) < 8 * len(wide["data"]) * 0.75, wide)
+    done = tenon("eval", CNN, "--data", DIGITS, "--scale", scale, "--limit", 1000, "-p", f"quantize:{both}")
+    checks.check("auto_widths=all: at most so many points lost, and twice the chance", right[0] - accuracy_of(done) <= 20, (right, done.out, done.err))
+    made = quantised(CNN, both)[1]
+    left = {t.name for t in made.graph.initializer} - {i for n in made.graph.node for i in n.input} if made else {"nothing made"}
+    checks.check("auto_widths=all: nothing is left of what was tried", made is not None and not left and not any(re.search("tried|quantised.*_[0-9]+$", t.name) for t in made.graph.initializer), left)
+    for words, says in (("auto_widths=all,data=all", "data=operands"), ("auto=speed", "accuracy:POINTS"), ("auto=accuracy:much", "0 to 100"), ("auto=accuracy:1,label=no", "no array 'no'")):
+        checks.check(f"{words} is refused", says in quantised(CNN, f"{common},auto=accuracy:1,{words}" if "auto=" not in words else f"{common},{words}")[2].err)
 
 
 def test_header(checks):
