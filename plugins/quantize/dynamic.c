@@ -84,16 +84,18 @@ static tenon_value *multiply(const chain *c, const weight *w, linear *l) {
     return add_gemm_bias(c, w, l, y);
 }
 
+static int is_one(double x) {
+    return !(x < 1 || x > 1);
+}
+
 int quant_can_be_dynamic(const job *j, tenon_node *n) {
     const tenon_value *b = j->graph->node_inputs(n) > 1 ? j->graph->node_input(n, 1) : NULL;
     if (b == NULL || j->graph->constant(b) == NULL || j->graph->rank(b) != 2 ||
         j->graph->constant(j->graph->node_input(n, 0)) != NULL)
         return 0;
-    if (quant_is_op(j, n, "MatMul"))
-        return 1;
-    double one = j->graph->attribute_float(n, "alpha") * j->graph->attribute_float(n, "beta");
-    return quant_is_op(j, n, "Gemm") && j->graph->attribute_int(n, "transA") == 0 && !(one < 1 || one > 1) &&
-           !(j->graph->attribute_float(n, "alpha") < 1 || j->graph->attribute_float(n, "alpha") > 1);
+    return quant_is_op(j, n, "MatMul") ||
+           (quant_is_op(j, n, "Gemm") && j->graph->attribute_int(n, "transA") == 0 &&
+            is_one(j->graph->attribute_float(n, "alpha")) && is_one(j->graph->attribute_float(n, "beta")));
 }
 
 int quant_insert_dynamic(job *j, weight *w) {

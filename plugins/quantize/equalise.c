@@ -18,17 +18,18 @@ typedef struct pair {
     double *scales; /* of the channels between them, so far */
 } pair;
 
-static tenon_node *only_user(const job *j, const tenon_node *n) {
+/* The only use of what the node gives; node NULL: there is no such node. */
+static tenon_use only_use(const job *j, const tenon_node *n) {
     const tenon_value *y = j->graph->node_output(n, 0);
-    return j->graph->uses(y) == 1 ? j->graph->use(y, 0).node : NULL;
+    return j->graph->uses(y) == 1 ? j->graph->use(y, 0) : (tenon_use){NULL, 0};
 }
 
 /* Has the node's input a constant for each channel, which are the last dimension? */
 static int is_bias(const job *j, const tenon_node *n, int input, int64_t channels) {
     const tenon_value *v = input < j->graph->node_inputs(n) ? j->graph->node_input(n, input) : NULL;
     const tenon_tensor *t = v != NULL ? j->graph->constant(v) : NULL;
-    return t != NULL && j->tensor->element_type(t) == TENON_FLOAT && j->tensor->count(t) == channels &&
-           j->tensor->dims(t)[j->tensor->rank(t) - 1] == channels;
+    return t != NULL && j->tensor->rank(t) > 0 && j->tensor->element_type(t) == TENON_FLOAT &&
+           j->tensor->count(t) == channels && j->tensor->dims(t)[j->tensor->rank(t) - 1] == channels;
 }
 
 /* Where the way from p->first leads to; NULL: to nothing that can be scaled. Finds the bias. */
@@ -41,17 +42,15 @@ static tenon_node *follow(const job *j, pair *p) {
         p->bias_node = n;
         p->bias_input = 2;
     }
-    n = only_user(j, n);
-    for (int input = 0; is_product && input < 2 && quant_is_op(j, n, "Add") && p->bias_node == NULL; input++)
-        if (is_bias(j, n, input, p->first->outputs)) {
-            p->bias_node = n;
-            p->bias_input = input;
-        }
-    if (is_product && p->bias_node != NULL)
-        n = only_user(j, n);
-    while (n != NULL && quant_is_among(j, n, homogeneous))
-        n = j->graph->node_outputs(n) == 1 ? only_user(j, n) : NULL;
-    return n;
+    tenon_use u = only_use(j, n);
+    if (is_product && quant_is_op(j, u.node, "Add") && is_bias(j, u.node, 1 - u.index, p->first->outputs)) {
+        p->bias_node = u.node;
+        p->bias_input = 1 - u.index;
+        u = only_use(j, u.node);
+    }
+    while (u.node != NULL && quant_is_among(j, u.node, homogeneous))
+        u = j->graph->node_outputs(u.node) == 1 ? only_use(j, u.node) : (tenon_use){NULL, 0};
+    return u.index == 0 ? u.node : NULL;
 }
 
 static int is_conv(const job *j, const kernel *k) {
