@@ -2,6 +2,7 @@
 """bert-tiny on film reviews: the same bits by JIT and by compiled C, accuracy, latency and memory beside ONNX Runtime, accuracy when quantised."""
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -112,6 +113,7 @@ def memory(shared):
 def widths():
     """A short sweep: accuracy against width, as a table and a picture."""
     out = os.path.join(OUT, "sweep")
+    shutil.rmtree(out, ignore_errors=True)
     done = subprocess.run([sys.executable, os.path.join(FOLDER, "sweep.py"), "-o", out, "--library", os.path.join(BUILD, "lib", "libtenon.so.0"), "--limit", "300",
                            "--widths", "3", "4", "6", "8", "--samples", "16"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     for line in done.stdout.splitlines():

@@ -140,7 +140,9 @@ int quant_choose_point(const job *j, point *p) {
         j->diag->error(j->host, j->graph->producer(p->value), "no-calibration",
                        "data_width=%d: without data, nobody knows what values '%s' has", how->data_width,
                        j->graph->value_name(p->value));
-        j->diag->note(j->host, "give calibration=FILE.npz, or data_frac=N, or data_width=0 to quantise weights only");
+        j->diag->note(j->host,
+                      "give calibration=FILE.npz, or data_frac=N, or data=dynamic for products, or data_width=0 to "
+                      "quantise weights only");
         return TENON_PASS_USAGE;
     }
     p->format = choose_for_histogram(&c, p->seen);
