@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""bert-tiny on film reviews: the same bits by JIT and by compiled C, accuracy, latency and memory beside ONNX Runtime, what was written."""
+"""bert-tiny on film reviews: the same bits by JIT and by compiled C, accuracy, latency and memory beside ONNX Runtime, accuracy when quantised."""
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -109,6 +110,20 @@ def memory(shared):
             for i in range(len(SUBJECTS))]
 
 
+def widths():
+    """A short sweep: accuracy against width, as a table and a picture."""
+    out = os.path.join(OUT, "sweep")
+    shutil.rmtree(out, ignore_errors=True)
+    done = subprocess.run([sys.executable, os.path.join(FOLDER, "sweep.py"), "-o", out, "--library", os.path.join(BUILD, "lib", "libtenon.so.0"), "--limit", "300",
+                           "--widths", "3", "4", "6", "8", "--samples", "16"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    for line in done.stdout.splitlines():
+        print(f"  {line}" if line else "")
+    without_picture = "matplotlib" in done.stderr
+    if done.returncode != 0:
+        print("  " + done.stderr.strip())
+    return done.returncode == 0 or without_picture
+
+
 def main():
     if sys.argv[1:2] == ["--memory"]:
         memory_child(int(sys.argv[2]), sys.argv[3])
@@ -138,6 +153,9 @@ def main():
     for kind, ms, ratio, size in zip(SUBJECTS, times, ratios, sizes):
         print(f"  {kind.name:14} {ms:8.2f} ms  {ratio:6.2f} of ONNX Runtime's time   {size / 1e6:8.1f} MB resident")
     print(f"  Medians of {n} rounds, taking turns. Memory: what loading and running adds to a fresh process.")
+
+    title("Quantised, on 300 reviews: frac=half gives every number width / 2 fraction bits, frac=mse those with the least squared error")
+    good &= widths()
 
     title("Three commands to try next")
     print("  build/bin/tenon inspect models/bert-tiny-imdb/static_1x128.onnx")

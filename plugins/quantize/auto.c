@@ -1,8 +1,8 @@
-/* auto=accuracy:POINTS: the fewest bits of weights that lose no more.
+/* auto=accuracy:POINTS: the fewest bits of weights, and with auto_widths=all of data, that lose no more.
  *
- * Each weight alone is rounded at each width, and what that does to the model's output is measured: the harm. Harms of
- * several weights add up, nearly. So for a bound of the harm, the fewest bits are a knapsack's: of each weight one
- * width, the sum of harms within the bound. Which bound it may be, the labelled samples say.
+ * Each of them alone is rounded at each width, and what that does to the model's output is measured: the harm. Harms
+ * add up, nearly. So for a bound of the harm, the fewest bits are a knapsack's: of each item one width, the sum of
+ * harms within the bound. Which bound it may be, the labelled samples say.
  */
 #include <math.h>
 #include <stdlib.h>
@@ -13,8 +13,19 @@
 static const int widths[] = {2, 3, 4, 5, 6, 8};
 enum { N_WIDTHS = 6, UNITS = 4096, STEPS = 9, PROBES = 64 };
 
+/* What gets a width: a weight, or a value. */
+typedef struct item {
+    weight *w; /* NULL: it is p */
+    point *p;
+    double numbers; /* of a value: in a sample */
+    double harm[N_WIDTHS];
+    int width;
+} item;
+
 typedef struct judging {
     job *j;
+    item *items;
+    int n_items;
     const tenon_tensor *labels;
     tenon_value *output;
     int64_t n, probes; /* samples to judge by; to measure harm by */
@@ -60,9 +71,9 @@ static int run(judging *a, int64_t n) {
     return a->j->eval->run(a->j->host, a->j->g, a->j->samples, 0, n, &a->output, 1, see, a);
 }
 
-/* ---- weights in the float graph ---- */
+/* ---- items in the float graph ---- */
 
-static int put(const job *j, weight *w, int width) {
+static int put_weight(const job *j, weight *w, int width) {
     w->width = width;
     TRY(weight_round(j, w));
     w->rounded = w->rounded != NULL ? w->rounded : quant_room(j, (size_t)w->count, sizeof *w->rounded);
@@ -75,7 +86,7 @@ static int put(const job *j, weight *w, int width) {
     return v != NULL ? j->graph->set_input(j->host, w->node, w->input, v) : TENON_PASS_RESOURCE;
 }
 
-static int take_back(const job *j, const weight *w) {
+static int take_weight_back(const job *j, const weight *w) {
     tenon_value *tried = j->graph->node_input(w->node, w->input);
     if (tried == w->value)
         return TENON_OK;
@@ -83,26 +94,33 @@ static int take_back(const job *j, const weight *w) {
     return j->graph->remove_value(j->host, j->g, tried);
 }
 
+static int put(const job *j, item *it, int width) {
+    it->width = width;
+    if (it->w != NULL)
+        return put_weight(j, it->w, width);
+    it->p->how.data_width = width;
+    TRY(quant_choose_point(j, it->p));
+    return quant_insert_point(j, it->p);
+}
+
+static int take_back(const job *j, const item *it) {
+    return it->w != NULL ? take_weight_back(j, it->w) : quant_remove_point(j, it->p);
+}
+
 static int measure(judging *a) {
-    const job *j = a->j;
-    for (int i = 0; i < j->n_weights; i++) {
-        weight *w = &j->weights[i];
-        w->harm = quant_room(j, N_WIDTHS, sizeof *w->harm);
-        if (w->harm == NULL)
-            return TENON_PASS_RESOURCE;
+    for (int i = 0; i < a->n_items; i++)
         for (int k = 0; k < N_WIDTHS; k++) {
-            TRY(put(j, w, widths[k]));
+            TRY(put(a->j, &a->items[i], widths[k]));
             TRY(run(a, a->probes));
-            TRY(take_back(j, w));
-            w->harm[k] = a->harm;
+            TRY(take_back(a->j, &a->items[i]));
+            a->items[i].harm[k] = a->harm;
         }
-    }
     return TENON_OK;
 }
 
 /* ---- the knapsack ---- */
 
-/* choice[i * (UNITS + 1) + u]: the width of weight i where the first i + 1 weights share u units of the bound. */
+/* choice[i * (UNITS + 1) + u]: the width of item i where the first i + 1 share u units of the bound. */
 typedef struct sack {
     double *bits;
     unsigned char *choice;
@@ -113,12 +131,12 @@ static int units_of(double harm, double bound) {
     return u > most ? UNITS + 1 : (int)u;
 }
 
-static void add_item(const weight *w, double bound, const double *before, double *after, unsigned char *chosen) {
+static void add_item(const item *it, double bound, const double *before, double *after, unsigned char *chosen) {
     for (int u = 0; u <= UNITS; u++) {
         after[u] = INFINITY;
         for (int k = 0; k < N_WIDTHS; k++) {
-            int need = units_of(w->harm[k], bound);
-            double bits = need <= u ? before[u - need] + (double)w->count * widths[k] : INFINITY;
+            int need = units_of(it->harm[k], bound);
+            double bits = need <= u ? before[u - need] + it->numbers * widths[k] : INFINITY;
             if (bits < after[u]) {
                 after[u] = bits;
                 chosen[u] = (unsigned char)k;
@@ -128,18 +146,17 @@ static void add_item(const weight *w, double bound, const double *before, double
 }
 
 /* Sets the widths; 0 where no choice keeps the bound. */
-static int fill(const job *j, double bound, const sack *s) {
+static int fill(item *items, int n, double bound, const sack *s) {
     double *rows[2] = {s->bits, s->bits + UNITS + 1};
     memset(s->bits, 0, 2 * (UNITS + 1) * sizeof *s->bits);
-    for (int i = 0; i < j->n_weights; i++)
-        add_item(&j->weights[i], bound, rows[i % 2], rows[1 - i % 2], s->choice + i * (UNITS + 1));
-    if (!(rows[j->n_weights % 2][UNITS] < INFINITY))
+    for (int i = 0; i < n; i++)
+        add_item(&items[i], bound, rows[i % 2], rows[1 - i % 2], s->choice + i * (UNITS + 1));
+    if (!(rows[n % 2][UNITS] < INFINITY))
         return 0;
-    for (int i = j->n_weights - 1, u = UNITS; i >= 0; i--) {
-        weight *w = &j->weights[i];
+    for (int i = n - 1, u = UNITS; i >= 0; i--) {
         int k = s->choice[i * (UNITS + 1) + u];
-        w->width = widths[k];
-        u -= units_of(w->harm[k], bound);
+        items[i].width = widths[k];
+        u -= units_of(items[i].harm[k], bound);
     }
     return 1;
 }
@@ -148,48 +165,58 @@ static int fill(const job *j, double bound, const sack *s) {
 
 static int judge(judging *a, int64_t right, int *out_good) {
     const job *j = a->j;
-    for (int i = 0; i < j->n_weights; i++)
-        TRY(put(j, &j->weights[i], j->weights[i].width));
+    for (int i = 0; i < a->n_items; i++)
+        TRY(put(j, &a->items[i], a->items[i].width));
     TRY(run(a, a->n));
-    for (int i = 0; i < j->n_weights; i++)
-        TRY(take_back(j, &j->weights[i]));
+    for (int i = 0; i < a->n_items; i++)
+        TRY(take_back(j, &a->items[i]));
     a->j->lost = right - a->right;
     *out_good = 100 * (double)a->j->lost <= a->allowed * (double)a->n;
     return TENON_OK;
 }
 
 /* From all of 8 bits (the harm that is always accepted) to all of 2, by halves of the logarithm. */
-static int search(judging *a, int64_t right) {
+static int search(judging *a, int64_t right, int *best) {
     job *j = a->j;
-    sack s = {quant_room(j, 2 * (UNITS + 1), sizeof *s.bits), quant_room(j, (size_t)j->n_weights * (UNITS + 1), 1)};
-    int *best = quant_room(j, (size_t)j->n_weights, sizeof *best);
+    sack s = {quant_room(j, 2 * (UNITS + 1), sizeof *s.bits), quant_room(j, (size_t)a->n_items * (UNITS + 1), 1)};
     double low = 1e-12, high = 1e-12;
     int64_t lost = 0;
-    if (s.bits == NULL || s.choice == NULL || best == NULL)
+    if (s.bits == NULL || s.choice == NULL)
         return TENON_PASS_RESOURCE;
-    for (int i = 0; i < j->n_weights; i++) {
+    for (int i = 0; i < a->n_items; i++) {
         best[i] = widths[N_WIDTHS - 1];
-        low += j->weights[i].harm[N_WIDTHS - 1];
-        high += j->weights[i].harm[0];
+        low += a->items[i].harm[N_WIDTHS - 1];
+        high += a->items[i].harm[0];
     }
     for (int step = 0; step < STEPS; step++) {
         double bound = sqrt(low * high);
         int good = 0;
-        if (fill(j, bound, &s))
+        if (fill(a->items, a->n_items, bound, &s))
             TRY(judge(a, right, &good));
         if (good) {
             low = bound;
             lost = j->lost;
-            for (int i = 0; i < j->n_weights; i++)
-                best[i] = j->weights[i].width;
+            for (int i = 0; i < a->n_items; i++)
+                best[i] = a->items[i].width;
         } else {
             high = bound;
         }
     }
-    for (int i = 0; i < j->n_weights; i++)
-        j->weights[i].width = best[i];
     j->lost = lost;
     j->judged = a->n;
+    return TENON_OK;
+}
+
+static int settle(const judging *a, const int *best) {
+    for (int i = 0; i < a->n_items; i++) {
+        const item *it = &a->items[i];
+        if (it->w != NULL) {
+            it->w->width = best[i];
+        } else {
+            it->p->how.data_width = best[i];
+            TRY(quant_choose_point(a->j, it->p));
+        }
+    }
     return TENON_OK;
 }
 
@@ -224,15 +251,40 @@ static int begin(judging *a, const char *text) {
                                                             : refuse(j, text, "the first output is no float");
 }
 
+/* Weights, and where they are asked for the values that calibration has seen. */
+static int find_items(judging *a) {
+    job *j = a->j;
+    int all = strcmp(j->option->text(j->host, "auto_widths", NULL), "all") == 0;
+    a->items = quant_room(j, (size_t)j->n_weights + (size_t)j->n_points + 1, sizeof *a->items);
+    if (a->items == NULL)
+        return TENON_PASS_RESOURCE;
+    if (all && quant_is_everywhere(j)) {
+        j->diag->error(j->host, NULL, "usage", "auto_widths=all goes with data=operands, not with data=all");
+        return TENON_PASS_USAGE;
+    }
+    for (int i = 0; i < j->n_weights; i++)
+        a->items[a->n_items++] = (item){.w = &j->weights[i], .numbers = (double)j->weights[i].count};
+    for (int i = 0; all && i < j->n_points; i++)
+        if (j->points[i].seen->n > 0 && !j->points[i].is_count && !j->points[i].how.has_data_frac)
+            a->items[a->n_items++] =
+                (item){.p = &j->points[i], .numbers = (double)j->points[i].seen->n / (double)j->n_samples};
+    return TENON_OK;
+}
+
 int quant_auto(job *j) {
     const char *text = j->option->text(j->host, "auto", NULL);
     judging a = {.j = j, .keeps = 1};
     if (text == NULL)
         return TENON_OK;
     TRY(begin(&a, text));
+    TRY(find_items(&a));
+    int *best = quant_room(j, (size_t)a.n_items + 1, sizeof *best);
+    if (best == NULL)
+        return TENON_PASS_RESOURCE;
     TRY(run(&a, a.n));
     int64_t right = a.right;
     a.keeps = 0;
     TRY(measure(&a));
-    return search(&a, right);
+    TRY(search(&a, right, best));
+    return settle(&a, best);
 }

@@ -15,16 +15,8 @@ typedef struct measuring {
 static int see(void *context, int64_t sample, const tenon_tensor *const *values) {
     const measuring *m = context;
     (void)sample;
-    for (int k = 0; k < m->n; k++) {
-        linear *l = m->of[k];
-        const float *x = m->j->tensor->data(values[k]);
-        int64_t inner = 1, n = m->j->tensor->count(values[k]);
-        for (int i = l->channel_axis + 1; i < m->j->tensor->rank(values[k]); i++)
-            inner *= m->j->tensor->dims(values[k])[i];
-        for (int64_t i = 0; i < n; i++)
-            l->now[i / inner % l->channels] += (double)x[i];
-        l->n_now += n / l->channels;
-    }
+    for (int k = 0; k < m->n; k++)
+        quant_add_means(m->j, m->of[k], values[k], m->of[k]->now, &m->of[k]->n_now);
     return TENON_OK;
 }
 
@@ -115,6 +107,43 @@ int quant_correct(job *j) {
         TRY(measure_level(j, level, &m));
         for (int k = 0; k < m.n; k++)
             TRY(correct(j, m.of[k]));
+    }
+    return TENON_OK;
+}
+
+/* ---- biases as integers ---- */
+
+int quant_biases(job *j) {
+    for (int i = 0; i < j->n_linears; i++) {
+        linear *l = &j->linears[i];
+        if (l->bias == NULL || l->how.bias_width == 0)
+            continue;
+        const choice c = {l->how.scheme == SCHEME_AFFINE ? SCHEME_SYMMETRIC : l->how.scheme, l->how.method,
+                          l->how.bias_width, 1, l->how.percentile};
+        float *x = quant_room(j, (size_t)l->channels, sizeof *x);
+        int32_t *codes = quant_room(j, (size_t)l->channels, sizeof *codes);
+        histogram *room = quant_room(j, 1, sizeof *room);
+        if (x == NULL || codes == NULL || room == NULL)
+            return TENON_PASS_RESOURCE;
+        for (int64_t k = 0; k < l->channels; k++)
+            x[k] = (float)l->bias[k];
+        const format f = l->how.has_bias_frac ? format_fixed(c.width, 1, l->how.bias_frac)
+                                              : choose_for_numbers(&c, x, l->channels, room);
+        for (int64_t k = 0; k < l->channels; k++)
+            codes[k] = (int32_t)format_code(&f, x[k]);
+        const char *name = quant_named(j, j->graph->value_name(l->output), "bias");
+        tenon_value *in[3] = {quant_add_integers(j, quant_named(j, name, "quantised"), quant_type_of(f.width, 1), 1,
+                                                 &l->channels, codes, l->channels),
+                              NULL, NULL};
+        if (in[0] == NULL)
+            return TENON_PASS_RESOURCE;
+        TRY(quant_add_parameters(j, name, &f, 1, quant_type_of(f.width, 1), 0, NULL, 0, &in[1]));
+        tenon_node *n = j->graph->build(j->host, j->g, l->bias_node, "DequantizeLinear", in, 2, NULL, 1);
+        if (n == NULL)
+            return TENON_PASS_RESOURCE;
+        TRY(quant_name_node(j, n, name, "DequantizeLinear"));
+        TRY(quant_annotate(j, n, l->how.scheme, &f, 1));
+        TRY(j->graph->set_input(j->host, l->bias_node, l->bias_input, j->graph->node_output(n, 0)));
     }
     return TENON_OK;
 }

@@ -43,15 +43,16 @@ typedef struct calibration {
     int n_hessians;
 } calibration;
 
-/* Sums by channel. */
-static void add_means(const job *j, linear *l, const tenon_tensor *t) {
-    const float *x = j->tensor->data(t);
+void quant_add_means(const job *j, const linear *l, const tenon_tensor *t, double *sums, int64_t *n) {
+    const float *x = j->tensor->data(t), *end = x + j->tensor->count(t);
     int64_t inner = 1;
     for (int i = l->channel_axis + 1; i < j->tensor->rank(t); i++)
         inner *= j->tensor->dims(t)[i];
-    for (int64_t i = 0; i < j->tensor->count(t); i++)
-        l->mean[i / inner % l->channels] += (double)x[i];
-    l->n_mean += j->tensor->count(t) / l->channels;
+    while (x < end)
+        for (int64_t c = 0; c < l->channels; c++)
+            for (int64_t i = 0; i < inner; i++)
+                sums[c] += (double)*x++;
+    *n += j->tensor->count(t) / l->channels;
 }
 
 static int see(void *context, int64_t sample, const tenon_tensor *const *values) {
@@ -61,7 +62,7 @@ static int see(void *context, int64_t sample, const tenon_tensor *const *values)
     for (int i = 0; i < j->n_points; i++, values++)
         histogram_add(j->points[i].seen, j->tensor->data(*values), j->tensor->count(*values));
     for (int i = 0; i < j->n_linears; i++, values++)
-        add_means(j, &j->linears[i], *values);
+        quant_add_means(j, &j->linears[i], *values, j->linears[i].mean, &j->linears[i].n_mean);
     for (int i = 0; i < c->n_hessians; i++, values++)
         TRY(hessian_see(j, c->hessians[i], *values));
     return TENON_OK;
@@ -120,7 +121,7 @@ static int is_count(const job *j, const point *p) {
            p->seen->low >= 0 && p->seen->high < (double)((int64_t)1 << p->how.data_width);
 }
 
-static int choose_point(const job *j, point *p) {
+int quant_choose_point(const job *j, point *p) {
     const settings *how = &p->how;
     p->is_count = is_count(j, p);
     if (p->is_count) {
@@ -139,7 +140,9 @@ static int choose_point(const job *j, point *p) {
         j->diag->error(j->host, j->graph->producer(p->value), "no-calibration",
                        "data_width=%d: without data, nobody knows what values '%s' has", how->data_width,
                        j->graph->value_name(p->value));
-        j->diag->note(j->host, "give calibration=FILE.npz, or data_frac=N, or data_width=0 to quantise weights only");
+        j->diag->note(j->host,
+                      "give calibration=FILE.npz, or data_frac=N, or data=dynamic for products, or data_width=0 to "
+                      "quantise weights only");
         return TENON_PASS_USAGE;
     }
     p->format = choose_for_histogram(&c, p->seen);
@@ -152,7 +155,7 @@ int quant_choose(job *j) {
         if (p->like != NULL)
             p->format = p->like->format;
         else
-            TRY(choose_point(j, p));
+            TRY(quant_choose_point(j, p));
     }
     return TENON_OK;
 }

@@ -84,16 +84,15 @@ static format search_fixed(search *t, double low, double high) {
     return t->best;
 }
 
-/* Shares of the range, a sixteenth of an octave apart: first of both ends alike, then of each, from where the others
+/* Shares of the range, a FORMAT_STEP apart: first of both ends alike, then of each, from where the others
  * ended. */
 enum { SHARES = 64 };
-static const double share_step = 0.957603280698573647;
 
 static format search_scale(search *t, double low, double high) {
     double best[2] = {1, 1};
     for (int end = 0; end < (t->c->scheme == SCHEME_AFFINE ? 3 : 1); end++) {
         double from[2] = {best[0], best[1]}, x = 1;
-        for (int i = 0; i <= SHARES; i++, x *= share_step) {
+        for (int i = 0; i <= SHARES; i++, x *= FORMAT_STEP) {
             const double share[2] = {end == 2 ? from[0] : from[0] * x, end == 1 ? from[1] : from[1] * x};
             double before = t->least;
             consider(t, format_covering(t->c, low * share[0], high * share[1]));

@@ -9,13 +9,6 @@ int quant_is_everywhere(const job *j) {
     return strcmp(j->option->text(j->host, "data", NULL), "all") == 0;
 }
 
-static int is_among(const job *j, const tenon_node *n, const char *const *ops) {
-    for (; *ops != NULL; ops++)
-        if (quant_is_op(j, n, *ops))
-            return 1;
-    return 0;
-}
-
 /* ---- points ---- */
 
 /* What takes a value's place with the same elements. */
@@ -37,8 +30,8 @@ static int is_taken_in(const job *j, const tenon_value *v) {
     if (j->graph->uses(v) != 1 || j->graph->producer(v) == NULL)
         return 0;
     const tenon_node *user = j->graph->use(v, 0).node;
-    return user != NULL && (is_among(j, user, bounds) || (is_bias(j, user) && !quant_is_op(j, user, "Gemm") &&
-                                                          quant_is_op(j, j->graph->producer(v), "MatMul")));
+    return user != NULL && (quant_is_among(j, user, bounds) || (is_bias(j, user) && !quant_is_op(j, user, "Gemm") &&
+                                                                quant_is_op(j, j->graph->producer(v), "MatMul")));
 }
 
 /* A table's rows are integers already. */
@@ -67,7 +60,7 @@ static int add_point(job *j, tenon_value *v) {
     if (p->how.data_width == 0)
         return TENON_OK;
     p->value = v;
-    p->like = from != NULL && is_among(j, from, movers) ? point_of(j, j->graph->node_input(from, 0)) : NULL;
+    p->like = from != NULL && quant_is_among(j, from, movers) ? point_of(j, j->graph->node_input(from, 0)) : NULL;
     p->uses = quant_room(j, (size_t)n, sizeof *p->uses);
     if (p->uses == NULL)
         return TENON_PASS_RESOURCE;
@@ -86,7 +79,7 @@ static const float mask_enough = -12;
 
 static int soften_masks(const job *j, tenon_node *n) {
     static const char *const ops[] = {"Mul", "Add", "Where", NULL};
-    for (int i = 0; is_among(j, n, ops) && i < j->graph->node_inputs(n); i++) {
+    for (int i = 0; quant_is_among(j, n, ops) && i < j->graph->node_inputs(n); i++) {
         const tenon_tensor *t = j->graph->constant(j->graph->node_input(n, i));
         if (t == NULL || j->tensor->element_type(t) != TENON_FLOAT || j->tensor->count(t) != 1 ||
             j->tensor->real(t, 0) > -1e9)

@@ -26,6 +26,18 @@ int quant_is_op(const job *j, const tenon_node *n, const char *op) {
     return n != NULL && *j->graph->domain(n) == '\0' && strcmp(j->graph->op(n), op) == 0;
 }
 
+int quant_is_among(const job *j, const tenon_node *n, const char *const *ops) {
+    for (; *ops != NULL; ops++)
+        if (quant_is_op(j, n, *ops))
+            return 1;
+    return 0;
+}
+
+int quant_is_linear(const job *j, const tenon_node *n) {
+    const row *r = row_of(j, n);
+    return r != NULL && r->weight >= 0;
+}
+
 static int is_float(const job *j, const tenon_value *v) {
     return v != NULL && j->graph->element_type(v) == TENON_FLOAT;
 }
@@ -251,12 +263,14 @@ static int find_in(job *j, tenon_node *n) {
     if (r == NULL)
         return j->graph->attribute_int(n, "axis") == 0 ? add_weight(j, WEIGHT_TABLE, n, 0, &how) : TENON_OK;
     int before = j->n_weights, everywhere = quant_is_everywhere(j);
-    for (int i = 0; i < r->n_data && !everywhere; i++)
+    for (int i = 0; i < r->n_data && !everywhere && !how.dynamic; i++)
         TRY(add_point(j, n, r->data[i], &how));
     if (r->weight < 0)
         return TENON_OK;
     TRY(add_weight(j, WEIGHT_LINEAR, n, r->weight, &how));
     weight *w = j->n_weights > before ? &j->weights[before] : NULL;
+    if (w != NULL)
+        w->is_dynamic = how.dynamic && how.data_width > 0 && quant_can_be_dynamic(j, n);
     int has_constant = j->graph->constant(j->graph->node_input(n, r->weight)) != NULL;
     return has_constant && (w != NULL || how.data_width > 0) ? add_linear(j, n, w, &how) : TENON_OK;
 }

@@ -57,6 +57,9 @@ double histogram_error(const histogram *h, const format *f);
 
 /* ---- choosing ---- */
 
+/* Scales that are tried are so far apart: a sixteenth of an octave. */
+#define FORMAT_STEP 0.957603280698573647
+
 /* For what a histogram has seen. */
 format choose_for_histogram(const choice *c, const histogram *h);
 /* For n numbers, exactly; `h` is room. */

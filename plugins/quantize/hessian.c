@@ -146,56 +146,120 @@ static void invert(const double *l, double *out, int64_t k) {
     }
 }
 
-/* Puts the lower factor of the inverse of the damped sum into `inverse`; h is room. 0 where there is none. */
-static int factorise_inverse(const float *sum, int64_t k, double *h, double *inverse) {
-    double mean = 0;
-    for (int64_t i = 0; i < k; i++)
-        mean += (double)sum[i * k + i] / (double)k;
-    for (int64_t i = 0; i < k * k; i++) {
-        int64_t r = i / k, c = i % k;
-        h[i] = (double)sum[r < c ? i : c * k + r] + (r == c ? 0.01 * mean + 1e-9 : 0);
-    }
-    if (!factorise(h, k))
-        return 0;
-    invert(h, inverse, k);
-    return factorise(inverse, k);
+/* ---- rounding ---- */
+
+/* What the outputs of one group of inputs are rounded by. */
+typedef struct solver {
+    weight *w;
+    int64_t k; /* inputs */
+    int64_t
+        *order; /* those with the largest squares first: they have the most to lose, and the others make up for them */
+    double *h;  /* room */
+    double *lower; /* factor of the inverse of the damped sum, in that order */
+    double *row;   /* the weights of one output */
+} solver;
+
+static int begin_solver(const job *j, weight *w, solver *s) {
+    int64_t k = w->inputs;
+    *s = (solver){w, k, NULL, NULL, NULL, NULL};
+    s->order = quant_room(j, (size_t)k, sizeof *s->order);
+    s->h = quant_room(j, (size_t)(k * k), sizeof *s->h);
+    s->lower = quant_room(j, (size_t)(k * k), sizeof *s->lower);
+    s->row = quant_room(j, (size_t)k, sizeof *s->row);
+    return s->order != NULL && s->h != NULL && s->lower != NULL && s->row != NULL ? TENON_OK : TENON_PASS_RESOURCE;
 }
 
-/* ---- rounding ---- */
+static void sort_inputs(solver *s, const float *sum) {
+    for (int64_t i = 0, n; i < s->k; i++) {
+        for (n = i; n > 0 && sum[s->order[n - 1] * (s->k + 1)] < sum[i * (s->k + 1)]; n--)
+            s->order[n] = s->order[n - 1];
+        s->order[n] = i;
+    }
+}
+
+/* 0 where there is no factor: data that are not finite. */
+static int factorise_inverse(solver *s, const float *sum) {
+    int64_t k = s->k;
+    double mean = 0;
+    sort_inputs(s, sum);
+    for (int64_t i = 0; i < k; i++)
+        mean += (double)sum[i * (k + 1)] / (double)k;
+    for (int64_t i = 0; i < k * k; i++) {
+        int64_t r = s->order[i / k], c = s->order[i % k];
+        s->h[i] = (double)sum[r < c ? r * k + c : c * k + r] + (r == c ? 0.01 * mean + 1e-9 : 0);
+    }
+    if (!factorise(s->h, k))
+        return 0;
+    invert(s->h, s->lower, k);
+    return factorise(s->lower, k);
+}
 
 /* Where input i of output o lies. */
 static int64_t place(const weight *w, int64_t o, int64_t i) {
     return w->rank == 2 && w->block_axis == 0 ? i * w->dims[1] + o : o * w->inputs + i;
 }
 
-static void round_output(weight *w, int64_t o, const double *l, double *row) {
-    int64_t k = w->inputs;
-    for (int64_t i = 0; i < k; i++)
-        row[i] = (double)w->x[place(w, o, i)];
-    for (int64_t i = 0; i < k; i++) {
-        int64_t at = place(w, o, i);
+/* Returns the squared error of the output. */
+static double round_output(const solver *s, int64_t o) {
+    weight *w = s->w;
+    double sum = 0;
+    for (int64_t i = 0; i < s->k; i++)
+        s->row[i] = (double)w->x[place(w, o, s->order[i])];
+    for (int64_t i = 0; i < s->k; i++) {
+        int64_t at = place(w, o, s->order[i]);
         const format *f = &w->formats[weight_group(w, at)];
-        w->codes[at] = (int32_t)format_code(f, (float)row[i]);
-        double error = (row[i] - (double)format_number(f, w->codes[at])) / l[i * k + i];
-        for (int64_t n = i + 1; n < k; n++)
-            row[n] -= error * l[n * k + i];
+        w->codes[at] = (int32_t)format_code(f, (float)s->row[i]);
+        double error = (s->row[i] - (double)format_number(f, w->codes[at])) / s->lower[i * s->k + i];
+        sum += error * error;
+        for (int64_t n = i + 1; n < s->k; n++)
+            s->row[n] -= error * s->lower[n * s->k + i];
     }
+    return sum;
+}
+
+/* ---- the format of a channel: that of the least error of the output, not of the weights ---- */
+
+/* Steps of a scale, and of a fraction. */
+enum { COARSER = 3, FINER = 8, BITS = 1 };
+
+static format varied(const weight *w, const format *f, int step) {
+    format to = w->how.scheme == SCHEME_FIXED ? format_fixed(f->width, f->is_signed, f->frac + step) : *f;
+    for (int i = step; i < 0 && w->how.scheme != SCHEME_FIXED; i++)
+        to.scale /= (float)FORMAT_STEP;
+    for (int i = step; i > 0 && w->how.scheme != SCHEME_FIXED; i--)
+        to.scale *= (float)FORMAT_STEP;
+    return to;
+}
+
+static void round_channel(const solver *s, int64_t o) {
+    int is_fixed = s->w->how.scheme == SCHEME_FIXED;
+    format *f = &s->w->formats[o], first = *f, best = first;
+    double least = INFINITY;
+    for (int step = is_fixed ? -BITS : -COARSER; step <= (is_fixed ? BITS : FINER); step++) {
+        *f = varied(s->w, &first, step);
+        double error = round_output(s, o);
+        if (error < least || (error <= least && step == 0)) {
+            least = error;
+            best = *f;
+        }
+    }
+    *f = best;
+    round_output(s, o);
 }
 
 int hessian_round(const job *j, weight *w) {
     int64_t k = w->inputs, each = w->count / k / w->input_groups;
-    double *row = quant_room(j, (size_t)k, sizeof *row), *h = quant_room(j, (size_t)(k * k), sizeof *h),
-           *l = quant_room(j, (size_t)(k * k), sizeof *l);
-    if (row == NULL || h == NULL || l == NULL)
-        return TENON_PASS_RESOURCE;
+    int chooses = w->per == PER_CHANNEL && w->how.method == METHOD_MSE && !w->how.has_weight_frac;
+    solver s;
+    TRY(begin_solver(j, w, &s));
     for (int64_t g = 0; g < w->input_groups; g++) {
-        if (!factorise_inverse(w->hessian + g * k * k, k, h, l)) {
+        if (!factorise_inverse(&s, w->hessian + g * k * k)) {
             j->diag->error(j->host, w->node, "no-hessian",
                            "rounding=hessian: its data are not finite, so no Hessian can be made of them");
             return TENON_PASS_INVALID;
         }
         for (int64_t o = g * each; o < (g + 1) * each; o++)
-            round_output(w, o, l, row);
+            chooses ? round_channel(&s, o) : (void)round_output(&s, o);
     }
     return TENON_OK;
 }

@@ -6,9 +6,10 @@
 static const char *const schemes[] = {"fixed", "affine", "symmetric", NULL};
 static const char *const methods[] = {"range", "percentile", "mse", "entropy", "half", NULL};
 static const char *const granularities[] = {"tensor", "channel", "block", NULL};
-static const char *const places[] = {"operands", "all", NULL};
+static const char *const places[] = {"operands", "all", "dynamic", NULL};
 static const char *const ends[] = {"float", "integer", NULL};
 static const char *const signs[] = {"auto", "signed", NULL};
+static const char *const kinds[] = {"weights", "all", NULL};
 static const char *const roundings[] = {"nearest", "hessian", NULL};
 
 #define OPTION(variable, kind, name, argument, help, otherwise, least, most, choices)                                  \
@@ -35,15 +36,23 @@ OPTION(o_percentile, TENON_OPTION_FLOAT, "percentile", "P", "of frac=percentile:
 OPTION(o_per, TENON_OPTION_ENUM, "per", "WHAT", "a weight has one fraction or scale per tensor, channel or block",
        "channel", 0, 0, granularities);
 OPTION(o_block, TENON_OPTION_INT, "block", "N", "inputs that make a block, with per=block", "32", 2, 65536, NULL);
-OPTION(o_data, TENON_OPTION_ENUM, "data", "WHERE",
-       "operands: in front of what multiplies; all: behind every operator, for machines without floats", "operands", 0,
-       0, places);
+OPTION(
+    o_data, TENON_OPTION_ENUM, "data", "WHERE",
+    "operands: in front of what multiplies; all: behind every operator, for machines without floats; dynamic: rows of "
+    "MatMul and Gemm while the model runs",
+    "operands", 0, 0, places);
 OPTION(o_ends, TENON_OPTION_ENUM, "ends", "TYPE", "with data=all: of the model's inputs and outputs", "float", 0, 0,
        ends);
 OPTION(o_sign, TENON_OPTION_ENUM, "sign", "SIGN", "auto: data that are never negative are unsigned", "auto", 0, 0,
        signs);
 OPTION(o_rounding, TENON_OPTION_ENUM, "rounding", "METHOD",
        "of weights: nearest, or hessian, by which errors make up for each other", "nearest", 0, 0, roundings);
+OPTION(o_smooth, TENON_OPTION_FLOAT, "smooth", "ALPHA",
+       "SmoothQuant: what large channels of data have too much goes into the weights; 0: nothing of it, 1: all", NULL,
+       0, 1, NULL);
+OPTION(o_equalise, TENON_OPTION_BOOL, "equalise", "true|false",
+       "cross-layer equalisation: channels between two linears get a scale with which both weights have like ranges",
+       "false", 0, 0, NULL);
 OPTION(o_calibration, TENON_OPTION_STRING, "calibration", "FILE.npz",
        "inputs to calibrate with, as tenon eval --data has them", NULL, 0, 0, NULL);
 OPTION(o_samples, TENON_OPTION_INT, "samples", "N", "of the file, at most", "128", 1, 1000000, NULL);
@@ -53,6 +62,8 @@ OPTION(o_scale, TENON_OPTION_LIST, "calibration_scale", "INPUT=X,...", "factors 
        NULL);
 OPTION(o_auto, TENON_OPTION_STRING, "auto", "accuracy:POINTS",
        "widths of weights: the fewest bits that lose at most so many points on the calibration data", NULL, 0, 0, NULL);
+OPTION(o_auto_widths, TENON_OPTION_ENUM, "auto_widths", "WHAT", "of auto=: weights, or all: of data, too", "weights", 0,
+       0, kinds);
 OPTION(o_auto_samples, TENON_OPTION_INT, "auto_samples", "N", "that auto= judges by, at most", "512", 1, 1000000, NULL);
 OPTION(o_label, TENON_OPTION_STRING, "label", "ARRAY", "of the file: the classes, for auto=", "label", 0, 0, NULL);
 OPTION(o_bias_correction, TENON_OPTION_BOOL, "bias_correction", "true|false",
@@ -61,10 +72,12 @@ OPTION(o_select, TENON_OPTION_SELECTOR, "select", "NODES", "quantises these only
 OPTION(o_keep, TENON_OPTION_SELECTOR, "keep", "NODES", "leaves these in floats", NULL, 0, 0, NULL);
 
 const tenon_option *const quant_options[] = {
-    &o_format,       &o_data_width, &o_weight_width,    &o_table_width, &o_bias_width, &o_data_frac, &o_weight_frac,
-    &o_bias_frac,    &o_frac,       &o_percentile,      &o_per,         &o_block,      &o_data,      &o_ends,
-    &o_sign,         &o_rounding,   &o_calibration,     &o_samples,     &o_map,        &o_scale,     &o_auto,
-    &o_auto_samples, &o_label,      &o_bias_correction, &o_select,      &o_keep,       NULL};
+    &o_format,    &o_data_width,      &o_weight_width, &o_table_width, &o_bias_width,
+    &o_data_frac, &o_weight_frac,     &o_bias_frac,    &o_frac,        &o_percentile,
+    &o_per,       &o_block,           &o_data,         &o_ends,        &o_sign,
+    &o_rounding,  &o_smooth,          &o_equalise,     &o_calibration, &o_samples,
+    &o_map,       &o_scale,           &o_auto,         &o_auto_widths, &o_auto_samples,
+    &o_label,     &o_bias_correction, &o_select,       &o_keep,        NULL};
 
 /* ---- reading them ---- */
 
@@ -104,6 +117,12 @@ static int check(const job *j, const tenon_node *node, const settings *s) {
         return contradiction(j, node, "data_frac, weight_frac and bias_frac are of format=fixed");
     if (s->scheme != SCHEME_FIXED && s->method == METHOD_HALF)
         return contradiction(j, node, "frac=half is of format=fixed: other formats have no fraction");
+    if (s->dynamic && (s->data_width > 8 || s->weight_width > 8))
+        return contradiction(j, node, "data=dynamic multiplies bytes: data_width and weight_width are 8 at most");
+    if (s->dynamic && s->has_data_frac)
+        return contradiction(j, node, "data_frac says what data=dynamic finds while the model runs: give one of them");
+    if (s->dynamic && s->per == PER_BLOCK)
+        return contradiction(j, node, "data=dynamic scales results by column: per=channel or per=tensor");
     return TENON_OK;
 }
 
@@ -114,6 +133,10 @@ int quant_settings(const job *j, const tenon_node *node, settings *out) {
     out->per = (granularity)choice_of(j, "per", node, granularities);
     out->always_signed = choice_of(j, "sign", node, signs) == 1;
     out->hessian = choice_of(j, "rounding", node, roundings) == 1;
+    out->dynamic = choice_of(j, "data", node, places) == 2;
+    out->equalise = j->option->boolean(j->host, "equalise", node);
+    out->smooths = j->option->given_for(j->host, "smooth", node);
+    out->smooth = out->smooths ? j->option->real(j->host, "smooth", node) : 0;
     TRY(width_of(j, "data_width", node, &out->data_width));
     TRY(width_of(j, "weight_width", node, &out->weight_width));
     TRY(width_of(j, "bias_width", node, &out->bias_width));

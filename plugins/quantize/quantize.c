@@ -20,10 +20,12 @@ static int nothing(const job *j) {
 static int quantise(job *j) {
     settings s;
     TRY(quant_settings(j, NULL, &s));
+    TRY(quant_open_samples(j));
+    TRY(quant_equalise(j));
+    TRY(quant_smooth(j));
     TRY(quant_find(j));
     if (j->n_points == 0 && j->n_weights == 0)
         return nothing(j);
-    TRY(quant_open_samples(j));
     TRY(quant_calibrate(j));
     TRY(quant_choose(j));
     TRY(quant_auto(j));

@@ -24,6 +24,9 @@ typedef struct settings {
     int data_width, weight_width, table_width, bias_width; /* 0: floats */
     int has_data_frac, has_weight_frac, has_bias_frac, data_frac, weight_frac, bias_frac;
     int always_signed, hessian;
+    int dynamic; /* data=dynamic: rows are quantised while the model runs */
+    int equalise, smooths;
+    double smooth; /* SmoothQuant's alpha */
     int64_t block;
     double percentile;
 } settings;
@@ -65,11 +68,11 @@ typedef struct weight {
     format *formats;
     format *stored; /* as the graph has them, where codes are stored with another zero point; NULL: as they are */
     int32_t *codes; /* of x */
-    double *harm;   /* auto=: of each width that there is to choose from */
     float *rounded; /* auto=: room */
     double error;   /* squared, over that of the numbers: what the report says */
     float *hessian; /* sums of products of its inputs, a matrix for each group; NULL: rounded to nearest */
     int64_t inputs, input_groups;
+    int is_dynamic;
     float *patch; /* of a convolution: room */
 } weight;
 
@@ -110,6 +113,7 @@ typedef struct job {
     int n_weights;
     linear *linears;
     int n_linears;
+    int n_equalised, n_smoothed; /* pairs; values */
 } job;
 
 /* Zeroed memory until the pass returns. */
@@ -125,6 +129,10 @@ int quant_is_selected(const job *j, const tenon_node *node);
 /* ---- find.c ---- */
 /* What is to be quantised: points, weights, linears. */
 int quant_find(job *j);
+/* Has it an input that may be a weight? */
+int quant_is_linear(const job *j, const tenon_node *n);
+/* Is it one of ONNX's operators of these names? */
+int quant_is_among(const job *j, const tenon_node *n, const char *const *ops);
 /* Is it ONNX's operator of this name? n may be NULL. */
 int quant_is_op(const job *j, const tenon_node *n, const char *op);
 
@@ -142,11 +150,14 @@ int quant_open_samples(job *j);
 /* Runs the graph, still in floats, for the histograms of points, the means of linears and what the Hessian method
  * needs. */
 int quant_calibrate(job *j);
+/* Adds an output of l to the sums of its channels, and how many elements of each there were to n. */
+void quant_add_means(const job *j, const linear *l, const tenon_tensor *t, double *sums, int64_t *n);
 /* Chooses the formats of points. */
 int quant_choose(job *j);
+int quant_choose_point(const job *j, point *p);
 
 /* ---- auto.c ---- */
-/* With auto=: chooses the width of each weight. */
+/* With auto=: chooses the width of each weight, and of each value where that is asked for. */
 int quant_auto(job *j);
 
 /* ---- weights.c ---- */
@@ -165,9 +176,64 @@ int hessian_see(const job *j, weight *w, const tenon_tensor *t);
 /* Codes of w whose errors make up for each other under the sum. */
 int hessian_round(const job *j, weight *w);
 
-/* ---- insert.c ---- */
+/* ---- kernel.c ---- */
+typedef enum kernel_side { KERNEL_OUTPUTS, KERNEL_INPUTS } kernel_side;
+
+/* The constant weight of a Conv, MatMul or Gemm by its channels. */
+typedef struct kernel {
+    tenon_node *node;
+    const tenon_tensor *like; /* as it is in the graph */
+    int64_t count, outputs, inputs, groups;
+    int64_t each;     /* elements for one input of one output */
+    int inputs_first; /* [inputs, outputs], not [outputs, inputs] */
+    float *x;         /* its numbers; NULL: the node has no such weight */
+} kernel;
+
+int kernel_read(const job *j, tenon_node *n, kernel *k);
+/* The largest size of each channel's numbers, where it is above what ranges has. */
+void kernel_ranges(const kernel *k, kernel_side side, double *ranges);
+void kernel_scale(kernel *k, kernel_side side, const double *factors);
+int kernel_write(const job *j, const kernel *k);
+/* Multiplies the elements of a node's constant, one by one. */
+int quant_scale_constant(const job *j, tenon_node *n, int input, const double *factors);
+
+/* ---- equalise.c, smooth.c: the float model computes the same, and loses less when it is quantised ---- */
+int quant_equalise(job *j);
+int quant_smooth(job *j);
+
+/* ---- parts.c ---- */
+/* The narrowest of ONNX's types that holds the width; its bits. */
+int quant_type_of(int width, int is_signed);
+int quant_bits_of(int type);
+/* Constants; integers are packed as the type is. NULL after a failure, as of those that follow. */
+tenon_value *quant_add_integers(const job *j, const char *name, int type, int rank, const int64_t *dims,
+                                const int32_t *x, int64_t n);
+tenon_value *quant_add_floats(const job *j, const char *name, int rank, const int64_t *dims, const float *x);
+/* Scales (out[0]) and zero points of formats as constants of a shape; no zero points (NULL) where all are 0, unless
+ * with_zero. */
+int quant_add_parameters(const job *j, const char *of, const format *f, int64_t n, int type, int rank,
+                         const int64_t *dims, int with_zero, tenon_value *out[2]);
+/* "OF_WHAT" */
+const char *quant_named(const job *j, const char *of, const char *what);
+int quant_name_node(const job *j, tenon_node *n, const char *of, const char *what);
+/* The node's metadata: the width, and the fraction where there is one. */
+int quant_annotate(const job *j, tenon_node *n, scheme s, const format *f, int64_t n_formats);
+/* op(x, y), or op(x) where y is NULL, before a node. */
+tenon_value *quant_build(const job *j, tenon_node *before, const char *op, tenon_value *x, tenon_value *y,
+                         const char *attributes);
+
+/* ---- insert.c, tables.c, dynamic.c ---- */
 /* Puts QuantizeLinear and DequantizeLinear into the graph. */
 int quant_insert(job *j);
+int quant_insert_point(const job *j, const point *p);
+/* Undoes it, of a point that nodes read. */
+int quant_remove_point(const job *j, const point *p);
+/* The weight's real numbers from its codes, or from those of them that have been picked. */
+tenon_value *quant_dequantise(const job *j, const weight *w, tenon_value *codes, int axis, tenon_node *before);
+int quant_insert_table(const job *j, weight *w);
+/* Can rows be quantised while the model runs: a MatMul or Gemm with a constant matrix? */
+int quant_can_be_dynamic(const job *j, tenon_node *n);
+int quant_insert_dynamic(job *j, weight *w);
 
 /* ---- bias.c ---- */
 /* Gives every linear its float mean output, layer after layer. */

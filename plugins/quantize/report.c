@@ -62,31 +62,53 @@ static void put_weights(const job *j) {
     j->report->end(j->host);
 }
 
-static int64_t bits_before(const job *j) {
-    int64_t n = 0;
+static double weight_numbers(const job *j) {
+    double n = 0;
     for (int i = 0; i < j->n_weights; i++)
-        n += 32 * j->weights[i].count;
+        n += (double)j->weights[i].count;
     return n;
 }
 
-static int64_t bits_after(const job *j) {
-    int64_t n = 0;
+static double weight_bits(const job *j) {
+    double n = 0;
     for (int i = 0; i < j->n_weights; i++)
-        n += j->weights[i].width * j->weights[i].count;
+        n += (double)j->weights[i].width * (double)j->weights[i].count;
     return n;
+}
+
+/* On average of the numbers that calibration has seen. */
+static double data_width(const job *j) {
+    double n = 0, bits = 0;
+    for (int i = 0; i < j->n_points; i++) {
+        n += (double)j->points[i].seen->n;
+        bits += (double)j->points[i].format.width * (double)j->points[i].seen->n;
+    }
+    return n > 0 ? bits / n : 32;
 }
 
 void quant_report(const job *j) {
-    int corrected = 0;
+    int corrected = 0, dynamic = 0;
     for (int i = 0; i < j->n_linears; i++)
         corrected += j->linears[i].n_now > 0;
+    for (int i = 0; i < j->n_weights; i++)
+        dynamic += j->weights[i].is_dynamic;
+    if (j->n_equalised > 0)
+        j->report->line(j->host, "%d pairs of linears equalised", j->n_equalised);
+    if (j->n_smoothed > 0)
+        j->report->line(j->host, "%d values smoothed", j->n_smoothed);
+    if (dynamic > 0)
+        j->report->line(j->host, "%d products quantise their rows while the model runs", dynamic);
     j->report->line(j->host, "%d values and %d weights quantised, %d biases corrected; weights %.2f MB -> %.2f MB",
-                    j->n_points, j->n_weights, corrected, (double)bits_before(j) / 8e6, (double)bits_after(j) / 8e6);
+                    j->n_points, j->n_weights, corrected, weight_numbers(j) * 4e-6, weight_bits(j) / 8e6);
     if (j->judged > 0)
-        j->report->line(j->host, "widths chosen: %.2f bits on average, %lld of %lld samples lost",
-                        (double)bits_after(j) / (double)bits_before(j) * 32, (long long)j->lost, (long long)j->judged);
+        j->report->line(j->host,
+                        "widths chosen: %.2f bits of weights and %.2f of data on average, %lld of %lld samples lost",
+                        weight_bits(j) / weight_numbers(j), data_width(j), (long long)j->lost, (long long)j->judged);
     j->report->integer(j->host, "samples", j->n_samples);
     j->report->integer(j->host, "biases_corrected", corrected);
+    j->report->integer(j->host, "pairs_equalised", j->n_equalised);
+    j->report->integer(j->host, "values_smoothed", j->n_smoothed);
+    j->report->integer(j->host, "dynamic_products", dynamic);
     put_points(j);
     put_weights(j);
 }

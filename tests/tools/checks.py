@@ -1,6 +1,7 @@
 """What the test scripts share: counting checks, running commands, finding the tools."""
 import glob
 import os
+import re
 import subprocess
 import sys
 import time
@@ -60,6 +61,12 @@ def run(command, timeout=600, cwd=None, env=None, text=True):
 
 def tenon(*words, **options):
     return run([TENON, *map(str, words)], **options)
+
+
+def accuracy_of(done):
+    """How many samples `tenon eval` found right; -1 where it says nothing of that."""
+    found = re.search(r"accuracy\s+\S+ \((\d+) of", done.out)
+    return int(found[1]) if found else -1
 
 
 def scratch(name):

@@ -20,43 +20,66 @@ int weight_round(const job *j, weight *w) {
     return TENON_PASS_UNSUPPORTED;
 }
 
+int quant_choose_point(const job *j, point *p) {
+    (void)j;
+    (void)p;
+    return TENON_PASS_UNSUPPORTED;
+}
+
+int quant_insert_point(const job *j, const point *p) {
+    (void)j;
+    (void)p;
+    return TENON_PASS_UNSUPPORTED;
+}
+
+int quant_remove_point(const job *j, const point *p) {
+    (void)j;
+    (void)p;
+    return TENON_PASS_UNSUPPORTED;
+}
+
+int quant_is_everywhere(const job *j) {
+    (void)j;
+    return 0;
+}
+
 int64_t weight_group(const weight *w, int64_t i) {
     (void)w;
     (void)i;
     return 0;
 }
 
-/* Of three weights all 216 choices are tried: none within the bound has fewer bits than the knapsack's. */
+/* Of three items all 216 choices are tried: none within the bound has fewer bits than the knapsack's. */
 static void test_knapsack(void **state) {
     (void)state;
     static double room[2 * (UNITS + 1)];
     static unsigned char chosen[3 * (UNITS + 1)];
     const sack s = {room, chosen};
-    double harm[3][N_WIDTHS] = {{900, 300, 90, 20, 4, 0.2}, {50, 11, 3, 0.7, 0.2, 0.01}, {7000, 2000, 10, 9, 8, 0.5}};
-    weight w[3] = {{.count = 1000, .harm = harm[0]}, {.count = 300, .harm = harm[1]}, {.count = 5000, .harm = harm[2]}};
-    const job j = {.weights = w, .n_weights = 3};
+    item it[3] = {{.numbers = 1000, .harm = {900, 300, 90, 20, 4, 0.2}},
+                  {.numbers = 300, .harm = {50, 11, 3, 0.7, 0.2, 0.01}},
+                  {.numbers = 5000, .harm = {7000, 2000, 10, 9, 8, 0.5}}};
     for (double bound = 1; bound < 20000; bound *= 1.7) {
         double least = INFINITY, bits = 0, sum = 0;
         for (int i = 0; i < N_WIDTHS * N_WIDTHS * N_WIDTHS; i++) {
             int of[3] = {i % N_WIDTHS, i / N_WIDTHS % N_WIDTHS, i / N_WIDTHS / N_WIDTHS};
             double tried = 0, hurt = 0;
             for (int k = 0; k < 3; k++) {
-                tried += (double)w[k].count * widths[of[k]];
-                hurt += ceil(harm[k][of[k]] / bound * (double)UNITS);
+                tried += it[k].numbers * widths[of[k]];
+                hurt += ceil(it[k].harm[of[k]] / bound * (double)UNITS);
             }
             least = hurt <= (double)UNITS && tried < least ? tried : least;
         }
-        assert_int_equal(fill(&j, bound, &s), 1);
+        assert_int_equal(fill(it, 3, bound, &s), 1);
         for (int k = 0; k < 3; k++) {
             int at = 0;
-            while (widths[at] != w[k].width)
+            while (widths[at] != it[k].width)
                 at++;
-            bits += (double)w[k].count * widths[at];
-            sum += harm[k][at];
+            bits += it[k].numbers * widths[at];
+            sum += it[k].harm[at];
         }
         assert_true(sum <= bound && bits == least);
     }
-    assert_int_equal(fill(&j, 0.5, &s), 0); /* not even 8 bits of each */
+    assert_int_equal(fill(it, 3, 0.5, &s), 0); /* not even 8 bits of each */
 }
 
 int main(void) {
