@@ -1,0 +1,218 @@
+/* Pruning by the inverse of the sum of products of a layer's inputs. */
+#include "obs.h"
+
+#include <math.h>
+
+/* ---- the sum ---- */
+
+/* By eight rows at a time, in floats: a product of the sum is read and written once for the eight. */
+enum { ROWS_AT_ONCE = 8 };
+
+void obs_add(double *sum, int64_t k, const float *x, int64_t n, float *room) {
+    for (; n > 0; n -= ROWS_AT_ONCE, x += ROWS_AT_ONCE * k)
+        for (int64_t a = 0; a < k; a++) {
+            for (int64_t b = a; b < k; b++)
+                room[b] = 0;
+            for (int64_t r = 0; r < n && r < ROWS_AT_ONCE; r++) {
+                const float by = x[r * k + a], *row = x + r * k;
+                for (int64_t b = a; b < k && by != 0; b++)
+                    room[b] += by * row[b];
+            }
+            for (int64_t b = a; b < k; b++)
+                sum[a * k + b] += (double)room[b];
+        }
+}
+
+/* ---- linear algebra, on k x k matrices ---- */
+
+static double dot(const double *x, const double *y, int64_t n) {
+    double s[4] = {0, 0, 0, 0};
+    int64_t i = 0;
+    for (; i + 4 <= n; i += 4)
+        for (int64_t q = 0; q < 4; q++)
+            s[q] += x[i + q] * y[i + q];
+    for (; i < n; i++)
+        s[0] += x[i] * y[i];
+    return (s[0] + s[1]) + (s[2] + s[3]);
+}
+
+/* The lower Cholesky factor in place; 0 where the matrix is not positive. */
+static int factorise(double *m, int64_t k) {
+    for (int64_t c = 0; c < k; c++) {
+        double d = m[c * k + c] - dot(m + c * k, m + c * k, c);
+        if (!(d > 0) || isinf(d))
+            return 0;
+        m[c * k + c] = sqrt(d);
+        for (int64_t r = c + 1; r < k; r++)
+            m[r * k + c] = (m[r * k + c] - dot(m + r * k, m + c * k, c)) / m[c * k + c];
+    }
+    return 1;
+}
+
+/* out = the inverse of L L^T, which is symmetric: first L^-1, a row for each of its columns, then the products of those. */
+static void invert(const double *l, double *out, int64_t k) {
+    for (int64_t c = 0; c < k; c++) {
+        double *x = out + c * k;
+        for (int64_t r = 0; r < c; r++)
+            x[r] = 0;
+        for (int64_t r = c; r < k; r++)
+            x[r] = ((r == c ? 1 : 0) - dot(l + r * k + c, x + c, r - c)) / l[r * k + r];
+    }
+    for (int64_t a = 0; a < k; a++)
+        for (int64_t b = a; b < k; b++) /* what stands before b is not needed any more */
+            out[a * k + b] = dot(out + a * k + b, out + b * k + b, k - b);
+    for (int64_t a = 0; a < k; a++)
+        for (int64_t b = 0; b < a; b++)
+            out[a * k + b] = out[b * k + a];
+}
+
+int obs_invert(const double *sum, int64_t k, double *h, double *inverse) {
+    double mean = 0;
+    for (int64_t i = 0; i < k; i++)
+        mean += sum[i * k + i] / (double)k;
+    for (int64_t i = 0; i < k * k; i++) {
+        int64_t r = i / k, c = i % k;
+        h[i] = sum[r < c ? i : c * k + r] + (r == c ? 0.01 * mean + 1e-9 : 0);
+    }
+    if (!factorise(h, k))
+        return 0;
+    invert(h, inverse, k);
+    return 1;
+}
+
+int obs_factorise(double *inverse, int64_t k) {
+    if (!factorise(inverse, k))
+        return 0;
+    for (int64_t a = 0; a < k; a++)
+        for (int64_t b = a; b < k; b++) {
+            inverse[a * k + b] = inverse[b * k + a];
+            inverse[b * k + a] = a == b ? inverse[b * k + a] : 0;
+        }
+    return 1;
+}
+
+/* ---- single weights, and units of them ---- */
+
+static void score_stripe(const shape *s, int64_t from, int64_t to, const double *x, const double *factor,
+                         const unsigned char *keep, double *scores) {
+    for (int64_t o = 0; o < s->outputs; o++)
+        for (int64_t i = from; i < to; i++) {
+            double w = x[o * s->inputs + i] / factor[i * s->inputs + i];
+            *scores++ = keep[o * s->inputs + i] ? w * w : -1;
+        }
+}
+
+/* Sets what goes to zero, one input after the other; those behind make up for it. */
+static void compensate(const shape *s, int64_t from, int64_t to, double *x, const double *factor,
+                       const unsigned char *keep) {
+    int64_t k = s->inputs;
+    for (int64_t o = 0; o < s->outputs; o++) {
+        double *row = x + o * k;
+        for (int64_t i = from; i < to; i++) {
+            if (keep[o * k + i])
+                continue;
+            const double *f = factor + i * k;
+            double error = row[i] / f[i];
+            row[i] = 0;
+            for (int64_t n = i + 1; n < k; n++)
+                row[n] -= error * f[n];
+        }
+    }
+}
+
+static int64_t stripe_end(const grain *g, const shape *s, int64_t from) {
+    int64_t to = grain_end(g, s, from);
+    while (to < s->inputs && grain_end(g, s, to) - from <= OBS_STRIPE)
+        to = grain_end(g, s, to);
+    return to;
+}
+
+void obs_prune(const grain *g, const shape *s, double *x, const double *factor, double share, unsigned char *keep,
+               const obs_room *room) {
+    int64_t units = 0, gone = 0;
+    for (int64_t from = 0, to; from < s->inputs; from = to) {
+        to = stripe_end(g, s, from);
+        score_stripe(s, from, to, x, factor, keep, room->scores);
+        if (g->kept > 0) {
+            grain_keep_best(g, s, from, to, room->scores, keep);
+        } else {
+            int64_t n = grain_units(g, s, from, to), least = share_of(share, units += n) - gone;
+            grain_sum(g, s, from, to, room->scores, room->sums);
+            keep_but_least(room->sums, n, least, room->twice, room->units);
+            grain_spread(g, s, from, to, room->units, keep);
+            gone += least;
+        }
+        compensate(s, from, to, x, factor, keep);
+    }
+}
+
+/* ---- inputs of all outputs ---- */
+
+/* The place of input e (of outer * inner) of unit u. */
+static int64_t input_of(const obs_units *by, int64_t u, int64_t e) {
+    return (e / by->inner * by->n_units + u) * by->inner + e % by->inner;
+}
+
+/* What the squared error grows by when unit u goes; negative: its inputs have no inverse. */
+static double loss(const double *x, int64_t outputs, const double *inverse, const obs_units *by, int64_t u,
+                   double *block, double *solved) {
+    int64_t each = by->outer * by->inner, k = each * by->n_units;
+    double sum = 0;
+    for (int64_t a = 0; a < each; a++)
+        for (int64_t b = 0; b < each; b++)
+            block[a * each + b] = inverse[input_of(by, u, a) * k + input_of(by, u, b)];
+    if (!factorise(block, each))
+        return -1;
+    for (int64_t o = 0; o < outputs; o++)
+        for (int64_t a = 0; a < each; a++) {
+            solved[a] = (x[o * k + input_of(by, u, a)] - dot(block + a * each, solved, a)) / block[a * each + a];
+            sum += solved[a] * solved[a];
+        }
+    return sum;
+}
+
+/* Takes input i away. */
+static void eliminate(double *x, int64_t outputs, double *inverse, int64_t k, int64_t i, double *line) {
+    double by = inverse[i * k + i];
+    for (int64_t n = 0; n < k; n++)
+        line[n] = inverse[i * k + n] / by;
+    for (int64_t o = 0; o < outputs; o++) {
+        double *row = x + o * k, w = row[i];
+        for (int64_t n = 0; n < k && w != 0; n++)
+            row[n] -= w * line[n];
+        row[i] = 0;
+    }
+    for (int64_t r = 0; r < k; r++) {
+        double *row = inverse + r * k, w = row[i];
+        for (int64_t n = 0; n < k && w != 0 && r != i; n++)
+            row[n] -= w * line[n];
+        row[i] = 0;
+    }
+    for (int64_t n = 0; n < k; n++)
+        inverse[i * k + n] = 0;
+}
+
+int obs_remove(double *x, int64_t outputs, double *inverse, const obs_units *by, int64_t n, unsigned char *units,
+               double *room) {
+    int64_t each = by->outer * by->inner, k = each * by->n_units;
+    double *line = room, *block = line + k, *solved = block + each * each;
+    for (; n > 0; n--) {
+        int64_t best = -1;
+        double least = INFINITY;
+        for (int64_t u = 0; u < by->n_units; u++) {
+            double l = units[u] ? loss(x, outputs, inverse, by, u, block, solved) : INFINITY;
+            if (l < 0)
+                return 0;
+            if (l < least) {
+                least = l;
+                best = u;
+            }
+        }
+        if (best < 0)
+            return 0;
+        for (int64_t e = 0; e < each; e++)
+            eliminate(x, outputs, inverse, k, input_of(by, best, e), line);
+        units[best] = 0;
+    }
+    return 1;
+}

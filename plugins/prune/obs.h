@@ -1,0 +1,36 @@
+/* Optimal brain surgery: what goes is made up for by what stays, by the second derivative of a layer's squared error, which
+ * is the sum of products of its inputs (Hassibi and Stork; Frantar and Alistarh, SparseGPT). Needs nothing of tenon. */
+#ifndef PRUNE_OBS_H
+#define PRUNE_OBS_H
+
+#include "grain.h"
+
+/* Adds n rows of k numbers to the upper half of the sum of products; room: k * k. */
+void obs_add(double *sum, int64_t k, const float *x, int64_t n, float *room);
+/* The inverse of the damped sum, into `inverse`; h is room of k * k. 0 where there is none: the sum is not finite. */
+int obs_invert(const double *sum, int64_t k, double *h, double *inverse);
+/* Replaces an inverse by the factor that obs_prune wants: row i has what input i's error does to those behind. */
+int obs_factorise(double *inverse, int64_t k);
+
+/* Prunes the matrix x (s->outputs x s->inputs): `share` of its units, chosen by stripes of inputs; keep says of what there
+ * is before what may stay, and afterwards what did. factor: of obs_factorise. scores: room of outputs * OBS_STRIPE (or a
+ * unit's columns, if these are more) numbers; sums and twice: of as many as a stripe has units; units: likewise. */
+enum { OBS_STRIPE = 128 };
+typedef struct obs_room {
+    double *scores, *sums, *twice;
+    unsigned char *units;
+} obs_room;
+void obs_prune(const grain *g, const shape *s, double *x, const double *factor, double share, unsigned char *keep,
+               const obs_room *room);
+
+/* Takes `n` of the units of `each` inputs away from x, one after the other, always the one whose loss costs least: units[u]
+ * becomes 0 for it. Inputs of unit u are those i with i / inner % n_units == u. inverse (k x k) is used up. outputs: rows of x,
+ * which may be of several matrices that read the same inputs. room: k + each * each + each
+ * numbers. 0 where the numbers do not allow it. */
+typedef struct obs_units {
+    int64_t outer, n_units, inner; /* inputs: outer * n_units * inner */
+} obs_units;
+int obs_remove(double *x, int64_t outputs, double *inverse, const obs_units *by, int64_t n, unsigned char *units,
+               double *room);
+
+#endif

@@ -1,0 +1,177 @@
+/* What the files of prune share. */
+#ifndef PRUNE_H
+#define PRUNE_H
+
+#include <tenon/plugin.h>
+
+#include "grain.h"
+
+#define TRY(code)                                                                                                      \
+    do {                                                                                                               \
+        int code_of_try = (code);                                                                                      \
+        if (code_of_try != TENON_OK)                                                                                   \
+            return code_of_try;                                                                                        \
+    } while (0)
+
+typedef enum method { METHOD_RANDOM, METHOD_L1, METHOD_L2, METHOD_WANDA, METHOD_HESSIAN, METHOD_OTHER } method;
+
+/* What goes as one. Of the last four, what goes leaves the graph; the others become zeros. */
+typedef enum granularity {
+    BY_ELEMENT,
+    BY_BLOCK,
+    BY_N_OF_M,
+    BY_COLUMN,
+    BY_ROW,
+    BY_CHANNEL,
+    BY_HEAD,
+    BY_NEURON
+} granularity;
+
+/* The options, as they are for one node. */
+typedef struct settings {
+    method method;
+    const char *criterion; /* METHOD_OTHER: its name */
+    granularity by;
+    grain grain;
+    double sparsity;
+} settings;
+
+/* What is known of the inputs of a weight, from calibration data. */
+typedef struct seen {
+    tenon_value *value;        /* the node's data */
+    const struct weight *conv; /* whose places it is seen from; NULL: by rows */
+    int64_t k, groups;         /* inputs of an output; matrices, of a convolution in groups */
+    double *sums; /* of the last run; groups x k x k: the upper half of the sum of products; is_diagonal: groups x k, of squares */
+    int is_diagonal;
+    int64_t rows; /* that have been added, for each group */
+    float *room;  /* some rows */
+} seen;
+
+/* Numbers whose place is used again and again. */
+typedef struct growing {
+    double *at;
+    size_t n;
+} growing;
+
+/* A further node that has the same weight. */
+typedef struct sharer {
+    tenon_node *node;
+    int input;
+    struct sharer *next;
+} sharer;
+
+/* A constant that is to be pruned for one node: as a matrix, outputs x inputs. */
+typedef struct weight {
+    tenon_node *node;
+    int input;
+    sharer *others;
+    settings how;
+    method used; /* how.method, where what it needs can be had here */
+    tenon_value *value;
+    const char *name; /* of the value */
+    int rank;
+    int64_t dims[8], count;
+    shape shape;
+    int64_t inner, outer_step, output_step, run_step, input_step; /* where element (o, i) lies: see weight_place */
+    int64_t groups;                                               /* of outputs that have inputs of their own */
+    int is_conv;
+    float *x;            /* the matrix, as it was */
+    float *pruned;       /* as it is going to be */
+    unsigned char *keep; /* of the matrix */
+    double share;        /* of its units that go */
+    seen *seen;          /* NULL: nothing is */
+    int64_t zeros;
+    double error, output_error; /* squared, over that of the weight, of the output; the latter below 0: not known */
+} weight;
+
+/* A value whose small numbers become zeros. */
+typedef struct activation {
+    tenon_value *value;
+    double sparsity, threshold, was; /* was: zeros as it is */
+    int64_t *bins;                   /* of magnitudes */
+} activation;
+
+typedef struct job {
+    const tenon_plugin_host *host;
+    const tenon_graph_1 *graph;
+    const tenon_tensor_1 *tensor;
+    const tenon_option_1 *option;
+    const tenon_diag_1 *diag;
+    const tenon_report_1 *report;
+    const tenon_eval_1 *eval;
+    const tenon_cost_1 *cost;
+    tenon_graph *g;
+    uint64_t seed;
+    int is_global;
+    tenon_samples *samples; /* NULL: no calibration data */
+    int64_t n_samples;
+    weight *weights;
+    int n_weights;
+    activation *activations;
+    int n_activations;
+    growing sums, h, inverse, matrix, scores, units_sums, units_twice; /* room for one weight */
+    seen *now;                                                         /* whose sums those are */
+    int64_t lost, judged; /* auto=: of so many samples */
+    int64_t units, units_gone; /* that left the graph */
+} job;
+
+/* Zeroed memory until the pass returns. */
+void *prune_room(const job *j, size_t n, size_t each);
+/* Room for n numbers, which are not zeroed; what was there before is gone. */
+double *prune_grown(const job *j, growing *g, size_t n);
+
+/* ---- options.c ---- */
+extern const tenon_option *const prune_options[];
+/* The options for a node; NULL: for the pass. Contradictions are said. */
+int prune_settings(const job *j, const tenon_node *node, settings *out);
+/* Is the node among those that select= and keep= leave? */
+int prune_is_selected(const job *j, const tenon_node *node);
+const char *prune_method_name(const weight *w);
+
+/* ---- find.c ---- */
+/* Is it ONNX's operator of this name? n may be NULL. */
+int prune_is_op(const job *j, const tenon_node *n, const char *op);
+/* The weights of the nodes that are selected. */
+int prune_find(job *j);
+/* Where element (o, i) of the matrix lies in the tensor. */
+int64_t weight_place(const weight *w, int64_t o, int64_t i);
+
+/* ---- calibrate.c ---- */
+/* Opens the data where there are any. */
+int prune_open_samples(job *j);
+/* Says what each weight is pruned by, and makes room for what is seen of its data: once for those that read the same. */
+int prune_begin_seen(job *j);
+/* Runs the graph as it is, for those of `of` (n) that are not NULL; what they knew is forgotten. */
+int prune_see(job *j, seen *const *of, int n);
+
+/* ---- masks.c ---- */
+/* keep, where the node has a mask from before: what is pruned stays so. */
+int mask_read(const job *j, weight *w);
+/* Writes what is kept to the nodes. */
+int mask_write(const job *j, const weight *w);
+
+/* ---- scores.c ---- */
+/* What its elements (outputs x inputs) are worth, with what is seen now: the least go first. */
+int weight_scores(job *j, const weight *w, double *scores);
+/* The inverse of the sum of products of group `group` of its inputs, in j->inverse. */
+int weight_inverse(job *j, const weight *w, int64_t group);
+/* Says that there is none, and returns a code. */
+int weight_no_hessian(const job *j, const weight *w);
+
+/* ---- weights.c ---- */
+/* Prunes w to its share, with what is seen now: pruned, keep, errors. */
+int weight_prune(job *j, weight *w);
+/* Puts x (a matrix) into the graph as the weight. */
+int weight_put(const job *j, weight *w, const float *x);
+/* Sees what w is pruned by, in the graph as it is, unless that has just been seen. */
+int weight_see(job *j, const weight *w);
+/* Shares for scope=global, then everything, layer after layer. */
+int prune_weights(job *j);
+
+/* ---- activations.c ---- */
+int prune_activations(job *j);
+
+/* ---- report.c ---- */
+void prune_report(const job *j);
+
+#endif
