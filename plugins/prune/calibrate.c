@@ -52,12 +52,15 @@ static int is_product(const job *j, const weight *w) {
     return w->rank == 2 && (prune_is_op(j, w->node, "MatMul") || is_gemm);
 }
 
+static int is_fed(const job *j, const weight *w) {
+    return is_plain_conv(j, w) || is_product(j, w);
+}
+
 static method can_be_used(const job *j, const weight *w) {
     method m = w->how.method;
-    int is_fed = is_plain_conv(j, w) || is_product(j, w);
-    if (m == METHOD_HESSIAN && is_fed && w->shape.inputs > INPUTS_MOST)
+    if (m == METHOD_HESSIAN && is_fed(j, w) && w->shape.inputs > INPUTS_MOST)
         return METHOD_WANDA;
-    return (m == METHOD_HESSIAN || m == METHOD_WANDA) && !is_fed ? METHOD_L1 : m;
+    return (m == METHOD_HESSIAN || m == METHOD_WANDA) && !is_fed(j, w) ? METHOD_L1 : m;
 }
 
 static seen *seen_of(const job *j, const weight *w, int is_diagonal) {
@@ -75,28 +78,39 @@ static seen *seen_of(const job *j, const weight *w, int is_diagonal) {
     s->k = w->shape.inputs;
     s->groups = w->groups;
     s->is_diagonal = is_diagonal;
+    size_t each = (size_t)(s->groups * s->k);
     s->room = prune_room(j, (size_t)(s->k * (ROWS + 1)), sizeof *s->room);
+    s->totals = prune_room(j, each, sizeof *s->totals);
+    s->means = prune_room(j, each, sizeof *s->means);
     if (is_diagonal)
-        s->sums = prune_room(j, (size_t)(s->groups * s->k), sizeof *s->sums);
-    return s->room != NULL && (s->sums != NULL || !is_diagonal) ? s : NULL;
+        s->sums = prune_room(j, each, sizeof *s->sums);
+    return s->room != NULL && s->totals != NULL && s->means != NULL && (s->sums != NULL || !is_diagonal) ? s : NULL;
 }
 
 int prune_begin_seen(job *j) {
+    j->corrects = j->samples != NULL && j->option->boolean(j->host, "bias_correction", NULL);
     for (int i = 0; i < j->n_weights; i++) {
         weight *w = &j->weights[i];
         w->used = can_be_used(j, w);
-        if (w->used != METHOD_WANDA && w->used != METHOD_HESSIAN)
+        int is_asked = w->used == METHOD_WANDA || w->used == METHOD_HESSIAN;
+        if (!is_asked && !(j->corrects && is_fed(j, w)))
             continue;
-        w->seen = seen_of(j, w, w->used == METHOD_WANDA);
+        w->seen = seen_of(j, w, w->used != METHOD_HESSIAN);
         if (w->seen == NULL)
             return TENON_PASS_RESOURCE;
     }
-    return TENON_OK;
+    return j->corrects ? prune_see_means(j) : TENON_OK;
 }
 
 /* ---- adding up ---- */
 
 static void add_rows(seen *s, int64_t group, const float *x, int64_t n, float *room) {
+    double *total = s->totals + group * s->k;
+    for (int64_t r = 0; r < n; r++)
+        for (int64_t i = 0; i < s->k; i++)
+            total[i] += (double)x[r * s->k + i];
+    if (room == NULL)
+        return;
     if (!s->is_diagonal) {
         obs_add(s->sums + group * s->k * s->k, s->k, x, n, room);
         return;
@@ -145,7 +159,7 @@ static void take_patch(const window *v, const float *planes, int64_t channels, i
         }
 }
 
-static void see_conv(const job *j, seen *s, const tenon_tensor *t) {
+static void see_conv(const job *j, seen *s, const tenon_tensor *t, float *room) {
     const int64_t *dims = j->tensor->dims(t), channels = s->conv->dims[1], plane = dims[2] * dims[3];
     const window v = window_of(j, s->conv, dims);
     for (int64_t g = 0; g < s->groups * dims[0]; g++) {
@@ -155,7 +169,7 @@ static void see_conv(const job *j, seen *s, const tenon_tensor *t) {
             take_patch(&v, planes, channels, at / v.steps[1], at % v.steps[1], s->room + n++ * s->k);
             if (n < ROWS && at + 1 < v.steps[0] * v.steps[1])
                 continue;
-            add_rows(s, g % s->groups, s->room, n, s->room + ROWS * s->k);
+            add_rows(s, g % s->groups, s->room, n, room);
             n = 0;
         }
     }
@@ -167,46 +181,80 @@ static void see_conv(const job *j, seen *s, const tenon_tensor *t) {
 typedef struct calibration {
     const job *j;
     seen *const *of;
-    int n;
+    int n, only_means;
 } calibration;
 
-/* Of those with full sums, one at a time: they share their room. */
 static int see(void *context, int64_t sample, const tenon_tensor *const *values) {
     const calibration *c = context;
     const job *j = c->j;
     (void)sample;
     for (int i = 0; i < c->n; i++) {
         seen *s = c->of[i];
-        const tenon_tensor *t = s != NULL ? *values++ : NULL;
-        if (t == NULL)
-            continue;
+        float *room = c->only_means ? NULL : s->room + ROWS * s->k;
+        int64_t rows = j->tensor->count(values[i]) / s->k;
         if (s->conv != NULL) {
-            see_conv(j, s, t);
+            see_conv(j, s, values[i], room);
             continue;
         }
-        add_rows(s, 0, j->tensor->data(t), j->tensor->count(t) / s->k, s->room);
-        s->rows += j->tensor->count(t) / s->k;
+        add_rows(s, 0, j->tensor->data(values[i]), rows, room);
+        s->rows += rows;
     }
     return TENON_OK;
 }
 
-int prune_see(job *j, seen *const *of, int n) {
-    calibration c = {j, of, n};
+static int run(const job *j, seen *const *of, int n, int only_means) {
+    calibration c = {j, of, n, only_means};
     tenon_value **values = prune_room(j, (size_t)n + 1, sizeof *values);
-    int n_values = 0;
     if (values == NULL)
         return TENON_PASS_RESOURCE;
     for (int i = 0; i < n; i++) {
-        seen *s = of[i];
-        if (s == NULL)
-            continue;
-        size_t size = (size_t)(s->groups * s->k) * (s->is_diagonal ? 1 : (size_t)s->k);
-        s->sums = s->is_diagonal ? s->sums : prune_grown(j, &j->sums, size);
-        if (s->sums == NULL)
-            return TENON_PASS_RESOURCE;
-        memset(s->sums, 0, size * sizeof *s->sums);
-        s->rows = 0;
-        values[n_values++] = s->value;
+        values[i] = of[i]->value;
+        of[i]->rows = 0;
+        memset(of[i]->totals, 0, (size_t)(of[i]->groups * of[i]->k) * sizeof *of[i]->totals);
     }
-    return n_values > 0 ? j->eval->run(j->host, j->g, j->samples, 0, j->n_samples, values, n_values, see, &c) : TENON_OK;
+    return n > 0 ? j->eval->run(j->host, j->g, j->samples, 0, j->n_samples, values, n, see, &c) : TENON_OK;
+}
+
+/* Where biases make up for the mean, what counts is how the inputs are spread around theirs. */
+static void centre(seen *s) {
+    for (int64_t at = 0; at < s->groups * s->k && s->rows > 0; at++) {
+        const double *totals = s->totals + at / s->k * s->k, by = s->totals[at] / (double)s->rows;
+        double *row = s->sums + at * s->k;
+        for (int64_t b = at % s->k; b < s->k; b++)
+            row[b] -= by * totals[b];
+    }
+}
+
+int prune_see(job *j, seen *s) {
+    size_t size = (size_t)(s->groups * s->k) * (s->is_diagonal ? 1 : (size_t)s->k);
+    if (!s->is_diagonal)
+        s->sums = prune_grown(j, &j->sums, size);
+    if (s->sums == NULL)
+        return TENON_PASS_RESOURCE;
+    memset(s->sums, 0, size * sizeof *s->sums);
+    TRY(run(j, &s, 1, 0));
+    if (j->corrects && !s->is_diagonal)
+        centre(s);
+    return TENON_OK;
+}
+
+int prune_see_means(job *j) {
+    seen **of = prune_room(j, (size_t)j->n_weights + 1, sizeof *of);
+    int n = 0;
+    if (of == NULL)
+        return TENON_PASS_RESOURCE;
+    for (int i = 0; i < j->n_weights; i++) {
+        int is_known = j->weights[i].seen == NULL;
+        for (int k = 0; k < n && !is_known; k++)
+            is_known = of[k] == j->weights[i].seen;
+        if (!is_known)
+            of[n++] = j->weights[i].seen;
+    }
+    TRY(run(j, of, n, 1));
+    for (int i = 0; i < n; i++)
+        for (int64_t k = 0; k < of[i]->groups * of[i]->k; k++)
+            of[i]->means[k] = of[i]->totals[k] / (double)(of[i]->rows > 0 ? of[i]->rows : 1);
+    for (int i = 0; i < n; i++)
+        of[i]->rows = 0;
+    return TENON_OK;
 }

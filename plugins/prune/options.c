@@ -34,6 +34,8 @@ OPTION(o_map, TENON_OPTION_LIST, "calibration_map", "INPUT=ARRAY,...", "arrays o
        NULL, 0, 0, NULL);
 OPTION(o_scale, TENON_OPTION_LIST, "calibration_scale", "INPUT=X,...", "factors of the file's numbers", NULL, 0, 0,
        NULL);
+OPTION(o_bias_correction, TENON_OPTION_BOOL, "bias_correction", "true|false",
+       "biases make up for the mean error, where there are calibration data", "true", 0, 0, NULL);
 OPTION(o_seed, TENON_OPTION_INT, "seed", "N", "of method=random", "0", 0, 9007199254740992.0, NULL);
 OPTION(o_activation, TENON_OPTION_FLOAT, "activation_sparsity", "SHARE",
        "of the data of what multiplies that becomes zeros: the least, by a threshold from the calibration data", "0", 0, 1,
@@ -48,7 +50,7 @@ OPTION(o_keep, TENON_OPTION_SELECTOR, "keep", "NODES", "leaves these as they are
 
 const tenon_option *const prune_options[] = {
     &o_method,  &o_criterion, &o_sparsity,   &o_scope, &o_granularity,  &o_shrink, &o_calibration, &o_samples, &o_map,
-    &o_scale,   &o_seed,      &o_activation, &o_auto,  &o_auto_samples, &o_label,  &o_select,      &o_keep,    NULL};
+    &o_scale,   &o_bias_correction, &o_seed,      &o_activation, &o_auto,  &o_auto_samples, &o_label,  &o_select,      &o_keep,    NULL};
 
 /* ---- granularity ---- */
 

@@ -43,7 +43,9 @@ typedef struct seen {
     int64_t k, groups;         /* inputs of an output; matrices, of a convolution in groups */
     double *sums; /* of the last run; groups x k x k: the upper half of the sum of products; is_diagonal: groups x k, of squares */
     int is_diagonal;
-    int64_t rows; /* that have been added, for each group */
+    double *totals; /* groups x k */
+    double *means;  /* groups x k, of the model as it was */
+    int64_t rows;   /* that have been added, for each group */
     float *room;  /* some rows */
 } seen;
 
@@ -81,6 +83,7 @@ typedef struct weight {
     double share;        /* of its units that go */
     seen *seen;          /* NULL: nothing is */
     int64_t zeros;
+    double shift; /* the largest of its bias */
     double error, output_error; /* squared, over that of the weight, of the output; the latter below 0: not known */
 } weight;
 
@@ -105,6 +108,7 @@ typedef struct job {
     int is_global;
     tenon_samples *samples; /* NULL: no calibration data */
     int64_t n_samples;
+    int corrects; /* biases */
     weight *weights;
     int n_weights;
     activation *activations;
@@ -141,8 +145,10 @@ int64_t weight_place(const weight *w, int64_t o, int64_t i);
 int prune_open_samples(job *j);
 /* Says what each weight is pruned by, and makes room for what is seen of its data: once for those that read the same. */
 int prune_begin_seen(job *j);
-/* Runs the graph as it is, for those of `of` (n) that are not NULL; what they knew is forgotten. */
-int prune_see(job *j, seen *const *of, int n);
+/* Runs the graph as it is for s; what it knew is forgotten. */
+int prune_see(job *j, seen *s);
+/* Runs it once for the means of all. */
+int prune_see_means(job *j);
 
 /* ---- masks.c ---- */
 /* keep, where the node has a mask from before: what is pruned stays so. */
@@ -167,6 +173,10 @@ int weight_put(const job *j, weight *w, const float *x);
 int weight_see(job *j, const weight *w);
 /* Shares for scope=global, then everything, layer after layer. */
 int prune_weights(job *j);
+
+/* ---- bias.c ---- */
+/* Gives w's node the mean output that it had, on what it is fed by now. */
+int prune_correct(job *j, weight *w);
 
 /* ---- activations.c ---- */
 int prune_activations(job *j);

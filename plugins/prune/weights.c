@@ -176,7 +176,7 @@ int weight_see(job *j, const weight *w) {
     if (w->seen == NULL || w->seen == j->now || (w->seen->is_diagonal && w->seen->rows > 0))
         return TENON_OK;
     j->now = w->seen->is_diagonal ? j->now : w->seen;
-    return prune_see(j, &w->seen, 1);
+    return prune_see(j, w->seen);
 }
 
 static int add_to_pool(job *j, const weight *w, double *pool) {
@@ -234,6 +234,7 @@ int prune_weights(job *j) {
         TRY(weight_see(j, w));
         TRY(weight_prune(j, w));
         TRY(weight_put(j, w, w->pruned));
+        TRY(prune_correct(j, w));
         TRY(mask_write(j, w));
     }
     return TENON_OK;
