@@ -66,18 +66,25 @@ static void invert(const double *l, double *out, int64_t k) {
             out[a * k + b] = out[b * k + a];
 }
 
+/* More where that is not enough, as it is for data that are constant but for what rounding adds. */
+enum { DAMPINGS = 12 };
+
 int obs_invert(const double *sum, int64_t k, double *h, double *inverse) {
     double mean = 0;
     for (int64_t i = 0; i < k; i++)
-        mean += sum[i * k + i] / (double)k;
-    for (int64_t i = 0; i < k * k; i++) {
-        int64_t r = i / k, c = i % k;
-        h[i] = sum[r < c ? i : c * k + r] + (r == c ? 0.01 * mean + 1e-9 : 0);
+        mean += fabs(sum[i * k + i]) / (double)k;
+    double damping = 0.01 * mean + 1e-9;
+    for (int n = 0; n < DAMPINGS; n++, damping *= 10) {
+        for (int64_t i = 0; i < k * k; i++) {
+            int64_t r = i / k, c = i % k;
+            h[i] = sum[r < c ? i : c * k + r] + (r == c ? damping : 0);
+        }
+        if (!factorise(h, k))
+            continue;
+        invert(h, inverse, k);
+        return 1;
     }
-    if (!factorise(h, k))
-        return 0;
-    invert(h, inverse, k);
-    return 1;
+    return 0;
 }
 
 int obs_factorise(double *inverse, int64_t k) {

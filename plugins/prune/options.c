@@ -29,7 +29,7 @@ OPTION(o_shrink, TENON_OPTION_BOOL, "shrink", "true|false",
        0, 0, NULL);
 OPTION(o_calibration, TENON_OPTION_STRING, "calibration", "FILE.npz",
        "inputs to calibrate with, as tenon eval --data has them", NULL, 0, 0, NULL);
-OPTION(o_samples, TENON_OPTION_INT, "samples", "N", "of the file, at most", "128", 1, 1000000, NULL);
+OPTION(o_samples, TENON_OPTION_INT, "samples", "N", "of the file, at most", "256", 1, 1000000, NULL);
 OPTION(o_map, TENON_OPTION_LIST, "calibration_map", "INPUT=ARRAY,...", "arrays of the file that are called otherwise",
        NULL, 0, 0, NULL);
 OPTION(o_scale, TENON_OPTION_LIST, "calibration_scale", "INPUT=X,...", "factors of the file's numbers", NULL, 0, 0,

@@ -179,12 +179,24 @@ int weight_see(job *j, const weight *w) {
     return prune_see(j, w->seen);
 }
 
+/* Scores that depend on data count beside the mean of their layer's: layers' data differ in size, and what comes behind one
+ * often undoes that. */
+static void relate(const weight *w, double *scores) {
+    double sum = 0;
+    for (int64_t i = 0; i < w->count; i++)
+        sum += scores[i] > 0 ? scores[i] : 0;
+    for (int64_t i = 0; i < w->count && sum > 0; i++)
+        scores[i] *= (double)w->count / sum;
+}
+
 static int add_to_pool(job *j, const weight *w, double *pool) {
     double *scores = prune_grown(j, &j->scores, (size_t)w->count);
     if (scores == NULL)
         return TENON_PASS_RESOURCE;
     TRY(weight_see(j, w));
     TRY(weight_scores(j, w, scores));
+    if (w->used == METHOD_WANDA || w->used == METHOD_HESSIAN)
+        relate(w, scores);
     grain_sum(&w->how.grain, &w->shape, 0, w->shape.inputs, scores, pool);
     return TENON_OK;
 }
