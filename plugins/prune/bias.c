@@ -65,11 +65,11 @@ static int find_place(const job *j, const weight *w, place *out) {
 /* W mean - W' mean': what is lost of the mean output o. */
 static double shift_of(const weight *w, int64_t o) {
     const seen *s = w->seen;
-    int64_t group = o / (w->shape.outputs / w->groups);
+    int64_t part = o / (w->shape.outputs / w->groups);
     double sum = 0;
     for (int64_t i = 0; i < s->k; i++)
-        sum += (double)w->x[o * s->k + i] * s->means[group * s->k + i] -
-               (double)w->pruned[o * s->k + i] * s->totals[group * s->k + i] / (double)s->rows;
+        sum += (double)w->x[o * s->k + i] * s->means[part * s->k + i] -
+               (double)w->pruned[o * s->k + i] * s->totals[part * s->k + i] / (double)s->rows;
     return sum;
 }
 

@@ -52,15 +52,15 @@ static int is_product(const job *j, const weight *w) {
     return w->rank == 2 && (prune_is_op(j, w->node, "MatMul") || is_gemm);
 }
 
-static int is_fed(const job *j, const weight *w) {
+int prune_is_fed(const job *j, const weight *w) {
     return is_plain_conv(j, w) || is_product(j, w);
 }
 
 static method can_be_used(const job *j, const weight *w) {
     method m = w->how.method;
-    if (m == METHOD_HESSIAN && is_fed(j, w) && w->shape.inputs > INPUTS_MOST)
+    if (m == METHOD_HESSIAN && prune_is_fed(j, w) && w->shape.inputs > INPUTS_MOST)
         return METHOD_WANDA;
-    return (m == METHOD_HESSIAN || m == METHOD_WANDA) && !is_fed(j, w) ? METHOD_L1 : m;
+    return (m == METHOD_HESSIAN || m == METHOD_WANDA) && !prune_is_fed(j, w) ? METHOD_L1 : m;
 }
 
 static seen *seen_of(const job *j, const weight *w, int is_diagonal) {
@@ -70,6 +70,10 @@ static seen *seen_of(const job *j, const weight *w, int is_diagonal) {
             s->is_diagonal == is_diagonal)
             return s;
     }
+    return prune_new_seen(j, w, is_diagonal);
+}
+
+seen *prune_new_seen(const job *j, const weight *w, int is_diagonal) {
     seen *s = prune_room(j, 1, sizeof *s);
     if (s == NULL)
         return NULL;
@@ -88,12 +92,11 @@ static seen *seen_of(const job *j, const weight *w, int is_diagonal) {
 }
 
 int prune_begin_seen(job *j) {
-    j->corrects = j->samples != NULL && j->option->boolean(j->host, "bias_correction", NULL);
     for (int i = 0; i < j->n_weights; i++) {
         weight *w = &j->weights[i];
         w->used = can_be_used(j, w);
         int is_asked = w->used == METHOD_WANDA || w->used == METHOD_HESSIAN;
-        if (!is_asked && !(j->corrects && is_fed(j, w)))
+        if (!is_asked && !(j->corrects && prune_is_fed(j, w)))
             continue;
         w->seen = seen_of(j, w, w->used != METHOD_HESSIAN);
         if (w->seen == NULL)
@@ -104,18 +107,18 @@ int prune_begin_seen(job *j) {
 
 /* ---- adding up ---- */
 
-static void add_rows(seen *s, int64_t group, const float *x, int64_t n, float *room) {
-    double *total = s->totals + group * s->k;
+static void add_rows(seen *s, int64_t part, const float *x, int64_t n, float *room) {
+    double *total = s->totals + part * s->k;
     for (int64_t r = 0; r < n; r++)
         for (int64_t i = 0; i < s->k; i++)
             total[i] += (double)x[r * s->k + i];
     if (room == NULL)
         return;
     if (!s->is_diagonal) {
-        obs_add(s->sums + group * s->k * s->k, s->k, x, n, room);
+        obs_add(s->sums + part * s->k * s->k, s->k, x, n, room);
         return;
     }
-    double *sum = s->sums + group * s->k;
+    double *sum = s->sums + part * s->k;
     for (int64_t r = 0; r < n; r++, x += s->k)
         for (int64_t i = 0; i < s->k; i++)
             sum[i] += (double)x[i] * (double)x[i];
@@ -228,7 +231,7 @@ static void centre(seen *s) {
 int prune_see(job *j, seen *s) {
     size_t size = (size_t)(s->groups * s->k) * (s->is_diagonal ? 1 : (size_t)s->k);
     if (!s->is_diagonal)
-        s->sums = prune_grown(j, &j->sums, size);
+        s->sums = prune_grown(j, s->place != NULL ? s->place : &j->sums, size);
     if (s->sums == NULL)
         return TENON_PASS_RESOURCE;
     memset(s->sums, 0, size * sizeof *s->sums);

@@ -108,28 +108,48 @@ static int take_numbers(const job *j, weight *w, const tenon_tensor *t) {
     return TENON_OK;
 }
 
-static int add_weight(job *j, tenon_node *n, const struct row *r) {
-    const tenon_tensor *t = numbers_of(j, j->graph->node_input(n, r->weight));
-    weight *w = &j->weights[j->n_weights];
-    if (t == NULL)
-        return TENON_OK;
+static const struct row *row_of(const job *j, const tenon_node *n) {
+    for (size_t r = 0; r < sizeof rows / sizeof *rows; r++)
+        if (prune_is_op(j, n, rows[r].op))
+            return &rows[r];
+    return NULL;
+}
+
+int prune_is_linear(const job *j, const tenon_node *n, int *input) {
+    const struct row *r = row_of(j, n);
+    if (r == NULL || r->is_table || numbers_of(j, j->graph->node_input(n, r->weight)) == NULL)
+        return 0;
+    *input = r->weight;
+    return 1;
+}
+
+int prune_take(const job *j, tenon_node *n, weight *w) {
+    const struct row *r = row_of(j, n);
     memset(w, 0, sizeof *w);
     TRY(prune_settings(j, n, &w->how));
     w->node = n;
     w->input = r->weight;
     w->value = j->graph->node_input(n, r->weight);
+    const tenon_tensor *t = numbers_of(j, w->value);
     w->rank = j->tensor->rank(t);
     w->count = j->tensor->count(t);
     memcpy(w->dims, j->tensor->dims(t), (size_t)w->rank * sizeof *w->dims);
-    weight *same = same_weight(j, w);
-    if (same != NULL)
-        return share_weight(j, same, w);
     r->lay(j, w);
     w->share = w->how.sparsity;
     w->output_error = -1;
     TRY(take_numbers(j, w, t));
-    j->n_weights++;
     return mask_read(j, w);
+}
+
+static int add_weight(job *j, tenon_node *n, const struct row *r) {
+    weight *same, asked = {.node = n, .input = r->weight, .value = j->graph->node_input(n, r->weight)};
+    if (numbers_of(j, asked.value) == NULL)
+        return TENON_OK;
+    TRY(prune_settings(j, n, &asked.how));
+    if (asked.how.by > BY_COLUMN)
+        return TENON_OK; /* shrink.c */
+    same = same_weight(j, &asked);
+    return same != NULL ? share_weight(j, same, &asked) : prune_take(j, n, &j->weights[j->n_weights++]);
 }
 
 int prune_find(job *j) {
@@ -137,9 +157,10 @@ int prune_find(job *j) {
     j->weights = prune_room(j, (size_t)j->graph->nodes(j->g) + 1, sizeof *j->weights);
     if (j->weights == NULL)
         return TENON_PASS_RESOURCE;
-    for (tenon_node *n = j->graph->first(j->g); n != NULL; n = j->graph->next(n))
-        for (size_t r = 0; r < sizeof rows / sizeof *rows; r++)
-            if (prune_is_op(j, n, rows[r].op) && (tables || !rows[r].is_table) && prune_is_selected(j, n))
-                TRY(add_weight(j, n, &rows[r]));
+    for (tenon_node *n = j->graph->first(j->g); n != NULL; n = j->graph->next(n)) {
+        const struct row *r = row_of(j, n);
+        if (r != NULL && (tables || !r->is_table) && prune_is_selected(j, n))
+            TRY(add_weight(j, n, r));
+    }
     return TENON_OK;
 }

@@ -161,65 +161,92 @@ static int64_t input_of(const obs_units *by, int64_t u, int64_t e) {
 }
 
 /* What the squared error grows by when unit u goes; negative: its inputs have no inverse. */
-static double loss(const double *x, int64_t outputs, const double *inverse, const obs_units *by, int64_t u,
-                   double *block, double *solved) {
+static double loss(const obs_reader *r, int64_t u, double *block, double *solved) {
+    const obs_units *by = &r->by;
     int64_t each = by->outer * by->inner, k = each * by->n_units;
     double sum = 0;
     for (int64_t a = 0; a < each; a++)
         for (int64_t b = 0; b < each; b++)
-            block[a * each + b] = inverse[input_of(by, u, a) * k + input_of(by, u, b)];
+            block[a * each + b] = r->inverse[input_of(by, u, a) * k + input_of(by, u, b)];
     if (!factorise(block, each))
         return -1;
-    for (int64_t o = 0; o < outputs; o++)
+    for (int64_t o = 0; o < r->outputs; o++)
         for (int64_t a = 0; a < each; a++) {
-            solved[a] = (x[o * k + input_of(by, u, a)] - dot(block + a * each, solved, a)) / block[a * each + a];
+            solved[a] = (r->x[o * k + input_of(by, u, a)] - dot(block + a * each, solved, a)) / block[a * each + a];
             sum += solved[a] * solved[a];
         }
     return sum;
 }
 
 /* Takes input i away. */
-static void eliminate(double *x, int64_t outputs, double *inverse, int64_t k, int64_t i, double *line) {
-    double by = inverse[i * k + i];
+static void eliminate(const obs_reader *r, int64_t i, double *line) {
+    int64_t k = r->by.outer * r->by.n_units * r->by.inner;
+    double by = r->inverse[i * k + i];
     for (int64_t n = 0; n < k; n++)
-        line[n] = inverse[i * k + n] / by;
-    for (int64_t o = 0; o < outputs; o++) {
-        double *row = x + o * k, w = row[i];
+        line[n] = r->inverse[i * k + n] / by;
+    for (int64_t o = 0; o < r->outputs; o++) {
+        double *row = r->x + o * k, w = row[i];
         for (int64_t n = 0; n < k && w != 0; n++)
             row[n] -= w * line[n];
         row[i] = 0;
     }
-    for (int64_t r = 0; r < k; r++) {
-        double *row = inverse + r * k, w = row[i];
-        for (int64_t n = 0; n < k && w != 0 && r != i; n++)
+    for (int64_t at = 0; at < k; at++) {
+        double *row = r->inverse + at * k, w = row[i];
+        for (int64_t n = 0; n < k && w != 0 && at != i; n++)
             row[n] -= w * line[n];
         row[i] = 0;
     }
     for (int64_t n = 0; n < k; n++)
-        inverse[i * k + n] = 0;
+        r->inverse[i * k + n] = 0;
 }
 
-int obs_remove(double *x, int64_t outputs, double *inverse, const obs_units *by, int64_t n, unsigned char *units,
-               double *room) {
-    int64_t each = by->outer * by->inner, k = each * by->n_units;
-    double *line = room, *block = line + k, *solved = block + each * each;
-    for (; n > 0; n--) {
-        int64_t best = -1;
-        double least = INFINITY;
-        for (int64_t u = 0; u < by->n_units; u++) {
-            double l = units[u] ? loss(x, outputs, inverse, by, u, block, solved) : INFINITY;
+/* The unit that costs least; -1 where that cannot be said. */
+static int64_t cheapest(const obs_reader *readers, int n, const unsigned char *units, double *room) {
+    int64_t best = -1;
+    double least = INFINITY;
+    for (int64_t u = 0; u < readers[0].by.n_units; u++) {
+        double sum = 0;
+        for (int i = 0; i < n && units[u]; i++) {
+            int64_t each = readers[i].by.outer * readers[i].by.inner;
+            double l = loss(&readers[i], u, room, room + each * each);
             if (l < 0)
-                return 0;
-            if (l < least) {
-                least = l;
-                best = u;
-            }
+                return -1;
+            sum += l * readers[i].weight;
         }
-        if (best < 0)
+        if (units[u] && sum < least) {
+            least = sum;
+            best = u;
+        }
+    }
+    return best;
+}
+
+/* Readers count alike, however large what they read and give is. */
+static int weigh(obs_reader *r, double *room) {
+    int64_t each = r->by.outer * r->by.inner;
+    double sum = 0;
+    for (int64_t u = 0; u < r->by.n_units; u++) {
+        double l = loss(r, u, room, room + each * each);
+        if (l < 0)
             return 0;
-        for (int64_t e = 0; e < each; e++)
-            eliminate(x, outputs, inverse, k, input_of(by, best, e), line);
-        units[best] = 0;
+        sum += l;
+    }
+    r->weight = sum > 0 ? 1 / sum : 1;
+    return 1;
+}
+
+int obs_remove(obs_reader *readers, int n, int64_t gone, unsigned char *units, double *room) {
+    for (int i = 0; i < n; i++)
+        if (!weigh(&readers[i], room))
+            return 0;
+    for (; gone > 0; gone--) {
+        int64_t u = cheapest(readers, n, units, room);
+        if (u < 0)
+            return 0;
+        for (int i = 0; i < n; i++)
+            for (int64_t e = 0; e < readers[i].by.outer * readers[i].by.inner; e++)
+                eliminate(&readers[i], input_of(&readers[i].by, u, e), room);
+        units[u] = 0;
     }
     return 1;
 }

@@ -23,14 +23,21 @@ typedef struct obs_room {
 void obs_prune(const grain *g, const shape *s, double *x, const double *factor, double share, unsigned char *keep,
                const obs_room *room);
 
-/* Takes `n` of the units of `each` inputs away from x, one after the other, always the one whose loss costs least: units[u]
- * becomes 0 for it. Inputs of unit u are those i with i / inner % n_units == u. inverse (k x k) is used up. outputs: rows of x,
- * which may be of several matrices that read the same inputs. room: k + each * each + each
- * numbers. 0 where the numbers do not allow it. */
+/* Inputs of unit u are those i with i / inner % n_units == u. */
 typedef struct obs_units {
     int64_t outer, n_units, inner; /* inputs: outer * n_units * inner */
 } obs_units;
-int obs_remove(double *x, int64_t outputs, double *inverse, const obs_units *by, int64_t n, unsigned char *units,
-               double *room);
+/* A layer that reads them: x is outputs x inputs. */
+typedef struct obs_reader {
+    double *x;
+    int64_t outputs;
+    double *inverse; /* inputs x inputs: is used up */
+    obs_units by;
+    double weight; /* of its loss, beside the others': obs_remove sets it */
+} obs_reader;
+/* Takes `gone` units away from the n readers, one after the other, always the one whose loss costs least, each reader's loss
+ * beside what all units together would cost it; units[u] becomes 0 for it. room: as many numbers as a reader has inputs, and
+ * as a unit has, squared and once. 0 where the numbers do not allow it. */
+int obs_remove(obs_reader *readers, int n, int64_t gone, unsigned char *units, double *room);
 
 #endif

@@ -21,10 +21,12 @@ static int prune(job *j) {
     j->seed = (uint64_t)j->option->integer(j->host, "seed", NULL);
     j->is_global = j->option->text(j->host, "scope", NULL)[0] == 'g';
     TRY(prune_settings(j, NULL, &s));
-    TRY(prune_find(j));
-    if (j->n_weights == 0)
-        return nothing(j);
     TRY(prune_open_samples(j));
+    j->corrects = j->samples != NULL && j->option->boolean(j->host, "bias_correction", NULL);
+    TRY(prune_structures(j));
+    TRY(prune_find(j));
+    if (j->n_weights == 0 && j->n_structures == 0)
+        return nothing(j);
     TRY(prune_begin_seen(j));
     TRY(prune_weights(j));
     TRY(prune_activations(j));
@@ -41,9 +43,9 @@ static int run(const tenon_plugin_host *host, void *state, tenon_graph *g) {
     j.diag = host->get_interface(host, TENON_DIAG_1);
     j.report = host->get_interface(host, TENON_REPORT_1);
     j.eval = host->get_interface(host, TENON_EVAL_1);
-    j.cost = host->get_interface(host, TENON_COST_1);
+    j.opinfo = host->get_interface(host, TENON_OPINFO_1);
     if (j.graph == NULL || j.tensor == NULL || j.option == NULL || j.diag == NULL || j.report == NULL ||
-        j.eval == NULL || j.cost == NULL)
+        j.eval == NULL || j.opinfo == NULL)
         return TENON_PASS_UNSUPPORTED;
     return prune(&j);
 }

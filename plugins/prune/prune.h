@@ -36,6 +36,12 @@ typedef struct settings {
     double sparsity;
 } settings;
 
+/* Numbers whose place is used again and again. */
+typedef struct growing {
+    double *at;
+    size_t n;
+} growing;
+
 /* What is known of the inputs of a weight, from calibration data. */
 typedef struct seen {
     tenon_value *value;        /* the node's data */
@@ -46,14 +52,9 @@ typedef struct seen {
     double *totals; /* groups x k */
     double *means;  /* groups x k, of the model as it was */
     int64_t rows;   /* that have been added, for each group */
-    float *room;  /* some rows */
+    float *room;    /* some rows */
+    growing *place; /* of full sums; NULL: the job's */
 } seen;
-
-/* Numbers whose place is used again and again. */
-typedef struct growing {
-    double *at;
-    size_t n;
-} growing;
 
 /* A further node that has the same weight. */
 typedef struct sharer {
@@ -94,6 +95,33 @@ typedef struct activation {
     int64_t *bins;                   /* of magnitudes */
 } activation;
 
+/* Where a unit lies along an axis: outer * units * inner places. */
+typedef struct member {
+    tenon_value *value;
+    int axis;
+    int64_t outer, inner;
+} member;
+
+/* All that has to be cut with a unit. */
+typedef struct group {
+    member *members;
+    int n, room;
+    int64_t units;
+    const char *barrier; /* why they cannot go; NULL: they can */
+    const char *at;      /* the node or value that says so */
+    tenon_node **producers, **consumers; /* linears whose outputs, whose inputs are cut */
+    int n_producers, n_consumers;
+} group;
+
+/* What was asked to leave the graph: from one node on. */
+typedef struct structure {
+    tenon_node *node;
+    settings how;
+    double share;
+    int64_t units, gone;
+    const char *barrier, *at;
+} structure;
+
 typedef struct job {
     const tenon_plugin_host *host;
     const tenon_graph_1 *graph;
@@ -102,7 +130,7 @@ typedef struct job {
     const tenon_diag_1 *diag;
     const tenon_report_1 *report;
     const tenon_eval_1 *eval;
-    const tenon_cost_1 *cost;
+    const tenon_opinfo_1 *opinfo;
     tenon_graph *g;
     uint64_t seed;
     int is_global;
@@ -113,10 +141,12 @@ typedef struct job {
     int n_weights;
     activation *activations;
     int n_activations;
+    structure *structures;
+    int n_structures;
     growing sums, h, inverse, matrix, scores, units_sums, units_twice; /* room for one weight */
     seen *now;                                                         /* whose sums those are */
     int64_t lost, judged; /* auto=: of so many samples */
-    int64_t units, units_gone; /* that left the graph */
+    int64_t numbers_before, numbers_after; /* of the constants that structures have been cut out of */
 } job;
 
 /* Zeroed memory until the pass returns. */
@@ -135,7 +165,11 @@ const char *prune_method_name(const weight *w);
 /* ---- find.c ---- */
 /* Is it ONNX's operator of this name? n may be NULL. */
 int prune_is_op(const job *j, const tenon_node *n, const char *op);
-/* The weights of the nodes that are selected. */
+/* Is it a Conv, MatMul or Gemm with a constant weight? Puts down which input that is. */
+int prune_is_linear(const job *j, const tenon_node *n, int *input);
+/* The weight of such a node (or of a Gather). */
+int prune_take(const job *j, tenon_node *n, weight *w);
+/* The weights that are to become sparse: of the nodes that are selected. */
 int prune_find(job *j);
 /* Where element (o, i) of the matrix lies in the tensor. */
 int64_t weight_place(const weight *w, int64_t o, int64_t i);
@@ -145,6 +179,10 @@ int64_t weight_place(const weight *w, int64_t o, int64_t i);
 int prune_open_samples(job *j);
 /* Says what each weight is pruned by, and makes room for what is seen of its data: once for those that read the same. */
 int prune_begin_seen(job *j);
+/* What would be seen of w's data: is_diagonal: squares only. NULL: no memory. */
+seen *prune_new_seen(const job *j, const weight *w, int is_diagonal);
+/* Can the data of w's node be seen? */
+int prune_is_fed(const job *j, const weight *w);
 /* Runs the graph as it is for s; what it knew is forgotten. */
 int prune_see(job *j, seen *s);
 /* Runs it once for the means of all. */
@@ -159,8 +197,8 @@ int mask_write(const job *j, const weight *w);
 /* ---- scores.c ---- */
 /* What its elements (outputs x inputs) are worth, with what is seen now: the least go first. */
 int weight_scores(job *j, const weight *w, double *scores);
-/* The inverse of the sum of products of group `group` of its inputs, in j->inverse. */
-int weight_inverse(job *j, const weight *w, int64_t group);
+/* The inverse of the sum of products of part `part` of its inputs, in j->inverse. */
+int weight_inverse(job *j, const weight *w, int64_t part);
 /* Says that there is none, and returns a code. */
 int weight_no_hessian(const job *j, const weight *w);
 
@@ -177,6 +215,23 @@ int prune_weights(job *j);
 /* ---- bias.c ---- */
 /* Gives w's node the mean output that it had, on what it is fed by now. */
 int prune_correct(job *j, weight *w);
+
+/* ---- groups.c ---- */
+/* Everything that has to be cut where `units` of the axis of the value (outer * units * inner places) are. */
+int group_grow(const job *j, group *g, const member *from, int64_t units);
+/* How the dimension `axis` of a value lies in that of the same elements in another shape: forward to the output of a Reshape
+ * (or Squeeze, ...), or back. 0: in none. */
+int group_through_reshape(const job *j, const tenon_value *from, const tenon_value *to, int64_t units, const member *m,
+                          member *out);
+int prune_is_reshape(const job *j, const tenon_node *n);
+
+/* ---- cut.c ---- */
+/* Takes the units that keep (g->units) has not out of the graph. */
+int group_cut(job *j, const group *g, const unsigned char *keep);
+
+/* ---- structures.c ---- */
+/* Takes channels, heads, neurons and rows out of the graph where they are asked for. */
+int prune_structures(job *j);
 
 /* ---- activations.c ---- */
 int prune_activations(job *j);

@@ -57,7 +57,42 @@ static void say_weights(const job *j) {
     }
 }
 
+static int64_t gone_of(const structure *s) {
+    return s->barrier == NULL ? s->gone : 0;
+}
+
+static void put_structures(const job *j) {
+    j->report->begin_list(j->host, "structures");
+    for (const structure *s = j->structures; s < j->structures + j->n_structures; s++) {
+        if (s->barrier != NULL && *s->barrier == '\0')
+            continue;
+        j->report->begin_object(j->host, NULL);
+        j->report->text(j->host, "node", j->graph->node_name(s->node));
+        j->report->text(j->host, "granularity", granularities[s->how.by]);
+        j->report->integer(j->host, "units", s->units);
+        j->report->integer(j->host, "gone", gone_of(s));
+        if (s->barrier != NULL)
+            j->report->text(j->host, "barrier", s->barrier);
+        j->report->end(j->host);
+    }
+    j->report->end(j->host);
+}
+
+static void say_structures(const job *j) {
+    j->report->line(j->host, "%lld of the %lld numbers of the layers concerned have left the graph",
+                    (long long)(j->numbers_before - j->numbers_after), (long long)j->numbers_before);
+    for (const structure *s = j->structures; s < j->structures + j->n_structures; s++)
+        if (s->barrier == NULL)
+            j->report->line(j->host, "  %-40s %lld of %lld are gone", j->graph->node_name(s->node),
+                            (long long)s->gone, (long long)s->units);
+        else if (*s->barrier != '\0')
+            j->report->line(j->host, "  %-40s all %lld stay: %s (%s)", j->graph->node_name(s->node), (long long)s->units,
+                            s->barrier, s->at);
+}
+
 void prune_report(const job *j) {
+    if (j->n_structures > 0)
+        say_structures(j);
     if (j->n_weights > 0)
         say_weights(j);
     if (j->judged > 0)
@@ -68,5 +103,6 @@ void prune_report(const job *j) {
                         j->activations[i].threshold, j->activations[i].sparsity);
     j->report->integer(j->host, "samples", j->n_samples);
     put_weights(j);
+    put_structures(j);
     put_activations(j);
 }

@@ -10,12 +10,12 @@ int weight_no_hessian(const job *j, const weight *w) {
     return TENON_PASS_INVALID;
 }
 
-int weight_inverse(job *j, const weight *w, int64_t group) {
+int weight_inverse(job *j, const weight *w, int64_t part) {
     size_t k = (size_t)w->shape.inputs;
     double *h = prune_grown(j, &j->h, k * k), *inverse = prune_grown(j, &j->inverse, k * k);
     if (h == NULL || inverse == NULL)
         return TENON_PASS_RESOURCE;
-    return obs_invert(w->seen->sums + (size_t)group * k * k, (int64_t)k, h, inverse) ? TENON_OK : weight_no_hessian(j, w);
+    return obs_invert(w->seen->sums + (size_t)part * k * k, (int64_t)k, h, inverse) ? TENON_OK : weight_no_hessian(j, w);
 }
 
 /* ---- one for each method: the score of element i, whose input is `input` ---- */

@@ -128,13 +128,13 @@ static int obs_group(job *j, weight *w, const shape *s, double *x, unsigned char
 }
 
 static int obs_columns(job *j, weight *w, const shape *s, double *x, unsigned char *keep) {
-    const obs_units by = {1, s->inputs, 1};
+    obs_reader all = {x, s->outputs, j->inverse.at, {1, s->inputs, 1}, 1};
     unsigned char *units = prune_room(j, (size_t)s->inputs, 1);
     double *room = prune_grown(j, &j->h, (size_t)s->inputs + 2);
     if (units == NULL || room == NULL)
         return TENON_PASS_RESOURCE;
     memset(units, 1, (size_t)s->inputs);
-    if (!obs_remove(x, s->outputs, j->inverse.at, &by, share_of(w->share, s->inputs), units, room))
+    if (!obs_remove(&all, 1, share_of(w->share, s->inputs), units, room))
         return weight_no_hessian(j, w);
     for (int64_t i = 0; i < s->outputs * s->inputs; i++)
         keep[i] = units[i % s->inputs];

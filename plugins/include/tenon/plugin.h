@@ -26,7 +26,7 @@ extern "C" {
 #endif
 
 #define TENON_PLUGIN_ABI_MAJOR 0u
-#define TENON_PLUGIN_ABI_MINOR 2u
+#define TENON_PLUGIN_ABI_MINOR 3u
 #define TENON_PLUGIN_ABI (TENON_PLUGIN_ABI_MAJOR << 16 | TENON_PLUGIN_ABI_MINOR)
 
 /* Has the struct at p, by its struct_size, the field? */
@@ -216,6 +216,14 @@ typedef struct tenon_use {
     int index;
 } tenon_use;
 
+/* Since 0.3: one of the changes that are made at once. */
+typedef struct tenon_change {
+    tenon_node *node;
+    int input; /* which gets `value`; NULL: none does */
+    tenon_value *value;
+    const char *attributes; /* added and replaced, in the form that build has; NULL: none */
+} tenon_change;
+
 /* What match found. */
 #define TENON_MATCH_MAX 16
 typedef struct tenon_match {
@@ -344,7 +352,22 @@ typedef struct tenon_graph_1 {
      * (--skip leaves parts of it out). For a pass that reports or decides by what is left. Any node and any constant
      * may be gone afterwards; inputs stay. */
     int (*clean_up)(const tenon_plugin_host *host, tenon_graph *graph);
+    /* Since 0.3: changes n inputs and attributes at once, and infers types only when all are as they are to be: for
+     * what is not valid in between. */
+    int (*change)(const tenon_plugin_host *host, tenon_graph *graph, const tenon_change *list, int n);
 } tenon_graph_1;
+
+/* What operators do along the axes of their inputs: which channels of a model belong together. Since 0.3. */
+#define TENON_OPINFO_1 "tenon.opinfo/1"
+#define TENON_AXIS_SUMMED (-1) /* summed over, place by place with another input's: zeros may be left out */
+#define TENON_AXIS_MIXED (-2)  /* neither, or not known */
+typedef struct tenon_opinfo_1 {
+    uint32_t struct_size;
+    /* The axis of output 0 that has, place by place, what comes from `axis` of the input; a normalisation's, too, though
+     * its statistics are of all places. Or one of the above. An input of one place that is broadcast goes to the axis
+     * that it is broadcast along. */
+    int (*axis)(const tenon_plugin_host *host, const tenon_node *node, int input, int axis);
+} tenon_opinfo_1;
 
 /* Evaluation: what values of a graph are on data. Always computed with the same numeric target, whatever the machine
  * and the command's --target, so that what is decided by it is the same everywhere. Since 0.2. */
