@@ -28,6 +28,7 @@ static int prune(job *j) {
     if (j->n_weights == 0 && j->n_structures == 0)
         return nothing(j);
     TRY(prune_begin_seen(j));
+    TRY(prune_auto(j));
     TRY(prune_weights(j));
     TRY(prune_activations(j));
     prune_report(j);

@@ -212,6 +212,10 @@ int weight_see(job *j, const weight *w);
 /* Shares for scope=global, then everything, layer after layer. */
 int prune_weights(job *j);
 
+/* ---- auto.c ---- */
+/* With auto=: chooses the share of each weight. */
+int prune_auto(job *j);
+
 /* ---- bias.c ---- */
 /* Gives w's node the mean output that it had, on what it is fed by now. */
 int prune_correct(job *j, weight *w);

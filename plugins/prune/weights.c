@@ -114,7 +114,7 @@ static int mask_by_scores(job *j, weight *w) {
     return TENON_OK;
 }
 
-static int obs_group(job *j, weight *w, const shape *s, double *x, unsigned char *keep) {
+static int obs_group(job *j, weight *w, const shape *s, double share, double *x, unsigned char *keep) {
     int64_t k = s->inputs, stripe = k < OBS_STRIPE ? k : OBS_STRIPE, wide = w->how.grain.columns;
     size_t n = (size_t)(s->outputs * (stripe > wide ? stripe : wide));
     obs_room room = {prune_grown(j, &j->scores, n), prune_grown(j, &j->units_sums, n),
@@ -123,39 +123,65 @@ static int obs_group(job *j, weight *w, const shape *s, double *x, unsigned char
         return TENON_PASS_RESOURCE;
     if (!obs_factorise(j->inverse.at, k))
         return weight_no_hessian(j, w);
-    obs_prune(&w->how.grain, s, x, j->inverse.at, w->share, keep, &room);
+    obs_prune(&w->how.grain, s, x, j->inverse.at, share, keep, &room);
     return TENON_OK;
 }
 
-static int obs_columns(job *j, weight *w, const shape *s, double *x, unsigned char *keep) {
+static int obs_columns(job *j, weight *w, const shape *s, double share, double *x, unsigned char *keep) {
     obs_reader all = {x, s->outputs, j->inverse.at, {1, s->inputs, 1}, 1};
     unsigned char *units = prune_room(j, (size_t)s->inputs, 1);
     double *room = prune_grown(j, &j->h, (size_t)s->inputs + 2);
     if (units == NULL || room == NULL)
         return TENON_PASS_RESOURCE;
     memset(units, 1, (size_t)s->inputs);
-    if (!obs_remove(&all, 1, share_of(w->share, s->inputs), units, room))
+    if (!obs_remove(&all, 1, share_of(share, s->inputs), units, room))
         return weight_no_hessian(j, w);
     for (int64_t i = 0; i < s->outputs * s->inputs; i++)
         keep[i] = units[i % s->inputs];
     return TENON_OK;
 }
 
-/* Each group of outputs has inputs, and an inverse, of its own. */
+/* The share of each part: the least of all parts together go, since some, such as the filters of a depthwise convolution, have
+ * little that can. */
+static int share_among(job *j, weight *w, const shape *s, double *shares) {
+    const grain *g = &w->how.grain;
+    int64_t n = grain_units(g, s, 0, s->inputs), all = n * w->groups, each = w->count / w->groups;
+    double *scores = prune_grown(j, &j->scores, (size_t)w->count), *sums = prune_grown(j, &j->units_sums, (size_t)all),
+           *room = prune_grown(j, &j->units_twice, (size_t)all);
+    unsigned char *units = prune_room(j, (size_t)all, 1);
+    if (scores == NULL || sums == NULL || room == NULL || units == NULL)
+        return TENON_PASS_RESOURCE;
+    TRY(weight_scores(j, w, scores));
+    for (int64_t p = 0; p < w->groups; p++)
+        grain_sum(g, s, 0, s->inputs, scores + p * each, sums + p * n);
+    keep_but_least(sums, all, share_of(w->share, all), room, units);
+    for (int64_t u = 0; u < all; u++)
+        shares[u / n] += units[u] ? 0 : 1 / (double)n;
+    return TENON_OK;
+}
+
+/* Each part of the outputs has inputs, and an inverse, of its own. */
 static int prune_by_hessian(job *j, weight *w) {
     int64_t k = w->shape.inputs, each = w->shape.outputs / w->groups;
     const shape s = {each, k, w->shape.run};
-    double *x = prune_grown(j, &j->matrix, (size_t)(each * k));
-    if (x == NULL)
+    double *x = prune_grown(j, &j->matrix, (size_t)(each * k)),
+           *shares = prune_room(j, (size_t)w->groups, sizeof *shares);
+    if (x == NULL || shares == NULL)
         return TENON_PASS_RESOURCE;
-    for (int64_t g = 0; g < w->groups; g++) {
-        int64_t from = g * each * k;
+    shares[0] = w->share;
+    if (w->groups > 1) {
+        shares[0] = 0;
+        TRY(share_among(j, w, &s, shares));
+    }
+    for (int64_t p = 0; p < w->groups; p++) {
+        unsigned char *keep = w->keep + p * each * k;
         for (int64_t i = 0; i < each * k; i++)
-            x[i] = w->keep[from + i] ? (double)w->x[from + i] : 0;
-        TRY(weight_inverse(j, w, g));
-        TRY(w->how.by == BY_COLUMN ? obs_columns(j, w, &s, x, w->keep + from) : obs_group(j, w, &s, x, w->keep + from));
+            x[i] = keep[i] ? (double)w->x[p * each * k + i] : 0;
+        TRY(weight_inverse(j, w, p));
+        TRY(w->how.by == BY_COLUMN ? obs_columns(j, w, &s, shares[p], x, keep)
+                                   : obs_group(j, w, &s, shares[p], x, keep));
         for (int64_t i = 0; i < each * k; i++)
-            w->pruned[from + i] = w->keep[from + i] ? (float)x[i] : 0;
+            w->pruned[p * each * k + i] = keep[i] ? (float)x[i] : 0;
     }
     return TENON_OK;
 }
