@@ -12,6 +12,7 @@ extern const tenon_graph_1 plugin_graph;   /* service_graph.c */
 extern const tenon_cost_1 plugin_cost;     /* service_cost.c */
 extern const tenon_eval_1 plugin_eval;     /* service_eval.c */
 extern const tenon_opinfo_1 plugin_opinfo; /* service_opinfo.c */
+extern const tenon_criterion_1 plugin_criterion; /* service_criterion.c */
 
 static inline node *plugin_node(const tenon_node *n) {
     return (node *)(uintptr_t)n;

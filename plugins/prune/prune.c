@@ -45,8 +45,9 @@ static int run(const tenon_plugin_host *host, void *state, tenon_graph *g) {
     j.report = host->get_interface(host, TENON_REPORT_1);
     j.eval = host->get_interface(host, TENON_EVAL_1);
     j.opinfo = host->get_interface(host, TENON_OPINFO_1);
+    j.criterion = host->get_interface(host, TENON_CRITERION_1);
     if (j.graph == NULL || j.tensor == NULL || j.option == NULL || j.diag == NULL || j.report == NULL ||
-        j.eval == NULL || j.opinfo == NULL)
+        j.eval == NULL || j.opinfo == NULL || j.criterion == NULL)
         return TENON_PASS_UNSUPPORTED;
     return prune(&j);
 }
@@ -71,7 +72,8 @@ static const tenon_pass pass = {
     "which is smaller and faster then, anywhere.\n\n"
     "select= and keep= choose nodes; a pipeline file gives other options to some of them."};
 static const tenon_pass *const passes[] = {&pass, NULL};
-static const tenon_plugin plugin = {sizeof plugin, TENON_PLUGIN_ABI, "prune", "1.0", passes, NULL, NULL, "Apache-2.0"};
+static const tenon_plugin plugin = {sizeof plugin, TENON_PLUGIN_ABI, "prune", "1.0", passes, NULL, NULL,
+                                    "Apache-2.0", NULL};
 
 const tenon_plugin *tenon_plugin_query(uint32_t host_abi) {
     return host_abi >> 16 == TENON_PLUGIN_ABI_MAJOR && host_abi >= TENON_PLUGIN_ABI ? &plugin : NULL;

@@ -131,6 +131,7 @@ typedef struct job {
     const tenon_report_1 *report;
     const tenon_eval_1 *eval;
     const tenon_opinfo_1 *opinfo;
+    const tenon_criterion_1 *criterion;
     tenon_graph *g;
     uint64_t seed;
     int is_global;

@@ -53,7 +53,21 @@ static double score_hessian(const job *j, const weight *w, int64_t i) {
 static double (*const rows[])(const job *j, const weight *w, int64_t i) = {score_random, score_l1, score_l2, score_wanda,
                                                                            score_hessian};
 
+/* Another plugin's, in the tensor's order. */
+static int score_elsewhere(job *j, const weight *w, double *scores) {
+    double *theirs = prune_room(j, (size_t)w->count, sizeof *theirs);
+    if (theirs == NULL)
+        return TENON_PASS_RESOURCE;
+    TRY(j->criterion->score(j->host, w->how.criterion, j->g, w->node, w->input, j->samples, j->n_samples, theirs));
+    for (int64_t o = 0, at = 0; o < w->shape.outputs; o++)
+        for (int64_t i = 0; i < w->shape.inputs; i++, at++)
+            scores[at] = w->keep[at] ? theirs[weight_place(w, o, i)] : -INFINITY;
+    return TENON_OK;
+}
+
 int weight_scores(job *j, const weight *w, double *scores) {
+    if (w->used == METHOD_OTHER)
+        return score_elsewhere(j, w, scores);
     for (int64_t i = 0; i < w->count; i++) {
         int begins_group = i % (w->count / w->groups) == 0;
         if (w->used == METHOD_HESSIAN && begins_group)

@@ -117,18 +117,28 @@ static const member *member_of(const group *g, const tenon_value *v) {
 }
 
 /* By what makes them: the numbers of their rows. */
-static void add_rows(const job *j, const structure *s, const group *g, double *scores) {
+static int add_rows(const job *j, const structure *s, const group *g, double *scores) {
     for (int i = 0; i < g->n_producers; i++) {
         const member *m = member_of(g, weight_value(j, g->producers[i]));
         const tenon_tensor *t = j->graph->constant(m->value);
+        double *theirs = NULL;
+        if (s->how.method == METHOD_OTHER) {
+            int input = 0;
+            theirs = prune_room(j, (size_t)j->tensor->count(t), sizeof *theirs);
+            if (theirs == NULL || !prune_is_linear(j, g->producers[i], &input))
+                return TENON_PASS_RESOURCE;
+            TRY(j->criterion->score(j->host, s->how.criterion, j->g, g->producers[i], input, j->samples, j->n_samples,
+                                    theirs));
+        }
         int64_t inner = m->inner;
         for (int a = m->axis + 1; a < j->tensor->rank(t); a++)
             inner *= j->tensor->dims(t)[a];
         for (int64_t e = 0; e < j->tensor->count(t); e++) {
             double x = j->tensor->real(t, e);
-            scores[e / inner % g->units] += s->how.method == METHOD_L2 ? x * x : fabs(x);
+            scores[e / inner % g->units] += theirs != NULL ? theirs[e] : s->how.method == METHOD_L2 ? x * x : fabs(x);
         }
     }
+    return TENON_OK;
 }
 
 /* A layer that reads them: its weight, and where they lie among its inputs. */
@@ -207,8 +217,8 @@ static int score_units(job *j, const structure *s, const group *g, reader *reade
     if (s->how.method == METHOD_RANDOM)
         for (int64_t u = 0; u < g->units; u++)
             scores[u] = random_score(j->seed, j->graph->node_name(s->node), u);
-    else if (n == 0 || s->how.method < METHOD_WANDA)
-        add_rows(j, s, g, scores);
+    else if (n == 0 || (s->how.method != METHOD_WANDA && s->how.method != METHOD_HESSIAN))
+        TRY(add_rows(j, s, g, scores));
     for (int i = 0; i < n && s->how.method == METHOD_WANDA; i++)
         TRY(add_columns(j, &readers[i], scores));
     return TENON_OK;

@@ -118,6 +118,20 @@ typedef struct tenon_pass {
     const char *doc; /* since 0.1: some paragraphs, for `tenon passes NAME`; NULL: none */
 } tenon_pass;
 
+/* Since 0.3: a measure of what weights are worth, for passes of other plugins (tenon.criterion/1): -p
+ * prune:criterion=NAME. */
+typedef struct tenon_samples tenon_samples; /* an .npz file: see tenon.eval/1 */
+typedef struct tenon_criterion {
+    uint32_t struct_size;
+    const char *name; /* unique among those loaded: letters, digits, '_' and '-' */
+    const char *help; /* one line */
+    /* Puts a score for each number of the constant that is input `input` of the node into `scores`, in the constant's
+     * order: the least are worth least. samples: n of calibration data, or NULL. state is what open made. `host` is
+     * that of the pass which asks. Returns TENON_OK, or a code after diag->error. */
+    int (*score)(const tenon_plugin_host *host, void *state, const tenon_graph *graph, const tenon_node *node,
+                 int input, tenon_samples *samples, int64_t n, double *scores);
+} tenon_criterion;
+
 typedef struct tenon_plugin {
     uint32_t struct_size;
     uint32_t abi;        /* TENON_PLUGIN_ABI of the header that it was compiled with */
@@ -129,6 +143,7 @@ typedef struct tenon_plugin {
     int (*open)(const tenon_plugin_host *host, void **state);
     void (*close)(void *state);
     const char *licence; /* since 0.1: an SPDX identifier; NULL: not said */
+    const tenon_criterion *const *criteria; /* since 0.3; NULL: none */
 } tenon_plugin;
 
 /* The one symbol of a plugin. host_abi is the host's TENON_PLUGIN_ABI. Pure: callable any number of times, on any
@@ -372,7 +387,6 @@ typedef struct tenon_opinfo_1 {
 /* Evaluation: what values of a graph are on data. Always computed with the same numeric target, whatever the machine
  * and the command's --target, so that what is decided by it is the same everywhere. Since 0.2. */
 #define TENON_EVAL_1 "tenon.eval/1"
-typedef struct tenon_samples tenon_samples; /* an .npz file */
 typedef struct tenon_eval_1 {
     uint32_t struct_size;
     /* Opens a file with an array for each input of the graph, whose first dimension is the samples. maps: "INPUT=ARRAY"
@@ -391,6 +405,16 @@ typedef struct tenon_eval_1 {
     /* Another array of the file, such as the labels. Lives until the pass returns; NULL after an error. */
     const tenon_tensor *(*array)(const tenon_plugin_host *host, tenon_samples *samples, const char *name);
 } tenon_eval_1;
+
+/* Criteria of all plugins that are loaded. Since 0.3. */
+#define TENON_CRITERION_1 "tenon.criterion/1"
+typedef struct tenon_criterion_1 {
+    uint32_t struct_size;
+    /* Has the criterion `name` score a constant, as tenon_criterion says. Where there is none of that name, those that
+     * there are are named. */
+    int (*score)(const tenon_plugin_host *host, const char *name, const tenon_graph *graph, const tenon_node *node,
+                 int input, tenon_samples *samples, int64_t n, double *scores);
+} tenon_criterion_1;
 
 /* What nodes cost. */
 #define TENON_COST_1 "tenon.cost/1"
