@@ -296,6 +296,7 @@ typedef struct inspect_node {
     const char *precision; /* what it computes in: "i8xi8->i32", "table", "int", "float"; "" where fused away */
     int64_t macs, params, bytes,
         arena; /* bytes of its outputs; bytes of the arena in use while it runs, 0 where fused into another */
+    int64_t zeros, matrix; /* zeros among the numbers of its float weights; these */
 } inspect_node;
 
 /* All nodes of an operator. */
@@ -314,6 +315,7 @@ typedef struct inspect_result {
     const inspect_operator *operators; /* the most frequent first */
     size_t n_operators;
     int64_t file_nodes, params, param_bytes, macs, arena_bytes, arena_least, weight_bytes, kernels, steps;
+    int64_t zeros, matrix;
     tuned_by tuned;
     const program_region *regions; /* of the arena; none: it is one */
     size_t n_regions;

@@ -45,7 +45,7 @@ void grain_spread(const grain *g, const shape *s, int64_t from, int64_t to, cons
     int64_t along = units_along(g, s, from, to), first = unit_along(g, s, from), rows = rows_of(g, s);
     for (int64_t o = 0; o < s->outputs; o++)
         for (int64_t i = from; i < to; i++)
-            keep[o * s->inputs + i] = of_unit[o / rows * along + unit_along(g, s, i) - first];
+            keep[o * s->inputs + i] &= of_unit[o / rows * along + unit_along(g, s, i) - first];
 }
 
 void grain_keep_best(const grain *g, const shape *s, int64_t from, int64_t to, const double *scores,
@@ -58,7 +58,7 @@ void grain_keep_best(const grain *g, const shape *s, int64_t from, int64_t to, c
                 int64_t better = 0;
                 for (int64_t k = begin; k < end; k++)
                     better += row[k] > row[i] || (row[k] == row[i] && k < i);
-                keep[o * s->inputs + i] = better < g->kept;
+                keep[o * s->inputs + i] &= better < g->kept;
             }
         }
     }

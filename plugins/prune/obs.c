@@ -222,11 +222,11 @@ static int64_t cheapest(const obs_reader *readers, int n, const unsigned char *u
 }
 
 /* Readers count alike, however large what they read and give is. */
-static int weigh(obs_reader *r, double *room) {
+static int weigh(obs_reader *r, const unsigned char *units, double *room) {
     int64_t each = r->by.outer * r->by.inner;
     double sum = 0;
     for (int64_t u = 0; u < r->by.n_units; u++) {
-        double l = loss(r, u, room, room + each * each);
+        double l = units[u] ? loss(r, u, room, room + each * each) : 0;
         if (l < 0)
             return 0;
         sum += l;
@@ -237,7 +237,7 @@ static int weigh(obs_reader *r, double *room) {
 
 int obs_remove(obs_reader *readers, int n, int64_t gone, unsigned char *units, double *room) {
     for (int i = 0; i < n; i++)
-        if (!weigh(&readers[i], room))
+        if (!weigh(&readers[i], units, room))
             return 0;
     for (; gone > 0; gone--) {
         int64_t u = cheapest(readers, n, units, room);

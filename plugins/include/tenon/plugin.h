@@ -329,7 +329,8 @@ typedef struct tenon_graph_1 {
     int (*set_attributes)(const tenon_plugin_host *host, tenon_node *node,
                           const char *attributes); /* adds and replaces; infers anew */
     int (*set_node_name)(const tenon_plugin_host *host, tenon_node *node, const char *name);
-    int (*annotate)(const tenon_plugin_host *host, tenon_node *node, const char *key, const char *text);
+    int (*annotate)(const tenon_plugin_host *host, tenon_node *node, const char *key,
+                    const char *text); /* NULL takes it away, since 0.3 */
     /* Every use of `from`, outputs of the graph too, becomes a use of `to`. Refused where `to` is defined after a user.
      */
     int (*replace_all_uses)(const tenon_plugin_host *host, tenon_graph *graph, tenon_value *from, tenon_value *to);
