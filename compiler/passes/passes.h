@@ -45,7 +45,7 @@ typedef struct pass_registry {
     VEC(const pass_entry *) all;      /* built in first, then in the order of loading */
     VEC(const pass_entry *) clean_up; /* those of that stage, in the order in which they run */
     VEC(const criterion_entry *) criteria;
-    const char *const *skip;          /* what a clean-up that a pass asks for leaves out; NULL-terminated, or NULL */
+    const char *const *skip; /* what a clean-up that a pass asks for leaves out; NULL-terminated, or NULL */
     /* The interface with this id; NULL: none. Set by whoever loads plugins; built-in passes need none. */
     const void *(*get_interface)(const char *id);
     const struct plugin_engine *engine; /* what evaluates graphs for plugins (plugin/engine.h); NULL: nothing does */

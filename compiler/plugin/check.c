@@ -97,7 +97,8 @@ status plugin_check(const tenon_plugin *p, const char *file, diag *d) {
         fault(&c, "plugin '%s' has a function close, but no open", p->name);
     for (int i = 0; c.result == STATUS_OK && p->passes[i] != NULL; i++)
         check_pass(&c, p->passes[i], i);
-    for (int i = 0; c.result == STATUS_OK && TENON_HAS(p, criteria) && p->criteria != NULL && p->criteria[i] != NULL; i++)
+    for (int i = 0; c.result == STATUS_OK && TENON_HAS(p, criteria) && p->criteria != NULL && p->criteria[i] != NULL;
+         i++)
         check_criterion(&c, p->criteria[i], i);
     return c.result;
 }

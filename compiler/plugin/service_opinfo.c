@@ -46,7 +46,8 @@ static int gemm(const node *n, int input, int axis) {
 static bool has_a_filter_each(const node *n) {
     const tensor_type *x = &node_input(n, 0)->type, *w = &node_input(n, 1)->type;
     int64_t groups = op_int(n, "group");
-    return x->rank > 1 && dim_is_known(x->dims[1]) && x->dims[1].n == groups && dim_is_known(w->dims[0]) && w->dims[0].n == groups;
+    return x->rank > 1 && dim_is_known(x->dims[1]) && x->dims[1].n == groups && dim_is_known(w->dims[0]) &&
+           w->dims[0].n == groups;
 }
 
 static int conv(const node *n, int input, int axis) {

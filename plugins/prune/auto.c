@@ -1,8 +1,8 @@
 /* auto=accuracy:POINTS: as many zeros as lose no more.
  *
- * Each weight alone is pruned to each of some levels, and what that does to the model's output is measured: the harm. For a price
- * of harm, each weight takes the level at which its zeros less the price of its harm are most; harms add up, nearly, so no other
- * choice has as many zeros for as much harm. Which price it may be, the labelled samples say.
+ * Each weight alone is pruned to each of some levels, and what that does to the model's output is measured: the harm.
+ * For a price of harm, each weight takes the level at which its zeros less the price of its harm are most; harms add
+ * up, nearly, so no other choice has as many zeros for as much harm. Which price it may be, the labelled samples say.
  */
 #include <math.h>
 #include <stdlib.h>
@@ -10,7 +10,7 @@
 
 #include "prune.h"
 
-static const double levels[] = {0, 0.3, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95};
+static const double levels[] = {0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95};
 enum { N_LEVELS = sizeof levels / sizeof *levels, STEPS = 9, PROBES = 64 };
 
 typedef struct candidate {
@@ -129,7 +129,8 @@ static int judge(judging *a, int64_t right, int *out_good) {
     return TENON_OK;
 }
 
-/* Between the price at which all take the last level and the one at which none takes any, by halves of the logarithm. */
+/* Between the price at which all take the last level and the one at which none takes any, by halves of the logarithm.
+ */
 static int search(judging *a, int64_t right) {
     job *j = a->j;
     double low = INFINITY, high = 1e-12;

@@ -1,5 +1,5 @@
-/* Bias correction: what has gone from a weight, and from those before it, shifts what a layer gives on average; its bias takes
- * that back. */
+/* Bias correction: what has gone from a weight, and from those before it, shifts what a layer gives on average; its
+ * bias takes that back. */
 #include <math.h>
 
 #include "prune.h"

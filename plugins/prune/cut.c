@@ -81,7 +81,8 @@ static int change_shape(job *j, const group *g, const member *m, const unsigned 
         open += sizes[i] == -1;
     }
     if (open > 1 || j->graph->attribute_int(n, "allowzero") != 0) {
-        j->diag->error(j->host, n, "unknown-shape", "its new shape cannot be said: more than one of its sizes is not known");
+        j->diag->error(j->host, n, "unknown-shape",
+                       "its new shape cannot be said: more than one of its sizes is not known");
         j->diag->note(j->host, "bind the model's dimensions with --dim, or leave the layers around it out with keep=");
         return TENON_PASS_UNSUPPORTED;
     }

@@ -71,7 +71,8 @@ static const struct row {
     int weight; /* which input */
     void (*lay)(const job *j, weight *w);
     int is_table;
-} rows[] = {{"MatMul", 1, lay_matmul, 0}, {"Gemm", 1, lay_gemm, 0}, {"Conv", 1, lay_conv, 0}, {"Gather", 0, lay_table, 1}};
+} rows[] = {
+    {"MatMul", 1, lay_matmul, 0}, {"Gemm", 1, lay_gemm, 0}, {"Conv", 1, lay_conv, 0}, {"Gather", 0, lay_table, 1}};
 
 /* ---- finding ---- */
 

@@ -26,8 +26,8 @@ void grain_sum(const grain *g, const shape *s, int64_t from, int64_t to, const d
 /* keep[o * inputs + i] becomes 0 where of_unit[its unit] is, for the columns from..to. */
 void grain_spread(const grain *g, const shape *s, int64_t from, int64_t to, const unsigned char *of_unit,
                   unsigned char *keep);
-/* Of each group of g->columns inputs of an output, keeps at most the g->kept with the highest scores (the first of equal
- * ones), of what is kept so far. */
+/* Of each group of g->columns inputs of an output, keeps at most the g->kept with the highest scores (the first of
+ * equal ones), of what is kept so far. */
 void grain_keep_best(const grain *g, const shape *s, int64_t from, int64_t to, const double *scores,
                      unsigned char *keep);
 

@@ -1,5 +1,5 @@
-/* Dependency groups: which dimensions of which values have to be cut together, found by walking from one of them over the
- * operators that read or make it. */
+/* Dependency groups: which dimensions of which values have to be cut together, found by walking from one of them over
+ * the operators that read or make it. */
 #include <string.h>
 
 #include "prune.h"
@@ -194,7 +194,8 @@ static int find_linears(const job *j, group *g) {
     if (g->producers == NULL || g->consumers == NULL)
         return TENON_PASS_RESOURCE;
     for (int i = 0; i < g->n; i++)
-        for (int k = 0; j->graph->constant(g->members[i].value) != NULL && k < j->graph->uses(g->members[i].value); k++) {
+        for (int k = 0; j->graph->constant(g->members[i].value) != NULL && k < j->graph->uses(g->members[i].value);
+             k++) {
             tenon_use u = j->graph->use(g->members[i].value, k);
             TRY(u.node != NULL ? add_linear(j, g, &u, &g->members[i]) : TENON_OK);
         }

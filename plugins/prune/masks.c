@@ -1,5 +1,6 @@
-/* Masks as annotations of nodes: tenon.mask is a bit for each number of the constant, in its order, the first in the highest bit,
- * as base64; 1 stays. It goes with the node into ONNX (metadata_props) and back, whatever is done to the weight meanwhile. */
+/* Masks as annotations of nodes: tenon.mask is a bit for each number of the constant, in its order, the first in the
+ * highest bit, as base64; 1 stays. It goes with the node into ONNX (metadata_props) and back, whatever is done to the
+ * weight meanwhile. */
 #include <stdio.h>
 #include <string.h>
 

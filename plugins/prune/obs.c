@@ -49,7 +49,8 @@ static int factorise(double *m, int64_t k) {
     return 1;
 }
 
-/* out = the inverse of L L^T, which is symmetric: first L^-1, a row for each of its columns, then the products of those. */
+/* out = the inverse of L L^T, which is symmetric: first L^-1, a row for each of its columns, then the products of
+ * those. */
 static void invert(const double *l, double *out, int64_t k) {
     for (int64_t c = 0; c < k; c++) {
         double *x = out + c * k;

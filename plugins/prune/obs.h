@@ -1,5 +1,6 @@
-/* Optimal brain surgery: what goes is made up for by what stays, by the second derivative of a layer's squared error, which
- * is the sum of products of its inputs (Hassibi and Stork; Frantar and Alistarh, SparseGPT). Needs nothing of tenon. */
+/* Optimal brain surgery: what goes is made up for by what stays, by the second derivative of a layer's squared error,
+ * which is the sum of products of its inputs (Hassibi and Stork; Frantar and Alistarh, SparseGPT). Needs nothing of
+ * tenon. */
 #ifndef PRUNE_OBS_H
 #define PRUNE_OBS_H
 
@@ -12,9 +13,10 @@ int obs_invert(const double *sum, int64_t k, double *h, double *inverse);
 /* Replaces an inverse by the factor that obs_prune wants: row i has what input i's error does to those behind. */
 int obs_factorise(double *inverse, int64_t k);
 
-/* Prunes the matrix x (s->outputs x s->inputs): `share` of its units, chosen by stripes of inputs; keep says of what there
- * is before what may stay, and afterwards what did. factor: of obs_factorise. scores: room of outputs * OBS_STRIPE (or a
- * unit's columns, if these are more) numbers; sums and twice: of as many as a stripe has units; units: likewise. */
+/* Prunes the matrix x (s->outputs x s->inputs): `share` of its units, chosen by stripes of inputs; keep says of what
+ * there is before what may stay, and afterwards what did. factor: of obs_factorise. scores: room of outputs *
+ * OBS_STRIPE (or a unit's columns, if these are more) numbers; sums and twice: of as many as a stripe has units; units:
+ * likewise. */
 enum { OBS_STRIPE = 128 };
 typedef struct obs_room {
     double *scores, *sums, *twice;
@@ -35,9 +37,9 @@ typedef struct obs_reader {
     obs_units by;
     double weight; /* of its loss, beside the others': obs_remove sets it */
 } obs_reader;
-/* Takes `gone` units away from the n readers, one after the other, always the one whose loss costs least, each reader's loss
- * beside what all units together would cost it; units[u] becomes 0 for it. room: as many numbers as a reader has inputs, and
- * as a unit has, squared and once. 0 where the numbers do not allow it. */
+/* Takes `gone` units away from the n readers, one after the other, always the one whose loss costs least, each reader's
+ * loss beside what all units together would cost it; units[u] becomes 0 for it. room: as many numbers as a reader has
+ * inputs, and as a unit has, squared and once. 0 where the numbers do not allow it. */
 int obs_remove(obs_reader *readers, int n, int64_t gone, unsigned char *units, double *room);
 
 #endif

@@ -11,22 +11,24 @@ static const char *const scopes[] = {"local", "global", NULL};
 #define OPTION(variable, kind, name, argument, help, otherwise, least, most, choices)                                  \
     static const tenon_option variable = {sizeof variable, kind, name, argument, help, otherwise, least, most, choices}
 
-OPTION(o_method, TENON_OPTION_ENUM, "method", "METHOD",
-       "what is pruned: random; the least |w| (l1) or w^2 (l2); |w| times the norm of its input (wanda); what costs the "
-       "layer's output least, the rest making up for it (hessian)",
-       "l1", 0, 0, methods);
-OPTION(o_criterion, TENON_OPTION_STRING, "criterion", "NAME", "of another plugin, which scores weights in place of method=",
-       NULL, 0, 0, NULL);
+OPTION(
+    o_method, TENON_OPTION_ENUM, "method", "METHOD",
+    "what is pruned: random; the least |w| (l1) or w^2 (l2); |w| times the norm of its input (wanda); what costs the "
+    "layer's output least, the rest making up for it (hessian)",
+    "l1", 0, 0, methods);
+OPTION(o_criterion, TENON_OPTION_STRING, "criterion", "NAME",
+       "of another plugin, which scores weights in place of method=", NULL, 0, 0, NULL);
 OPTION(o_sparsity, TENON_OPTION_FLOAT, "sparsity", "SHARE", "of the weights that go", "0.5", 0, 1, NULL);
 OPTION(o_scope, TENON_OPTION_ENUM, "scope", "SCOPE",
        "local: each layer loses the same share; global: the least of all layers together go", "local", 0, 0, scopes);
-OPTION(o_granularity, TENON_OPTION_STRING, "granularity", "WHAT",
-       "what goes as one: element, row, column, block:1x4 (outputs x inputs), 2:4 (n of m inputs stay); channel, head and "
-       "neuron leave the graph",
-       "element", 0, 0, NULL);
+OPTION(
+    o_granularity, TENON_OPTION_STRING, "granularity", "WHAT",
+    "what goes as one: element, row, column, block:1x4 (outputs x inputs), 2:4 (n of m inputs stay); channel, head and "
+    "neuron leave the graph",
+    "element", 0, 0, NULL);
 OPTION(o_shrink, TENON_OPTION_BOOL, "shrink", "true|false",
-       "what goes as channel, head or neuron, and rows where all agree, leaves the graph; false: it becomes zeros", "true",
-       0, 0, NULL);
+       "what goes as channel, head or neuron, and rows where all agree, leaves the graph; false: it becomes zeros",
+       "true", 0, 0, NULL);
 OPTION(o_calibration, TENON_OPTION_STRING, "calibration", "FILE.npz",
        "inputs to calibrate with, as tenon eval --data has them", NULL, 0, 0, NULL);
 OPTION(o_samples, TENON_OPTION_INT, "samples", "N", "of the file, at most", "256", 1, 1000000, NULL);
@@ -38,8 +40,8 @@ OPTION(o_bias_correction, TENON_OPTION_BOOL, "bias_correction", "true|false",
        "biases make up for the mean error, where there are calibration data", "true", 0, 0, NULL);
 OPTION(o_seed, TENON_OPTION_INT, "seed", "N", "of method=random", "0", 0, 9007199254740992.0, NULL);
 OPTION(o_activation, TENON_OPTION_FLOAT, "activation_sparsity", "SHARE",
-       "of the data of what multiplies that becomes zeros: the least, by a threshold from the calibration data", "0", 0, 1,
-       NULL);
+       "of the data of what multiplies that becomes zeros: the least, by a threshold from the calibration data", "0", 0,
+       1, NULL);
 OPTION(o_auto, TENON_OPTION_STRING, "auto", "accuracy:POINTS",
        "sparsity of each layer: the most that loses at most so many points on the calibration data", NULL, 0, 0, NULL);
 OPTION(o_auto_samples, TENON_OPTION_INT, "auto_samples", "N", "that auto= judges by, at most", "512", 1, 1000000, NULL);
@@ -49,8 +51,10 @@ OPTION(o_select, TENON_OPTION_SELECTOR, "select", "NODES",
 OPTION(o_keep, TENON_OPTION_SELECTOR, "keep", "NODES", "leaves these as they are", NULL, 0, 0, NULL);
 
 const tenon_option *const prune_options[] = {
-    &o_method,  &o_criterion, &o_sparsity,   &o_scope, &o_granularity,  &o_shrink, &o_calibration, &o_samples, &o_map,
-    &o_scale,   &o_bias_correction, &o_seed,      &o_activation, &o_auto,  &o_auto_samples, &o_label,  &o_select,      &o_keep,    NULL};
+    &o_method,          &o_criterion,   &o_sparsity,   &o_scope, &o_granularity,
+    &o_shrink,          &o_calibration, &o_samples,    &o_map,   &o_scale,
+    &o_bias_correction, &o_seed,        &o_activation, &o_auto,  &o_auto_samples,
+    &o_label,           &o_select,      &o_keep,       NULL};
 
 /* ---- granularity ---- */
 
@@ -69,10 +73,11 @@ static int refuse_grain(const job *j, const tenon_node *node, const char *text) 
     for (int i = 0; i < N_GRAINS; i++)
         names[i + 1] = grains[i].name;
     const char *near = j->diag->nearest(j->host, text, names, N_GRAINS + 1);
-    j->diag->error(j->host, node, "usage",
-                   "granularity=%s: expected element, row, column, channel, head, neuron, block:RxC (outputs x inputs) or "
-                   "N:M with N below M",
-                   text);
+    j->diag->error(
+        j->host, node, "usage",
+        "granularity=%s: expected element, row, column, channel, head, neuron, block:RxC (outputs x inputs) or "
+        "N:M with N below M",
+        text);
     if (near != NULL)
         j->diag->note(j->host, "did you mean '%s'?", near);
     return TENON_PASS_USAGE;

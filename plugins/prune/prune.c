@@ -1,8 +1,8 @@
 /* prune: weights that matter little become zeros, or leave the graph.
  *
- * The pass finds the weights of what multiplies (find), scores their elements, by what they multiply on calibration data too
- * (calibrate, scores), and prunes layer after layer, so that each sees what those before it give by then (weights). What goes
- * as a whole, channels, heads and neurons, goes with all that depends on it (groups, shrink).
+ * The pass finds the weights of what multiplies (find), scores their elements, by what they multiply on calibration
+ * data too (calibrate, scores), and prunes layer after layer, so that each sees what those before it give by then
+ * (weights). What goes as a whole, channels, heads and neurons, goes with all that depends on it (groups, shrink).
  */
 #include "prune.h"
 
@@ -52,28 +52,31 @@ static int run(const tenon_plugin_host *host, void *state, tenon_graph *g) {
     return prune(&j);
 }
 
-static const tenon_pass pass = {
-    sizeof pass,
-    0,
-    "prune",
-    "weights that matter little become zeros; channels, heads and neurons leave the graph",
-    "edit",
-    NULL,
-    NULL,
-    prune_options,
-    run,
-    "The weights of Conv, MatMul and Gemm lose a share of their numbers (sparsity=), or of their blocks, columns or rows; Gather's\n"
-    "tables (embeddings) do where select= names them. What has gone is zero, and stands in an annotation of the node (tenon.mask),\n"
-    "which ONNX files keep: pruned again, it stays zero.\n\n"
-    "prune:method=hessian,sparsity=0.8,calibration=train.npz: 128 samples of train.npz, which has an array for each input, say what\n"
-    "the weights multiply; those that stay make up for those that go, layer after layer.\n"
-    "prune:granularity=neuron,sparsity=0.5,method=hessian,calibration=train.npz: half of the neurons between two layers leave the "
-    "graph,\n"
-    "which is smaller and faster then, anywhere.\n\n"
-    "select= and keep= choose nodes; a pipeline file gives other options to some of them."};
+static const tenon_pass pass = {sizeof pass,
+                                0,
+                                "prune",
+                                "weights that matter little become zeros; channels, heads and neurons leave the graph",
+                                "edit",
+                                NULL,
+                                NULL,
+                                prune_options,
+                                run,
+                                "The weights of Conv, MatMul and Gemm lose a share of their numbers (sparsity=), or of "
+                                "their blocks, columns or rows; Gather's\n"
+                                "tables (embeddings) do where select= names them. What has gone is zero, and stands in "
+                                "an annotation of the node (tenon.mask),\n"
+                                "which ONNX files keep: pruned again, it stays zero.\n\n"
+                                "prune:method=hessian,sparsity=0.8,calibration=train.npz: 128 samples of train.npz, "
+                                "which has an array for each input, say what\n"
+                                "the weights multiply; those that stay make up for those that go, layer after layer.\n"
+                                "prune:granularity=neuron,sparsity=0.5,method=hessian,calibration=train.npz: half of "
+                                "the neurons between two layers leave the "
+                                "graph,\n"
+                                "which is smaller and faster then, anywhere.\n\n"
+                                "select= and keep= choose nodes; a pipeline file gives other options to some of them."};
 static const tenon_pass *const passes[] = {&pass, NULL};
-static const tenon_plugin plugin = {sizeof plugin, TENON_PLUGIN_ABI, "prune", "1.0", passes, NULL, NULL,
-                                    "Apache-2.0", NULL};
+static const tenon_plugin plugin = {sizeof plugin, TENON_PLUGIN_ABI, "prune", "1.0", passes, NULL,
+                                    NULL,          "Apache-2.0",     NULL};
 
 const tenon_plugin *tenon_plugin_query(uint32_t host_abi) {
     return host_abi >> 16 == TENON_PLUGIN_ABI_MAJOR && host_abi >= TENON_PLUGIN_ABI ? &plugin : NULL;

@@ -47,7 +47,8 @@ typedef struct seen {
     tenon_value *value;        /* the node's data */
     const struct weight *conv; /* whose places it is seen from; NULL: by rows */
     int64_t k, groups;         /* inputs of an output; matrices, of a convolution in groups */
-    double *sums; /* of the last run; groups x k x k: the upper half of the sum of products; is_diagonal: groups x k, of squares */
+    double *sums; /* of the last run; groups x k x k: the upper half of the sum of products; is_diagonal: groups x k, of
+                     squares */
     int is_diagonal;
     double *totals; /* groups x k */
     double *means;  /* groups x k, of the model as it was */
@@ -84,7 +85,7 @@ typedef struct weight {
     double share;        /* of its units that go */
     seen *seen;          /* NULL: nothing is */
     int64_t zeros;
-    double shift; /* the largest of its bias */
+    double shift;               /* the largest of its bias */
     double error, output_error; /* squared, over that of the weight, of the output; the latter below 0: not known */
 } weight;
 
@@ -107,8 +108,8 @@ typedef struct group {
     member *members;
     int n, room;
     int64_t units;
-    const char *barrier; /* why they cannot go; NULL: they can */
-    const char *at;      /* the node or value that says so */
+    const char *barrier;                 /* why they cannot go; NULL: they can */
+    const char *at;                      /* the node or value that says so */
     tenon_node **producers, **consumers; /* linears whose outputs, whose inputs are cut */
     int n_producers, n_consumers;
 } group;
@@ -146,7 +147,7 @@ typedef struct job {
     int n_structures;
     growing sums, h, inverse, matrix, scores, units_sums, units_twice; /* room for one weight */
     seen *now;                                                         /* whose sums those are */
-    int64_t lost, judged; /* auto=: of so many samples */
+    int64_t lost, judged;                                              /* auto=: of so many samples */
     int64_t numbers_before, numbers_after; /* of the constants that structures have been cut out of */
 } job;
 
@@ -178,7 +179,8 @@ int64_t weight_place(const weight *w, int64_t o, int64_t i);
 /* ---- calibrate.c ---- */
 /* Opens the data where there are any. */
 int prune_open_samples(job *j);
-/* Says what each weight is pruned by, and makes room for what is seen of its data: once for those that read the same. */
+/* Says what each weight is pruned by, and makes room for what is seen of its data: once for those that read the same.
+ */
 int prune_begin_seen(job *j);
 /* What would be seen of w's data: is_diagonal: squares only. NULL: no memory. */
 seen *prune_new_seen(const job *j, const weight *w, int is_diagonal);
@@ -224,8 +226,8 @@ int prune_correct(job *j, weight *w);
 /* ---- groups.c ---- */
 /* Everything that has to be cut where `units` of the axis of the value (outer * units * inner places) are. */
 int group_grow(const job *j, group *g, const member *from, int64_t units);
-/* How the dimension `axis` of a value lies in that of the same elements in another shape: forward to the output of a Reshape
- * (or Squeeze, ...), or back. 0: in none. */
+/* How the dimension `axis` of a value lies in that of the same elements in another shape: forward to the output of a
+ * Reshape (or Squeeze, ...), or back. 0: in none. */
 int group_through_reshape(const job *j, const tenon_value *from, const tenon_value *to, int64_t units, const member *m,
                           member *out);
 int prune_is_reshape(const job *j, const tenon_node *n);

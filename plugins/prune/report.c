@@ -83,11 +83,11 @@ static void say_structures(const job *j) {
                     (long long)(j->numbers_before - j->numbers_after), (long long)j->numbers_before);
     for (const structure *s = j->structures; s < j->structures + j->n_structures; s++)
         if (s->barrier == NULL)
-            j->report->line(j->host, "  %-40s %lld of %lld are gone", j->graph->node_name(s->node),
-                            (long long)s->gone, (long long)s->units);
+            j->report->line(j->host, "  %-40s %lld of %lld are gone", j->graph->node_name(s->node), (long long)s->gone,
+                            (long long)s->units);
         else if (*s->barrier != '\0')
-            j->report->line(j->host, "  %-40s all %lld stay: %s (%s)", j->graph->node_name(s->node), (long long)s->units,
-                            s->barrier, s->at);
+            j->report->line(j->host, "  %-40s all %lld stay: %s (%s)", j->graph->node_name(s->node),
+                            (long long)s->units, s->barrier, s->at);
 }
 
 void prune_report(const job *j) {
@@ -99,8 +99,9 @@ void prune_report(const job *j) {
         j->report->line(j->host, "sparsities chosen: %lld of %lld samples lost", (long long)j->lost,
                         (long long)j->judged);
     for (int i = 0; i < j->n_activations; i++)
-        j->report->line(j->host, "  %-40s below %.6g becomes 0: sparsity %.4f", j->graph->value_name(j->activations[i].value),
-                        j->activations[i].threshold, j->activations[i].sparsity);
+        j->report->line(j->host, "  %-40s below %.6g becomes 0: sparsity %.4f",
+                        j->graph->value_name(j->activations[i].value), j->activations[i].threshold,
+                        j->activations[i].sparsity);
     j->report->integer(j->host, "samples", j->n_samples);
     put_weights(j);
     put_structures(j);

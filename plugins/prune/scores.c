@@ -15,7 +15,8 @@ int weight_inverse(job *j, const weight *w, int64_t part) {
     double *h = prune_grown(j, &j->h, k * k), *inverse = prune_grown(j, &j->inverse, k * k);
     if (h == NULL || inverse == NULL)
         return TENON_PASS_RESOURCE;
-    return obs_invert(w->seen->sums + (size_t)part * k * k, (int64_t)k, h, inverse) ? TENON_OK : weight_no_hessian(j, w);
+    return obs_invert(w->seen->sums + (size_t)part * k * k, (int64_t)k, h, inverse) ? TENON_OK
+                                                                                    : weight_no_hessian(j, w);
 }
 
 /* ---- one for each method: the score of element i, whose input is `input` ---- */
@@ -50,8 +51,8 @@ static double score_hessian(const job *j, const weight *w, int64_t i) {
     return (double)w->x[i] * (double)w->x[i] / j->inverse.at[i % k * (k + 1)];
 }
 
-static double (*const rows[])(const job *j, const weight *w, int64_t i) = {score_random, score_l1, score_l2, score_wanda,
-                                                                           score_hessian};
+static double (*const rows[])(const job *j, const weight *w, int64_t i) = {score_random, score_l1, score_l2,
+                                                                           score_wanda, score_hessian};
 
 /* Another plugin's, in the tensor's order. */
 static int score_elsewhere(job *j, const weight *w, double *scores) {

@@ -1,5 +1,5 @@
-/* Structured pruning: which channels, heads, neurons and rows leave the graph. One group after the other, so that each sees what
- * those before it have left; the layers that read what goes make up for it. */
+/* Structured pruning: which channels, heads, neurons and rows leave the graph. One group after the other, so that each
+ * sees what those before it have left; the layers that read what goes make up for it. */
 #include <math.h>
 #include <string.h>
 
@@ -249,7 +249,8 @@ static int remove_jointly(job *j, reader *readers, int n, int64_t gone, unsigned
 }
 
 static int choose(job *j, structure *s, const group *g, reader *readers, int n, unsigned char *keep) {
-    double *scores = prune_room(j, (size_t)g->units, sizeof *scores), *room = prune_room(j, (size_t)g->units, sizeof *room);
+    double *scores = prune_room(j, (size_t)g->units, sizeof *scores),
+           *room = prune_room(j, (size_t)g->units, sizeof *room);
     if (scores == NULL || room == NULL)
         return TENON_PASS_RESOURCE;
     for (int i = 0; i < n; i++)

@@ -96,8 +96,8 @@ static int measure(job *j, weight *w) {
 static int mask_by_scores(job *j, weight *w) {
     const grain *g = &w->how.grain;
     int64_t k = w->shape.inputs, n = grain_units(g, &w->shape, 0, k);
-    double *scores = prune_grown(j, &j->scores, (size_t)w->count),
-           *sums = prune_grown(j, &j->units_sums, (size_t)n), *room = prune_grown(j, &j->units_twice, (size_t)n);
+    double *scores = prune_grown(j, &j->scores, (size_t)w->count), *sums = prune_grown(j, &j->units_sums, (size_t)n),
+           *room = prune_grown(j, &j->units_twice, (size_t)n);
     unsigned char *units = prune_room(j, (size_t)n, 1);
     if (scores == NULL || sums == NULL || room == NULL || units == NULL)
         return TENON_PASS_RESOURCE;
@@ -141,8 +141,8 @@ static int obs_columns(job *j, weight *w, const shape *s, double share, double *
     return TENON_OK;
 }
 
-/* The share of each part: the least of all parts together go, since some, such as the filters of a depthwise convolution, have
- * little that can. */
+/* The share of each part: the least of all parts together go, since some, such as the filters of a depthwise
+ * convolution, have little that can. */
 static int share_among(job *j, weight *w, const shape *s, double *shares) {
     const grain *g = &w->how.grain;
     int64_t n = grain_units(g, s, 0, s->inputs), all = n * w->groups, each = w->count / w->groups;
@@ -205,8 +205,8 @@ int weight_see(job *j, const weight *w) {
     return prune_see(j, w->seen);
 }
 
-/* Scores that depend on data count beside the mean of their layer's: layers' data differ in size, and what comes behind one
- * often undoes that. */
+/* Scores that depend on data count beside the mean of their layer's: layers' data differ in size, and what comes behind
+ * one often undoes that. */
 static void relate(const weight *w, double *scores) {
     double sum = 0;
     for (int64_t i = 0; i < w->count; i++)

@@ -413,6 +413,8 @@ def test_neurons(checks):
 
 def residual_net():
     """Convolutions with a shortcut, BatchNormalization, a depthwise one, pooling, Flatten and two Gemms."""
+    np.savez(PLANES, x=P)
+
     def w(*shape):
         return (RANDOM.standard_normal(shape) / np.sqrt(np.prod(shape[1:]))).astype(np.float32)
     nodes = [node("Conv", ["x", "w0"], ["a"], name="stem", pads=[1, 1, 1, 1]), node("BatchNormalization", ["a", "s", "b", "m", "v"], ["an"], name="norm"), node("Relu", ["an"], ["ar"]),
@@ -578,9 +580,33 @@ def test_harder(checks):
     checks.check("ResNet-8: hessian loses at most half of what l1 loses", 2 * (right["dense"] - right["hessian"]) <= right["dense"] - right["l1"], right)
 
 
+def test_sweep(checks):
+    """models/bert-tiny-imdb/sparsity.py: its table is what tenon eval says; a second run takes what is known."""
+    to = os.path.join(FOLDER, "sweep")
+    shutil.rmtree(to, ignore_errors=True)
+    command = [sys.executable, os.path.join(MODELS, "bert-tiny-imdb", "sparsity.py"), "--tenon", TENON, "-o", to, "--limit", "50", "--sparsity", "0.6", "--method", "l1", "--scope", "global"]
+    done = run(command)
+    points = json.load(open(os.path.join(to, "points.json"))) if os.path.exists(os.path.join(to, "points.json")) else {}
+    own = tenon("eval", BERT, "--data", REVIEWS, "--limit", 50, "-p", "prune:method=l1,scope=global,sparsity=0.6", "--against", BERT, "--json")
+    row = f"| 0.6 | {-100 * json.loads(own.out)['against']['difference'] + 0.0:.2f} (" if own.status == 0 else own.last
+    checks.check("sparsity.py: two points, a table", len(points) == 2 and row in done.out, f"{done.out} {done.err} {row}")
+    checks.check("sparsity.py: drawn, or said what is missing", os.path.exists(os.path.join(to, "sparsity.svg")) if done.status == 0 else "matplotlib" in done.err, done.err)
+    checks.equal("sparsity.py: the same again", run(command + ["--tenon", "/nothing"]).out, done.out)
+    checks.check("sparsity.py: a wrong option", run(command + ["--method", "best"]).status == 2)
+
+
+def test_header(checks):
+    folder = os.path.join(ROOT, "plugins", "prune")
+    for name in sorted(os.listdir(folder)):
+        found = re.findall(r'#include [<"]([^>"]+)[>"]', open(os.path.join(folder, name)).read())
+        checks.equal(f"{name} includes nothing of tenon but plugin.h", [h for h in found if "/" in h and h != "tenon/plugin.h"], [])
+    done = tenon("passes", "--check", os.path.join(BUILD, "lib", "tenon", "plugins", "prune.so"))
+    checks.check("tenon passes --check", done.status == 0, done.out)
+
+
 if __name__ == "__main__":
     checks = Checks()
     for test in (test_masks, test_convolutions, test_surgery, test_means, test_scopes, test_tables, test_shared, test_annotations, test_errors, test_criterion, test_determinism,
-                 test_neurons, test_channels, test_shipped, test_quantised, test_activations, test_inspect, test_auto, test_reviews, test_harder):
+                 test_neurons, test_channels, test_shipped, test_quantised, test_activations, test_inspect, test_auto, test_reviews, test_harder, test_sweep, test_header):
         test(checks)
     checks.finish()

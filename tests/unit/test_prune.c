@@ -156,8 +156,8 @@ static void test_prune(void **state) {
     static float x[ROWS_SEEN * K];
     const shape s = {OUTPUTS, K, K};
     const grain element = {1, 1, 0};
-    double sum[K * K], h[K * K], inverse[K * K], w[OUTPUTS * K], now[OUTPUTS * K], plain[OUTPUTS * K], scores[OUTPUTS * K],
-        sums[OUTPUTS * K], twice[OUTPUTS * K];
+    double sum[K * K], h[K * K], inverse[K * K], w[OUTPUTS * K], now[OUTPUTS * K], plain[OUTPUTS * K],
+        scores[OUTPUTS * K], sums[OUTPUTS * K], twice[OUTPUTS * K];
     unsigned char keep[OUTPUTS * K], units[OUTPUTS * K];
     const obs_room room = {scores, sums, twice, units};
     make_sum(sum, x);

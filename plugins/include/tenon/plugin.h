@@ -142,7 +142,7 @@ typedef struct tenon_plugin {
      * NULL. close is called once, before unloading, and only where open returned TENON_OK. */
     int (*open)(const tenon_plugin_host *host, void **state);
     void (*close)(void *state);
-    const char *licence; /* since 0.1: an SPDX identifier; NULL: not said */
+    const char *licence;                    /* since 0.1: an SPDX identifier; NULL: not said */
     const tenon_criterion *const *criteria; /* since 0.3; NULL: none */
 } tenon_plugin;
 
@@ -379,9 +379,9 @@ typedef struct tenon_graph_1 {
 #define TENON_AXIS_MIXED (-2)  /* neither, or not known */
 typedef struct tenon_opinfo_1 {
     uint32_t struct_size;
-    /* The axis of output 0 that has, place by place, what comes from `axis` of the input; a normalisation's, too, though
-     * its statistics are of all places. Or one of the above. An input of one place that is broadcast goes to the axis
-     * that it is broadcast along. */
+    /* The axis of output 0 that has, place by place, what comes from `axis` of the input; a normalisation's, too,
+     * though its statistics are of all places. Or one of the above. An input of one place that is broadcast goes to the
+     * axis that it is broadcast along. */
     int (*axis)(const tenon_plugin_host *host, const tenon_node *node, int input, int axis);
 } tenon_opinfo_1;
 
