@@ -60,6 +60,22 @@ static int64_t own_params(inspection *x, const node *n) {
 
 /* ---- nodes ---- */
 
+/* How many of the float constants' elements that the node reads are zero, and of how many: of matrices,
+ * not of biases. */
+static int64_t zeros_of(const node *n, int64_t *of) {
+    int64_t zeros = 0;
+    for (int i = 0; i < n->n_inputs; i++) {
+        const value *v = node_input(n, i);
+        const tensor *t = v != NULL ? v->constant : NULL;
+        if (t == NULL || t->rank < 2 || t->elem != DT_F32)
+            continue;
+        *of += t->count;
+        for (int64_t k = 0; k < t->count; k++)
+            zeros += tensor_double(t, k) == 0;
+    }
+    return zeros;
+}
+
 static int64_t output_bytes(const node *n) {
     int64_t bytes = 0;
     for (int i = 0; i < n->n_outputs; i++)
@@ -140,6 +156,9 @@ static status list_nodes(inspection *x) {
         cost_of_node(x, n, to);
         TRY(passes_node_macs(x->w->plan->registry, n, x->w->machine, &to->macs));
         x->r.macs += to->macs;
+        to->zeros = zeros_of(n, &to->matrix);
+        x->r.zeros += to->zeros;
+        x->r.matrix += to->matrix;
     }
     return STATUS_OK;
 }

@@ -189,7 +189,7 @@ status node_set_input(node *n, int index, value *v); /* v NULL: absent; an index
 void node_trim_inputs(node *n);
 status node_set_attr(node *n, const attr *a); /* copies (graphs too), holds tensors; replaces one of the same name */
 void node_remove_attr(node *n, const char *name);
-status node_note(node *n, const char *name, const char *text);
+status node_note(node *n, const char *name, const char *text); /* text NULL: takes it away */
 /* Every use of `from` (graph outputs too) becomes a use of `to`. Refused where `to`'s definition would come after a
  * user. */
 status graph_replace_all_uses(graph *g, value *from, value *to); /* [use-before-definition] */

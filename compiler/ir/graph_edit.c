@@ -281,9 +281,10 @@ void node_remove_attr(node *n, const char *name) {
 /* Sets an annotation; both strings are copied. */
 status node_note(node *n, const char *name, const char *text) {
     arena *a = n->graph->memory;
-    char *own_name = arena_strdup(a, name), *own_text = arena_strdup(a, text);
+    char *own_name = arena_strdup(a, name), *own_text = text != NULL ? arena_strdup(a, text) : NULL;
     TRY_ALLOC(own_name);
-    TRY_ALLOC(own_text);
+    if (text != NULL)
+        TRY_ALLOC(own_text);
     if (n->notes == NULL) {
         map *notes = ARENA_NEW(a, map);
         TRY_ALLOC(notes);

@@ -33,11 +33,19 @@ typedef struct pass_entry {
     const pass_runner *runner; /* NULL: its own function, here */
 } pass_entry;
 
+/* What a plugin lends to others, and where it comes from. */
+typedef struct criterion_entry {
+    const struct tenon_criterion *criterion;
+    const char *plugin, *file;
+    void *state;
+} criterion_entry;
+
 typedef struct pass_registry {
     arena *memory;
     VEC(const pass_entry *) all;      /* built in first, then in the order of loading */
     VEC(const pass_entry *) clean_up; /* those of that stage, in the order in which they run */
-    const char *const *skip;          /* what a clean-up that a pass asks for leaves out; NULL-terminated, or NULL */
+    VEC(const criterion_entry *) criteria;
+    const char *const *skip; /* what a clean-up that a pass asks for leaves out; NULL-terminated, or NULL */
     /* The interface with this id; NULL: none. Set by whoever loads plugins; built-in passes need none. */
     const void *(*get_interface)(const char *id);
     const struct plugin_engine *engine; /* what evaluates graphs for plugins (plugin/engine.h); NULL: nothing does */

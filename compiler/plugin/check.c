@@ -71,6 +71,15 @@ static void check_pass(checking *c, const tenon_pass *pass, int i) {
         check_option(c, pass, pass->options[k], k);
 }
 
+static void check_criterion(checking *c, const tenon_criterion *r, int i) {
+    if (r->struct_size < LEAST(tenon_criterion, score) + sizeof r->score)
+        fault(c, "criterion %d: its struct_size is %u, too short", i, r->struct_size);
+    else if (!is_name(r->name))
+        fault(c, "criterion %d: a name of letters, digits, _ and - is missing", i);
+    else if (r->help == NULL || r->score == NULL)
+        fault(c, "criterion '%s': help or the function score is missing", r->name);
+}
+
 status plugin_check(const tenon_plugin *p, const char *file, diag *d) {
     checking c = {p, file, d, STATUS_OK};
     if (p->abi >> 16 != TENON_PLUGIN_ABI_MAJOR || (p->abi & 0xffff) > TENON_PLUGIN_ABI_MINOR)
@@ -88,6 +97,9 @@ status plugin_check(const tenon_plugin *p, const char *file, diag *d) {
         fault(&c, "plugin '%s' has a function close, but no open", p->name);
     for (int i = 0; c.result == STATUS_OK && p->passes[i] != NULL; i++)
         check_pass(&c, p->passes[i], i);
+    for (int i = 0; c.result == STATUS_OK && TENON_HAS(p, criteria) && p->criteria != NULL && p->criteria[i] != NULL;
+         i++)
+        check_criterion(&c, p->criteria[i], i);
     return c.result;
 }
 
@@ -98,4 +110,6 @@ void plugin_describe(const tenon_plugin *p, strbuf *out) {
     strbuf_char(out, '\n');
     for (const tenon_pass *const *pass = p->passes; *pass != NULL; pass++)
         strbuf_printf(out, "  %-16s %s\n", (*pass)->name, (*pass)->help);
+    for (int i = 0; TENON_HAS(p, criteria) && p->criteria != NULL && p->criteria[i] != NULL; i++)
+        strbuf_printf(out, "  %-16s %s (criterion)\n", p->criteria[i]->name, p->criteria[i]->help);
 }

@@ -9,7 +9,7 @@ static const struct interface_row {
 } rows[] = {
     {TENON_DIAG_1, &plugin_diag},   {TENON_OPTION_1, &option_interface}, {TENON_TENSOR_1, &plugin_tensor},
     {TENON_GRAPH_1, &plugin_graph}, {TENON_COST_1, &plugin_cost},        {TENON_REPORT_1, &plugin_report},
-    {TENON_EVAL_1, &plugin_eval},
+    {TENON_EVAL_1, &plugin_eval},   {TENON_OPINFO_1, &plugin_opinfo},    {TENON_CRITERION_1, &plugin_criterion},
 };
 
 const void *plugin_interface(const char *id) {

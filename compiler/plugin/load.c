@@ -111,6 +111,26 @@ static status add_passes(plugin_set *s, const loaded_plugin *l) {
     return pass_registry_sort(s->registry, s->d);
 }
 
+static status add_criteria(plugin_set *s, const loaded_plugin *l) {
+    const tenon_plugin *p = l->plugin;
+    for (int i = 0; TENON_HAS(p, criteria) && p->criteria != NULL && p->criteria[i] != NULL; i++) {
+        criterion_entry *e = ARENA_NEW(s->memory, criterion_entry);
+        TRY_ALLOC(e);
+        *e = (criterion_entry){p->criteria[i], p->name, l->file, l->state};
+        for (size_t k = 0; k < s->registry->criteria.n; k++) {
+            const criterion_entry *o = s->registry->criteria.at[k];
+            if (strcmp(o->criterion->name, e->criterion->name) != 0)
+                continue;
+            diag_error(s->d, STATUS_INVALID, "duplicate-criterion", place(l->file), "there are two criteria '%s'",
+                       e->criterion->name);
+            diag_note(s->d, "the other is of plugin '%s' (%s)", o->plugin, o->file);
+            return STATUS_INVALID;
+        }
+        TRY(VEC_PUSH(s->registry->memory, s->registry->criteria, e));
+    }
+    return STATUS_OK;
+}
+
 static status load_here(const plugin_set *s, loaded_plugin *l) {
     TRY(open_library(s, l));
     TRY(arena_on_free(s->memory, unload, l));
@@ -128,6 +148,7 @@ status plugin_load(plugin_set *s, const char *path) {
     if (s->isolation == NULL)
         TRY(call_open(s, l));
     TRY(VEC_PUSH(s->memory, s->all, l));
+    TRY(add_criteria(s, l));
     return add_passes(s, l);
 }
 

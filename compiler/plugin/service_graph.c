@@ -326,6 +326,33 @@ static int set_attributes(const tenon_plugin_host *h, tenon_node *n, const char 
     return (int)(s == STATUS_OK ? infer_from(h, NODE(n)) : s);
 }
 
+static status change_one(const tenon_change *c) {
+    attr *attrs = NULL;
+    int n_attrs = 0;
+    if (c->attributes != NULL)
+        TRY(graph_parse_attrs(NODE(c->node)->graph, c->attributes, &attrs, &n_attrs));
+    for (int i = 0; i < n_attrs; i++)
+        TRY(node_set_attr(NODE(c->node), &attrs[i]));
+    return c->value != NULL ? node_set_input(NODE(c->node), c->input, VALUE(c->value)) : STATUS_OK;
+}
+
+static int change(const tenon_plugin_host *h, tenon_graph *g, const tenon_change *list, int n) {
+    arena *a = arena_new(arena_allocator(pass_host_of(h)->scratch));
+    if (a == NULL)
+        return TENON_PASS_RESOURCE;
+    map changed = map_in(a), listed = map_in(a);
+    status s = STATUS_OK;
+    for (int i = 0; i < n && s == STATUS_OK; i++) {
+        s = change_one(&list[i]);
+        s = s == STATUS_OK ? map_set_key(&listed, MAP_KEY(list[i].node), list[i].node) : s;
+    }
+    for (node *at = GRAPH(g)->first; at != NULL && s == STATUS_OK; at = at->next)
+        if (map_get_key(&listed, MAP_KEY(at)) != NULL || reads_changed(at, &changed))
+            s = infer_again(at, &changed);
+    arena_free(a);
+    return (int)s;
+}
+
 static int set_node_name(const tenon_plugin_host *h, tenon_node *n, const char *as) {
     (void)h;
     const char *copy = arena_strdup(NODE(n)->graph->memory, as);
@@ -450,4 +477,5 @@ const tenon_graph_1 plugin_graph = {
     .extract = plugin_extract,
     .print = print,
     .clean_up = clean_up,
+    .change = change,
 };

@@ -5,12 +5,14 @@
 #include "passes/host.h"
 #include "plugin/plugin.h"
 
-extern const tenon_diag_1 plugin_diag;     /* service_diag.c */
-extern const tenon_report_1 plugin_report; /* service_report.c */
-extern const tenon_tensor_1 plugin_tensor; /* service_tensor.c */
-extern const tenon_graph_1 plugin_graph;   /* service_graph.c */
-extern const tenon_cost_1 plugin_cost;     /* service_cost.c */
-extern const tenon_eval_1 plugin_eval;     /* service_eval.c */
+extern const tenon_diag_1 plugin_diag;           /* service_diag.c */
+extern const tenon_report_1 plugin_report;       /* service_report.c */
+extern const tenon_tensor_1 plugin_tensor;       /* service_tensor.c */
+extern const tenon_graph_1 plugin_graph;         /* service_graph.c */
+extern const tenon_cost_1 plugin_cost;           /* service_cost.c */
+extern const tenon_eval_1 plugin_eval;           /* service_eval.c */
+extern const tenon_opinfo_1 plugin_opinfo;       /* service_opinfo.c */
+extern const tenon_criterion_1 plugin_criterion; /* service_criterion.c */
 
 static inline node *plugin_node(const tenon_node *n) {
     return (node *)(uintptr_t)n;

@@ -94,6 +94,9 @@ void inspect_report_region_list(json *j, cJSON *parent, const program_region *r,
 static void add_totals(strbuf *s, const inspect_result *r, arena *a) {
     strbuf_printf(s, "nodes       %zu after clean-up, %lld in the file\n", r->n_nodes, (long long)r->file_nodes);
     strbuf_printf(s, "parameters  %lld (%s)\n", (long long)r->params, report_amount(a, (double)r->param_bytes, "B"));
+    if (100 * r->zeros >= r->matrix && r->zeros > 0)
+        strbuf_printf(s, "sparsity    %.4f (%lld of %lld numbers of float weights are 0)\n",
+                      (double)r->zeros / (double)r->matrix, (long long)r->zeros, (long long)r->matrix);
     strbuf_printf(s, "MACs        %lld (%s)\n", (long long)r->macs, report_amount(a, (double)r->macs, "MACs"));
     strbuf_printf(s, "arena       %lld B (%s; no plan needs less than %lld B)\n", (long long)r->arena_bytes,
                   report_amount(a, (double)r->arena_bytes, "B"), (long long)r->arena_least);
@@ -135,6 +138,7 @@ static void json_nodes(json *j, const inspect_result *r) {
         json_number(j, item, "data_bits", n->data_bits);
         json_integer(j, item, "moved_bytes", n->moved);
         json_number(j, item, "cycles", n->cycles);
+        json_number(j, item, "sparsity", n->matrix > 0 ? (double)n->zeros / (double)n->matrix : 0);
     }
 }
 
@@ -163,6 +167,7 @@ static status as_json(const inspect_result *r, arena *a, const char **out) {
     json_integer(&j, totals, "file_nodes", r->file_nodes);
     json_integer(&j, totals, "params", r->params);
     json_integer(&j, totals, "param_bytes", r->param_bytes);
+    json_number(&j, totals, "sparsity", r->matrix > 0 ? (double)r->zeros / (double)r->matrix : 0);
     json_integer(&j, totals, "macs", r->macs);
     json_integer(&j, totals, "arena_bytes", r->arena_bytes);
     json_integer(&j, totals, "arena_least_bytes", r->arena_least);

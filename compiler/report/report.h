@@ -321,6 +321,7 @@ typedef struct inspect_node {
         arena;     /* bytes of its outputs; bytes of the arena in use while it runs, 0 where fused into another */
     int64_t moved; /* bytes that its kernels read and write, */
     double cycles; /* and take, as predicted; both 0 where fused into another */
+    int64_t zeros, matrix; /* zeros among the numbers of its float weights; these */
 } inspect_node;
 
 /* All nodes of an operator. */
@@ -340,6 +341,7 @@ typedef struct inspect_result {
     size_t n_operators;
     int64_t file_nodes, params, param_bytes, macs, arena_bytes, arena_least, weight_bytes, kernels, steps;
     cost_result cost;
+    int64_t zeros, matrix;
     tuned_by tuned;
     const program_region *regions; /* of the arena; none: it is one */
     size_t n_regions;

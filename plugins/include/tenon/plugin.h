@@ -26,7 +26,7 @@ extern "C" {
 #endif
 
 #define TENON_PLUGIN_ABI_MAJOR 0u
-#define TENON_PLUGIN_ABI_MINOR 2u
+#define TENON_PLUGIN_ABI_MINOR 3u
 #define TENON_PLUGIN_ABI (TENON_PLUGIN_ABI_MAJOR << 16 | TENON_PLUGIN_ABI_MINOR)
 
 /* Has the struct at p, by its struct_size, the field? */
@@ -118,6 +118,20 @@ typedef struct tenon_pass {
     const char *doc; /* since 0.1: some paragraphs, for `tenon passes NAME`; NULL: none */
 } tenon_pass;
 
+/* Since 0.3: a measure of what weights are worth, for passes of other plugins (tenon.criterion/1): -p
+ * prune:criterion=NAME. */
+typedef struct tenon_samples tenon_samples; /* an .npz file: see tenon.eval/1 */
+typedef struct tenon_criterion {
+    uint32_t struct_size;
+    const char *name; /* unique among those loaded: letters, digits, '_' and '-' */
+    const char *help; /* one line */
+    /* Puts a score for each number of the constant that is input `input` of the node into `scores`, in the constant's
+     * order: the least are worth least. samples: n of calibration data, or NULL. state is what open made. `host` is
+     * that of the pass which asks. Returns TENON_OK, or a code after diag->error. */
+    int (*score)(const tenon_plugin_host *host, void *state, const tenon_graph *graph, const tenon_node *node,
+                 int input, tenon_samples *samples, int64_t n, double *scores);
+} tenon_criterion;
+
 typedef struct tenon_plugin {
     uint32_t struct_size;
     uint32_t abi;        /* TENON_PLUGIN_ABI of the header that it was compiled with */
@@ -128,7 +142,8 @@ typedef struct tenon_plugin {
      * NULL. close is called once, before unloading, and only where open returned TENON_OK. */
     int (*open)(const tenon_plugin_host *host, void **state);
     void (*close)(void *state);
-    const char *licence; /* since 0.1: an SPDX identifier; NULL: not said */
+    const char *licence;                    /* since 0.1: an SPDX identifier; NULL: not said */
+    const tenon_criterion *const *criteria; /* since 0.3; NULL: none */
 } tenon_plugin;
 
 /* The one symbol of a plugin. host_abi is the host's TENON_PLUGIN_ABI. Pure: callable any number of times, on any
@@ -215,6 +230,14 @@ typedef struct tenon_use {
     tenon_node *node;
     int index;
 } tenon_use;
+
+/* Since 0.3: one of the changes that are made at once. */
+typedef struct tenon_change {
+    tenon_node *node;
+    int input; /* which gets `value`; NULL: none does */
+    tenon_value *value;
+    const char *attributes; /* added and replaced, in the form that build has; NULL: none */
+} tenon_change;
 
 /* What match found. */
 #define TENON_MATCH_MAX 16
@@ -306,7 +329,8 @@ typedef struct tenon_graph_1 {
     int (*set_attributes)(const tenon_plugin_host *host, tenon_node *node,
                           const char *attributes); /* adds and replaces; infers anew */
     int (*set_node_name)(const tenon_plugin_host *host, tenon_node *node, const char *name);
-    int (*annotate)(const tenon_plugin_host *host, tenon_node *node, const char *key, const char *text);
+    int (*annotate)(const tenon_plugin_host *host, tenon_node *node, const char *key,
+                    const char *text); /* NULL takes it away, since 0.3 */
     /* Every use of `from`, outputs of the graph too, becomes a use of `to`. Refused where `to` is defined after a user.
      */
     int (*replace_all_uses)(const tenon_plugin_host *host, tenon_graph *graph, tenon_value *from, tenon_value *to);
@@ -344,12 +368,26 @@ typedef struct tenon_graph_1 {
      * (--skip leaves parts of it out). For a pass that reports or decides by what is left. Any node and any constant
      * may be gone afterwards; inputs stay. */
     int (*clean_up)(const tenon_plugin_host *host, tenon_graph *graph);
+    /* Since 0.3: changes n inputs and attributes at once, and infers types only when all are as they are to be: for
+     * what is not valid in between. */
+    int (*change)(const tenon_plugin_host *host, tenon_graph *graph, const tenon_change *list, int n);
 } tenon_graph_1;
+
+/* What operators do along the axes of their inputs: which channels of a model belong together. Since 0.3. */
+#define TENON_OPINFO_1 "tenon.opinfo/1"
+#define TENON_AXIS_SUMMED (-1) /* summed over, place by place with another input's: zeros may be left out */
+#define TENON_AXIS_MIXED (-2)  /* neither, or not known */
+typedef struct tenon_opinfo_1 {
+    uint32_t struct_size;
+    /* The axis of output 0 that has, place by place, what comes from `axis` of the input; a normalisation's, too,
+     * though its statistics are of all places. Or one of the above. An input of one place that is broadcast goes to the
+     * axis that it is broadcast along. */
+    int (*axis)(const tenon_plugin_host *host, const tenon_node *node, int input, int axis);
+} tenon_opinfo_1;
 
 /* Evaluation: what values of a graph are on data. Always computed with the same numeric target, whatever the machine
  * and the command's --target, so that what is decided by it is the same everywhere. Since 0.2. */
 #define TENON_EVAL_1 "tenon.eval/1"
-typedef struct tenon_samples tenon_samples; /* an .npz file */
 typedef struct tenon_eval_1 {
     uint32_t struct_size;
     /* Opens a file with an array for each input of the graph, whose first dimension is the samples. maps: "INPUT=ARRAY"
@@ -368,6 +406,16 @@ typedef struct tenon_eval_1 {
     /* Another array of the file, such as the labels. Lives until the pass returns; NULL after an error. */
     const tenon_tensor *(*array)(const tenon_plugin_host *host, tenon_samples *samples, const char *name);
 } tenon_eval_1;
+
+/* Criteria of all plugins that are loaded. Since 0.3. */
+#define TENON_CRITERION_1 "tenon.criterion/1"
+typedef struct tenon_criterion_1 {
+    uint32_t struct_size;
+    /* Has the criterion `name` score a constant, as tenon_criterion says. Where there is none of that name, those that
+     * there are are named. */
+    int (*score)(const tenon_plugin_host *host, const char *name, const tenon_graph *graph, const tenon_node *node,
+                 int input, tenon_samples *samples, int64_t n, double *scores);
+} tenon_criterion_1;
 
 /* What nodes and graphs cost. */
 #define TENON_COST_1 "tenon.cost/1"

@@ -1,0 +1,263 @@
+/* Calibration: what the weights multiply, on data. */
+#include <string.h>
+
+#include "obs.h"
+#include "prune.h"
+
+/* ---- the file ---- */
+
+/* A list option as a NULL-terminated array. */
+static const char *const *texts_of(const job *j, const char *name) {
+    size_t n = j->option->count(j->host, name, NULL);
+    const char **list = prune_room(j, n + 1, sizeof *list);
+    for (size_t i = 0; list != NULL && i < n; i++)
+        list[i] = j->option->item(j->host, name, NULL, i);
+    return list;
+}
+
+int prune_open_samples(job *j) {
+    const char *path = j->option->text(j->host, "calibration", NULL);
+    if (path == NULL)
+        return TENON_OK;
+    const char *const *maps = texts_of(j, "calibration_map"), *const *scales = texts_of(j, "calibration_scale");
+    if (maps == NULL || scales == NULL)
+        return TENON_PASS_RESOURCE;
+    j->samples = j->eval->open(j->host, path, maps, scales);
+    if (j->samples == NULL)
+        return TENON_PASS_INVALID;
+    int64_t wanted = j->option->integer(j->host, "samples", NULL);
+    j->n_samples = j->eval->count(j->host, j->samples, j->g);
+    if (j->n_samples < 0)
+        return TENON_PASS_INVALID;
+    if (j->n_samples == 0) {
+        j->diag->error(j->host, NULL, "no-data", "calibration=%s: the file has no samples", path);
+        return TENON_PASS_INVALID;
+    }
+    j->n_samples = wanted < j->n_samples ? wanted : j->n_samples;
+    return TENON_OK;
+}
+
+/* ---- what can be seen ---- */
+
+/* Inputs of a sum of products: above this it would be larger than what it is for. Rows that are added at once. */
+enum { INPUTS_MOST = 4096, ROWS = 64 };
+
+static int is_plain_conv(const job *j, const weight *w) {
+    const char *pad = j->graph->attribute_text(w->node, "auto_pad");
+    return w->is_conv && w->rank == 4 && (pad == NULL || strcmp(pad, "NOTSET") == 0);
+}
+
+static int is_product(const job *j, const weight *w) {
+    int is_gemm = prune_is_op(j, w->node, "Gemm") && j->graph->attribute_int(w->node, "transA") == 0;
+    return w->rank == 2 && (prune_is_op(j, w->node, "MatMul") || is_gemm);
+}
+
+int prune_is_fed(const job *j, const weight *w) {
+    return is_plain_conv(j, w) || is_product(j, w);
+}
+
+static method can_be_used(const job *j, const weight *w) {
+    method m = w->how.method;
+    if (m == METHOD_HESSIAN && prune_is_fed(j, w) && w->shape.inputs > INPUTS_MOST)
+        return METHOD_WANDA;
+    return (m == METHOD_HESSIAN || m == METHOD_WANDA) && !prune_is_fed(j, w) ? METHOD_L1 : m;
+}
+
+static seen *seen_of(const job *j, const weight *w, int is_diagonal) {
+    for (int i = 0; i < j->n_weights && &j->weights[i] != w; i++) {
+        seen *s = j->weights[i].seen;
+        if (s != NULL && s->conv == NULL && !w->is_conv && s->value == j->graph->node_input(w->node, 0) &&
+            s->is_diagonal == is_diagonal)
+            return s;
+    }
+    return prune_new_seen(j, w, is_diagonal);
+}
+
+seen *prune_new_seen(const job *j, const weight *w, int is_diagonal) {
+    seen *s = prune_room(j, 1, sizeof *s);
+    if (s == NULL)
+        return NULL;
+    s->value = j->graph->node_input(w->node, 0);
+    s->conv = w->is_conv ? w : NULL;
+    s->k = w->shape.inputs;
+    s->groups = w->groups;
+    s->is_diagonal = is_diagonal;
+    size_t each = (size_t)(s->groups * s->k);
+    s->room = prune_room(j, (size_t)(s->k * (ROWS + 1)), sizeof *s->room);
+    s->totals = prune_room(j, each, sizeof *s->totals);
+    s->means = prune_room(j, each, sizeof *s->means);
+    if (is_diagonal)
+        s->sums = prune_room(j, each, sizeof *s->sums);
+    return s->room != NULL && s->totals != NULL && s->means != NULL && (s->sums != NULL || !is_diagonal) ? s : NULL;
+}
+
+int prune_begin_seen(job *j) {
+    for (int i = 0; i < j->n_weights; i++) {
+        weight *w = &j->weights[i];
+        w->used = can_be_used(j, w);
+        int is_asked = w->used == METHOD_WANDA || w->used == METHOD_HESSIAN;
+        if (!is_asked && !(j->corrects && prune_is_fed(j, w)))
+            continue;
+        w->seen = seen_of(j, w, w->used != METHOD_HESSIAN);
+        if (w->seen == NULL)
+            return TENON_PASS_RESOURCE;
+    }
+    return j->corrects ? prune_see_means(j) : TENON_OK;
+}
+
+/* ---- adding up ---- */
+
+static void add_rows(seen *s, int64_t part, const float *x, int64_t n, float *room) {
+    double *total = s->totals + part * s->k;
+    for (int64_t r = 0; r < n; r++)
+        for (int64_t i = 0; i < s->k; i++)
+            total[i] += (double)x[r * s->k + i];
+    if (room == NULL)
+        return;
+    if (!s->is_diagonal) {
+        obs_add(s->sums + part * s->k * s->k, s->k, x, n, room);
+        return;
+    }
+    double *sum = s->sums + part * s->k;
+    for (int64_t r = 0; r < n; r++, x += s->k)
+        for (int64_t i = 0; i < s->k; i++)
+            sum[i] += (double)x[i] * (double)x[i];
+}
+
+/* A convolution's geometry along height and width. */
+typedef struct window {
+    int64_t size[2], kernel[2], stride[2], dilation[2], pad[2], steps[2];
+} window;
+
+static int64_t listed(const job *j, const tenon_node *n, const char *name, int i, int64_t otherwise) {
+    size_t count;
+    const int64_t *list = j->graph->attribute_ints(n, name, &count);
+    return list != NULL && (size_t)i < count ? list[i] : otherwise;
+}
+
+static window window_of(const job *j, const weight *w, const int64_t *dims) {
+    window v;
+    for (int i = 0; i < 2; i++) {
+        v.size[i] = dims[2 + i];
+        v.kernel[i] = w->dims[2 + i];
+        v.stride[i] = listed(j, w->node, "strides", i, 1);
+        v.dilation[i] = listed(j, w->node, "dilations", i, 1);
+        v.pad[i] = listed(j, w->node, "pads", i, 0);
+        int64_t room = v.size[i] + v.pad[i] + listed(j, w->node, "pads", i + 2, 0);
+        v.steps[i] = (room - v.dilation[i] * (v.kernel[i] - 1) - 1) / v.stride[i] + 1;
+    }
+    return v;
+}
+
+/* What one place of the output sees of `channels` planes, in the order of the matrix. */
+static void take_patch(const window *v, const float *planes, int64_t channels, int64_t y, int64_t x, float *to) {
+    int64_t plane = v->size[0] * v->size[1];
+    for (int64_t ky = 0; ky < v->kernel[0]; ky++)
+        for (int64_t kx = 0; kx < v->kernel[1]; kx++) {
+            int64_t at_y = y * v->stride[0] - v->pad[0] + ky * v->dilation[0];
+            int64_t at_x = x * v->stride[1] - v->pad[1] + kx * v->dilation[1];
+            int inside = at_y >= 0 && at_y < v->size[0] && at_x >= 0 && at_x < v->size[1];
+            for (int64_t c = 0; c < channels; c++)
+                *to++ = inside ? planes[c * plane + at_y * v->size[1] + at_x] : 0;
+        }
+}
+
+static void see_conv(const job *j, seen *s, const tenon_tensor *t, float *room) {
+    const int64_t *dims = j->tensor->dims(t), channels = s->conv->dims[1], plane = dims[2] * dims[3];
+    const window v = window_of(j, s->conv, dims);
+    for (int64_t g = 0; g < s->groups * dims[0]; g++) {
+        const float *planes = (const float *)j->tensor->data(t) + g * channels * plane;
+        int64_t n = 0;
+        for (int64_t at = 0; at < v.steps[0] * v.steps[1]; at++) {
+            take_patch(&v, planes, channels, at / v.steps[1], at % v.steps[1], s->room + n++ * s->k);
+            if (n < ROWS && at + 1 < v.steps[0] * v.steps[1])
+                continue;
+            add_rows(s, g % s->groups, s->room, n, room);
+            n = 0;
+        }
+    }
+    s->rows += dims[0] * v.steps[0] * v.steps[1];
+}
+
+/* ---- the run ---- */
+
+typedef struct calibration {
+    const job *j;
+    seen *const *of;
+    int n, only_means;
+} calibration;
+
+static int see(void *context, int64_t sample, const tenon_tensor *const *values) {
+    const calibration *c = context;
+    const job *j = c->j;
+    (void)sample;
+    for (int i = 0; i < c->n; i++) {
+        seen *s = c->of[i];
+        float *room = c->only_means ? NULL : s->room + ROWS * s->k;
+        int64_t rows = j->tensor->count(values[i]) / s->k;
+        if (s->conv != NULL) {
+            see_conv(j, s, values[i], room);
+            continue;
+        }
+        add_rows(s, 0, j->tensor->data(values[i]), rows, room);
+        s->rows += rows;
+    }
+    return TENON_OK;
+}
+
+static int run(const job *j, seen *const *of, int n, int only_means) {
+    calibration c = {j, of, n, only_means};
+    tenon_value **values = prune_room(j, (size_t)n + 1, sizeof *values);
+    if (values == NULL)
+        return TENON_PASS_RESOURCE;
+    for (int i = 0; i < n; i++) {
+        values[i] = of[i]->value;
+        of[i]->rows = 0;
+        memset(of[i]->totals, 0, (size_t)(of[i]->groups * of[i]->k) * sizeof *of[i]->totals);
+    }
+    return n > 0 ? j->eval->run(j->host, j->g, j->samples, 0, j->n_samples, values, n, see, &c) : TENON_OK;
+}
+
+/* Where biases make up for the mean, what counts is how the inputs are spread around theirs. */
+static void centre(seen *s) {
+    for (int64_t at = 0; at < s->groups * s->k && s->rows > 0; at++) {
+        const double *totals = s->totals + at / s->k * s->k, by = s->totals[at] / (double)s->rows;
+        double *row = s->sums + at * s->k;
+        for (int64_t b = at % s->k; b < s->k; b++)
+            row[b] -= by * totals[b];
+    }
+}
+
+int prune_see(job *j, seen *s) {
+    size_t size = (size_t)(s->groups * s->k) * (s->is_diagonal ? 1 : (size_t)s->k);
+    if (!s->is_diagonal)
+        s->sums = prune_grown(j, s->place != NULL ? s->place : &j->sums, size);
+    if (s->sums == NULL)
+        return TENON_PASS_RESOURCE;
+    memset(s->sums, 0, size * sizeof *s->sums);
+    TRY(run(j, &s, 1, 0));
+    if (j->corrects && !s->is_diagonal)
+        centre(s);
+    return TENON_OK;
+}
+
+int prune_see_means(job *j) {
+    seen **of = prune_room(j, (size_t)j->n_weights + 1, sizeof *of);
+    int n = 0;
+    if (of == NULL)
+        return TENON_PASS_RESOURCE;
+    for (int i = 0; i < j->n_weights; i++) {
+        int is_known = j->weights[i].seen == NULL;
+        for (int k = 0; k < n && !is_known; k++)
+            is_known = of[k] == j->weights[i].seen;
+        if (!is_known)
+            of[n++] = j->weights[i].seen;
+    }
+    TRY(run(j, of, n, 1));
+    for (int i = 0; i < n; i++)
+        for (int64_t k = 0; k < of[i]->groups * of[i]->k; k++)
+            of[i]->means[k] = of[i]->totals[k] / (double)(of[i]->rows > 0 ? of[i]->rows : 1);
+    for (int i = 0; i < n; i++)
+        of[i]->rows = 0;
+    return TENON_OK;
+}
