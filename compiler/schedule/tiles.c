@@ -1,6 +1,7 @@
 /* Register tiles: every stage is computed for a block of vectors and rows at once. Any nest whose stores step along an
  * outer axis can be written so: contractions (whose loads the block shares), pooling, reductions over outer axes,
  * element-wise chains. */
+#include "schedule/sparse.h"
 #include "schedule/tiles.h"
 
 typedef struct tile_state {
@@ -193,6 +194,14 @@ static void reduce_stages(tile_state *s, int first, int n) {
         keep_sums(s, first + i, &m.acc[i]);
 }
 
+static void sparse_stage(tile_state *s, int stage) {
+    const tile *t = s->t;
+    const expr *addresses[TILE_MOST_ROWS];
+    for (int r = 0; r < t->rows; r++)
+        addresses[r] = at_point(s, stage, t->p->stages[stage].value->arg[0], 0, r, 1);
+    sparse_sums(t->p, &t->p->stages[stage], s->a_index, addresses, t->rows, s->results[stage]);
+}
+
 static void let_stage(tile_state *s, int stage) {
     tile *t = s->t;
     const expr *value = t->p->stages[stage].value;
@@ -234,7 +243,9 @@ static void emit_block(tile_state *s) {
     s->c_first = block_first(s, s->c_index, t->rows, tile_extent(p, t->c));
     for (int k = 0, n; k < p->n_stages; k += n) {
         n = p->stages[k].kind == STAGE_REDUCE ? tile_team(p, k) : 1;
-        if (p->stages[k].kind == STAGE_REDUCE)
+        if (p->stages[k].sparse != NULL)
+            sparse_stage(s, k);
+        else if (p->stages[k].kind == STAGE_REDUCE)
             reduce_stages(s, k, n);
         else if (p->stages[k].kind == STAGE_LET)
             let_stage(s, k);
@@ -267,6 +278,9 @@ status emit_tiles(plan *p, int axis, int lanes, const kernel_choice *given) {
     t.lane = build_var(p->b, index, "lane");
     TRY(tile_pack(&t));
     TRY(plan_compact(p));
+    for (int k = 0; k < p->n_stages; k++)
+        if (p->stages[k].sparse != NULL)
+            TRY(sparse_slots(p, p->stages[k].sparse));
     TRY(new_state(&t, &s));
     if (t.panels)
         open_a(&s);
