@@ -5,16 +5,22 @@
 
 #include "schedule/tiles.h"
 
-/* More than this part of the weights is not worth a look. */
-#define MOST_FULL 0.7
-#define NUMBER_BITS 4
-/* Half cycles, as in tile_cost.c: of a row in a step (a product, and half of the permutation, which other units do), of a
+/* In a hundred: with more that are not zero weights are not worth a look. */
+#define MOST_FULL 70
+/* Half cycles, as in tile_cost.c: of a vector in a step (a product, and half of the permutation, which other units do), of a
  * step besides, of a row's store, of a block; and until a sum can be added to again. */
-#define ROW 1.5
+#define PERMUTED 1.8
+#define PERMUTED_WHOLE 1.5
 #define STEP 1.0
 #define STORE 6
-#define BLOCK 16
+#define BLOCK 40
 #define LATENCY 10
+/* Loads' worth of a vector that lies anywhere: nearly always in two lines where it is as long as one. */
+#define PLACE 0.5
+#define FAR 2.3 /* that lies beyond the first cache */
+#define CACHE_LINE 64
+#define APART 1.5
+#define APART_WHOLE 1.75
 
 /* ---- which ---- */
 
@@ -57,18 +63,22 @@ static const void *constant_data(const plan *p, int slot) {
     return b->kind == SCHEDULE_CONST ? b->data : p->operands[b->operand].data;
 }
 
-static bool is_mostly_zero(const plan *p, int slot) {
-    const schedule_buffer *b = plan_slot_buffer(p, slot);
-    const char *data = constant_data(p, slot);
-    size_t size = dtype_bytes(b->elem, 1);
-    int64_t most = (int64_t)(MOST_FULL * (double)b->n), full = 0;
-    for (int64_t i = 0; i < b->n && full <= most; i++) {
+bool schedule_is_sparse(dtype elem, const void *data, int64_t n, int percent) {
+    const unsigned char *bytes = data;
+    size_t size = dtype_bytes(elem, 1);
+    int64_t most = n / 100 * percent, full = 0;
+    for (int64_t i = 0; i < n && full <= most; i++) {
         bool zero = true;
         for (size_t k = 0; k < size; k++) /* the sign of a float's zero does not count */
-            zero = zero && (data[(size_t)i * size + k] & (size > 1 && k + 1 == size ? 0x7f : 0xff)) == 0;
+            zero = zero && (bytes[(size_t)i * size + k] & (dtype_is_float(elem) && k + 1 == size ? 0x7f : 0xff)) == 0;
         full += !zero;
     }
     return full <= most;
+}
+
+static bool is_mostly_zero(const plan *p, int slot) {
+    const schedule_buffer *b = plan_slot_buffer(p, slot);
+    return schedule_is_sparse(b->elem, constant_data(p, slot), b->n, MOST_FULL);
 }
 
 static int by_place(const void *x, const void *y) {
@@ -77,27 +87,37 @@ static int by_place(const void *x, const void *y) {
 }
 
 /* All products of one result, by the place of the data. */
-static status list_taps(const plan *p, int stage, const access *data, const access *weights, sparse_tap **out,
-                        int64_t *out_n) {
+static status list_taps(const plan *p, int stage, const access *data, const access *weights, sparse *out) {
     const plan_stage *g = &p->stages[stage];
     int first = first_axis_of(p, stage);
     int64_t n = 1;
     for (int i = 0; i < g->n_axes; i++)
         n *= g->axes[i].extent;
-    TRY_ALLOC(*out = ARENA_NEW_N(p->memory, sparse_tap, n + 1));
+    sparse_tap *taps = ARENA_NEW_N(p->memory, sparse_tap, n + 1);
+    TRY_ALLOC(taps);
     for (int64_t i = 0; i < n; i++) {
         int64_t rest = i;
-        (*out)[i].weight = weights->first;
+        taps[i].weight = weights->first;
         for (int k = g->n_axes - 1; k >= 0; k--) {
             int64_t at = rest % g->axes[k].extent;
-            (*out)[i].place += at * data->step[first + k];
-            (*out)[i].weight += at * weights->step[first + k];
+            taps[i].place += at * data->step[first + k];
+            taps[i].weight += at * weights->step[first + k];
             rest /= g->axes[k].extent;
         }
     }
-    qsort(*out, (size_t)n, sizeof **out, by_place);
-    *out_n = n;
+    qsort(taps, (size_t)n, sizeof *taps, by_place);
+    out->taps = taps;
+    out->n_taps = n;
     return STATUS_OK;
+}
+
+/* Is there a window, and do places and steps fit their integers? */
+static bool fits(const sparse *s) {
+    if (s->n_taps == 0)
+        return false;
+    int64_t first = s->taps[0].place, last = s->taps[s->n_taps - 1].place;
+    return last <= INT32_MAX && first >= INT32_MIN &&
+           s->n_taps <= INT32_MAX / (s->extent + SPARSE_MOST_LANES);
 }
 
 /* Do the weights step along the axis, which the data do not, and along no other outer one? */
@@ -107,14 +127,6 @@ static bool is_along(const plan *p, int axis, const access *data, const access *
     for (int i = 0; along && i < p->n_axes; i++)
         along = i == axis || weights->step[i] == 0;
     return along;
-}
-
-static int lanes_of(const plan *p, int64_t extent) {
-    const target *t = p->options->target;
-    int lanes = target_lanes(t, 32);
-    while (lanes > 1 && (lanes > extent || !target_permutes(t, 32, lanes)))
-        lanes /= 2;
-    return lanes;
 }
 
 status sparse_read(plan *p, int axis, sparse **out, int *out_stage) {
@@ -129,80 +141,145 @@ status sparse_read(plan *p, int axis, sparse **out, int *out_stage) {
     if (plan_is_constant(p, found.data->ref) || !plan_is_constant(p, found.weights->ref) ||
         !is_along(p, axis, &data, &weights) || !is_mostly_zero(p, found.weights->ref))
         return STATUS_OK;
-    sparse_tap *taps;
-    int64_t n, extent = p->axes[axis].extent;
-    TRY(list_taps(p, stage, &data, &weights, &taps, &n));
-    found.lanes = lanes_of(p, extent);
-    if (n == 0 || taps[n - 1].place - taps[0].place + 1 < found.lanes || taps[n - 1].place > INT32_MAX ||
-        taps[0].place < INT32_MIN || n * (extent + found.lanes) > INT32_MAX)
-        return STATUS_OK;
+    found.extent = p->axes[axis].extent;
+    found.column_step = weights.step[axis];
     found.elem = found.weights->type.elem;
-    found.each = found.lanes > 1 ? 32 / NUMBER_BITS : 4;
-    found.blocks = tile_blocks(extent, found.lanes);
+    TRY(list_taps(p, stage, &data, &weights, &found));
+    if (!fits(&found))
+        return STATUS_OK;
     TRY_ALLOC(*out = ARENA_NEW(p->memory, sparse));
     **out = found;
-    return sparse_pack(p->memory, taps, n, constant_data(p, found.weights->ref), weights.step[axis], extent, *out);
+    return STATUS_OK;
 }
 
 /* ---- what it costs ---- */
 
 static double bytes_of(const sparse *s) {
-    return (double)s->steps * (s->lanes * (dtype_bits(s->elem) / 8.0 + (s->lanes > 1 ? 0.5 : 0)) + 2);
+    double numbers = s->lanes > 1 ? SPARSE_NUMBER_BITS / 8.0 : 0;
+    return (double)s->steps * (s->lanes * (dtype_bits(s->elem) / 8.0 + numbers) + 2.0 / s->way.shared);
 }
 
-/* Half cycles of a step for so many rows. `far`: what it reads lies beyond the first cache. */
-static double step_cost(const sparse *s, int rows, bool far) {
-    double most = ROW * rows + STEP, loads = rows + (far ? 2 : 1) + (s->lanes > 1 ? 0.25 : 0), latency;
-    latency = (double)LATENCY / s->chains;
+/* Half cycles of a step for so many vectors of the data. `far`: the constants lie beyond the first cache. */
+static double step_cost(const sparse *s, int points, int lanes, bool far) {
+    bool permutes = s->lanes > 1, whole = lanes * 4 == CACHE_LINE;
+    double apart = lanes == 1 ? 1 : whole ? APART_WHOLE : APART, permuted = whole ? PERMUTED_WHOLE : PERMUTED;
+    double loads = points * (s->way.shared > 1 ? 1.0 / s->way.shared : apart) + 1;
+    loads += (permutes ? 1.0 / SPARSE_GROUP : 0) + PLACE / s->way.shared;
+    double most = permutes ? permuted * points + STEP : points, latency = (double)LATENCY / (s->way.chains * points);
+    double streamed = far ? FAR * bytes_of(s) / (double)s->steps / (4 * s->lanes) : 0;
     most = most > loads ? most : loads;
+    most = most > streamed ? most : streamed;
     return (most > latency ? most : latency) + loads / 8;
 }
 
-static double cost_of(const plan *p, const sparse *s, int rows, int along) {
+static double cost_of(const plan *p, const sparse *s, const kernel_choice *c) {
     double outer = 1, stores = 0;
+    int points = c->rows * c->vectors;
     for (int i = 0; i < p->n_axes; i++)
-        outer *= i == s->axis || i == along ? 1 : (double)p->axes[i].extent;
-    int64_t groups = tile_blocks(tile_extent(p, along), rows);
+        outer *= i == s->axis || i == c->along || i == c->rows_along ? 1 : (double)p->axes[i].extent;
+    outer *= (double)tile_blocks(tile_extent(p, c->rows_along), c->rows);
+    outer *= s->way.across ? (double)tile_blocks(tile_extent(p, c->along), (int64_t)c->lanes * c->vectors) : 1;
     for (int i = 0; i < p->n_stages; i++)
         stores += p->stages[i].kind == STAGE_STORE ? STORE : 0;
-    bool again = outer * (double)groups > 1;
-    double bytes = bytes_of(s) / (again ? (double)s->blocks : 1);
+    double bytes = bytes_of(s) / (outer > 1 ? (double)s->blocks : 1);
     bool far = p->options->target->l1_bytes > 0 && bytes > p->options->target->l1_bytes / 2;
-    return outer * (double)groups *
-           ((double)s->steps * step_cost(s, rows, far) + (double)s->blocks * (BLOCK + stores * rows));
+    return outer * ((double)s->steps * step_cost(s, points, c->lanes, far) +
+                    (double)s->blocks * (BLOCK + stores * points));
 }
 
 /* Blocks of the results as the outermost loop: where the weights would be read more often otherwise than the data. */
-static bool is_by_panels(const plan *p, const sparse *s, int along) {
+static bool is_by_panels(const plan *p, const sparse *s, const kernel_choice *c) {
     double around = 1;
     for (int i = 0; i < p->n_axes; i++)
-        around *= i == s->axis || i == along ? 1 : (double)p->axes[i].extent;
+        around *= i == s->axis || i == c->along || i == c->rows_along ? 1 : (double)p->axes[i].extent;
     double data = (double)plan_slot_buffer(p, s->data->ref)->n * dtype_bits(s->data->type.elem) / 8;
-    return bytes_of(s) * (around - 1) > data * (double)(s->blocks - 1);
+    return !s->way.across && bytes_of(s) * (around - 1) > data * (double)(s->blocks - 1);
 }
 
-double sparse_cost(const plan *p, const sparse *s, kernel_choice *out) {
-    double best = __builtin_inf();
-    int registers = tile_registers(p);
-    access data = plan_access(p, s->data);
-    for (int along = -1; along < p->n_axes; along++) {
-        if (along == s->axis || (along >= 0 && data.step[along] == 0))
+/* Sums, a window for each row where it is kept, and what passes through. */
+static int registers_for(const sparse *s, int points) {
+    return points * s->way.chains + (s->way.shared > 1 ? points : 1) + 2;
+}
+
+typedef struct search {
+    const plan *p;
+    const sparse *s;
+    access data;
+    double best;
+    kernel_choice *out;
+} search;
+
+static void try_rows(search *x, kernel_choice c) {
+    for (c.rows_along = -1; c.rows_along < x->p->n_axes; c.rows_along++) {
+        if (c.rows_along == x->s->axis || c.rows_along == c.along ||
+            (c.rows_along >= 0 && x->data.step[c.rows_along] == 0))
             continue;
-        for (int rows = 1; rows <= TILE_MOST_ROWS && rows <= tile_extent(p, along); rows++) {
-            double cost = cost_of(p, s, rows, along);
-            if (rows * s->chains + 3 > registers || cost >= best)
+        int64_t most = tile_extent(x->p, c.rows_along);
+        for (c.rows = 1; c.rows <= TILE_MOST_ROWS && c.rows <= most; c.rows++) {
+            int points = c.rows * c.vectors;
+            double cost = cost_of(x->p, x->s, &c);
+            if (points > SPARSE_MOST_POINTS || registers_for(x->s, points) > tile_registers(x->p) || cost >= x->best)
                 continue;
-            best = cost;
-            *out = (kernel_choice){s->axis, along, -1, s->lanes, 1, s->lanes, rows, 0, false, 0};
-            out->panels = is_by_panels(p, s, along);
+            x->best = cost;
+            c.panels = is_by_panels(x->p, x->s, &c);
+            *x->out = c;
         }
     }
-    return best;
+}
+
+/* Does the nest store its results one after another along the axis, and read the data so? */
+static bool runs_along(const search *x, int axis) {
+    const plan *p = x->p;
+    bool runs = axis != x->s->axis && x->data.step[axis] == 1;
+    for (int i = 0; runs && i < p->n_stages; i++) {
+        int64_t step = 0;
+        if (p->stages[i].kind == STAGE_STORE)
+            runs = plan_step(p, p->stages[i].address, p->axes[axis].var, &step) && step == 1;
+    }
+    return runs;
+}
+
+static void try_across(search *x) {
+    const plan *p = x->p;
+    for (int i = 0; i < p->n_axes; i++) {
+        int64_t extent = p->axes[i].extent;
+        for (int lanes = target_lanes(p->options->target, 32); lanes > 1 && runs_along(x, i); lanes /= 2)
+            for (int v = 1; v <= TILE_MOST_VECTORS && lanes <= extent && v <= tile_blocks(extent, lanes); v++)
+                try_rows(x, (kernel_choice){.along = i, .runs_on = -1, .lanes = lanes, .vectors = v, .tail = lanes});
+    }
+}
+
+static int permuted_lanes(const plan *p, const sparse *s) {
+    const target *t = p->options->target;
+    int64_t span = s->taps[s->n_taps - 1].place - s->taps[0].place + 1;
+    int lanes = target_lanes(t, 32);
+    while (lanes > 1 && (lanes > s->extent || lanes > span || !target_permutes(t, 32, lanes)))
+        lanes /= 2;
+    return lanes;
+}
+
+double sparse_cost(const plan *p, sparse *s, const sparse_way *way, kernel_choice *out) {
+    int lanes = way->across ? 1 : permuted_lanes(p, s);
+    search x = {p, s, plan_access(p, s->data), __builtin_inf(), out};
+    if (lanes == 1 && (way->shared > 1 || way->chains > 1))
+        return x.best;
+    if (s->lanes != lanes || s->way.shared != way->shared) {
+        s->lanes = lanes;
+        s->way = *way;
+        s->blocks = tile_blocks(s->extent, lanes);
+        sparse_count(constant_data(p, s->weights->ref), s);
+    }
+    s->way = *way;
+    if (way->across)
+        try_across(&x);
+    else
+        try_rows(&x, (kernel_choice){.along = s->axis, .runs_on = -1, .lanes = lanes, .vectors = 1, .tail = lanes});
+    return x.best;
 }
 
 /* ---- its statements ---- */
 
-void sparse_take(plan *p, int stage, sparse *s) {
+status sparse_take(plan *p, int stage, sparse *s) {
     plan_stage *g = &p->stages[stage];
     const expr *none = build_index(p->b, 0);
     for (int i = 0; i < g->n_axes; i++)
@@ -210,6 +287,7 @@ void sparse_take(plan *p, int stage, sparse *s) {
     g->value = s->data;
     g->n_axes = 0;
     g->sparse = s;
+    return sparse_pack(p->memory, constant_data(p, s->weights->ref), s);
 }
 
 static status add_slot(plan *p, dtype elem, int64_t n, const void *data, int *out) {
@@ -220,24 +298,25 @@ static status add_slot(plan *p, dtype elem, int64_t n, const void *data, int *ou
 /* The places in 16 bits where they fit. */
 static status add_places(plan *p, sparse *s) {
     int32_t low = 0, high = 0;
-    for (int64_t i = 0; i < s->steps; i++) {
+    int64_t n = s->steps / s->way.shared;
+    for (int64_t i = 0; i < n; i++) {
         low = s->base[i] < low ? s->base[i] : low;
         high = s->base[i] > high ? s->base[i] : high;
     }
     if (low < 0 || high > UINT16_MAX)
-        return add_slot(p, DT_I32, s->steps, s->base, &s->slot_of_base);
-    uint16_t *narrow = ARENA_NEW_N(p->memory, uint16_t, s->steps + 1);
+        return add_slot(p, DT_I32, n, s->base, &s->slot_of_base);
+    uint16_t *narrow = ARENA_NEW_N(p->memory, uint16_t, n + 1);
     TRY_ALLOC(narrow);
-    for (int64_t i = 0; i < s->steps; i++)
+    for (int64_t i = 0; i < n; i++)
         narrow[i] = (uint16_t)s->base[i];
-    return add_slot(p, DT_U16, s->steps, narrow, &s->slot_of_base);
+    return add_slot(p, DT_U16, n, narrow, &s->slot_of_base);
 }
 
 status sparse_slots(plan *p, sparse *s) {
     TRY(add_slot(p, DT_I32, s->blocks + 1, s->groups, &s->slot_of_groups));
     TRY(add_places(p, s));
     if (s->lanes > 1)
-        TRY(add_slot(p, DT_U32, s->groups[s->blocks] * s->lanes, s->numbers, &s->slot_of_numbers));
+        TRY(add_slot(p, DT_U16, s->groups[s->blocks] * s->lanes, s->numbers, &s->slot_of_numbers));
     return add_slot(p, s->elem, s->steps * s->lanes, s->values, &s->slot_of_values);
 }
 
@@ -246,28 +325,28 @@ static const expr *load_index(plan *p, int slot, const expr *at) {
     return build_cast(p->b, DT_I64, build_load(p->b, slot, t, at, NULL));
 }
 
-/* One step in all rows. */
-static void add_step(plan *p, const plan_stage *g, const expr *step, const expr *numbers, const expr *const *addresses,
-                     int rows, int reg, int chain) {
+/* Step i of a group in all points. */
+static void add_step(plan *p, const plan_stage *g, const expr *group, int i, const expr *numbers,
+                     const expr *const *addresses, int n, ltype t, int reg) {
     const sparse *s = g->sparse;
     builder *b = p->b;
-    dtype elem = g->result->type.elem;
-    const expr *base = load_index(p, s->slot_of_base, step),
-               *at = build_mul(b, step, build_index(b, s->lanes)),
-               *weight = build_cast(b, elem, build_load(b, s->slot_of_values, LTYPE(s->elem, s->lanes), at, NULL));
-    for (int r = 0; r < rows; r++) {
-        const expr *x = build_load(b, g->value->ref, LTYPE(g->value->type.elem, s->lanes),
-                                   build_add(b, addresses[r], base), NULL);
-        x = build_cast(b, elem, x);
+    const expr *step = build_add(b, build_mul(b, group, build_index(b, SPARSE_GROUP)), build_index(b, i));
+    const expr *window = build_add(b, build_mul(b, group, build_index(b, SPARSE_GROUP / s->way.shared)),
+                                   build_index(b, i / s->way.shared));
+    const expr *base = load_index(p, s->slot_of_base, window), *at = build_mul(b, step, build_index(b, s->lanes)),
+               *weight = build_cast(b, t.elem, build_load(b, s->slot_of_values, LTYPE(s->elem, s->lanes), at, NULL));
+    for (int k = 0; k < n; k++) {
+        const expr *x = build_load(b, g->value->ref, LTYPE(g->value->type.elem, t.lanes),
+                                   build_add(b, addresses[k], base), NULL);
+        x = build_cast(b, t.elem, x);
         x = numbers != NULL ? build_permute(b, x, numbers) : x;
-        const expr *sum = build_index(b, r * s->chains + chain);
+        const expr *sum = build_index(b, k * s->way.chains + i % s->way.chains);
         build_set(b, reg, sum,
-                  plan_combine(b, REDUCE_SUM, build_reg_get(b, reg, LTYPE(elem, s->lanes), sum),
-                               build_mul(b, x, weight)));
+                  plan_combine(b, REDUCE_SUM, build_reg_get(b, reg, t, sum), build_mul(b, x, weight)));
     }
 }
 
-static void add_groups(plan *p, const plan_stage *g, const expr *number, const expr *const *addresses, int rows,
+static void add_groups(plan *p, const plan_stage *g, const expr *number, const expr *const *addresses, int n, ltype t,
                        int reg) {
     const sparse *s = g->sparse;
     builder *b = p->b;
@@ -275,33 +354,33 @@ static void add_groups(plan *p, const plan_stage *g, const expr *number, const e
                *end = load_index(p, s->slot_of_groups, build_add(b, number, one));
     const expr *group = build_add(b, first, build_for(b, "k", build_sub(b, end, first), LOOP_SERIAL)), *numbers = NULL;
     if (s->lanes > 1)
-        numbers = build_load(b, s->slot_of_numbers, LTYPE(DT_U32, s->lanes),
-                             build_mul(b, group, build_index(b, s->lanes)), NULL);
-    for (int i = 0; i < s->each; i++) {
-        const expr *step = build_add(b, build_mul(b, group, build_index(b, s->each)), build_index(b, i)), *shifted;
-        shifted = numbers == NULL || i == 0
-                      ? numbers
-                      : build_binary(b, EXPR_SHR, numbers,
-                                     build_broadcast(b, build_int(b, DT_U32, i * NUMBER_BITS), s->lanes));
-        add_step(p, g, step, shifted, addresses, rows, reg, i % s->chains);
+        numbers = build_cast(b, DT_U32,
+                             build_load(b, s->slot_of_numbers, LTYPE(DT_U16, s->lanes),
+                                        build_mul(b, group, build_index(b, s->lanes)), NULL));
+    for (int i = 0; i < SPARSE_GROUP; i++) {
+        const expr *shifted = numbers;
+        if (numbers != NULL && i > 0)
+            shifted = build_binary(b, EXPR_SHR, numbers,
+                                   build_broadcast(b, build_int(b, DT_U32, i * SPARSE_NUMBER_BITS), s->lanes));
+        add_step(p, g, group, i, shifted, addresses, n, t, reg);
     }
     build_end(b);
 }
 
-void sparse_sums(plan *p, const plan_stage *g, const expr *number, const expr *const *addresses, int rows,
+void sparse_sums(plan *p, const plan_stage *g, const expr *number, const expr *const *addresses, int n, int lanes,
                  const expr **out) {
     const sparse *s = g->sparse;
     builder *b = p->b;
-    ltype t = LTYPE(g->result->type.elem, s->lanes);
-    int reg = build_declare(b, "acc", t, rows * s->chains);
-    for (int i = 0; i < rows * s->chains; i++)
+    ltype t = LTYPE(g->result->type.elem, lanes);
+    int chains = s->way.chains, reg = build_declare(b, "acc", t, n * chains);
+    for (int i = 0; i < n * chains; i++)
         build_set(b, reg, build_index(b, i), plan_neutral(b, REDUCE_SUM, t));
-    add_groups(p, g, number, addresses, rows, reg);
-    for (int r = 0; r < rows; r++) {
-        out[r] = build_reg_get(b, reg, t, build_index(b, r * s->chains));
-        for (int c = 1; c < s->chains; c++)
-            out[r] = build_add(b, out[r], build_reg_get(b, reg, t, build_index(b, r * s->chains + c)));
-        if (s->chains > 1)
-            out[r] = build_let(b, "sum", out[r]);
+    add_groups(p, g, number, addresses, n, t, reg);
+    for (int k = 0; k < n; k++) {
+        out[k] = build_reg_get(b, reg, t, build_index(b, k * chains));
+        for (int c = 1; c < chains; c++)
+            out[k] = build_add(b, out[k], build_reg_get(b, reg, t, build_index(b, k * chains + c)));
+        if (chains > 1)
+            out[k] = build_let(b, "sum", out[k]);
     }
 }

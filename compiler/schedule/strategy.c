@@ -275,18 +275,27 @@ static status emit_tuned(plan *p, candidate *best, const char **form) {
 typedef struct sparse_candidate {
     sparse *s; /* NULL: there is none */
     int stage;
-    kernel_choice tile;
+    sparse_way way;
     double cost;
     const char *form;
 } sparse_candidate;
 
+/* Where zeros are left out, so much of a dense kernel's time has to be left out, too. */
+#define GAIN 0.9
+
 static status weigh_sparse(plan *p, sparse_candidate *c, sparse_candidate *best) {
-    static const int chains[] = {1, 4};
-    for (size_t i = 0; i < sizeof chains / sizeof *chains; i++) {
-        c->s->chains = chains[i];
-        c->cost = sparse_cost(p, c->s, &c->tile);
-        TRY_ALLOC(c->form = arena_printf(p->memory, "sparse vectors of %d, %d sums", c->s->lanes, c->s->chains));
-        if (c->cost < best->cost && (p->form == NULL || strcmp(c->form, p->form) == 0))
+    static const sparse_way ways[] = {{false, 1, 1}, {false, 1, 4}, {false, 2, 1}, {false, 2, 4},
+                                      {false, 4, 1}, {false, 4, 4}, {true, 1, 1}};
+    kernel_choice chosen;
+    for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
+        c->way = ways[i];
+        c->cost = sparse_cost(p, c->s, &c->way, &chosen) / GAIN;
+        if (c->cost >= best->cost)
+            continue;
+        TRY_ALLOC(c->form = arena_printf(p->memory, "sparse %s, vectors of %d, %d steps a window, %d sums",
+                                         c->way.across ? "across" : "permuted", c->s->lanes, c->way.shared,
+                                         c->way.chains));
+        if (p->form == NULL || strcmp(c->form, p->form) == 0)
             *best = *c;
     }
     return STATUS_OK;
@@ -305,9 +314,11 @@ static status find_sparse(plan *p, sparse_candidate *best) {
 }
 
 static status emit_sparse(plan *p, const sparse_candidate *c) {
-    sparse_take(p, c->stage, c->s);
+    kernel_choice chosen;
+    sparse_cost(p, c->s, &c->way, &chosen);
+    TRY(sparse_take(p, c->stage, c->s));
     p->out->form = c->form;
-    return emit_tiles(p, c->tile.along, c->tile.lanes, &c->tile);
+    return emit_tiles(p, chosen.along, chosen.lanes, &chosen);
 }
 
 /* The best that keeps the form. */

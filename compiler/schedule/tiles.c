@@ -196,10 +196,14 @@ static void reduce_stages(tile_state *s, int first, int n) {
 
 static void sparse_stage(tile_state *s, int stage) {
     const tile *t = s->t;
-    const expr *addresses[TILE_MOST_ROWS];
+    const plan_stage *g = &t->p->stages[stage];
+    const expr *addresses[SPARSE_MOST_POINTS], *number = s->a_index;
     for (int r = 0; r < t->rows; r++)
-        addresses[r] = at_point(s, stage, t->p->stages[stage].value->arg[0], 0, r, 1);
-    sparse_sums(t->p, &t->p->stages[stage], s->a_index, addresses, t->rows, s->results[stage]);
+        for (int v = 0; v < t->vectors; v++)
+            addresses[r * t->vectors + v] = at_point(s, stage, g->value->arg[0], v, r, 1);
+    if (g->sparse->way.across)
+        number = at_point(s, stage, t->p->axes[g->sparse->axis].var, 0, 0, 1);
+    sparse_sums(t->p, g, number, addresses, t->rows * t->vectors, t->lanes, s->results[stage]);
 }
 
 static void let_stage(tile_state *s, int stage) {
