@@ -178,6 +178,15 @@ const expr *build_shuffle(builder *b, const expr *x, const expr *y, const uint8_
     return build_intern(b, &shape, args);
 }
 
+/* Lanes of x by variable numbers. */
+const expr *build_permute(builder *b, const expr *x, const expr *lanes) {
+    if (b->failed)
+        return b->poison;
+    TENON_ASSERT(x->type.lanes == lanes->type.lanes && dtype_bits(x->type.elem) == dtype_bits(lanes->type.elem));
+    const expr *args[] = {x, lanes};
+    return x->kind == EXPR_BROADCAST ? x : build_raw(b, EXPR_PERMUTE, x->type, args, 2);
+}
+
 /* ---- operations ---- */
 
 static bool is_reduce(expr_kind k) {

@@ -294,6 +294,7 @@ static const value_fn VALUES[] = {
     [EXPR_LOAD] = value_load,
     [EXPR_BROADCAST] = value_broadcast,
     [EXPR_SHUFFLE] = value_shuffle,
+    WHOLE(PERMUTE),
     WHOLE(RAMP),
     WHOLE(REDUCE_ADD),
     WHOLE(REDUCE_MUL),
@@ -334,11 +335,11 @@ static const value_fn VALUES[] = {
     WHOLE(DOT2),
     WHOLE(DOT4),
 };
-_Static_assert(EXPR_COUNT == 47, "a new expression needs a row in VALUES and its meaning in interp_lanes.h");
+_Static_assert(EXPR_COUNT == 48, "a new expression needs a row in VALUES and its meaning in interp_lanes.h");
 
-/* May the result be written over an operand? All but SHUFFLE read a lane before they write it. */
+/* May the result be written over an operand? All but these read a lane before they write it. */
 static bool works_in_place(const expr *x) {
-    return x->kind != EXPR_SHUFFLE;
+    return x->kind != EXPR_SHUFFLE && x->kind != EXPR_PERMUTE;
 }
 
 /* Instructions that compute x; *out is where its value will be until the statement ends. With `dest` it is put there.

@@ -258,6 +258,25 @@ static const op *DOT4_I32(const op *p) {
     return p + 1;
 }
 
+/* Lanes of a type by numbers as wide. */
+#define DEFINE_PERMUTE(D, T, U)                                                                                        \
+    static const op *PERMUTE_##D(const op *p) {                                                                        \
+        const T *x = p->a;                                                                                             \
+        const U *lanes = p->b;                                                                                         \
+        T *out = p->out;                                                                                               \
+        for (int j = 0; j < p->n; j++)                                                                                 \
+            out[j] = x[lanes[j] & (U)(p->n - 1)];                                                                      \
+        return p + 1;                                                                                                  \
+    }
+#define PERMUTE_ROW(D, T, U) [EXPR_PERMUTE][DT_##D] = {PERMUTE_##D, PERMUTE_##D},
+/* clang-format off */
+#define EACH_PERMUTE(X)                                                                                                \
+    X(I8, int8_t, uint8_t) X(U8, uint8_t, uint8_t) X(I16, int16_t, uint16_t) X(U16, uint16_t, uint16_t)                \
+    X(I32, int32_t, uint32_t) X(U32, uint32_t, uint32_t) X(I64, int64_t, uint64_t) X(U64, uint64_t, uint64_t)          \
+    X(F32, float, uint32_t) X(F64, double, uint64_t)
+EACH_PERMUTE(DEFINE_PERMUTE)
+/* clang-format on */
+
 #define LANES_ROW(kind, D, T, R, result) [EXPR_##kind][DT_##D] = {kind##_##D##_1, kind##_##D##_n},
 #define WHOLE_ROW(kind, D, T, R, result) [EXPR_##kind][DT_##D] = {kind##_##D, kind##_##D},
 
@@ -269,6 +288,7 @@ static const op_pair lanes_table[EXPR_COUNT][DT_COUNT] = {
     EACH_REDUCE(WHOLE_ROW)
     EACH_RAMP(WHOLE_ROW)
     [EXPR_PAIRS][DT_U8] = {PAIRS_U8, PAIRS_U8},
+    EACH_PERMUTE(PERMUTE_ROW)
     [EXPR_DOT2][DT_I32] = {DOT2_I32, DOT2_I32},
     [EXPR_DOT4][DT_I32] = {DOT4_I32, DOT4_I32},
 };

@@ -21,6 +21,21 @@ static const expr *legalise_dot(builder *b, const expr *acc, const expr *x, cons
     return acc;
 }
 
+/* Each lane's number is compared to all that there are. */
+static const expr *legalise_permute(builder *b, const expr *x, const expr *lanes) {
+    const int n = x->type.lanes;
+    const dtype t = lanes->type.elem;
+    lanes = build_and(b, lanes, build_int(b, t, n - 1));
+    const expr *result = NULL;
+    for (int k = 0; k < n; k++) {
+        const uint8_t lane = (uint8_t)k;
+        const expr *one = build_broadcast(b, build_shuffle(b, x, x, &lane, 1), n),
+                   *is_it = build_eq(b, lanes, build_int(b, t, k));
+        result = k == 0 ? one : build_select(b, is_it, one, result);
+    }
+    return result;
+}
+
 static const expr *legalise_pairs(builder *b, const expr *x, const expr *y) {
     const expr *zero = build_broadcast(b, build_int(b, DT_I32, 0), x->type.lanes / 2);
     return build_saturate(b, DT_I16, legalise_dot(b, zero, x, y));
@@ -50,6 +65,8 @@ static bool is_legal(const target *t, const expr *x) {
     case EXPR_DOT2:
     case EXPR_DOT4:
         return t->dot4 > 0 && x->type.lanes > 1;
+    case EXPR_PERMUTE:
+        return target_permutes(t, dtype_bits(x->type.elem), x->type.lanes);
     case EXPR_FMA:
         TENON_ASSERT(target_has_fma(t, x->type.elem));
         return true;
@@ -74,6 +91,8 @@ static const expr *spell(builder *b, const expr *x, const expr *const *args) {
         return legalise_cast(b, x->type.elem, args[0]);
     case EXPR_PAIRS:
         return legalise_pairs(b, args[0], args[1]);
+    case EXPR_PERMUTE:
+        return legalise_permute(b, args[0], args[1]);
     default:
         return legalise_dot(b, args[0], args[1], args[2]);
     }

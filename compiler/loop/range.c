@@ -111,6 +111,7 @@ range range_of(const expr *shape, const expr *const *args) {
     case EXPR_INT:
         return (range){shape->imm, shape->imm};
     case EXPR_BROADCAST:
+    case EXPR_PERMUTE:
     case EXPR_REDUCE_MIN:
     case EXPR_REDUCE_MAX:
         return expr_range(args[0]);

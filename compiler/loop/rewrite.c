@@ -19,7 +19,7 @@ static const expr *like_memory(builder *b, const expr *x, const expr *const *arg
 }
 
 static const expr *like_operation(builder *b, const expr *x, const expr *const *args) {
-    if (x->kind >= EXPR_ADD && x->kind <= EXPR_LE)
+    if ((x->kind >= EXPR_ADD && x->kind <= EXPR_LE) || x->kind == EXPR_MUL_HIGH)
         return build_binary(b, x->kind, args[0], args[1]);
     switch (x->kind) {
     case EXPR_BROADCAST:
@@ -28,6 +28,8 @@ static const expr *like_operation(builder *b, const expr *x, const expr *const *
         return build_ramp(b, args[0], x->imm, x->type.lanes);
     case EXPR_SHUFFLE:
         return build_shuffle(b, args[0], args[1], x->lanes, x->type.lanes);
+    case EXPR_PERMUTE:
+        return build_permute(b, args[0], args[1]);
     case EXPR_CAST:
         return build_cast(b, x->type.elem, args[0]);
     case EXPR_SATURATE:

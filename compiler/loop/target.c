@@ -190,6 +190,11 @@ bool target_has_rint(const target *t, dtype elem) {
     return (t->rint >> elem & 1) != 0;
 }
 
+bool target_permutes(const target *t, int bits, int lanes) {
+    bool avx512 = t->isa == ISA_AVX512;
+    return bits == 32 && ((lanes == 8 && (avx512 || t->isa == ISA_AVX2)) || (lanes == 16 && avx512));
+}
+
 int target_lanes(const target *t, int bits) {
     int lanes = t->vector_bytes * 8 / bits;
     return lanes > 1 ? lanes : 1;

@@ -40,6 +40,8 @@ bool target_runs_here(const target *t);
 bool target_has_fma(const target *t, dtype elem);
 bool target_has_sqrt(const target *t, dtype elem);
 bool target_has_rint(const target *t, dtype elem);
+/* Is a PERMUTE of so many lanes one instruction? */
+bool target_permutes(const target *t, int bits, int lanes);
 /* Lanes of one vector of elements of `bits` bits; 1 where the target has no vectors. */
 int target_lanes(const target *t, int bits);
 /* The fixed numeric target of everything that feeds a decision: x86-64-v3. */

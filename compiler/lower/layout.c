@@ -11,7 +11,12 @@ typedef struct constant_use {
     const composed *c;
     const nest *m;
     bool along[NEST_MAX_AXES]; /* outer axes */
+    bool sparse;               /* most of it is zero */
 } constant_use;
+
+/* So many weights in a hundred are not zero, at most, and so many neighbours lie in a row, at least. */
+#define SPARSE 35
+#define ROW 8
 
 static void note_constant(const expr *x, void *ctx) {
     constant_use *u = ctx;
@@ -19,6 +24,11 @@ static void note_constant(const expr *x, void *ctx) {
         return;
     for (int k = 0; k < u->m->n_axes; k++)
         u->along[k] |= expr_uses(x, u->m->axes[k].var);
+    const schedule_operand *o = &u->c->operands.at[x->ref];
+    int64_t n = 1;
+    for (int d = 0; d < o->rank; d++)
+        n *= o->dims[d];
+    u->sparse |= schedule_is_sparse(o->elem, o->data, n, SPARSE);
 }
 
 static bool steps_along(const constant_use *u, const expr *index) {
@@ -28,7 +38,20 @@ static bool steps_along(const constant_use *u, const expr *index) {
     return false;
 }
 
-/* Does the contraction want dimension 1 of its result to lie last? */
+/* Neighbours of the result whose data are neighbours: the last dimension, or all behind the channels where there is no
+ * window. */
+static int64_t row_of(const nest *m, const schedule_operand *y) {
+    int64_t n = y->dims[y->rank - 1], axes = 0;
+    for (size_t s = 0; s < m->stages.n; s++)
+        for (int i = 0; i < m->stages.at[s].n_axes; i++)
+            axes += m->stages.at[s].axes[i].extent > 1;
+    for (int d = 2; axes < 2 && d < y->rank - 1; d++)
+        n *= y->dims[d];
+    return n;
+}
+
+/* Does the contraction want dimension 1 of its result to lie last? Not where it multiplies vectors along a row by the few
+ * weights that are not zero. */
 static status wants_channels_last(const grouping *x, const node_info *root, const node_info *which, arena *scratch,
                                   bool *out) {
     composed c;
@@ -40,6 +63,8 @@ static status wants_channels_last(const grouping *x, const node_info *root, cons
     for (size_t s = 0; s < m->stages.n; s++)
         if (m->stages.at[s].kind == STAGE_REDUCE)
             expr_visit(m->stages.at[s].value, note_constant, &u);
+    if (u.sparse && store->rank >= 3 && row_of(m, &c.operands.at[store->operand]) >= ROW)
+        return STATUS_OK;
     *out = store->rank >= 3 && steps_along(&u, store->index[1]) && !steps_along(&u, store->index[store->rank - 1]);
     return STATUS_OK;
 }

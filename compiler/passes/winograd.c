@@ -7,6 +7,7 @@
 
 #include "loop/target.h"
 #include "passes/builtin.h"
+#include "schedule/schedule.h"
 #include "schedule/tuning.h"
 
 #define WINDOW 9
@@ -114,6 +115,17 @@ static double winograd_cost(const conv3 *c, const winograd_form *f, const machin
            weight_cost(c, m, points);
 }
 
+/* A direct convolution that leaves zeros out: in multiply-adds, one that is left, with the loads that no other shares. */
+#define SPARSE_WORK 3.5
+#define SPARSE_MOST 40 /* in a hundred; with more that are not zero it does not pay */
+
+static double sparse_cost(const conv3 *c, const machine *m) {
+    for (int percent = 1; percent <= SPARSE_MOST; percent++)
+        if (schedule_is_sparse(c->w->elem, c->w->data, c->w->count, percent))
+            return direct_cost(c, m) * SPARSE_WORK * percent / 100;
+    return __builtin_inf();
+}
+
 /* Does it fill a tile? */
 static bool has_tile(const conv3 *c, const winograd_form *f) {
     return c->out[0] >= f->outputs && c->out[1] >= f->outputs;
@@ -123,7 +135,7 @@ static bool has_tile(const conv3 *c, const winograd_form *f) {
  * worth the weights. */
 static const winograd_form *choose(const conv3 *c, const machine *m) {
     const winograd_form *best = NULL;
-    double least = 0.95 * direct_cost(c, m);
+    double direct = direct_cost(c, m), sparse = sparse_cost(c, m), least = 0.95 * (direct < sparse ? direct : sparse);
     if (c->inputs < m->lanes || c->results < m->lanes)
         return NULL;
     for (const winograd_form *f = winograd_forms; f->outputs != 0; f++) {

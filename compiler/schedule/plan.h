@@ -24,6 +24,7 @@ typedef struct plan_stage {
     byte_pairs *pairs;       /* of such products, where they can go by PAIRS; NULL: they cannot */
     const pair_steps *steps; /* pairs_pack: they do, and its axis are these steps, one kind after another */
     const expr *flips;       /* what the data are xored with, but for plain steps */
+    struct sparse *sparse;   /* NULL, or value is what the products that it describes have for data, see sparse.h */
     const expr *result;      /* REDUCE, LET */
     int slot;                /* STORE: kernel buffer */
     const expr *address;     /* STORE */

@@ -33,7 +33,6 @@ static status emit_nest(plan *p, const nest *n) {
     } else {
         TRY(repack_reductions(p));
         TRY(plan_collapse(p));
-        TRY(plan_dots(p));
         TRY(emit_plan(p));
     }
     p->macs += nest_macs(n);

@@ -61,6 +61,9 @@ typedef struct schedule_options {
     const struct tuning *tuning; /* NULL: the cost model chooses */
 } schedule_options;
 
+/* Are at most so many in a hundred of n elements not zero? */
+bool schedule_is_sparse(dtype elem, const void *data, int64_t n, int percent);
+
 /* Appends the calls for `n` to `out`. n's builder must be fresh since the nest was made: it becomes the kernel. */
 status schedule_nest(nest *n, const schedule_operand *operands, int n_operands, const schedule_options *o,
                      schedule *out);

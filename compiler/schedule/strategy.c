@@ -1,6 +1,7 @@
 /* Which way a plan is computed: vectors along an outer axis, along the stages' own axes, or no vectors at all. */
 #include <string.h>
 
+#include "schedule/sparse.h"
 #include "schedule/tiles.h"
 
 /* A load or store that does not step by 0 or 1 along the vector axis is made lane by lane. */
@@ -270,13 +271,84 @@ static status emit_tuned(plan *p, candidate *best, const char **form) {
     return tuning_record(p, name, &all);
 }
 
+/* ---- constants that are mostly zero ---- */
+
+typedef struct sparse_candidate {
+    sparse *s; /* NULL: there is none */
+    int stage;
+    sparse_way way;
+    double cost;
+    const char *form;
+} sparse_candidate;
+
+/* Where zeros are left out, so much of a dense kernel's time has to be left out, too. */
+#define GAIN 0.9
+
+static status weigh_sparse(plan *p, sparse_candidate *c, sparse_candidate *best) {
+    static const sparse_way ways[] = {{false, 1, 1}, {false, 1, 4}, {false, 2, 1}, {false, 2, 4},
+                                      {false, 4, 1}, {false, 4, 4}, {true, 1, 1}};
+    kernel_choice chosen;
+    for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
+        c->way = ways[i];
+        c->cost = sparse_cost(p, c->s, &c->way, &chosen) / GAIN;
+        if (c->cost >= best->cost)
+            continue;
+        TRY_ALLOC(c->form = arena_printf(p->memory, "sparse %s, vectors of %d, %d steps a window, %d sums",
+                                         c->way.across ? "across" : "permuted", c->s->lanes, c->way.shared,
+                                         c->way.chains));
+        if (p->form == NULL || strcmp(c->form, p->form) == 0)
+            *best = *c;
+    }
+    return STATUS_OK;
+}
+
+/* The best way to leave out zeros. */
+static status find_sparse(plan *p, sparse_candidate *best) {
+    *best = (sparse_candidate){.cost = __builtin_inf()};
+    for (int i = 0; i < p->n_axes; i++) {
+        sparse_candidate c = {0};
+        TRY(sparse_read(p, i, &c.s, &c.stage));
+        if (c.s != NULL)
+            TRY(weigh_sparse(p, &c, best));
+    }
+    return STATUS_OK;
+}
+
+static status emit_sparse(plan *p, const sparse_candidate *c) {
+    kernel_choice chosen;
+    sparse_cost(p, c->s, &c->way, &chosen);
+    TRY(sparse_take(p, c->stage, c->s));
+    p->out->form = c->form;
+    return emit_tiles(p, chosen.along, chosen.lanes, &chosen);
+}
+
+/* The best that keeps the form. */
+static status choose_form(plan *p, const plan_stage *plain, candidate *best, sparse_candidate *zeros) {
+    size_t bytes = (size_t)p->n_stages * sizeof *plain;
+    memcpy(p->stages, plain, bytes);
+    TRY(find_sparse(p, zeros));
+    TRY(plan_dots(p));
+    TRY(choose(p, best));
+    if (zeros->cost < best->cost)
+        memcpy(p->stages, plain, bytes);
+    else
+        zeros->s = NULL;
+    return STATUS_OK;
+}
+
 status emit_plan(plan *p) {
     candidate best;
-    TRY(choose(p, &best));
-    if (p->form != NULL && best.cost == __builtin_inf()) { /* it cannot be kept */
+    sparse_candidate zeros;
+    plan_stage *plain = ARENA_NEW_N(p->memory, plan_stage, p->n_stages + 1);
+    TRY_ALLOC(plain);
+    memcpy(plain, p->stages, (size_t)p->n_stages * sizeof *plain);
+    TRY(choose_form(p, plain, &best, &zeros));
+    if (p->form != NULL && zeros.s == NULL && best.cost == __builtin_inf()) { /* it cannot be kept */
         p->form = NULL;
-        TRY(choose(p, &best));
+        TRY(choose_form(p, plain, &best, &zeros));
     }
+    if (zeros.s != NULL)
+        return emit_sparse(p, &zeros);
     const char *form = NULL;
     TRY(describe(p, &best, &form));
     if (best.axis != NO_AXIS) {

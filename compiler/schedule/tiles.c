@@ -1,6 +1,7 @@
 /* Register tiles: every stage is computed for a block of vectors and rows at once. Any nest whose stores step along an
  * outer axis can be written so: contractions (whose loads the block shares), pooling, reductions over outer axes,
  * element-wise chains. */
+#include "schedule/sparse.h"
 #include "schedule/tiles.h"
 
 typedef struct tile_state {
@@ -254,6 +255,18 @@ static void reduce_stages(tile_state *s, int first, int n) {
         keep_sums(s, first + i, &m.acc[i]);
 }
 
+static void sparse_stage(tile_state *s, int stage) {
+    const tile *t = s->t;
+    const plan_stage *g = &t->p->stages[stage];
+    const expr *addresses[SPARSE_MOST_POINTS], *number = s->a_index;
+    for (int r = 0; r < t->rows; r++)
+        for (int v = 0; v < t->vectors; v++)
+            addresses[r * t->vectors + v] = at_point(s, stage, g->value->arg[0], v, r, 1);
+    if (g->sparse->way.across)
+        number = at_point(s, stage, t->p->axes[g->sparse->axis].var, 0, 0, 1);
+    sparse_sums(t->p, g, number, addresses, t->rows * t->vectors, t->lanes, s->results[stage]);
+}
+
 static void let_stage(tile_state *s, int stage) {
     tile *t = s->t;
     const expr *value = t->p->stages[stage].value;
@@ -295,7 +308,9 @@ static void emit_block(tile_state *s) {
     s->c_first = block_first(s, s->c_index, t->rows, tile_extent(p, t->c));
     for (int k = 0, n; k < p->n_stages; k += n) {
         n = p->stages[k].kind == STAGE_REDUCE ? tile_team(p, k) : 1;
-        if (p->stages[k].kind == STAGE_REDUCE)
+        if (p->stages[k].sparse != NULL)
+            sparse_stage(s, k);
+        else if (p->stages[k].kind == STAGE_REDUCE)
             reduce_stages(s, k, n);
         else if (p->stages[k].kind == STAGE_LET)
             let_stage(s, k);
@@ -328,6 +343,9 @@ status emit_tiles(plan *p, int axis, int lanes, const kernel_choice *given) {
     t.lane = build_var(p->b, index, "lane");
     TRY(tile_pack(&t));
     TRY(plan_compact(p));
+    for (int k = 0; k < p->n_stages; k++)
+        if (p->stages[k].sparse != NULL)
+            TRY(sparse_slots(p, p->stages[k].sparse));
     TRY(new_state(&t, &s));
     if (t.panels)
         open_a(&s);

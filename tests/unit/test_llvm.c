@@ -109,6 +109,11 @@ static const char *kind_name(expr_kind k) {
     return names[k];
 }
 
+/* As wide as t. */
+static dtype integer_of(dtype t) {
+    return dtype_is_int(t) ? t : t == DT_F32 ? DT_U32 : DT_I64;
+}
+
 static void make_arithmetic(cases *c) {
     static const expr_kind unary[] = {EXPR_NEG, EXPR_ABS};
     static const expr_kind binary[] = {EXPR_ADD, EXPR_SUB, EXPR_MUL, EXPR_DIV, EXPR_MIN,
@@ -119,6 +124,8 @@ static void make_arithmetic(cases *c) {
     for (int i = 0; i < COUNT(binary); i++)
         result(c, kind_name(binary[i]), build_binary(c->b, binary[i], x, y));
     result(c, "select", build_select(c->b, c->choice, y, c->operand[2]));
+    if (c->type.lanes > 1)
+        result(c, "permute", build_permute(c->b, x, build_bitcast(c->b, integer_of(c->type.elem), y)));
     for (expr_kind k = EXPR_REDUCE_ADD; k <= EXPR_REDUCE_MAX; k++)
         result(c, kind_name(k), build_unary(c->b, k, x));
 }

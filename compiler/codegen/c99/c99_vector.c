@@ -101,6 +101,10 @@ static const vector_row rows[] = {
     INFIX(LE, ALL, "($I)($0 <= $1)"),
     CALL(PAIRS, E(I16), AVX2, REGISTER, "($T)$P_maddubs_epi16(@0, @1)"),
     CALL(DOT2, E(I32), VNNI, REGISTER, "($T)$P_dpwssd_epi32(@0, @1, @2)"),
+    CALL(PERMUTE, E(F32), AVX2, YMM, "_mm256_permutevar8x32_ps($0, @1)"),
+    CALL(PERMUTE, E(I32) | E(U32), AVX2, YMM, "($T)_mm256_permutevar8x32_epi32(@0, @1)"),
+    CALL(PERMUTE, E(F32), AVX512, ZMM, "_mm512_permutexvar_ps(@1, $0)"),
+    CALL(PERMUTE, E(I32) | E(U32), AVX512, ZMM, "($T)_mm512_permutexvar_epi32(@1, @0)"),
     CALL(DOT4, E(I32), VNNI, REGISTER, "($T)$P_dpbusd_epi32(@0, @1, @2)"),
     CALL(DOT4, E(I32), X86, REGISTER,
          "($T)(($U)$0 + ($U)$P_madd_epi16($P_and_$s(@1, $P_set1_epi16(255)), "

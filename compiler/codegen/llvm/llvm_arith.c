@@ -188,6 +188,14 @@ LLVMValueRef llvm_arith_fma(emitter *e, const expr *x, const LLVMValueRef *args)
     return llvm_intrinsic_like(e, "llvm.fma", operands, 3);
 }
 
+/* One x86 register. */
+LLVMValueRef llvm_arith_permute(emitter *e, const expr *x, const LLVMValueRef *args) {
+    static const char *const names[2][2] = {{"llvm.x86.avx2.permd", "llvm.x86.avx2.permps"},
+                                            {"llvm.x86.avx512.permvar.si.512", "llvm.x86.avx512.permvar.sf.512"}};
+    LLVMValueRef operands[] = {args[0], args[1]};
+    return llvm_intrinsic(e, names[x->type.lanes == 16][llvm_is_real(x->type.elem)], NULL, 0, operands, 2);
+}
+
 static LLVMValueRef widened(emitter *e, const expr *x, LLVMValueRef value) {
     LLVMTypeRef wide = llvm_type(e, (ltype){DT_I32, x->type.lanes});
     return dtype_is_signed(x->type.elem) ? LLVMBuildSExt(e->at, value, wide, "")

@@ -89,6 +89,7 @@ LLVMValueRef llvm_arith_float_unary(emitter *e, const expr *x, const LLVMValueRe
 LLVMValueRef llvm_arith_select(emitter *e, const expr *x, const LLVMValueRef *args);
 LLVMValueRef llvm_arith_fma(emitter *e, const expr *x, const LLVMValueRef *args);
 LLVMValueRef llvm_arith_pairs(emitter *e, const expr *x, const LLVMValueRef *args);
+LLVMValueRef llvm_arith_permute(emitter *e, const expr *x, const LLVMValueRef *args);
 LLVMValueRef llvm_arith_dot(emitter *e, const expr *x, const LLVMValueRef *args);
 
 /* ---- llvm_convert.c ---- */

@@ -1,0 +1,116 @@
+/* Which products each step has. */
+#include <string.h>
+
+#include "schedule/sparse.h"
+
+typedef struct packer {
+    sparse *s;
+    const char *source;
+    size_t size;               /* of an element */
+    int64_t first[SPARSE_MOST_LANES]; /* positions of the lanes' weights */
+    int64_t next[SPARSE_MOST_LANES];  /* the tap that comes next; n_taps: none */
+    bool writes;
+} packer;
+
+static bool is_zero(const packer *p, int64_t at) {
+    const char *from = p->source + at * (int64_t)p->size;
+    float x;
+    if (p->s->elem == DT_F32) {
+        memcpy(&x, from, sizeof x);
+        return x == 0;
+    }
+    for (size_t i = 0; i < p->size; i++)
+        if (from[i] != 0)
+            return false;
+    return true;
+}
+
+static void skip_zeros(packer *p, int lane) {
+    const sparse *s = p->s;
+    while (p->next[lane] < s->n_taps && is_zero(p, p->first[lane] + s->taps[p->next[lane]].weight))
+        p->next[lane]++;
+}
+
+static void begin_block(packer *p, int64_t number) {
+    const sparse *s = p->s;
+    int64_t first = number * s->lanes, last = s->extent - s->lanes;
+    first = first < last ? first : last;
+    for (int lane = 0; lane < s->lanes; lane++) {
+        p->first[lane] = (first + lane) * s->column_step;
+        p->next[lane] = 0;
+        skip_zeros(p, lane);
+    }
+}
+
+/* The place of the lane that is furthest behind, as it was where all have ended: then false. */
+static bool hindmost(const packer *p, int64_t *place) {
+    int64_t least = p->s->n_taps;
+    for (int lane = 0; lane < p->s->lanes; lane++)
+        least = p->next[lane] < least ? p->next[lane] : least;
+    if (least < p->s->n_taps)
+        *place = p->s->taps[least].place;
+    return least < p->s->n_taps;
+}
+
+static int64_t window_at(const sparse *s, int64_t place) {
+    int64_t first = s->taps[0].place, most = s->taps[s->n_taps - 1].place - (s->lanes - 1);
+    if (s->way.shared > 1)
+        place -= (place - first) % s->lanes;
+    return place < most ? place : most;
+}
+
+/* One step in the window. A lane that has nothing there multiplies what it shows of `place` by 0. */
+static void take_step(packer *p, int64_t step, int64_t base, int64_t place) {
+    sparse *s = p->s;
+    int64_t group = step / SPARSE_GROUP * s->lanes;
+    int shift = (int)(step % SPARSE_GROUP) * SPARSE_NUMBER_BITS;
+    for (int lane = 0; lane < s->lanes; lane++) {
+        const sparse_tap *tap = p->next[lane] < s->n_taps ? &s->taps[p->next[lane]] : NULL;
+        bool takes = tap != NULL && tap->place < base + s->lanes;
+        if (p->writes && takes)
+            memcpy((char *)s->values + (size_t)(step * s->lanes + lane) * p->size,
+                   p->source + (p->first[lane] + tap->weight) * (int64_t)p->size, p->size);
+        if (p->writes && s->lanes > 1)
+            s->numbers[group + lane] |= (uint16_t)(((takes ? tap->place : place) - base) << shift);
+        if (takes) {
+            p->next[lane]++;
+            skip_zeros(p, lane);
+        }
+    }
+}
+
+/* Steps of the block, whole groups; from `step` on. */
+static int64_t pack_block(packer *p, int64_t number, int64_t step) {
+    sparse *s = p->s;
+    int64_t n = 0, place = s->taps[0].place;
+    begin_block(p, number);
+    for (; hindmost(p, &place) || n % SPARSE_GROUP != 0; n += s->way.shared) {
+        int64_t base = window_at(s, place);
+        for (int i = 0; i < s->way.shared; i++)
+            take_step(p, step + n + i, base, place);
+        if (p->writes)
+            s->base[(step + n) / s->way.shared] = (int32_t)base;
+    }
+    return n;
+}
+
+void sparse_count(const void *source, sparse *s) {
+    packer p = {.s = s, .source = source, .size = dtype_bytes(s->elem, 1)};
+    s->steps = 0;
+    for (int64_t i = 0; i < s->blocks; i++)
+        s->steps += pack_block(&p, i, s->steps);
+}
+
+status sparse_pack(arena *a, const void *source, sparse *s) {
+    packer p = {.s = s, .source = source, .size = dtype_bytes(s->elem, 1), .writes = true};
+    int64_t slots = s->steps * s->lanes, step = 0;
+    TRY_ALLOC(s->groups = ARENA_NEW_N(a, int32_t, s->blocks + 1));
+    TRY_ALLOC(s->base = ARENA_NEW_N(a, int32_t, s->steps / s->way.shared + 1));
+    TRY_ALLOC(s->numbers = ARENA_NEW_N(a, uint16_t, slots / SPARSE_GROUP + 1));
+    TRY_ALLOC(s->values = arena_alloc_n(a, (size_t)slots + 1, p.size));
+    for (int64_t i = 0; i < s->blocks; i++) {
+        step += pack_block(&p, i, step);
+        s->groups[i + 1] = (int32_t)(step / SPARSE_GROUP);
+    }
+    return STATUS_OK;
+}
