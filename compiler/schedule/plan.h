@@ -13,8 +13,9 @@ typedef struct plan_stage {
     nest_axis axes[NEST_MAX_AXES];
     const expr *value;
     reduce_op op;
-    int each;            /* REDUCE: 0, or value stands for the products of so many neighbours, see dots.c */
-    struct sparse *sparse; /* REDUCE: NULL, or value is what the products that it describes have for data, see sparse.h */
+    int each; /* REDUCE: 0, or value stands for the products of so many neighbours, see dots.c */
+    struct sparse
+        *sparse;         /* REDUCE: NULL, or value is what the products that it describes have for data, see sparse.h */
     const expr *result;  /* REDUCE, LET */
     int slot;            /* STORE: kernel buffer */
     const expr *address; /* STORE */
