@@ -52,6 +52,7 @@ STEPS = [
     ("conformance", "conformance/test_conformance.py", "the ONNX backend suite on jit, interp and c, against the list of known failures", 1500),
     ("random", "random/test_random.py", "3,200 random models of one to some operators: every back end, ONNX Runtime, the reference", 1500),
     ("winograd", "winograd/test_winograd.py", "chains of 3x3 convolutions: every back end and target, what skips and reports the pass", 600),
+    ("sparse", "sparse/test_sparse.py", "weights most of which are zero: every back end and target, floats and integers, what is stored", 600),
     ("adding", "ops/test_adding.py", "docs/adding-an-operator.md does what it says", 1200),
     ("install", "install/test_install.py", "installed copy: find_package, pkg-config, docs/plugins.md, a plugin in gdb", 300),
     ("no-llvm", "builds/test_no_llvm.py", "a build without LLVM and libgvc emits and runs C, and draws DOT", 1500),

@@ -50,8 +50,8 @@ static int64_t row_of(const nest *m, const schedule_operand *y) {
     return n;
 }
 
-/* Does the contraction want dimension 1 of its result to lie last? Not where it multiplies vectors along a row by the few
- * weights that are not zero. */
+/* Does the contraction want dimension 1 of its result to lie last? Not where it multiplies vectors along a row by the
+ * few weights that are not zero. */
 static status wants_channels_last(const grouping *x, const node_info *root, const node_info *which, arena *scratch,
                                   bool *out) {
     composed c;

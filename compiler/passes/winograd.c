@@ -115,7 +115,8 @@ static double winograd_cost(const conv3 *c, const winograd_form *f, const machin
            weight_cost(c, m, points);
 }
 
-/* A direct convolution that leaves zeros out: in multiply-adds, one that is left, with the loads that no other shares. */
+/* A direct convolution that leaves zeros out: in multiply-adds, one that is left, with the loads that no other shares.
+ */
 #define SPARSE_WORK 3.5
 #define SPARSE_MOST 40 /* in a hundred; with more that are not zero it does not pay */
 

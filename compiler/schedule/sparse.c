@@ -7,8 +7,8 @@
 
 /* In a hundred: with more that are not zero weights are not worth a look. */
 #define MOST_FULL 70
-/* Half cycles, as in tile_cost.c: of a vector in a step (a product, and half of the permutation, which other units do), of a
- * step besides, of a row's store, of a block; and until a sum can be added to again. */
+/* Half cycles, as in tile_cost.c: of a vector in a step (a product, and half of the permutation, which other units do),
+ * of a step besides, of a row's store, of a block; and until a sum can be added to again. */
 #define PERMUTED 1.8
 #define PERMUTED_WHOLE 1.5
 #define STEP 1.0
@@ -116,8 +116,7 @@ static bool fits(const sparse *s) {
     if (s->n_taps == 0)
         return false;
     int64_t first = s->taps[0].place, last = s->taps[s->n_taps - 1].place;
-    return last <= INT32_MAX && first >= INT32_MIN &&
-           s->n_taps <= INT32_MAX / (s->extent + SPARSE_MOST_LANES);
+    return last <= INT32_MAX && first >= INT32_MIN && s->n_taps <= INT32_MAX / (s->extent + SPARSE_MOST_LANES);
 }
 
 /* Do the weights step along the axis, which the data do not, and along no other outer one? */
@@ -183,8 +182,8 @@ static double cost_of(const plan *p, const sparse *s, const kernel_choice *c) {
         stores += p->stages[i].kind == STAGE_STORE ? STORE : 0;
     double bytes = bytes_of(s) / (outer > 1 ? (double)s->blocks : 1);
     bool far = p->options->target->l1_bytes > 0 && bytes > p->options->target->l1_bytes / 2;
-    return outer * ((double)s->steps * step_cost(s, points, c->lanes, far) +
-                    (double)s->blocks * (BLOCK + stores * points));
+    return outer *
+           ((double)s->steps * step_cost(s, points, c->lanes, far) + (double)s->blocks * (BLOCK + stores * points));
 }
 
 /* Blocks of the results as the outermost loop: where the weights would be read more often otherwise than the data. */
@@ -261,7 +260,7 @@ static int permuted_lanes(const plan *p, const sparse *s) {
 double sparse_cost(const plan *p, sparse *s, const sparse_way *way, kernel_choice *out) {
     int lanes = way->across ? 1 : permuted_lanes(p, s);
     search x = {p, s, plan_access(p, s->data), __builtin_inf(), out};
-    if (lanes == 1 && (way->shared > 1 || way->chains > 1))
+    if (lanes == 1 && way->shared > 1)
         return x.best;
     if (s->lanes != lanes || s->way.shared != way->shared) {
         s->lanes = lanes;
@@ -336,13 +335,12 @@ static void add_step(plan *p, const plan_stage *g, const expr *group, int i, con
     const expr *base = load_index(p, s->slot_of_base, window), *at = build_mul(b, step, build_index(b, s->lanes)),
                *weight = build_cast(b, t.elem, build_load(b, s->slot_of_values, LTYPE(s->elem, s->lanes), at, NULL));
     for (int k = 0; k < n; k++) {
-        const expr *x = build_load(b, g->value->ref, LTYPE(g->value->type.elem, t.lanes),
-                                   build_add(b, addresses[k], base), NULL);
+        const expr *x =
+            build_load(b, g->value->ref, LTYPE(g->value->type.elem, t.lanes), build_add(b, addresses[k], base), NULL);
         x = build_cast(b, t.elem, x);
         x = numbers != NULL ? build_permute(b, x, numbers) : x;
         const expr *sum = build_index(b, k * s->way.chains + i % s->way.chains);
-        build_set(b, reg, sum,
-                  plan_combine(b, REDUCE_SUM, build_reg_get(b, reg, t, sum), build_mul(b, x, weight)));
+        build_set(b, reg, sum, plan_combine(b, REDUCE_SUM, build_reg_get(b, reg, t, sum), build_mul(b, x, weight)));
     }
 }
 

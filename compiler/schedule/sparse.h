@@ -1,14 +1,14 @@
 /* Sums of products by constants most of which are zero: only those that are not are stored and multiplied. Two ways.
  *
- * Permuted: lanes lie along the axis of the results that the weights step along, as in a tile. In one step each lane takes
- * one of its own products: the weight, and one of the data of a window, which PERMUTE brings to the lane. Windows are as
- * long as a vector and begin where the lane that is furthest behind has its next product, so that no data are gathered.
- * Where several steps share a window, that is loaded once, and whole vectors from the first datum on. Four steps are a
- * group, whose lane numbers, of four bits, stand in one integer a lane.
+ * Permuted: lanes lie along the axis of the results that the weights step along, as in a tile. In one step each lane
+ * takes one of its own products: the weight, and one of the data of a window, which PERMUTE brings to the lane. Windows
+ * are as long as a vector and begin where the lane that is furthest behind has its next product, so that no data are
+ * gathered. Where several steps share a window, that is loaded once, and whole vectors from the first datum on. Four
+ * steps are a group, whose lane numbers, of four bits, stand in one integer a lane.
  *
- * Across: lanes lie along an axis that the data step along by one, as the columns of a picture. Each result of the other
- * axis has a list of weights and places: one weight is multiplied by vectors of the data. A target without vectors has
- * such lists, too. */
+ * Across: lanes lie along an axis that the data step along by one, as the columns of a picture. Each result of the
+ * other axis has a list of weights and places: one weight is multiplied by vectors of the data. A target without
+ * vectors has such lists, too. */
 #ifndef TENON_SCHEDULE_SPARSE_H
 #define TENON_SCHEDULE_SPARSE_H
 
@@ -28,12 +28,12 @@ typedef struct sparse {
     const struct sparse_tap *taps; /* of one result, sorted by place */
     int64_t n_taps;
     sparse_way way;
-    int lanes;                      /* of a step: 1 where it is a list */
-    int64_t blocks, steps;          /* along the axis; of all blocks */
-    int32_t *groups;                /* [blocks + 1]: the first of each block */
-    int32_t *base;                  /* [steps / shared]: where the window lies from the first of the data */
-    uint16_t *numbers;              /* [groups][lanes]: for each step, which of the window */
-    void *values;                   /* [steps][lanes] */
+    int lanes;             /* of a step: 1 where it is a list */
+    int64_t blocks, steps; /* along the axis; of all blocks */
+    int32_t *groups;       /* [blocks + 1]: the first of each block */
+    int32_t *base;         /* [steps / shared]: where the window lies from the first of the data */
+    uint16_t *numbers;     /* [groups][lanes]: for each step, which of the window */
+    void *values;          /* [steps][lanes] */
     int slot_of_groups, slot_of_base, slot_of_numbers, slot_of_values;
 } sparse;
 
@@ -43,8 +43,8 @@ enum { SPARSE_GROUP = 4, SPARSE_NUMBER_BITS = 4, SPARSE_MOST_LANES = 16, SPARSE_
 /* The stage whose products by constants could be written so along the axis; *out is NULL where none can or too few are
  * zero. */
 status sparse_read(plan *p, int axis, sparse **out, int *out_stage);
-/* Prepares s for the way, and finds the best block of rows or vectors for it: its half cycles with what the other stages
- * take; see tile_cost.c. Infinity where the way cannot be gone. */
+/* Prepares s for the way, and finds the best block of rows or vectors for it: its half cycles with what the other
+ * stages take; see tile_cost.c. Infinity where the way cannot be gone. */
 double sparse_cost(const plan *p, sparse *s, const sparse_way *way, kernel_choice *out);
 /* The stage becomes a sum that `s`, for which sparse_cost was last asked, describes: its value is the data. */
 status sparse_take(plan *p, int stage, sparse *s);

@@ -6,7 +6,7 @@
 typedef struct packer {
     sparse *s;
     const char *source;
-    size_t size;               /* of an element */
+    size_t size;                      /* of an element */
     int64_t first[SPARSE_MOST_LANES]; /* positions of the lanes' weights */
     int64_t next[SPARSE_MOST_LANES];  /* the tap that comes next; n_taps: none */
     bool writes;

@@ -1,8 +1,8 @@
 /* Register tiles: every stage is computed for a block of vectors and rows at once. Any nest whose stores step along an
  * outer axis can be written so: contractions (whose loads the block shares), pooling, reductions over outer axes,
  * element-wise chains. */
-#include "schedule/sparse.h"
 #include "schedule/tiles.h"
+#include "schedule/sparse.h"
 
 typedef struct tile_state {
     tile *t;

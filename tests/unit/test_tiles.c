@@ -28,7 +28,7 @@ static void open_case(setup *s, const char *target_name, const int64_t (*dims)[4
         for (int d = 0; d < ranks[k]; d++)
             count *= dims[k][d];
         void *data = arena_alloc(s->a, (size_t)count * 4);
-        memset(data, 0, (size_t)count * 4);
+        memset(data, 0x3f, (size_t)count * 4); /* no weight is zero: that would be another matter */
         assert_int_equal(VEC_PUSH(s->a, s->l.operands, o), STATUS_OK);
         s->operands[k] = (schedule_operand){DT_F32, ranks[k], dims[k], k == 1 ? data : NULL, NULL};
     }
@@ -211,7 +211,10 @@ static status product(const allocator *from, setup *s) {
         TRY(VEC_PUSH(s->a, s->l.operands, o));
         s->operands[k] = (schedule_operand){DT_F32, 2, dims[k], NULL, NULL};
     }
-    TRY_ALLOC(s->operands[1].data = arena_alloc(s->a, 32 * 40 * 4));
+    void *weights = arena_alloc(s->a, 32 * 40 * 4);
+    TRY_ALLOC(weights);
+    memset(weights, 0x3f, 32 * 40 * 4);
+    s->operands[1].data = weights;
     TRY_ALLOC(s->n = nest_add(&s->l, "case"));
     s->n->contract = true;
     const expr *o[2];
