@@ -35,8 +35,9 @@ static bool is_legal(const target *t, const expr *x) {
     case EXPR_CAST:
         return legalise_cast_is_legal(t, x->arg[0]->type.elem, x->type.elem);
     case EXPR_DOT2:
-    case EXPR_DOT4:
         return t->dot4 > 0 && x->type.lanes > 1;
+    case EXPR_DOT4:
+        return t->dot4 > 0 && x->type.lanes > 1 && x->arg[1]->type.elem == target_dot4_data(t);
     case EXPR_FMA:
         TENON_ASSERT(target_has_fma(t, x->type.elem));
         return true;

@@ -6,7 +6,7 @@
 #include "schedule/plan.h"
 
 #define EACH 4
-#define OFFSET 128 /* added to data with a sign */
+#define OFFSET 128 /* added to data with a sign; where the target's bytes have one, taken from those without */
 
 void plan_dot_loads(const plan *p, const plan_stage *g, const expr **out_data, const expr **out_weights) {
     const expr *x = g->value->arg[0]->arg[0], *y = g->value->arg[1]->arg[0];
@@ -149,8 +149,9 @@ static status pack_fours(const dots *d, const expr **out) {
     return *out == NULL ? STATUS_RESOURCE : STATUS_OK;
 }
 
-/* What data that are larger by OFFSET add to each sum. */
+/* What data that are larger (or smaller) by OFFSET add to each sum. */
 static status take_off(const dots *d) {
+    bool is_signed = target_dot4_data(d->p->options->target) == DT_I8;
     int axes[PLAN_MAX_AXES], outer, n = axes_of_weights(d, axes, &outer);
     int64_t sums = places(d, axes, outer), inner = places(d, axes + outer, n - outer), times = 1;
     int32_t *excess = ARENA_NEW_N(d->p->memory, int32_t, sums);
@@ -162,7 +163,7 @@ static status take_off(const dots *d) {
         for (int64_t j = 0; j < inner; j++)
             for (int64_t k = 0; k < d->axes[d->k].extent; k++)
                 total += (uint32_t)number_at(d, place_of(d, axes, n, i * inner + j) + k * d->weights.step[d->k]);
-        excess[i] = (int32_t)(total * (uint32_t)times * OFFSET);
+        excess[i] = (int32_t)(total * (uint32_t)times * (unsigned)(is_signed ? -OFFSET : OFFSET));
     }
     builder *b = d->p->b;
     const expr *load = load_new(d, (schedule_buffer){.kind = SCHEDULE_CONST, .elem = DT_I32, .n = sums, .data = excess},
@@ -181,7 +182,7 @@ static status by_fours(dots *d) {
     const expr *var = d->axes[d->k].var, *fours = build_mul(b, var, build_index(b, EACH)), *weights;
     const expr *data = build_substitute(b, d->data.load, &var, &fours, 1);
     TRY(pack_fours(d, &weights));
-    if (data->type.elem == DT_I8)
+    if (data->type.elem != target_dot4_data(d->p->options->target))
         TRY(take_off(d));
     d->g->value = build_mul(b, build_cast(b, DT_I32, data), build_cast(b, DT_I32, weights));
     d->g->axes[d->g->n_axes - 1].extent = d->fours;

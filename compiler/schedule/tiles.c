@@ -114,8 +114,11 @@ static const expr *add_dot(tile_state *s, int stage, const expr *sum, int v, int
         four[i] = (uint8_t)(i % g->each);
     x = build_load(b, data->ref, LTYPE(data->type.elem, g->each), x, NULL);
     x = lanes == g->each ? x : build_shuffle(b, x, x, four, lanes);
-    if (data->type.elem == DT_I8) /* more by 128, which plan_dots takes off the sum */
-        x = build_binary(b, EXPR_XOR, build_cast(b, DT_U8, x), build_broadcast(b, build_int(b, DT_U8, 128), lanes));
+    dtype as = target_dot4_data(s->t->p->options->target);
+    if (data->type.elem != as) /* more or less by 128, which plan_dots takes off the sum */
+        x = build_cast(
+            b, as,
+            build_binary(b, EXPR_XOR, build_cast(b, DT_U8, x), build_broadcast(b, build_int(b, DT_U8, 128), lanes)));
     return build_dot(b, EXPR_DOT4, sum, x, build_load(b, weights->ref, LTYPE(DT_I8, lanes), w, NULL));
 }
 

@@ -215,8 +215,16 @@ static LLVMValueRef half_of_bytes(emitter *e, LLVMValueRef x, int pairs, bool is
     return is_signed ? LLVMBuildAShr(e->at, x, eight, "") : LLVMBuildLShr(e->at, x, eight, "");
 }
 
-/* DOT4 on one x86 register. */
+static LLVMValueRef neon_dot(emitter *e, const LLVMValueRef *args) {
+    LLVMTypeRef types[] = {LLVMTypeOf(args[0]), LLVMTypeOf(args[1])};
+    LLVMValueRef operands[] = {args[0], args[1], args[2]};
+    return llvm_intrinsic(e, "llvm.aarch64.neon.sdot", types, 2, operands, 3);
+}
+
+/* DOT4 on one register. */
 static LLVMValueRef dot_in_register(emitter *e, int size, int lanes, const LLVMValueRef *args) {
+    if (e->program->target->has_dotprod)
+        return neon_dot(e, args);
     if (e->program->target->has_vnni) {
         LLVMValueRef words[] = {args[0], as_lanes(e, DT_I32, lanes, args[1]), as_lanes(e, DT_I32, lanes, args[2])};
         return llvm_intrinsic(e, byte_products[size], NULL, 0, words, 3);
