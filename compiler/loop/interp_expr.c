@@ -172,7 +172,7 @@ static status value_add(interp_code *c, const expr *x, op o) {
 
 /* Operations that see all lanes at once. */
 static status value_whole(interp_code *c, const expr *x, op o) {
-    o.run = c->ops->lanes[x->kind][x->arg[0]->type.elem][0];
+    o.run = c->ops->lanes[x->kind][x->arg[x->kind == EXPR_DOT4 ? 1 : 0]->type.elem][0];
     o.n = x->type.lanes == 1 ? x->arg[0]->type.lanes : x->type.lanes;
     o.imm = x->imm;
     TRY(operands(c, x, &o));

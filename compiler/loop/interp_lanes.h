@@ -196,7 +196,7 @@
     BOOL_UNARY(X)                                                                                                      \
     FLOAT_TYPES(FLOAT_UNARY, X)
 #define EACH_BINARY(X)                                                                                                 \
-    X(MUL_HIGH, I32, int32_t, int32_t, (int64_t)x * y >> 32)                                                           \
+    X(MUL_HIGH, I32, int32_t, int32_t, (int64_t)x *y >> 32)                                                            \
     SIGNED_TYPES(INT_BINARY, X)                                                                                        \
     UNSIGNED_TYPES(INT_BINARY, X)                                                                                      \
     SIGNED_TYPES(SIGNED_BINARY, X)                                                                                     \
@@ -244,19 +244,23 @@ static const op *DOT2_I32(const op *p) {
     return p + 1;
 }
 
-static const op *DOT4_I32(const op *p) {
-    const int32_t *acc = p->a;
-    const uint8_t *x = p->b;
-    const int8_t *y = p->c;
-    int32_t *out = p->out;
-    for (int j = 0; j < p->n; j++) {
-        uint32_t sum = (uint32_t)acc[j];
-        for (int t = 4 * j; t < 4 * j + 4; t++)
-            sum += (uint32_t)(x[t] * y[t]);
-        out[j] = (int32_t)sum;
+/* T: the type of the first factors. */
+#define DEFINE_DOT4(D, T)                                                                                              \
+    static const op *DOT4_##D(const op *p) {                                                                           \
+        const int32_t *acc = p->a;                                                                                     \
+        const T *x = p->b;                                                                                             \
+        const int8_t *y = p->c;                                                                                        \
+        int32_t *out = p->out;                                                                                         \
+        for (int j = 0; j < p->n; j++) {                                                                               \
+            uint32_t sum = (uint32_t)acc[j];                                                                           \
+            for (int t = 4 * j; t < 4 * j + 4; t++)                                                                    \
+                sum += (uint32_t)(x[t] * y[t]);                                                                        \
+            out[j] = (int32_t)sum;                                                                                     \
+        }                                                                                                              \
+        return p + 1;                                                                                                  \
     }
-    return p + 1;
-}
+DEFINE_DOT4(U8, uint8_t)
+DEFINE_DOT4(I8, int8_t)
 
 /* Lanes of a type by numbers as wide. */
 #define DEFINE_PERMUTE(D, T, U)                                                                                        \
@@ -290,6 +294,7 @@ static const op_pair lanes_table[EXPR_COUNT][DT_COUNT] = {
     [EXPR_PAIRS][DT_U8] = {PAIRS_U8, PAIRS_U8},
     EACH_PERMUTE(PERMUTE_ROW)
     [EXPR_DOT2][DT_I32] = {DOT2_I32, DOT2_I32},
-    [EXPR_DOT4][DT_I32] = {DOT4_I32, DOT4_I32},
+    [EXPR_DOT4][DT_U8] = {DOT4_U8, DOT4_U8},
+    [EXPR_DOT4][DT_I8] = {DOT4_I8, DOT4_I8},
 };
 /* clang-format on */

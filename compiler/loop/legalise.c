@@ -63,10 +63,11 @@ static bool is_legal(const target *t, const expr *x) {
     case EXPR_PAIRS:
         return t->has_pairs && is_register(t, x->type);
     case EXPR_DOT2:
-    case EXPR_DOT4:
-        return t->dot4 > 0 && x->type.lanes > 1;
+        return t->dot4 > 0 && !t->has_dotprod && x->type.lanes > 1;
     case EXPR_PERMUTE:
         return target_permutes(t, dtype_bits(x->type.elem), x->type.lanes);
+    case EXPR_DOT4:
+        return t->dot4 > 0 && x->type.lanes > 1 && x->arg[1]->type.elem == target_dot4_data(t);
     case EXPR_FMA:
         TENON_ASSERT(target_has_fma(t, x->type.elem));
         return true;

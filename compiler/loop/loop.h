@@ -35,9 +35,9 @@
  * lanes as a and b FMA a b c       a*b + c rounded once; floats only, and only on targets that have the instruction
  *   PAIRS a b       i16 lane j: a[2j]*b[2j] + a[2j+1]*b[2j+1], a u8 and b i8 of twice the lanes; saturates
  *   DOT2 c a b      i32 lane j: c[j] + a[2j]*b[2j] + a[2j+1]*b[2j+1], a and b i16 of twice the lanes; wraps
- *   DOT4 c a b      i32 lane j: c[j] + sum of 4 products a[4j+t]*b[4j+t], a u8 and b i8 of four times the lanes; wraps
- * Floats are IEEE 754 in round-to-nearest, subnormals kept, without fast-math and without contraction. Any NaN equals
- * any NaN: the bits of a NaN mean nothing.
+ *   DOT4 c a b      i32 lane j: c[j] + sum of 4 products a[4j+t]*b[4j+t], a u8 or i8, b i8 of four times the lanes;
+ * wraps Floats are IEEE 754 in round-to-nearest, subnormals kept, without fast-math and without contraction. Any NaN
+ * equals any NaN: the bits of a NaN mean nothing.
  *
  * STATEMENTS
  *   LET v = x       v is in scope until the end of the block

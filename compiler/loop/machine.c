@@ -114,7 +114,8 @@ static status join_features(const target *row, const architecture *own, arena *a
                                  own->features};
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
         strbuf_printf(&s, "%s%s", s.n > 0 && *parts[i] != '\0' ? "," : "", parts[i]);
-    for (const char *name = row->c_target; name != NULL && *name != '\0';) {
+    bool are_features = row->c_target != NULL && strchr(row->c_target, '=') == NULL;
+    for (const char *name = are_features ? row->c_target : NULL; name != NULL && *name != '\0';) {
         const size_t n = strcspn(name, ",");
         strbuf_printf(&s, "%s+%.*s", s.n > 0 ? "," : "", (int)n, name);
         name += n + (name[n] == ',');

@@ -2,6 +2,9 @@
 #include "loop/target.h"
 
 #include <string.h>
+#if defined(__aarch64__) && defined(__linux__)
+#include <sys/auxv.h>
+#endif
 
 #include "base/text.h"
 
@@ -75,20 +78,25 @@ static const target x86_64_vnni = {
     .c_target = AVX512_C_TARGET("avx512vnni,"),
 };
 
+/* What every 64-bit ARM core has. */
+#define AARCH64_CORE                                                                                                   \
+    .isa = ISA_NEON, .vector_bytes = 16, .vector_registers = 32, .l1_bytes = 32 << 10, .l2_bytes = 256 << 10,          \
+    .fma = BOTH, .sqrt = BOTH, .rint = BOTH, .has_half = true, .triple = "aarch64-unknown-linux-gnu", .cpu = "generic"
+
 static const target aarch64 = {
     .name = "aarch64",
-    .isa = ISA_NEON,
-    .vector_bytes = 16,
-    .vector_registers = 32,
-    .l1_bytes = 32 << 10,
-    .l2_bytes = 256 << 10,
-    .fma = BOTH,
-    .sqrt = BOTH,
-    .rint = BOTH,
-    .has_half = true,
-    .triple = "aarch64-unknown-linux-gnu",
-    .cpu = "generic",
+    AARCH64_CORE,
     .features = "+neon",
+};
+
+/* Whose core multiplies bytes: Cortex-A76, Neoverse N1, Apple M1, and what came after them. */
+static const target aarch64_dotprod = {
+    .name = "aarch64-dotprod",
+    AARCH64_CORE,
+    .has_dotprod = true,
+    .dot4 = 1,
+    .features = "+neon,+dotprod",
+    .c_target = "arch=armv8.2-a+dotprod",
 };
 
 /* And its like: what has a single-precision unit with fused multiply-add. */
@@ -103,8 +111,8 @@ static const target cortex_m4 = {
     .is_bare = true,
 };
 
-const target *const target_table[] = {&generic,     &x86_64,  &x86_64_v3, &x86_64_v4,
-                                      &x86_64_vnni, &aarch64, &cortex_m4, NULL};
+const target *const target_table[] = {&generic, &x86_64,          &x86_64_v3, &x86_64_v4, &x86_64_vnni,
+                                      &aarch64, &aarch64_dotprod, &cortex_m4, NULL};
 
 #if defined(__x86_64__)
 static bool isa_runs_here(target_isa isa) {
@@ -124,16 +132,20 @@ static bool isa_runs_here(target_isa isa) {
     }
 }
 
-static bool vnni_runs_here(void) {
-    return __builtin_cpu_supports("avx512vnni");
+static bool products_run_here(const target *t) {
+    return !t->has_vnni || __builtin_cpu_supports("avx512vnni");
 }
 #elif defined(__aarch64__)
 static bool isa_runs_here(target_isa isa) {
     return isa == ISA_NEON;
 }
 
-static bool vnni_runs_here(void) {
-    return false;
+static bool products_run_here(const target *t) {
+#if defined(__linux__)
+    return !t->has_dotprod || (getauxval(AT_HWCAP) & 1u << 20) != 0; /* ASIMDDP */
+#else
+    return !t->has_dotprod;
+#endif
 }
 #else
 static bool isa_runs_here(target_isa isa) {
@@ -141,13 +153,14 @@ static bool isa_runs_here(target_isa isa) {
     return false;
 }
 
-static bool vnni_runs_here(void) {
-    return false;
+static bool products_run_here(const target *t) {
+    (void)t;
+    return true;
 }
 #endif
 
 bool target_runs_here(const target *t) {
-    return isa_runs_here(t->isa) && (!t->has_vnni || vnni_runs_here());
+    return isa_runs_here(t->isa) && products_run_here(t);
 }
 
 /* The widest vectors that run here; the generic row where none do. */
@@ -176,6 +189,10 @@ const target *target_find(const char *name, diag *d) {
     if (near != NULL)
         diag_note(d, "did you mean '%s'?", near);
     return NULL;
+}
+
+dtype target_dot4_data(const target *t) {
+    return t->isa == ISA_NEON ? DT_I8 : DT_U8;
 }
 
 bool target_has_fma(const target *t, dtype elem) {

@@ -9,7 +9,8 @@
 typedef enum target_isa { ISA_NONE, ISA_SSE2, ISA_AVX2, ISA_AVX512, ISA_NEON, ISA_VFP } target_isa;
 
 typedef struct target {
-    const char *name; /* "generic", "x86-64", "x86-64-v3", "x86-64-v4", "x86-64-vnni", "aarch64", "cortex-m4" */
+    const char *name; /* "generic", "x86-64", "x86-64-v3", "x86-64-v4", "x86-64-vnni", "aarch64",
+                         "aarch64-dotprod", "cortex-m4" */
     target_isa isa;
     int vector_bytes; /* widest vector register; 0: no vectors, every lane count is 1 */
     int vector_registers;
@@ -20,13 +21,15 @@ typedef struct target {
     bool has_half;          /* f16 <-> f32 CAST is an instruction */
     bool has_pairs;         /* PAIRS is one */
     bool has_vnni;          /* DOT4 is one, and so is DOT2 */
-    int dot4;               /* operations on vectors that a DOT4 takes; 0: it is none */
+    bool has_dotprod;       /* NEON's DOT4 is one */
+    int dot4;               /* operations on vectors that a DOT4 of target_dot4_data takes; 0: it is none */
     const char *triple;     /* LLVM's, CPU and feature string */
     const char *cpu;
     const char *features;
     bool is_bare;                           /* no operating system: code stays where it was linked */
     const char *asked_cpu, *asked_features; /* the user's words among these, which LLVM may not know; NULL: none */
-    const char *c_target; /* what `#pragma GCC target(...)` and clang's attribute name: "avx2,fma,f16c"; NULL none */
+    const char *c_target; /* what `#pragma GCC target(...)` and clang's attribute name: "avx2,fma,f16c",
+                             "arch=armv8.2-a+dotprod"; NULL none */
 } target;
 
 /* NULL-terminated. */
@@ -42,6 +45,8 @@ bool target_has_sqrt(const target *t, dtype elem);
 bool target_has_rint(const target *t, dtype elem);
 /* Is a PERMUTE of so many lanes one instruction? */
 bool target_permutes(const target *t, int bits, int lanes);
+/* Which type of the first factors DOT4 is made for: u8, or i8. */
+dtype target_dot4_data(const target *t);
 /* Lanes of one vector of elements of `bits` bits; 1 where the target has no vectors. */
 int target_lanes(const target *t, int bits);
 /* The fixed numeric target of everything that feeds a decision: x86-64-v3. */

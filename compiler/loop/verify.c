@@ -176,7 +176,7 @@ static bool dot2_holds(verifier *v, const expr *x) {
 
 static bool dot4_holds(verifier *v, const expr *x) {
     (void)v;
-    return dot_holds(x, DT_U8, DT_I8, 4);
+    return dot_holds(x, DT_U8, DT_I8, 4) || dot_holds(x, DT_I8, DT_I8, 4);
 }
 
 static const rule rules[EXPR_COUNT] = {
@@ -227,7 +227,7 @@ static const rule rules[EXPR_COUNT] = {
     [EXPR_FMA] = {same_holds, FLOATS, "three operands of f32 or f64"},
     [EXPR_PAIRS] = {pairs_holds, INTS, "u8 and i8 of twice the lanes, to i16"},
     [EXPR_DOT2] = {dot2_holds, INTS, "i32 and two i16 of twice the lanes"},
-    [EXPR_DOT4] = {dot4_holds, INTS, "i32, u8 and i8 of four times the lanes"},
+    [EXPR_DOT4] = {dot4_holds, INTS, "i32, u8 or i8, and i8 of four times the lanes"},
 };
 
 static const char *const kind_names[EXPR_COUNT] = {

@@ -2,8 +2,8 @@
  *
  * The reduction's innermost axis, along which the data lie, is counted in fours (or twos: so below). Constants are
  * padded with zeros to whole fours; so what the last four of the data reads beyond its axis does not matter, as long as
- * it lies in the buffer. DOT4 takes data without a sign, DOT2 both operands with one: data that are not so get half of
- * their range added, or taken off, by changing a bit, and the sums what that amounts to. */
+ * it lies in the buffer. DOT4 takes data without a sign (NEON: with one), DOT2 both operands with one: data that are
+ * not so get half of their range added, or taken off, by changing a bit, and the sums what that amounts to. */
 #include "schedule/plan.h"
 
 void plan_dot_loads(const plan *p, const plan_stage *g, const expr **out_data, const expr **out_weights) {
@@ -49,16 +49,17 @@ static bool constants_fit(const dots *d, dtype t) {
 
 /* By fours or by twos? */
 static bool choose_each(dots *d) {
-    dtype data = d->data.load->type.elem;
+    const target *t = d->p->options->target;
+    dtype data = d->data.load->type.elem, wanted = target_dot4_data(t);
     if (dtype_bits(data) == 8 && constants_fit(d, DT_I8)) {
         d->each = 4;
-        d->offset = data == DT_I8 ? -(int64_t)INT8_MIN : 0;
+        d->offset = data == wanted ? 0 : wanted == DT_U8 ? -(int64_t)INT8_MIN : INT8_MIN;
     } else {
         d->each = 2;
         d->offset = data == DT_U16 ? INT16_MIN : 0;
     }
     d->fours = (d->axes[d->k].extent + d->each - 1) / d->each;
-    return d->each == 4 || constants_fit(d, DT_I16);
+    return d->each == 4 || (!t->has_dotprod && constants_fit(d, DT_I16));
 }
 
 /* Does the last four of the data end in the buffer? A copy that was made for this can be longer. */

@@ -119,7 +119,7 @@ static const expr *repeat(tile_state *s, int stage, const expr *load, int v, int
 
 /* x with its highest bit changed, as the type of other sign: what plan_dots takes off the sum. */
 static const expr *change_sign(builder *b, dtype to, const expr *x) {
-    const expr *bit = build_int(b, to, to == DT_U8 ? 128 : INT16_MIN);
+    const expr *bit = build_int(b, to, to == DT_U8 ? 128 : dtype_min(to));
     return build_binary(b, EXPR_XOR, build_bitcast(b, to, x), build_broadcast(b, bit, x->type.lanes));
 }
 
@@ -145,7 +145,8 @@ static const expr *data_of_dot(tile_state *s, int stage, const expr *data, int v
     }
     if (g->each == 2)
         return x->type.elem == DT_U16 ? change_sign(b, DT_I16, x) : x;
-    return x->type.elem == DT_I8 ? change_sign(b, DT_U8, x) : x;
+    dtype as = target_dot4_data(s->t->p->options->target);
+    return x->type.elem != as ? change_sign(b, as, x) : x;
 }
 
 /* sum and the products of the fours that the stage's loads begin. */

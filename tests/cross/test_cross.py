@@ -2,6 +2,7 @@
 """Code for other machines. aarch64: C from two compilers and objects, run by qemu-aarch64, give the interpreter's bits. cortex-m4 and
 riscv64: C and objects compile and need no library. What --triple, --cpu and --features refuse."""
 import os
+import re
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -30,7 +31,7 @@ class Model:
     """A model, its inputs as FOLDER/PREFIX.I.in, and what the interpreter makes of them."""
 
     def __init__(self, folder, prefix, path, data_set):
-        self.folder, self.prefix, self.path = folder, prefix, path
+        self.folder, self.prefix, self.path, self.data_set = folder, prefix, path, data_set
         self.pairs = inputs(path, data_set)
         self.shapes = shape_options(self.pairs)
         self.outputs = output_types(path)
@@ -136,6 +137,12 @@ def in_parallel(what, jobs):
 
 # ---- aarch64 ----
 
+def bytes_of(models):
+    """The quantised ones, anew."""
+    return [Model(m.folder, m.prefix + "_dot", m.path, m.data_set) for m in models if "int8" in m.path]
+
+
+
 def run_all(checks, way, models, objects, folder):
     """Links all objects of one way into a program, runs it, and compares every output with the interpreter's."""
     program, table, list_file = (os.path.join(folder, f"{way}.{end}") for end in ("exe", "h", "objects"))
@@ -155,22 +162,31 @@ def run_all(checks, way, models, objects, folder):
         checks.check(f"{way}: {m.prefix}: the interpreter's bits", codes.get(m.prefix) == "0" and not wrong, f"returned {codes.get(m.prefix)}; {wrong}")
 
 
-def test_aarch64(checks, models, folder):
-    for m, wrong in zip(models, in_parallel(lambda m: m.interpret("aarch64") or prepare(m, "aarch64"), [(m,) for m in models])):
-        checks.check(f"{m.prefix}: interpreted, and C for aarch64", not wrong, wrong)
+def test_aarch64(checks, models, folder, target):
+    for m, wrong in zip(models, in_parallel(lambda m: m.interpret(target) or prepare(m, target), [(m,) for m in models])):
+        checks.check(f"{m.prefix}: interpreted, and C for {target}", not wrong, wrong)
     good = [m for m in models if len(m.want) == len(m.outputs)]
     for way, (every, compiler) in WAYS.items():
-        some = good[::every]
-        made = in_parallel(compile_c, [(m, "aarch64", compiler, way) for m in some])
+        some, name = good[::every], f"{target}-{way}"
+        made = in_parallel(compile_c, [(m, target, compiler, way) for m in some])
         built = [(m, file) for m, (done, file) in zip(some, made)
-                 if checks.check(f"{way}: {m.prefix}: compiles without a word", done.status == 0 and done.err == "", done.last)]
-        check_symbols(checks, way, built, lambda symbol: False)
-        run_all(checks, way, [m for m, _ in built], [file for _, file in built], folder)
-    objects = os.path.join(folder, "objects")
-    made = in_parallel(compile_object, [(m, objects, "--target", "aarch64") for m in good])
-    built = [(m, file) for m, (done, file) in zip(good, made) if checks.check(f"object: {m.prefix}: compiles", done.status == 0, done.last)]
-    check_symbols(checks, "object", built, lambda symbol: False)
-    run_all(checks, "object", [m for m, _ in built], [file for _, file in built], folder)
+                 if checks.check(f"{name}: {m.prefix}: compiles without a word", done.status == 0 and done.err == "", done.last)]
+        check_symbols(checks, name, built, lambda symbol: False)
+        run_all(checks, name, [m for m, _ in built], [file for _, file in built], folder)
+    objects, name = os.path.join(folder, f"objects-{target}"), f"{target}-object"
+    made = in_parallel(compile_object, [(m, objects, "--target", target) for m in good])
+    built = [(m, file) for m, (done, file) in zip(good, made) if checks.check(f"{name}: {m.prefix}: compiles", done.status == 0, done.last)]
+    check_symbols(checks, name, built, lambda symbol: False)
+    run_all(checks, name, [m for m, _ in built], [file for _, file in built], folder)
+    return [file for _, file in built]
+
+
+def test_dotprod(checks, models, folder):
+    """Models of bytes, whose sums take the core's own instruction."""
+    objects = test_aarch64(checks, models, folder, "aarch64-dotprod")
+    for file in objects:
+        code = run(["llvm-objdump-19", "-d", "--no-show-raw-insn", file]).out
+        checks.check(f"{os.path.basename(file)}: sums by sdot", len(re.findall(r"\tsdot\t", code)) > 8)
 
 
 def check_symbols(checks, way, built, is_allowed):
@@ -268,7 +284,8 @@ def main():
     models = [Model(folder, *words) for words in (*shipped(), *cases())]
     test_machines(checks, models[0], folder)
     test_cortex_m4(checks, models, folder)
-    test_aarch64(checks, models, folder)
+    test_aarch64(checks, models, folder, "aarch64")
+    test_dotprod(checks, bytes_of(models), folder)
     checks.finish()
 
 

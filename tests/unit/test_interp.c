@@ -343,11 +343,16 @@ static void fused(void **state) {
 }
 
 static void dot_products(void **state) {
+    static const struct {
+        expr_kind kind;
+        int each;
+        dtype a, c;
+    } kinds[] = {{EXPR_DOT2, 2, DT_I16, DT_I16}, {EXPR_DOT4, 4, DT_U8, DT_I8}, {EXPR_DOT4, 4, DT_I8, DT_I8}};
     (void)state;
-    for (int each = 2; each <= 4; each += 2)
-        for (int lanes = 1; lanes <= 64 / each; lanes *= 2) {
-            const expr_kind kind = each == 2 ? EXPR_DOT2 : EXPR_DOT4;
-            const dtype a = each == 2 ? DT_I16 : DT_U8, c = each == 2 ? DT_I16 : DT_I8;
+    for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++)
+        for (int each = kinds[k].each, lanes = 1; lanes <= 64 / each; lanes *= 2) {
+            const expr_kind kind = kinds[k].kind;
+            const dtype a = kinds[k].a, c = kinds[k].c;
             bench x = bench_new(bench_target("x86-64-v3"));
             bench_buffer(&x, DT_I32, N / 4, ACCESS_READ);
             bench_buffer(&x, a, N, ACCESS_READ);

@@ -213,7 +213,9 @@ static void make_dots(cases *c) {
     if (c->type.elem == DT_U8 && n > 1) {
         const expr *acc = build_cast(c->b, DT_I32, first_lanes(c, start, n / 4));
         result(c, "pairs", build_pairs(c->b, c->operand[0], build_bitcast(c->b, DT_I8, c->operand[1])));
-        result(c, "dot4", build_dot(c->b, EXPR_DOT4, acc, c->operand[0], build_bitcast(c->b, DT_I8, c->operand[1])));
+        const expr *y = build_bitcast(c->b, DT_I8, c->operand[1]);
+        result(c, "dot4", build_dot(c->b, EXPR_DOT4, acc, c->operand[0], y));
+        result(c, "dot4_signed", build_dot(c->b, EXPR_DOT4, acc, build_bitcast(c->b, DT_I8, c->operand[0]), y));
     }
     result(c, "widened", build_cast(c->b, DT_I32, c->operand[0]));
 }

@@ -40,6 +40,7 @@ static void target_host_runs_here(void **state) {
     assert_true(target_runs_here(host));
     assert_true(target_runs_here(target_find("generic", NULL)));
     assert_false(target_runs_here(target_find("aarch64", NULL)));
+    assert_false(target_runs_here(target_find("aarch64-dotprod", NULL)));
 #endif
 }
 

@@ -15,6 +15,7 @@
 #define NEON ON(NEON)
 #define GNU (X86 | NEON)
 #define VNNI (1u << 31)
+#define DOTPROD (1u << 30)
 
 enum { HALF = 8, XMM = 16, YMM = 32, ZMM = 64, REGISTER = XMM | YMM | ZMM, SIZES = HALF | REGISTER };
 
@@ -105,6 +106,7 @@ static const vector_row rows[] = {
     CALL(PERMUTE, E(I32) | E(U32), AVX2, YMM, "($T)_mm256_permutevar8x32_epi32(@0, @1)"),
     CALL(PERMUTE, E(F32), AVX512, ZMM, "_mm512_permutexvar_ps(@1, $0)"),
     CALL(PERMUTE, E(I32) | E(U32), AVX512, ZMM, "($T)_mm512_permutexvar_epi32(@1, @0)"),
+    CALL(DOT4, E(I32), DOTPROD, XMM, "($T)vdotq_s32(@0, (int8x16_t)$1, (int8x16_t)$2)"),
     CALL(DOT4, E(I32), VNNI, REGISTER, "($T)$P_dpbusd_epi32(@0, @1, @2)"),
     CALL(DOT4, E(I32), X86, REGISTER,
          "($T)(($U)$0 + ($U)$P_madd_epi16($P_and_$s(@1, $P_set1_epi16(255)), "
@@ -206,7 +208,7 @@ static const char *fill(c99 *c, const char *text, dtype t, int count, const code
 }
 
 static const vector_row *find_row(const c99 *c, expr_kind kind, dtype t, int bytes) {
-    uint32_t isas = (1u << c->target->isa) | (c->target->has_vnni ? VNNI : 0);
+    uint32_t isas = (1u << c->target->isa) | (c->target->has_vnni ? VNNI : 0) | (c->target->has_dotprod ? DOTPROD : 0);
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         const vector_row *r = &rows[i];
         if (r->kind == kind && (r->types & (1u << t)) && (r->isas & isas) && (r->bytes & bytes))

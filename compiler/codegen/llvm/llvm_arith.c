@@ -252,9 +252,17 @@ LLVMValueRef llvm_arith_pairs(emitter *e, const expr *x, const LLVMValueRef *arg
     return LLVMBuildTrunc(e->at, llvm_intrinsic_like(e, "llvm.smax", sum, 2), llvm_type(e, x->type), "");
 }
 
-/* On one x86 register. */
+static LLVMValueRef neon_dot(emitter *e, const LLVMValueRef *args) {
+    LLVMTypeRef types[] = {LLVMTypeOf(args[0]), LLVMTypeOf(args[1])};
+    LLVMValueRef operands[] = {args[0], args[1], args[2]};
+    return llvm_intrinsic(e, "llvm.aarch64.neon.sdot", types, 2, operands, 3);
+}
+
+/* On one register. */
 static LLVMValueRef dot_in_register(emitter *e, expr_kind k, int size, int lanes, const LLVMValueRef *args) {
     bool by_twos = k == EXPR_DOT2;
+    if (e->program->target->has_dotprod)
+        return neon_dot(e, args);
     if (e->program->target->has_vnni) {
         LLVMValueRef words[] = {args[0], as_lanes(e, DT_I32, lanes, args[1]), as_lanes(e, DT_I32, lanes, args[2])};
         return llvm_intrinsic(e, (by_twos ? word_products : byte_products)[size], NULL, 0, words, 3);
@@ -274,7 +282,8 @@ static LLVMValueRef dot_in_register(emitter *e, expr_kind k, int size, int lanes
  * this one LLVM knows as pmaddwd. */
 LLVMValueRef llvm_arith_dot(emitter *e, const expr *x, const LLVMValueRef *args) {
     int size = size_of_register(e, 4 * x->type.lanes);
-    if (e->program->target->dot4 > 0 && size >= 0)
+    const target *t = e->program->target;
+    if (t->dot4 > 0 && size >= 0 && !(t->has_dotprod && x->kind == EXPR_DOT2))
         return dot_in_register(e, x->kind, size, x->type.lanes, args);
     int group = x->kind == EXPR_DOT2 ? 2 : 4, lanes = x->type.lanes;
     LLVMValueRef left = widened(e, x->arg[1], args[1]), right = widened(e, x->arg[2], args[2]);
