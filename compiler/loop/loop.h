@@ -32,7 +32,7 @@
  * NE (so NaN != NaN is true). LT, LE also on bool never SELECT c a b    lane-wise; c is bool with the same number of
  * lanes as a and b FMA a b c       a*b + c rounded once; floats only, and only on targets that have the instruction
  *   DOT2 c a b      i32 lane j: c[j] + a[2j]*b[2j] + a[2j+1]*b[2j+1], a and b i16 of twice the lanes; wraps
- *   DOT4 c a b      i32 lane j: c[j] + sum of 4 products a[4j+t]*b[4j+t], a u8 or i8, b i8 of four times the lanes; wraps
+ *   DOT4 c a b      i32 lane j: c[j] + sum of 4 products a[4j+t]*b[4j+t], a u8 or i8, b i8 of 4 times the lanes; wraps
  * Floats are IEEE 754 in round-to-nearest, subnormals kept, without fast-math and without contraction. Any NaN equals
  * any NaN: the bits of a NaN mean nothing.
  *
