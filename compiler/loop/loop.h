@@ -1,3 +1,4 @@
+/* clang-format off: the lists are tables */
 /* The loop IR: programs of kernels over flat buffers. This page is its meaning; interp.c is its definition.
  *
  * TYPES. An element type and a number of lanes (1..64). Arithmetic exists on bool, i8..i64, u8..u64, f32 and f64.
@@ -13,7 +14,8 @@
  *                   With a mask m (bool, n lanes): lanes whose mask is false are not accessed and give 0
  *   REG r i         element i of register array r; i must be constant after unrolling (loop_unroll)
  *   READ k i.. [m]  tensor operand k at a multi-dimensional index. Only in nests (nest.h), never in a kernel
- *   BROADCAST x     scalar to lanes.   RAMP x s: x, x+s, x+2s ... (integers; s in `imm`)
+ *   BROADCAST x     scalar to lanes
+ *   RAMP x s        x, x+s, x+2s ... (integers; s in `imm`)
  *   SHUFFLE x y     lane j is lane `lanes[j]` of the concatenation of x and y (which have one type)
  *   PERMUTE x i     lane j is lane i[j] modulo n of x; i are integers as wide as x's elements, n lanes each, a power of
  *                   two
@@ -21,34 +23,45 @@
  *                   n is a power of two
  *   NEG ABS         integers wrap (ABS of the smallest is itself); floats change the sign bit only
  *   NOT             bitwise; logical on bool
- *   SQRT            correctly rounded.  FLOOR CEIL TRUNC RINT: to an integral float; RINT half to even
+ *   SQRT            correctly rounded
+ *   FLOOR CEIL TRUNC RINT   to an integral float; RINT half to even
  *   CAST            int to int: extends by the source's signedness, or wraps. int to float, float to narrower float:
  *                   nearest, half to even (float8: as ONNX Cast with saturate=1). float to int: truncates, saturates,
  *                   NaN gives 0. To bool: x != 0. From bool: 0 or 1
- *   SATURATE        int to int, clamped to the new type's range.   BITCAST: same bits, same lanes, same width
- *   MUL_HIGH        of two i32: the upper half of their product, floor(x*y / 2^32)
- *   ADD SUB MUL     integers wrap.  DIV: integers truncate; x/0 = 0; smallest/-1 wraps.  REM (integers): x - x/y*y, x
- * rem 0 = 0 MIN MAX         min(a,b) = a < b ? a : b, max(a,b) = a > b ? a : b (so b where either is NaN) AND OR XOR
- * integers and bool.   SHL SHR: count taken modulo the width; SHR arithmetic where signed SHR_ROUND x n   (x + 2^(n-1))
- * >> n without overflow, for n >= 1; x for n = 0 EQ NE LT LE     bool of the operands' lanes; on floats ordered except
- * NE (so NaN != NaN is true). LT, LE also on bool never SELECT c a b    lane-wise; c is bool with the same number of
- * lanes as a and b FMA a b c       a*b + c rounded once; floats only, and only on targets that have the instruction
+ *   SATURATE        int to int, clamped to the new type's range
+ *   BITCAST         same bits, same lanes, same width
+ *   ADD SUB MUL     integers wrap
+ *   DIV             integers truncate; x/0 = 0; smallest/-1 wraps
+ *   REM             integers: x - x/y*y, x rem 0 = 0
+ *   MIN MAX         min(a,b) = a < b ? a : b, max(a,b) = a > b ? a : b (so b where either is NaN)
+ *   AND OR XOR      integers and bool
+ *   SHL SHR         count taken modulo the width; SHR arithmetic where signed
+ *   SHR_ROUND x n   (x + 2^(n-1)) >> n without overflow, for n >= 1; x for n = 0
+ *   MUL_HIGH x y    i32: the upper 32 bits of the product of 64 bits
+ *   EQ NE LT LE     bool of the operands' lanes; on floats ordered except NE (so NaN != NaN is true). LT, LE also on
+ *                   bool never
+ *   SELECT c a b    lane-wise; c is bool with the same number of lanes as a and b
+ *   FMA a b c       a*b + c rounded once; floats only, and only on targets that have the instruction
  *   PAIRS a b       i16 lane j: a[2j]*b[2j] + a[2j+1]*b[2j+1], a u8 and b i8 of twice the lanes; saturates
  *   DOT2 c a b      i32 lane j: c[j] + a[2j]*b[2j] + a[2j+1]*b[2j+1], a and b i16 of twice the lanes; wraps
- *   DOT4 c a b      i32 lane j: c[j] + sum of 4 products a[4j+t]*b[4j+t], a u8 or i8, b i8 of four times the lanes;
- * wraps Floats are IEEE 754 in round-to-nearest, subnormals kept, without fast-math and without contraction. Any NaN
- * equals any NaN: the bits of a NaN mean nothing.
+ *   DOT4 c a b      i32 lane j: c[j] + sum of 4 products a[4j+t]*b[4j+t], a u8 or i8, b i8 of 4 times the lanes; wraps
+ * Floats are IEEE 754 in round-to-nearest, subnormals kept, without fast-math and without contraction. Any NaN equals
+ * any NaN: the bits of a NaN mean nothing.
  *
  * STATEMENTS
  *   LET v = x       v is in scope until the end of the block
  *   FOR v < n       v = 0 .. n-1, n a scalar i64 expression. serial; unrolled (expanded by loop_unroll before any back
- * end sees it; n constant); parallel (iterations are independent) STORE b i x [m] as LOAD. The lanes of a scatter have
- * distinct indices DECLARE r       register array r exists until the end of the block; its elements are undefined until
- * SET SET r i x       r[i] = x IF c            then, else (either may be empty) CHECK c code    where c is false the
- * kernel returns `code` at once (a TENON_E... number of runtime.h) NOTE text       a comment for readers of the
- * generated code An access outside a buffer is a bug of whoever made the program: loop_verify proves what it can,
- * interp checks the rest.
+ *                   end sees it; n constant); parallel (iterations are independent)
+ *   STORE b i x [m] as LOAD. The lanes of a scatter have distinct indices
+ *   DECLARE r       register array r exists until the end of the block; its elements are undefined until SET
+ *   SET r i x       r[i] = x
+ *   IF c            then, else (either may be empty)
+ *   CHECK c code    where c is false the kernel returns `code` at once (a TENON_E... number of runtime.h)
+ *   NOTE text       a comment for readers of the generated code
+ * An access outside a buffer is a bug of whoever made the program: loop_verify proves what it can, interp checks the
+ * rest.
  */
+/* clang-format on */
 #ifndef TENON_LOOP_LOOP_H
 #define TENON_LOOP_LOOP_H
 

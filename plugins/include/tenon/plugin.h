@@ -423,8 +423,8 @@ typedef struct tenon_cost_1 {
     uint32_t struct_size;
     /* Multiply-accumulates of the node; -1 where a dimension that it takes is not known. */
     int64_t (*macs)(const tenon_plugin_host *host, const tenon_node *node);
-    /* Cycles that a run of the graph takes on the target (as in --target; NULL: host), by the model of its core: nothing
-     * is measured. All shapes must be known. -1 after an error. */
+    /* Cycles that a run of the graph takes on the target (as in --target; NULL: host), by the model of its core:
+     * nothing is measured. All shapes must be known. -1 after an error. */
     double (*cycles)(const tenon_plugin_host *host, const tenon_graph *graph, const char *target);
 } tenon_cost_1;
 
