@@ -134,7 +134,7 @@ static bool can_cross(int ways) {
 
 static status look_at_weights(const plan *p, int stage, int a, byte_pairs *out) {
     weights_view v = view_of(p, stage, a);
-    *out = (byte_pairs){.along = p->axes[a].var, .around = around_of(&v), .channels = p->axes[a].extent};
+    *out = (byte_pairs){.around = around_of(&v), .channels = p->axes[a].extent};
     out->fours = fours_of(&p->stages[stage]);
     int64_t *fours;
     TRY(places_of_fours(p, &v, out->fours, &fours));
@@ -148,6 +148,7 @@ static status look_at_weights(const plan *p, int stage, int a, byte_pairs *out) 
             for (int64_t k = 0; k < out->fours; k++)
                 *ways++ = ways_of(row + fours[k]);
         }
+    out->along = p->axes[a].var;
     return STATUS_OK;
 }
 

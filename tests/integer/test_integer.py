@@ -154,6 +154,9 @@ def extremes(checks):
         (131071, np.int8, np.int8, 0, "i32"), (131072, np.int8, np.int8, 0, "i64"), (65536, np.uint8, np.int8, 0, "i32"),
         (65537, np.uint8, np.int8, 255, "i32"), (66000, np.int8, np.int8, 127, "i64"), (3, np.int16, np.int16, 0, "i64"), (1, np.int16, np.int16, 0, "i32"),
         (700, np.uint16, np.int8, 65535, "i64"), (200, np.int16, np.int8, -32768, "i32"),
+        # by twos
+        (256, np.uint8, np.int16, 0, "i32"), (510, np.int16, np.int8, 0, "i32"), (256, np.uint16, np.int8, 0, "i32"), (33024, np.uint8, np.uint8, 0, "i32"),
+        (256, np.int8, np.int16, 127, "i32"),
     )
     for k, (inner, x_type, w_type, x_zero, sum_type) in enumerate(cases):
         x_info, w_info = np.iinfo(x_type), np.iinfo(w_type)

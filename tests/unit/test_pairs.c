@@ -1,0 +1,160 @@
+/* rooms: schedule loop base */
+/* Fours of bytes by PAIRS: what the weights allow, and how many steps it takes. */
+#include "test_support.h"
+
+#include "schedule/schedule.h"
+
+#define ROWS 6
+#define FOURS 8
+#define COLUMNS 8 /* one block, a vector wide */
+
+typedef struct product {
+    const char *target;
+    dtype data;
+    int8_t weights[4 * FOURS][COLUMNS];
+} product;
+
+/* y[i, j] = sum over k of x[i, k] * w[k, j] */
+static status schedule_product(const product *p, arena *a, const kernel **out) {
+    static const int64_t dims[3][2] = {{ROWS, 4 * FOURS}, {4 * FOURS, COLUMNS}, {ROWS, COLUMNS}};
+    const dtype types[3] = {p->data, DT_I8, DT_I32};
+    const target *t = target_find(p->target, NULL);
+    nest_list l = {.b = builder_new(a, t), .n_inputs = 2, .n_outputs = 1};
+    schedule_operand operands[3];
+    TRY_ALLOC(l.b);
+    for (int k = 0; k < 3; k++) {
+        TRY(VEC_PUSH(a, l.operands, ((nest_operand){true, types[k], 2, dims[k]})));
+        operands[k] = (schedule_operand){types[k], 2, dims[k], k == 1 ? p->weights : NULL, NULL};
+    }
+    nest *n = nest_add(&l, "product");
+    TRY_ALLOC(n);
+    n->contract = true;
+    const expr *at[2];
+    nest_outer_all(n, 2, (int64_t[]){ROWS, COLUMNS}, at);
+    nest_open(n);
+    const expr *k = nest_inner(n, "k", 4 * FOURS);
+    const expr *x = nest_read(&l, 0, (const expr *[]){at[0], k}), *w = nest_read(&l, 1, (const expr *[]){k, at[1]});
+    const expr *sum =
+        nest_reduce(n, REDUCE_SUM, build_mul(l.b, build_cast(l.b, DT_I32, x), build_cast(l.b, DT_I32, w)));
+    nest_store(n, 2, at, 2, sum);
+    TRY(builder_status(l.b));
+    schedule s = {.memory = a};
+    schedule_options options = {.target = t};
+    TRY(schedule_nest(n, operands, 3, &options, &s));
+    *out = s.calls.at[s.calls.n - 1].k;
+    return STATUS_OK;
+}
+
+/* Steps of a block, and how many of them change the data. Vectors are as wide as the block, so that the constants'
+ * sizes say so. */
+typedef struct steps {
+    int64_t all, changed;
+} steps;
+
+static steps steps_of(const kernel *k) {
+    steps n = {0, 0};
+    for (size_t i = 0; i < k->buffers.n; i++) {
+        const kernel_buffer *b = &k->buffers.at[i];
+        n.all += b->elem == DT_I8 && b->name[0] == 'w' ? b->n / (4 * COLUMNS) : 0;
+        n.changed += b->elem == DT_U8 && b->name[0] == 'w' ? b->n / (4 * COLUMNS) : 0;
+    }
+    return n;
+}
+
+static bool is_spelt(const kernel *k, arena *a, const char *what) {
+    strbuf s = strbuf_in(a);
+    const char *text;
+    kernel_print(k, &s);
+    assert_int_equal(strbuf_finish(&s, &text), STATUS_OK);
+    return strstr(text, what) != NULL;
+}
+
+/* The first four's weights in two columns; all others are 1. */
+static product product_of(const int8_t (*fours)[4]) {
+    product p = {.target = "x86-64-v3", .data = DT_U8};
+    memset(p.weights, 1, sizeof p.weights);
+    for (int k = 0; k < 4; k++)
+        for (int j = 0; j < 2; j++)
+            p.weights[k][3 * j] = fours[j][k];
+    return p;
+}
+
+static void steps_are_what_the_weights_need(void **state) {
+    (void)state;
+    static const struct {
+        int8_t fours[2][4];
+        int64_t all, changed;
+    } cases[] = {
+        {{{64, 64, -64, -64}, {127, 1, -128, 0}}, FOURS, 0},
+        {{{127, -128, -128, 127}, {127, -127, 1, 127}}, FOURS, 0},
+        {{{65, 64, 0, 0}, {1, 1, 1, 1}}, FOURS, 1},
+        {{{1, 1, -64, -65}, {127, 127, 0, 0}}, FOURS, 1},
+        {{{1, 1, -1, -128}, {1, 1, 1, 1}}, FOURS, 1},               /* -128 is not to be negated, so crossed */
+        {{{100, 100, 0, 0}, {100, -100, 0, 0}}, FOURS, 1},          /* to be flipped, and not to be: crossed */
+        {{{100, 100, 100, 0}, {100, -100, -100, 0}}, FOURS + 1, 0}, /* crossed, too: so twice */
+        {{{-128, -128, -128, -128}, {1, 1, 1, 1}}, FOURS + 1, 0},
+    };
+    for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
+        arena *a = arena_new(&allocator_system);
+        product p = product_of(cases[c].fours);
+        const kernel *k;
+        assert_int_equal(schedule_product(&p, a, &k), STATUS_OK);
+        assert_true(is_spelt(k, a, "pairs("));
+        assert_int_equal(steps_of(k).all, cases[c].all);
+        assert_int_equal(steps_of(k).changed, cases[c].changed);
+        arena_free(a);
+    }
+}
+
+/* Which takes about as long as products of 16 bits. */
+static void every_four_may_go_twice(void **state) {
+    (void)state;
+    arena *a = arena_new(&allocator_system);
+    product p = {.target = "x86-64-v3", .data = DT_U8};
+    const kernel *k;
+    memset(p.weights, -128, sizeof p.weights);
+    assert_int_equal(schedule_product(&p, a, &k), STATUS_OK);
+    assert_int_equal(steps_of(k).all, 2 * FOURS);
+    assert_int_equal(steps_of(k).changed, 0);
+    arena_free(a);
+}
+
+static void only_where_there_is_nothing_better(void **state) {
+    (void)state;
+    static const char *const targets[] = {"x86-64", "x86-64-v3", "x86-64-v4", "x86-64-vnni", "aarch64", "generic"};
+    for (size_t t = 0; t < sizeof targets / sizeof *targets; t++) {
+        arena *a = arena_new(&allocator_system);
+        product p = product_of((const int8_t[2][4]){{1, 2, 3, 4}, {5, 6, 7, 8}});
+        const kernel *k;
+        p.target = targets[t];
+        assert_int_equal(schedule_product(&p, a, &k), STATUS_OK);
+        assert_int_equal(is_spelt(k, a, "pairs("), t == 1 || t == 2);
+        arena_free(a);
+    }
+}
+
+static status schedule_once(const allocator *from, void *ctx) {
+    arena *a = arena_new(from);
+    const kernel *k;
+    status s = a != NULL ? schedule_product(ctx, a, &k) : STATUS_RESOURCE;
+    arena_free(a);
+    return s;
+}
+
+static void pairs_survive_failing_allocations(void **state) {
+    (void)state;
+    product p = product_of((const int8_t[2][4]){{100, 100, 0, 0}, {100, -100, 0, 0}});
+    assert_true(test_each_allocation(schedule_once, &p) > 2);
+    p.data = DT_I8;
+    assert_true(test_each_allocation(schedule_once, &p) > 2);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(steps_are_what_the_weights_need),
+        cmocka_unit_test(every_four_may_go_twice),
+        cmocka_unit_test(only_where_there_is_nothing_better),
+        cmocka_unit_test(pairs_survive_failing_allocations),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
