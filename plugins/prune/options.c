@@ -23,12 +23,9 @@ OPTION(o_scope, TENON_OPTION_ENUM, "scope", "SCOPE",
        "local: each layer loses the same share; global: the least of all layers together go", "local", 0, 0, scopes);
 OPTION(
     o_granularity, TENON_OPTION_STRING, "granularity", "WHAT",
-    "what goes as one: element, row, column, block:1x4 (outputs x inputs), 2:4 (n of m inputs stay); channel, head and "
+    "what goes as one: element, column, block:1x4 (outputs x inputs), 2:4 (n of m inputs stay); channel, head, row and "
     "neuron leave the graph",
     "element", 0, 0, NULL);
-OPTION(o_shrink, TENON_OPTION_BOOL, "shrink", "true|false",
-       "what goes as channel, head or neuron, and rows where all agree, leaves the graph; false: it becomes zeros",
-       "true", 0, 0, NULL);
 OPTION(o_calibration, TENON_OPTION_STRING, "calibration", "FILE.npz",
        "inputs to calibrate with, as tenon eval --data has them", NULL, 0, 0, NULL);
 OPTION(o_samples, TENON_OPTION_INT, "samples", "N", "of the file, at most", "256", 1, 1000000, NULL);
@@ -51,10 +48,9 @@ OPTION(o_select, TENON_OPTION_SELECTOR, "select", "NODES",
 OPTION(o_keep, TENON_OPTION_SELECTOR, "keep", "NODES", "leaves these as they are", NULL, 0, 0, NULL);
 
 const tenon_option *const prune_options[] = {
-    &o_method,          &o_criterion,   &o_sparsity,   &o_scope, &o_granularity,
-    &o_shrink,          &o_calibration, &o_samples,    &o_map,   &o_scale,
-    &o_bias_correction, &o_seed,        &o_activation, &o_auto,  &o_auto_samples,
-    &o_label,           &o_select,      &o_keep,       NULL};
+    &o_method,  &o_criterion,    &o_sparsity, &o_scope,           &o_granularity, &o_calibration,
+    &o_samples, &o_map,          &o_scale,    &o_bias_correction, &o_seed,        &o_activation,
+    &o_auto,    &o_auto_samples, &o_label,    &o_select,          &o_keep,        NULL};
 
 /* ---- granularity ---- */
 
@@ -139,6 +135,9 @@ static int check(const job *j, const tenon_node *node, const settings *s) {
         return contradiction(j, node, "granularity=N:M says how many stay: leave sparsity= away");
     if (s->by == BY_N_OF_M && j->is_global)
         return contradiction(j, node, "granularity=N:M is the same everywhere: scope=global chooses nothing there");
+    if (s->by > BY_COLUMN && j->is_global)
+        return contradiction(j, node,
+                             "channels, heads, neurons and rows go layer by layer: leave scope=global away for them");
     if (!has_data && (s->method == METHOD_WANDA || s->method == METHOD_HESSIAN)) {
         j->diag->error(j->host, node, "no-calibration", "method=%s: without data, nobody knows what is multiplied",
                        methods[s->method]);

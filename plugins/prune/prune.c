@@ -66,7 +66,7 @@ static const tenon_pass pass = {sizeof pass,
                                 "tables (embeddings) do where select= names them. What has gone is zero, and stands in "
                                 "an annotation of the node (tenon.mask),\n"
                                 "which ONNX files keep: pruned again, it stays zero.\n\n"
-                                "prune:method=hessian,sparsity=0.8,calibration=train.npz: 128 samples of train.npz, "
+                                "prune:method=hessian,sparsity=0.8,calibration=train.npz: 256 samples of train.npz, "
                                 "which has an array for each input, say what\n"
                                 "the weights multiply; those that stay make up for those that go, layer after layer.\n"
                                 "prune:granularity=neuron,sparsity=0.5,method=hessian,calibration=train.npz: half of "

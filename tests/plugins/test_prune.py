@@ -323,7 +323,7 @@ def test_errors(checks):
     model = two_layers()
     cases = [("granularity=blocks:1x4", 2, "did you mean 'block:1x4'?"), ("granularity=block:0x4", 2, "error[usage]"), ("granularity=4:2", 2, "with N below M"),
              ("granularity=2:4,sparsity=0.3", 2, "leave sparsity= away"), ("granularity=2:4,scope=global", 2, "scope=global chooses nothing"),
-             ("method=wanda", 2, "error[no-calibration]"), ("method=hessian", 2, "calibration=FILE.npz"), ("method=l3", 2, "l1"), ("sparsity=1.5", 2, "sparsity"),
+             ("granularity=neuron,scope=global", 2, "layer by layer"), ("method=wanda", 2, "error[no-calibration]"), ("method=hessian", 2, "calibration=FILE.npz"), ("method=l3", 2, "l1"), ("sparsity=1.5", 2, "sparsity"),
              ("sparsty=0.5", 2, "did you mean 'sparsity'?"), ("select=nobody", 2, "error[nothing-to-do]"), ("keep=*", 2, "error[nothing-to-do]"),
              ("criterion=none", 2, "error[unknown-criterion]"), ("criterion=x,method=l1", 2, "give one of them"), ("activation_sparsity=0.5", 2, "nobody knows what values are small"),
              ("auto=latency:0.5", 2, "expected accuracy:POINTS"), ("auto=accuracy:much", 2, "expected points"), ("auto=accuracy:1", 2, "give calibration=FILE.npz"),
