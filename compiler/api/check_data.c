@@ -165,18 +165,23 @@ static status program_inputs(const data_set *s, const tenon_code *code, const vo
 
 /* ---- comparing ---- */
 
-static void compare_element(const check_limits *l, double want, double have, check_case *c, const char *output,
-                            int64_t i) {
+static void compare_element(double most, double want, double have, check_case *c, const char *output, int64_t i) {
     if (want == have || (isnan(want) && isnan(have)))
         return;
     double error = fabs(want - have);
-    bool beyond = !(error <= l->atol + l->rtol * fabs(want)) || isinf(want);
+    bool beyond = !(error <= most) || isinf(want);
     c->n_beyond += beyond;
     if (c->output == NULL || !(error <= c->error)) {
         c->output = output;
         c->element = i;
         c->error = error;
     }
+}
+
+/* By how much an element may differ. */
+static double most_of(const check_limits *l, dtype elem, double want) {
+    double most = l->atol + (elem == DT_BF16 ? l->rtol_bf16 : l->rtol) * fabs(want);
+    return dtype_is_int(elem) && (double)l->steps > most ? (double)l->steps : most;
 }
 
 static status compare_output(data_set *s, size_t i, const void *have, check_case *c) {
@@ -196,11 +201,10 @@ static status compare_output(data_set *s, size_t i, const void *have, check_case
         TRY_ALLOC(c->reason);
         return STATUS_OK;
     }
-    check_limits limits = s->k->limits;
-    limits.rtol = b->elem == DT_BF16 ? limits.rtol_bf16 : limits.rtol;
-    for (int64_t e = 0; e < b->n; e++)
-        compare_element(&limits, dtype_get_double(b->elem, want->data, (size_t)e),
-                        dtype_get_double(b->elem, have, (size_t)e), c, name, e);
+    for (int64_t e = 0; e < b->n; e++) {
+        double x = dtype_get_double(b->elem, want->data, (size_t)e);
+        compare_element(most_of(&s->k->limits, b->elem, x), x, dtype_get_double(b->elem, have, (size_t)e), c, name, e);
+    }
     return STATUS_OK;
 }
 
@@ -264,7 +268,8 @@ status check_data(tenon_graph *t, const check_limits *limits, const char *const 
     status s = check_all(&k, folders, n);
     tenon_code_free(k.code);
     *out_stopped = k.stopped;
-    *out = (check_result){report_head_of(t, k.machine), limits->rtol, limits->atol, k.cases.at, k.cases.n, k.n_passed};
+    *out = (check_result){
+        report_head_of(t, k.machine), limits->rtol, limits->atol, limits->steps, k.cases.at, k.cases.n, k.n_passed};
     return s == STATUS_OK && !k.stopped && k.n_passed < k.cases.n ? STATUS_DIFFER : s;
 }
 
@@ -272,7 +277,8 @@ static status check(tenon_graph *t, const char *const *folders, size_t n, tenon_
     const tenon_options *o = t->o;
     check_result found;
     bool stopped;
-    status s = check_data(t, &(check_limits){o->rtol, o->rtol, o->atol}, folders, n, r->memory, &found, &stopped);
+    status s =
+        check_data(t, &(check_limits){o->rtol, o->rtol, o->atol, o->steps}, folders, n, r->memory, &found, &stopped);
     if (s != STATUS_OK && s != STATUS_DIFFER)
         return s;
     TRY(stopped ? report_stopped(r) : check_report(&found, r->memory, &r->forms));

@@ -5,10 +5,11 @@
 #include "api/handles.h"
 #include "report/report.h"
 
-/* An element passes within atol + rtol * |expected|. */
+/* An element passes within atol + rtol * |expected|, an integer within so many steps, too. */
 typedef struct check_limits {
     double rtol, rtol_bf16; /* the second for outputs of that type */
     double atol;
+    int64_t steps;
 } check_limits;
 
 /* Runs the data sets that are in the folders. STATUS_DIFFER where one does not pass. What `out` refers to lives in `a`

@@ -43,6 +43,7 @@ struct tenon_options {
     named_list inputs;
     /* check */
     double rtol, atol;
+    int64_t steps;
     /* bench */
     double seconds;
     bool per_node;

@@ -30,8 +30,8 @@ bool shared_model_is(const char *path, const mapped_file *contents) {
 /* ---- options ---- */
 
 /* Every other option is about compiling. */
-static const char *const meaningful[] = {"input", "rtol", "atol",  "time", "data",    "limit",  "metric",
-                                         "label", "map",  "scale", "seed", "threads", "verbose"};
+static const char *const meaningful[] = {"input",  "rtol",  "atol", "steps", "time", "data",    "limit",
+                                         "metric", "label", "map",  "scale", "seed", "threads", "verbose"};
 
 static bool has_meaning(const char *option) {
     for (size_t i = 0; i < sizeof meaningful / sizeof *meaningful; i++)

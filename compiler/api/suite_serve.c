@@ -49,7 +49,8 @@ check_limits suite_limits(const tenon_options *o) {
     bool given = options_are_given(o, "rtol");
     return (check_limits){.rtol = given ? o->rtol : 1e-3,
                           .rtol_bf16 = given ? o->rtol : 0x1p-6,
-                          .atol = options_are_given(o, "atol") ? o->atol : 1e-7};
+                          .atol = options_are_given(o, "atol") ? o->atol : 1e-7,
+                          .steps = o->steps};
 }
 
 /* "test_data_set_0: largest error ..." of the first that does not pass. */

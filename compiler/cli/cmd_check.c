@@ -60,7 +60,7 @@ const command command_check = {
     .summary = "runs ONNX test data and compares the outputs",
     .details = "A DATA_DIR holds input_0.pb, ..., output_0.pb, ..., or folders test_data_set_0, ... that do. An "
                "element passes within\n"
-               "atol + rtol * |expected|. Exit status 1 where one does not.\n"
+               "atol + rtol * |expected|, an integer within --steps, too. Exit status 1 where one does not.\n"
                "MODEL may also be a .so that tenon compile --emit shared has written.\n"
                "--suite takes every model.onnx below DIR with the data sets beside it, several at once, each in a "
                "process that may crash or\n"

@@ -26,6 +26,7 @@ static status as_json(const check_result *r, arena *a, const char **out) {
     json_text(&j, NULL, "target", r->head.target);
     json_number(&j, NULL, "rtol", r->rtol);
     json_number(&j, NULL, "atol", r->atol);
+    json_integer(&j, NULL, "steps", r->steps);
     json_integer(&j, NULL, "passed", (int64_t)r->n_passed);
     json_integer(&j, NULL, "total", (int64_t)r->n);
     cJSON *cases = json_list(&j, NULL, "cases");

@@ -89,6 +89,7 @@ typedef struct check_case {
 typedef struct check_result {
     report_head head;
     double rtol, atol;
+    int64_t steps;
     const check_case *cases;
     size_t n, n_passed;
 } check_result;

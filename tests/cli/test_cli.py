@@ -11,9 +11,11 @@ import sys
 import time
 
 import numpy as np
+from onnx import TensorProto, helper, numpy_helper
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "tools"))
 from checks import MODELS, ROOT, TENON, Checks, run, scratch, tenon  # noqa: E402
+from onnx_models import save_model  # noqa: E402
 from samples import inputs, outputs  # noqa: E402
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -262,12 +264,26 @@ def test_interrupt(checks):
     checks.equal("Ctrl-C: no temporary files", os.listdir(folder), [])
 
 
+def test_steps(checks):
+    """A quantised output that is off by a rounding."""
+    folder = scratch("cli-steps")
+    model = save_model(os.path.join(folder, "model.onnx"), [helper.make_node("Identity", ["x"], ["y"])],
+                       [helper.make_tensor_value_info("x", TensorProto.INT8, [4])], [helper.make_tensor_value_info("y", TensorProto.INT8, [4])])
+    for name, data in (("input_0", [1, 2, -3, 4]), ("output_0", [1, 1, -3, 5])):
+        with open(os.path.join(folder, name + ".pb"), "wb") as f:
+            f.write(numpy_helper.from_array(np.int8(data)).SerializeToString())
+    for words, status in (((), 1), (("--steps", "0"), 1), (("--steps", "1"), 0)):
+        checks.equal(f"check {' '.join(words)}: status", tenon("check", model, folder, *words).status, status)
+    made = parsed(checks, "check --steps --json", "check", model, folder, "--steps", "1")
+    checks.equal("check --steps: what it says", (made.get("steps"), made.get("cases", [{}])[0].get("largest_error")), (1, 1))
+
+
 def main():
     if sys.argv[1:] == ["--update-golden"]:
         update_golden()
         return
     checks = Checks()
-    for test in (test_usage, test_help, test_json, test_run, test_freeze, test_stages, test_determinism, test_limits, test_interrupt):
+    for test in (test_usage, test_help, test_json, test_run, test_steps, test_freeze, test_stages, test_determinism, test_limits, test_interrupt):
         test(checks)
     checks.finish()
 
