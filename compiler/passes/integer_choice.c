@@ -28,7 +28,8 @@ static double moving(const target *t, double bytes) {
 integer_costs integer_costs_of(const target *t, const contraction_size *s) {
     double lanes = target_lanes(t, 32), products = (double)s->results * (double)s->taps;
     double weights = (double)s->weights, numbers = (double)(s->results + s->reads);
-    double fours = (double)((s->row + 3) / 4) / (double)s->row * (t->dot4 > 1 ? (t->has_pairs ? PAIRED : PARTED) * t->dot4 : 1);
+    double fours =
+        (double)((s->row + 3) / 4) / (double)s->row * (t->dot4 > 1 ? (t->has_pairs ? PAIRED : PARTED) * t->dot4 : 1);
     return (integer_costs){
         .integers = (products * (s->by_fours && t->dot4 > 0 ? fours : WIDE) + REQUANTISE * (double)s->results) / lanes +
                     weights / BYTES + moving(t, numbers),
