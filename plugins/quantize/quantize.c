@@ -77,8 +77,12 @@ static const tenon_pass pass = {
     "choose nodes; a\n"
     "pipeline file gives other options to some of them."};
 static const tenon_pass *const passes[] = {&pass, NULL};
-static const tenon_plugin plugin = {sizeof plugin, TENON_PLUGIN_ABI, "quantize", "1.0", passes, NULL,
-                                    NULL,          "Apache-2.0",     NULL};
+static const tenon_plugin plugin = {.struct_size = sizeof plugin,
+                                    .abi = TENON_PLUGIN_ABI,
+                                    .name = "quantize",
+                                    .version = "1.0",
+                                    .passes = passes,
+                                    .licence = "Apache-2.0"};
 
 const tenon_plugin *tenon_plugin_query(uint32_t host_abi) {
     return host_abi >> 16 == TENON_PLUGIN_ABI_MAJOR && host_abi >= TENON_PLUGIN_ABI ? &plugin : NULL;

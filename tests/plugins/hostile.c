@@ -178,10 +178,20 @@ __attribute__((destructor)) static void unload(void) {
 
 static const tenon_pass pass = {sizeof pass, 0, "hostile", "does harm", "edit", NULL, NULL, NULL, run, NULL};
 static const tenon_pass *const passes[] = {&pass, NULL};
-static const tenon_plugin plugin = {sizeof plugin, TENON_PLUGIN_ABI, "hostile",    "1",
-                                    passes,        open_plugin,      close_plugin, NULL};
-static const tenon_plugin another = {sizeof plugin, TENON_PLUGIN_ABI, "hostile",    "2",
-                                     passes,        open_plugin,      close_plugin, NULL};
+static const tenon_plugin plugin = {.struct_size = sizeof plugin,
+                                    .abi = TENON_PLUGIN_ABI,
+                                    .name = "hostile",
+                                    .version = "1",
+                                    .passes = passes,
+                                    .open = open_plugin,
+                                    .close = close_plugin};
+static const tenon_plugin another = {.struct_size = sizeof another,
+                                     .abi = TENON_PLUGIN_ABI,
+                                     .name = "hostile",
+                                     .version = "2",
+                                     .passes = passes,
+                                     .open = open_plugin,
+                                     .close = close_plugin};
 
 const tenon_plugin *tenon_plugin_query(uint32_t host_abi) {
     static int asked;

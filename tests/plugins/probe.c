@@ -87,7 +87,12 @@ static const tenon_pass passes[] = {
     {sizeof *passes, TENON_PASS_KEEPS_NUMBERS, "price", "says what a run costs", "edit", NULL, NULL, NULL, price, NULL},
 };
 static const tenon_pass *const list[] = {&passes[0], &passes[1], &passes[2], &passes[3], &passes[4], NULL};
-static const tenon_plugin plugin = {sizeof plugin, TENON_PLUGIN_ABI, "probe", "1.0", list, NULL, NULL, "Apache-2.0"};
+static const tenon_plugin plugin = {.struct_size = sizeof plugin,
+                                    .abi = TENON_PLUGIN_ABI,
+                                    .name = "probe",
+                                    .version = "1.0",
+                                    .passes = list,
+                                    .licence = "Apache-2.0"};
 
 const tenon_plugin *tenon_plugin_query(uint32_t host_abi) {
     return host_abi >> 16 == TENON_PLUGIN_ABI_MAJOR ? &plugin : NULL;
