@@ -389,6 +389,48 @@ static void pairs_of_bytes(void **state) {
     }
 }
 
+/* Lanes by number, on targets that have an instruction for so many, and on others. */
+static void permutations(void **state) {
+    (void)state;
+    static const struct {
+        const char *target;
+        int lanes;
+        bool stays;
+    } cases[] = {{"x86-64-v4", 16, true}, {"x86-64-v4", 8, true}, {"x86-64-v3", 8, true},
+                 {"x86-64-v3", 4, false}, {"x86-64", 4, false},   {"aarch64", 4, false}};
+    for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+        bench x = bench_new(bench_target(cases[k].target));
+        const int lanes = cases[k].lanes;
+        bench_buffer(&x, DT_F32, N, ACCESS_READ);
+        bench_buffer(&x, DT_U32, N, ACCESS_READ);
+        bench_buffer(&x, DT_F32, N, ACCESS_WRITE);
+        const expr *i = build_for(x.b, "i", build_index(x.b, N / lanes), LOOP_SERIAL);
+        const expr *at = build_mul(x.b, i, build_index(x.b, lanes));
+        const expr *from = build_load(x.b, 0, LTYPE(DT_F32, lanes), at, NULL),
+                   *numbers = build_load(x.b, 1, LTYPE(DT_U32, lanes), at, NULL);
+        build_store(x.b, 2, at, build_permute(x.b, from, numbers), NULL);
+        build_end(x.b);
+        assert_int_equal(bench_finish(&x), STATUS_OK);
+        legalise(&x, bench_target(cases[k].target));
+        strbuf text = strbuf_in(x.memory);
+        const char *printed;
+        kernel_print(x.k, &text);
+        assert_int_equal(strbuf_finish(&text, &printed), STATUS_OK);
+        assert_int_equal(strstr(printed, "permute(") != NULL, cases[k].stays);
+        static float in[N], got[N];
+        static uint32_t lane[N];
+        uint64_t seed = 9;
+        for (size_t j = 0; j < N; j++) {
+            in[j] = (float)j;
+            lane[j] = (uint32_t)(next_random(&seed) >> 40); /* counted modulo the lanes */
+        }
+        assert_int_equal(bench_run(&x, (void *const[]){in, lane, got}), 0);
+        for (size_t j = 0; j < N; j++)
+            assert_true(got[j] == in[j - j % (size_t)lanes + lane[j] % (uint32_t)lanes]);
+        bench_free(&x);
+    }
+}
+
 static void dot_products(void **state) {
     (void)state;
     for (int kind = 0; kind < 4; kind++) {
@@ -482,6 +524,7 @@ int main(void) {
         cmocka_unit_test(square_root_of_every_mantissa),
         cmocka_unit_test(what_is_legal_stays),
         cmocka_unit_test(pairs_of_bytes),
+        cmocka_unit_test(permutations),
         cmocka_unit_test(dot_products),
         cmocka_unit_test(statements),
         cmocka_unit_test(out_of_memory),
