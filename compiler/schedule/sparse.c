@@ -154,7 +154,7 @@ status sparse_read(plan *p, int axis, sparse **out, int *out_stage) {
 /* ---- what it costs ---- */
 
 static double bytes_of(const sparse *s) {
-    double numbers = s->lanes > 1 ? SPARSE_NUMBER_BITS / 8.0 : 0;
+    double numbers = s->lanes > 1 ? (int)SPARSE_NUMBER_BITS / 8.0 : 0;
     return (double)s->steps * (s->lanes * (dtype_bits(s->elem) / 8.0 + numbers) + 2.0 / s->way.shared);
 }
 
@@ -163,7 +163,7 @@ static double step_cost(const sparse *s, int points, int lanes, bool far) {
     bool permutes = s->lanes > 1, whole = lanes * 4 == CACHE_LINE;
     double apart = lanes == 1 ? 1 : whole ? APART_WHOLE : APART, permuted = whole ? PERMUTED_WHOLE : PERMUTED;
     double loads = points * (s->way.shared > 1 ? 1.0 / s->way.shared : apart) + 1;
-    loads += (permutes ? 1.0 / SPARSE_GROUP : 0) + PLACE / s->way.shared;
+    loads += (permutes ? 1.0 / (int)SPARSE_GROUP : 0) + PLACE / s->way.shared;
     double most = permutes ? permuted * points + STEP : points, latency = (double)LATENCY / (s->way.chains * points);
     double streamed = far ? FAR * bytes_of(s) / (double)s->steps / (4 * s->lanes) : 0;
     most = most > loads ? most : loads;

@@ -30,7 +30,12 @@ static const tenon_pass passes[] = {
     {sizeof *passes, 0, "negate", "negates an output", "edit", NULL, NULL, NULL, negate, NULL},
 };
 static const tenon_pass *const list[] = {&passes[0], &passes[1], NULL};
-static const tenon_plugin plugin = {sizeof plugin, TENON_PLUGIN_ABI, "edits", "1.0", list, NULL, NULL, "Apache-2.0"};
+static const tenon_plugin plugin = {.struct_size = sizeof plugin,
+                                    .abi = TENON_PLUGIN_ABI,
+                                    .name = "edits",
+                                    .version = "1.0",
+                                    .passes = list,
+                                    .licence = "Apache-2.0"};
 
 const tenon_plugin *tenon_plugin_query(uint32_t host_abi) {
     return host_abi >> 16 == TENON_PLUGIN_ABI_MAJOR ? &plugin : NULL;

@@ -114,7 +114,7 @@ static void test_sum(void **state) {
     assert_true(obs_invert(sum, K, h, inverse));
     double mean = 0;
     for (int i = 0; i < K; i++)
-        mean += sum[i * K + i] / K;
+        mean += sum[i * K + i] / (int)K;
     for (int a = 0; a < K; a++)
         for (int b = 0; b < K; b++) { /* (sum + damping) times the inverse */
             double s = 0;
