@@ -14,9 +14,11 @@ typedef struct constant_use {
     bool sparse;               /* most of it is zero */
 } constant_use;
 
-/* So many weights in a hundred are not zero, at most, and so many neighbours lie in a row, at least. */
-#define SPARSE 35
+/* So many weights in a hundred are not zero, at most, so many neighbours lie in a row, and so many products with
+ * windows make a result, at least. */
+#define SPARSE 12
 #define ROW 8
+#define WINDOWS 576
 
 static void note_constant(const expr *x, void *ctx) {
     constant_use *u = ctx;
@@ -38,16 +40,31 @@ static bool steps_along(const constant_use *u, const expr *index) {
     return false;
 }
 
-/* Neighbours of the result whose data are neighbours: the last dimension, or all behind the channels where there is no
- * window. */
-static int64_t row_of(const nest *m, const schedule_operand *y) {
-    int64_t n = y->dims[y->rank - 1], axes = 0;
+/* Are there enough neighbours of the result whose data are neighbours, and enough products of each? A row is the last
+ * dimension, or all behind the channels where there is no window. */
+static bool has_rows(const nest *m, const schedule_operand *y) {
+    int64_t n = y->dims[y->rank - 1], axes = 0, products = 1;
     for (size_t s = 0; s < m->stages.n; s++)
-        for (int i = 0; i < m->stages.at[s].n_axes; i++)
+        for (int i = 0; i < m->stages.at[s].n_axes; i++) {
             axes += m->stages.at[s].axes[i].extent > 1;
+            products *= m->stages.at[s].axes[i].extent;
+        }
     for (int d = 2; axes < 2 && d < y->rank - 1; d++)
         n *= y->dims[d];
-    return n;
+    return n >= ROW && (axes < 2 || products >= WINDOWS);
+}
+
+static bool is_depthwise(const node *n) {
+    return n != NULL && is_op(n, "Conv") && op_int(n, "group") > 1;
+}
+
+/* Do convolutions of single channels, which are faster with channels last, make the data or read the result? */
+static bool is_among_depthwise(const node_info *root, const node_info *which) {
+    const value *data = node_input(which->n, 0);
+    bool any = data != NULL && is_depthwise(data->def);
+    for (const use *u = node_output(root->n, 0)->uses; u != NULL; u = u->next)
+        any |= is_depthwise(u->user);
+    return any;
 }
 
 /* Does the contraction want dimension 1 of its result to lie last? Not where it multiplies vectors along a row by the
@@ -63,7 +80,7 @@ static status wants_channels_last(const grouping *x, const node_info *root, cons
     for (size_t s = 0; s < m->stages.n; s++)
         if (m->stages.at[s].kind == STAGE_REDUCE)
             expr_visit(m->stages.at[s].value, note_constant, &u);
-    if (u.sparse && store->rank >= 3 && row_of(m, &c.operands.at[store->operand]) >= ROW)
+    if (u.sparse && store->rank >= 3 && has_rows(m, &c.operands.at[store->operand]) && !is_among_depthwise(root, which))
         return STATUS_OK;
     *out = store->rank >= 3 && steps_along(&u, store->index[1]) && !steps_along(&u, store->index[store->rank - 1]);
     return STATUS_OK;

@@ -117,7 +117,7 @@ static double winograd_cost(const conv3 *c, const winograd_form *f, const machin
 
 /* A direct convolution that leaves zeros out: in multiply-adds, one that is left, with the loads that no other shares.
  */
-#define SPARSE_WORK 3.5
+#define SPARSE_WORK 4.5
 #define SPARSE_MOST 40 /* in a hundred; with more that are not zero it does not pay */
 
 static double sparse_cost(const conv3 *c, const machine *m) {
