@@ -121,10 +121,12 @@ static double winograd_cost(const conv3 *c, const winograd_form *f, const machin
 #define SPARSE_MOST 40 /* in a hundred; with more that are not zero it does not pay */
 
 static double sparse_cost(const conv3 *c, const machine *m) {
-    for (int percent = 1; percent <= SPARSE_MOST; percent++)
-        if (schedule_is_sparse(c->w->elem, c->w->data, c->w->count, percent))
-            return direct_cost(c, m) * SPARSE_WORK * percent / 100;
-    return __builtin_inf();
+    int64_t each = c->w->count / 100, most = each * SPARSE_MOST;
+    int64_t full = schedule_not_zero(c->w->elem, c->w->data, c->w->count, most);
+    if (full > most || each == 0)
+        return __builtin_inf();
+    int64_t percent = full > each ? (full + each - 1) / each : 1;
+    return direct_cost(c, m) * SPARSE_WORK * (double)percent / 100;
 }
 
 /* Does it fill a tile? */

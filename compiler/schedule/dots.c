@@ -33,9 +33,8 @@ static bool is_narrow_load(const expr *x) {
 }
 
 static int64_t number_at(const dots *d, int64_t i) {
-    const schedule_buffer *b = plan_slot_buffer(d->p, d->weights.load->ref);
-    const void *data = b->kind == SCHEDULE_CONST ? b->data : d->p->operands[b->operand].data;
-    return dtype_get_int(b->elem, data, (size_t)i);
+    int slot = d->weights.load->ref;
+    return dtype_get_int(plan_slot_buffer(d->p, slot)->elem, plan_constant(d->p, slot), (size_t)i);
 }
 
 /* Are all constants in the range of a signed type? */
@@ -91,9 +90,7 @@ static bool reads(plan *p, int stage, dots *d) {
     d->data = plan_access(p, data);
     d->weights = plan_access(p, weights);
     d->n_axes = plan_all_axes(p, d->axes);
-    d->first = p->n_axes;
-    for (int s = 0; s < stage; s++)
-        d->first += p->stages[s].n_axes;
+    d->first = plan_first_axis(p, stage);
     d->k = d->first + g->n_axes - 1;
     if (!d->data.affine || !d->weights.affine || d->data.step[d->k] != 1 || d->axes[d->k].extent < 2)
         return false;

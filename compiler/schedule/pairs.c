@@ -56,12 +56,10 @@ static const expr *weights_of(const plan *p, const plan_stage *g) {
 
 static weights_view view_of(const plan *p, int stage, int a) {
     const plan_stage *g = &p->stages[stage];
-    weights_view v = {.x = plan_access(p, weights_of(p, g)), .first = p->n_axes, .n_axes = g->n_axes};
+    weights_view v = {.x = plan_access(p, weights_of(p, g)), .first = plan_first_axis(p, stage), .n_axes = g->n_axes};
     const schedule_buffer *b = plan_slot_buffer(p, v.x.load->ref);
     v.at = b->data;
     plan_all_axes(p, v.axes);
-    for (int s = 0; s < stage; s++)
-        v.first += p->stages[s].n_axes;
     for (int i = 0; i < p->n_axes; i++)
         if (i != a && v.x.step[i] != 0)
             v.around[v.n_around++] = i;

@@ -105,6 +105,20 @@ int plan_all_axes(const plan *p, nest_axis *out) {
     return n;
 }
 
+int plan_first_axis(const plan *p, int stage) {
+    int n = p->n_axes;
+    for (int s = 0; s < stage; s++)
+        n += p->stages[s].n_axes;
+    return n;
+}
+
+int64_t plan_steps(const plan_stage *g) {
+    int64_t n = 1;
+    for (int i = 0; i < g->n_axes; i++)
+        n *= g->axes[i].extent;
+    return n;
+}
+
 /* MIN and MAX give their second operand where either is NaN: in this order a NaN changes nothing, whatever the order of
  * the values. */
 const expr *plan_combine(builder *b, reduce_op op, const expr *acc, const expr *value) {
@@ -191,4 +205,9 @@ access plan_access(const plan *p, const expr *load) {
 bool plan_is_constant(const plan *p, int slot) {
     const schedule_buffer *from = plan_slot_buffer(p, slot);
     return from->kind == SCHEDULE_CONST || (from->kind == SCHEDULE_OPERAND && p->operands[from->operand].data != NULL);
+}
+
+const void *plan_constant(const plan *p, int slot) {
+    const schedule_buffer *from = plan_slot_buffer(p, slot);
+    return from->kind == SCHEDULE_CONST ? from->data : p->operands[from->operand].data;
 }

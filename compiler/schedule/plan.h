@@ -82,6 +82,10 @@ void plan_substitute(plan *p, const expr *const *from, const expr *const *to, in
 status plan_compact(plan *p);
 /* All axes: outer, then those of each stage in order; returns how many (at most PLAN_MAX_AXES). */
 int plan_all_axes(const plan *p, nest_axis *out);
+/* The place of a stage's first axis among these. */
+int plan_first_axis(const plan *p, int stage);
+/* Steps over all axes of the stage. */
+int64_t plan_steps(const plan_stage *g);
 /* Ends the plan: its builder's statements become the kernel and its call is appended. */
 status plan_finish(plan *p);
 /* Combines the running value with the next one: op(acc, value), with a fused multiply-add where value is a product. */
@@ -112,6 +116,8 @@ access plan_access(const plan *p, const expr *load);
 bool plan_step(const plan *p, const expr *address, const expr *axis, int64_t *out_step);
 /* Does the buffer hold constant data? */
 bool plan_is_constant(const plan *p, int slot);
+/* Its elements. */
+const void *plan_constant(const plan *p, int slot);
 
 /* collapse.c: merges neighbouring axes that every access steps through as one. */
 status plan_collapse(plan *p);

@@ -72,7 +72,7 @@ static bool is_dense(const repack_loop *loops, int n, int64_t first, int64_t ele
 
 status repack_constant(plan *p, const access *x, const repack_loop *loops, int n, const expr **out_load) {
     schedule_buffer from = *plan_slot_buffer(p, x->load->ref);
-    const char *data = from.kind == SCHEDULE_CONST ? from.data : p->operands[from.operand].data;
+    const char *data = plan_constant(p, x->load->ref);
     size_t each = dtype_bytes(from.elem, 1);
     int64_t total = 1;
     const expr *address = build_index(p->b, 0);

@@ -61,6 +61,8 @@ typedef struct schedule_options {
     const struct tuning *tuning; /* NULL: the cost model chooses */
 } schedule_options;
 
+/* How many of n elements are not zero; more than `most` are not counted further. */
+int64_t schedule_not_zero(dtype elem, const void *data, int64_t n, int64_t most);
 /* Are at most so many in a hundred of n elements not zero? */
 bool schedule_is_sparse(dtype elem, const void *data, int64_t n, int percent);
 

@@ -28,14 +28,6 @@ static const expr *without_cast(const expr *x) {
     return x->kind == EXPR_CAST ? x->arg[0] : x;
 }
 
-/* Its place among the axes of plan_all_axes. */
-static int first_axis_of(const plan *p, int stage) {
-    int n = p->n_axes;
-    for (int s = 0; s < stage; s++)
-        n += p->stages[s].n_axes;
-    return n;
-}
-
 static bool is_sum_of_products(const plan_stage *g) {
     const expr *v = g->value;
     if (g->kind != STAGE_REDUCE || g->op != REDUCE_SUM || g->n_axes == 0 || v->kind != EXPR_MUL ||
@@ -58,27 +50,21 @@ static int only_sum(const plan *p) {
     return found;
 }
 
-static const void *constant_data(const plan *p, int slot) {
-    const schedule_buffer *b = plan_slot_buffer(p, slot);
-    return b->kind == SCHEDULE_CONST ? b->data : p->operands[b->operand].data;
+int64_t schedule_not_zero(dtype elem, const void *data, int64_t n, int64_t most) {
+    int64_t full = 0;
+    for (int64_t i = 0; i < n && full <= most; i++)
+        full += dtype_get_double(elem, data, (size_t)i) != 0;
+    return full;
 }
 
 bool schedule_is_sparse(dtype elem, const void *data, int64_t n, int percent) {
-    const unsigned char *bytes = data;
-    size_t size = dtype_bytes(elem, 1);
-    int64_t most = n / 100 * percent, full = 0;
-    for (int64_t i = 0; i < n && full <= most; i++) {
-        bool zero = true;
-        for (size_t k = 0; k < size; k++) /* the sign of a float's zero does not count */
-            zero = zero && (bytes[(size_t)i * size + k] & (dtype_is_float(elem) && k + 1 == size ? 0x7f : 0xff)) == 0;
-        full += !zero;
-    }
-    return full <= most;
+    int64_t most = n / 100 * percent;
+    return schedule_not_zero(elem, data, n, most) <= most;
 }
 
 static bool is_mostly_zero(const plan *p, int slot) {
     const schedule_buffer *b = plan_slot_buffer(p, slot);
-    return schedule_is_sparse(b->elem, constant_data(p, slot), b->n, MOST_FULL);
+    return schedule_is_sparse(b->elem, plan_constant(p, slot), b->n, MOST_FULL);
 }
 
 static int by_place(const void *x, const void *y) {
@@ -89,10 +75,8 @@ static int by_place(const void *x, const void *y) {
 /* All products of one result, by the place of the data. */
 static status list_taps(const plan *p, int stage, const access *data, const access *weights, sparse *out) {
     const plan_stage *g = &p->stages[stage];
-    int first = first_axis_of(p, stage);
-    int64_t n = 1;
-    for (int i = 0; i < g->n_axes; i++)
-        n *= g->axes[i].extent;
+    int first = plan_first_axis(p, stage);
+    int64_t n = plan_steps(g);
     sparse_tap *taps = ARENA_NEW_N(p->memory, sparse_tap, n + 1);
     TRY_ALLOC(taps);
     for (int64_t i = 0; i < n; i++) {
@@ -266,7 +250,7 @@ double sparse_cost(const plan *p, sparse *s, const sparse_way *way, kernel_choic
         s->lanes = lanes;
         s->way = *way;
         s->blocks = tile_blocks(s->extent, lanes);
-        sparse_count(constant_data(p, s->weights->ref), s);
+        sparse_count(plan_constant(p, s->weights->ref), s);
     }
     s->way = *way;
     if (way->across)
@@ -286,7 +270,7 @@ status sparse_take(plan *p, int stage, sparse *s) {
     g->value = s->data;
     g->n_axes = 0;
     g->sparse = s;
-    return sparse_pack(p->memory, constant_data(p, s->weights->ref), s);
+    return sparse_pack(p->memory, plan_constant(p, s->weights->ref), s);
 }
 
 static status add_slot(plan *p, dtype elem, int64_t n, const void *data, int *out) {

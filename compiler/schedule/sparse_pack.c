@@ -12,22 +12,10 @@ typedef struct packer {
     bool writes;
 } packer;
 
-static bool is_zero(const packer *p, int64_t at) {
-    const char *from = p->source + at * (int64_t)p->size;
-    float x;
-    if (p->s->elem == DT_F32) {
-        memcpy(&x, from, sizeof x);
-        return x == 0;
-    }
-    for (size_t i = 0; i < p->size; i++)
-        if (from[i] != 0)
-            return false;
-    return true;
-}
-
 static void skip_zeros(packer *p, int lane) {
     const sparse *s = p->s;
-    while (p->next[lane] < s->n_taps && is_zero(p, p->first[lane] + s->taps[p->next[lane]].weight))
+    while (p->next[lane] < s->n_taps &&
+           dtype_get_double(s->elem, p->source, (size_t)(p->first[lane] + s->taps[p->next[lane]].weight)) == 0)
         p->next[lane]++;
 }
 

@@ -37,14 +37,6 @@ status tile_loads_of(const plan *p, tile_loads *out) {
     return STATUS_OK;
 }
 
-/* The place of a stage's first axis in plan_all_axes. */
-static int first_axis(const plan *p, int stage) {
-    int n = p->n_axes;
-    for (int s = 0; s < stage; s++)
-        n += p->stages[s].n_axes;
-    return n;
-}
-
 static bool steps_along(const tile *t, const tile_load *l, int axis) {
     return axis >= 0 && (l->x.affine ? l->x.step[axis] != 0 : expr_uses(l->x.load, t->p->axes[axis].var));
 }
@@ -96,7 +88,7 @@ int tile_unrolled(const tile *t, const tile_loads *loads, int stage) {
     const plan_stage *g = &t->p->stages[stage];
     int64_t steps = 1, points = (int64_t)t->rows * t->vectors, held = points + t->vectors;
     int64_t most = broadcasts(t, loads, stage) ? MOST_BROADCASTS : MOST_STEPS;
-    int n = 0, first = first_axis(t->p, stage);
+    int n = 0, first = plan_first_axis(t->p, stage);
     for (; n < g->n_axes && g->axes[g->n_axes - 1 - n].extent > 0; n++) {
         int k = g->n_axes - 1 - n;
         held += kept(t, loads, stage, first + k, g->axes[k].extent, steps);
@@ -113,7 +105,7 @@ static int64_t loads_in_step(const tile *t, const tile_load *l, int unrolled) {
     const plan_stage *g = &t->p->stages[l->stage];
     bool along_c = steps_along(t, l, t->c) || steps_along(t, l, t->d), merged = false;
     int64_t rows = along_c ? t->rows : 1, others = steps_along(t, l, t->a) ? t->vectors : 1;
-    int first = first_axis(t->p, l->stage);
+    int first = plan_first_axis(t->p, l->stage);
     for (int k = g->n_axes - unrolled; k < g->n_axes; k++) {
         int64_t extent = g->axes[k].extent, apart = steps_in_row(t, l, first + k, extent);
         if (l->x.affine && l->x.step[first + k] == 0)
@@ -127,17 +119,10 @@ static int64_t loads_in_step(const tile *t, const tile_load *l, int unrolled) {
     return rows * others;
 }
 
-static int64_t steps_of(const plan_stage *g) {
-    int64_t n = 1;
-    for (int i = 0; i < g->n_axes; i++)
-        n *= g->axes[i].extent;
-    return n;
-}
-
 /* Bytes of a constant that one block reads over and over, for the blocks along c and the outer axes. */
 static int64_t panel_bytes(const tile *t, const tile_load *l) {
     const plan_stage *g = &t->p->stages[l->stage];
-    int first = first_axis(t->p, l->stage);
+    int first = plan_first_axis(t->p, l->stage);
     int64_t n = tile_width(t) * dtype_bits(l->x.load->type.elem) / 8;
     for (int k = 0; k < g->n_axes; k++)
         n *= !l->x.affine || l->x.step[first + k] != 0 ? g->axes[k].extent : 1;
@@ -172,7 +157,7 @@ static bool collides(const tile *t, const tile_load *l) {
 static bool carries(const tile *t, const tile_load *l, int unrolled) {
     const plan_stage *g = &t->p->stages[l->stage];
     int k = g->n_axes - unrolled - 1;
-    int64_t apart = k < 0 ? 0 : steps_in_row(t, l, first_axis(t->p, l->stage) + k, g->axes[k].extent);
+    int64_t apart = k < 0 ? 0 : steps_in_row(t, l, plan_first_axis(t->p, l->stage) + k, g->axes[k].extent);
     return t->rows > 1 && apart != 0 && apart <= MOST_CARRIED;
 }
 
@@ -209,7 +194,7 @@ static int64_t parting_of_dots(const tile *t) {
 /* Has the first reduction of the team read what l reads? */
 static bool is_read_before(const tile *t, const tile_loads *loads, const tile_load *l, int first) {
     const plan *p = t->p;
-    int own = first_axis(p, l->stage), its = first_axis(p, first);
+    int own = plan_first_axis(p, l->stage), its = plan_first_axis(p, first);
     bool same = false;
     for (size_t i = 0; i < loads->at.n && !same && l->stage != first; i++) {
         const tile_load *x = &loads->at.at[i];
@@ -250,11 +235,11 @@ static double products_cost(const tile *t, const tile_loads *loads, int stage, i
     if (g->each == 4)
         most = most * (double)t->p->options->target->dot4 + (double)(parting_of_dots(t) * steps);
     most = (double)read > most ? (double)read : most;
-    double latency = (double)((steps_of(g) <= SHORT ? SHORT_LATENCY : LATENCY) * steps) / team;
+    double latency = (double)((plan_steps(g) <= SHORT ? SHORT_LATENCY : LATENCY) * steps) / team;
     most = latency > most ? latency : most;
     most += (double)read / 8; /* loads are in the way of the rest */
     most *= carried ? 1.5 : 1;
-    int64_t iterations = steps_of(g) / steps, entries = 1;
+    int64_t iterations = plan_steps(g) / steps, entries = 1;
     for (int k = 0; k < g->n_axes - unrolled - 1; k++)
         entries *= g->axes[k].extent;
     return (double)iterations * most + (double)(iterations > 1 ? entries * LOOP_ENTRY : 0);
@@ -298,7 +283,7 @@ double tile_cost(const tile *t, const tile_loads *loads) {
         n = reduces ? tile_team(p, s) : 1;
         for (int i = 0; i < n; i++)
             cost += reduces ? reduction_cost(t, loads, s + i, s, n)
-                            : (double)(store_cost(t, g) * t->rows * t->vectors * steps_of(g));
+                            : (double)(store_cost(t, g) * t->rows * t->vectors * plan_steps(g));
     }
     if (t->d >= 0) /* the place of each row, by division */
         cost += (double)DIVISION * t->rows * (double)(1 + loads->at.n);
@@ -330,7 +315,7 @@ double tile_moves(const tile *t, const tile_loads *loads) {
         int64_t step = 1;
         const plan_stage *g = &p->stages[s];
         if (g->kind == STAGE_STORE && !(plan_step(p, g->address, p->axes[t->a].var, &step) && step == 1))
-            cost += SCATTER * points * (double)steps_of(g);
+            cost += SCATTER * points * (double)plan_steps(g);
     }
     return cost;
 }

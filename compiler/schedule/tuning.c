@@ -147,9 +147,7 @@ static void count_operation(const expr *x, void *ctx) {
 
 static void print_stage(strbuf *s, const plan *p, int stage, const expr_list *loads) {
     const plan_stage *g = &p->stages[stage];
-    int operations = 0, first = p->n_axes;
-    for (int k = 0; k < stage; k++)
-        first += p->stages[k].n_axes;
+    int operations = 0, first = plan_first_axis(p, stage);
     expr_visit(g->value, count_operation, &operations);
     strbuf_printf(s, " %s", g->kind == STAGE_REDUCE ? reductions[g->op] : g->kind == STAGE_LET ? "let" : "store");
     if (g->n_axes > 0)
