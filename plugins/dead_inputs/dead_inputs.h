@@ -2,7 +2,7 @@
 #ifndef DEAD_INPUTS_H
 #define DEAD_INPUTS_H
 
-#include <tenon/plugin.h>
+#include "pass.h"
 
 /* What becomes of an input or output, and why. */
 typedef enum fate { STAYS, DROPPED, NOT_KEPT, BOUND, UNUSED, DEPENDS, CONSTANT, REPEATED, HANDED_ON } fate;
@@ -48,13 +48,6 @@ typedef struct job {
     size_t n_slots;
     totals before, after;
 } job;
-
-#define TRY(code)                                                                                                      \
-    do {                                                                                                               \
-        int code_of_try = (code);                                                                                      \
-        if (code_of_try != TENON_OK)                                                                                   \
-            return code_of_try;                                                                                        \
-    } while (0)
 
 /* ---- dead_inputs.c ---- */
 /* The one of the n entries whose name is the first `bytes` of `name`; NULL where there is none. */

@@ -3,39 +3,7 @@
 
 #include "obs.h"
 #include "prune.h"
-
-/* ---- the file ---- */
-
-/* A list option as a NULL-terminated array. */
-static const char *const *texts_of(const job *j, const char *name) {
-    size_t n = j->option->count(j->host, name, NULL);
-    const char **list = prune_room(j, n + 1, sizeof *list);
-    for (size_t i = 0; list != NULL && i < n; i++)
-        list[i] = j->option->item(j->host, name, NULL, i);
-    return list;
-}
-
-int prune_open_samples(job *j) {
-    const char *path = j->option->text(j->host, "calibration", NULL);
-    if (path == NULL)
-        return TENON_OK;
-    const char *const *maps = texts_of(j, "calibration_map"), *const *scales = texts_of(j, "calibration_scale");
-    if (maps == NULL || scales == NULL)
-        return TENON_PASS_RESOURCE;
-    j->samples = j->eval->open(j->host, path, maps, scales);
-    if (j->samples == NULL)
-        return TENON_PASS_INVALID;
-    int64_t wanted = j->option->integer(j->host, "samples", NULL);
-    j->n_samples = j->eval->count(j->host, j->samples, j->g);
-    if (j->n_samples < 0)
-        return TENON_PASS_INVALID;
-    if (j->n_samples == 0) {
-        j->diag->error(j->host, NULL, "no-data", "calibration=%s: the file has no samples", path);
-        return TENON_PASS_INVALID;
-    }
-    j->n_samples = wanted < j->n_samples ? wanted : j->n_samples;
-    return TENON_OK;
-}
+#include "window.h"
 
 /* ---- what can be seen ---- */
 
@@ -124,52 +92,14 @@ static void add_rows(seen *s, int64_t part, const float *x, int64_t n, float *ro
             sum[i] += (double)x[i] * (double)x[i];
 }
 
-/* A convolution's geometry along height and width. */
-typedef struct window {
-    int64_t size[2], kernel[2], stride[2], dilation[2], pad[2], steps[2];
-} window;
-
-static int64_t listed(const job *j, const tenon_node *n, const char *name, int i, int64_t otherwise) {
-    size_t count;
-    const int64_t *list = j->graph->attribute_ints(n, name, &count);
-    return list != NULL && (size_t)i < count ? list[i] : otherwise;
-}
-
-static window window_of(const job *j, const weight *w, const int64_t *dims) {
-    window v;
-    for (int i = 0; i < 2; i++) {
-        v.size[i] = dims[2 + i];
-        v.kernel[i] = w->dims[2 + i];
-        v.stride[i] = listed(j, w->node, "strides", i, 1);
-        v.dilation[i] = listed(j, w->node, "dilations", i, 1);
-        v.pad[i] = listed(j, w->node, "pads", i, 0);
-        int64_t room = v.size[i] + v.pad[i] + listed(j, w->node, "pads", i + 2, 0);
-        v.steps[i] = (room - v.dilation[i] * (v.kernel[i] - 1) - 1) / v.stride[i] + 1;
-    }
-    return v;
-}
-
-/* What one place of the output sees of `channels` planes, in the order of the matrix. */
-static void take_patch(const window *v, const float *planes, int64_t channels, int64_t y, int64_t x, float *to) {
-    int64_t plane = v->size[0] * v->size[1];
-    for (int64_t ky = 0; ky < v->kernel[0]; ky++)
-        for (int64_t kx = 0; kx < v->kernel[1]; kx++) {
-            int64_t at_y = y * v->stride[0] - v->pad[0] + ky * v->dilation[0];
-            int64_t at_x = x * v->stride[1] - v->pad[1] + kx * v->dilation[1];
-            int inside = at_y >= 0 && at_y < v->size[0] && at_x >= 0 && at_x < v->size[1];
-            for (int64_t c = 0; c < channels; c++)
-                *to++ = inside ? planes[c * plane + at_y * v->size[1] + at_x] : 0;
-        }
-}
-
 static void see_conv(const job *j, seen *s, const tenon_tensor *t, float *room) {
     const int64_t *dims = j->tensor->dims(t), channels = s->conv->dims[1], plane = dims[2] * dims[3];
-    const window v = window_of(j, s->conv, dims);
+    const window v = window_of(j->graph, s->conv->node, s->conv->dims, dims);
     for (int64_t g = 0; g < s->groups * dims[0]; g++) {
         const float *planes = (const float *)j->tensor->data(t) + g * channels * plane;
         int64_t n = 0;
         for (int64_t at = 0; at < v.steps[0] * v.steps[1]; at++) {
-            take_patch(&v, planes, channels, at / v.steps[1], at % v.steps[1], s->room + n++ * s->k);
+            window_patch(&v, planes, channels, at / v.steps[1], at % v.steps[1], 1, channels, s->room + n++ * s->k);
             if (n < ROWS && at + 1 < v.steps[0] * v.steps[1])
                 continue;
             add_rows(s, g % s->groups, s->room, n, room);

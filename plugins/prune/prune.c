@@ -5,9 +5,10 @@
  * (weights). What goes as a whole, channels, heads and neurons, goes with all that depends on it (groups, shrink).
  */
 #include "prune.h"
+#include "samples.h"
 
 void *prune_room(const job *j, size_t n, size_t each) {
-    return n <= SIZE_MAX / each ? j->host->scratch(j->host, n * each) : NULL;
+    return pass_room(j->host, n, each);
 }
 
 static int nothing(const job *j) {
@@ -21,7 +22,7 @@ static int prune(job *j) {
     j->seed = (uint64_t)j->option->integer(j->host, "seed", NULL);
     j->is_global = j->option->text(j->host, "scope", NULL)[0] == 'g';
     TRY(prune_settings(j, NULL, &s));
-    TRY(prune_open_samples(j));
+    TRY(samples_open(j->host, j->g, &j->samples, &j->n_samples));
     j->corrects = j->samples != NULL && j->option->boolean(j->host, "bias_correction", NULL);
     TRY(prune_structures(j));
     TRY(prune_find(j));

@@ -2,16 +2,8 @@
 #ifndef PRUNE_H
 #define PRUNE_H
 
-#include <tenon/plugin.h>
-
 #include "grain.h"
-
-#define TRY(code)                                                                                                      \
-    do {                                                                                                               \
-        int code_of_try = (code);                                                                                      \
-        if (code_of_try != TENON_OK)                                                                                   \
-            return code_of_try;                                                                                        \
-    } while (0)
+#include "pass.h"
 
 typedef enum method { METHOD_RANDOM, METHOD_L1, METHOD_L2, METHOD_WANDA, METHOD_HESSIAN, METHOD_OTHER } method;
 
@@ -177,8 +169,6 @@ int prune_find(job *j);
 int64_t weight_place(const weight *w, int64_t o, int64_t i);
 
 /* ---- calibrate.c ---- */
-/* Opens the data where there are any. */
-int prune_open_samples(job *j);
 /* Says what each weight is pruned by, and makes room for what is seen of its data: once for those that read the same.
  */
 int prune_begin_seen(job *j);

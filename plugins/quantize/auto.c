@@ -5,13 +5,13 @@
  * harms within the bound. Which bound it may be, the labelled samples say.
  */
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "judge.h"
 #include "quantize.h"
 
 static const int widths[] = {2, 3, 4, 5, 6, 8};
-enum { N_WIDTHS = 6, UNITS = 4096, STEPS = 9, PROBES = 64 };
+enum { N_WIDTHS = 6, UNITS = 4096, STEPS = 9 };
 
 /* What gets a width: a weight, or a value. */
 typedef struct item {
@@ -26,50 +26,8 @@ typedef struct judging {
     job *j;
     item *items;
     int n_items;
-    const tenon_tensor *labels;
-    tenon_value *output;
-    int64_t n, probes; /* samples to judge by; to measure harm by */
-    int64_t size;      /* elements of the output */
-    float *reference;  /* the float model's, of all n samples */
-    int keeps;         /* the reference is being made */
-    int64_t right;
-    double harm;
-    double allowed; /* points */
+    judge by;
 } judging;
-
-/* ---- running the model ---- */
-
-static int64_t largest(const float *x, int64_t n) {
-    int64_t best = 0;
-    for (int64_t i = 1; i < n; i++)
-        best = x[i] > x[best] ? i : best;
-    return best;
-}
-
-static int see(void *context, int64_t sample, const tenon_tensor *const *values) {
-    judging *a = context;
-    const job *j = a->j;
-    const float *y = j->tensor->data(values[0]);
-    if (a->reference == NULL) {
-        a->size = j->tensor->count(values[0]);
-        a->reference = quant_room(j, (size_t)(a->n * a->size), sizeof *a->reference);
-        if (a->reference == NULL)
-            return TENON_PASS_RESOURCE;
-    }
-    float *was = a->reference + sample * a->size;
-    if (a->keeps)
-        memcpy(was, y, (size_t)a->size * sizeof *y);
-    for (int64_t i = 0; i < a->size; i++)
-        a->harm += ((double)y[i] - (double)was[i]) * ((double)y[i] - (double)was[i]);
-    a->right += largest(y, a->size) == j->tensor->integer(a->labels, sample);
-    return TENON_OK;
-}
-
-static int run(judging *a, int64_t n) {
-    a->right = 0;
-    a->harm = 0;
-    return a->j->eval->run(a->j->host, a->j->g, a->j->samples, 0, n, &a->output, 1, see, a);
-}
 
 /* ---- items in the float graph ---- */
 
@@ -111,9 +69,9 @@ static int measure(judging *a) {
     for (int i = 0; i < a->n_items; i++)
         for (int k = 0; k < N_WIDTHS; k++) {
             TRY(put(a->j, &a->items[i], widths[k]));
-            TRY(run(a, a->probes));
+            TRY(judge_run(&a->by, a->by.probes));
             TRY(take_back(a->j, &a->items[i]));
-            a->items[i].harm[k] = a->harm;
+            a->items[i].harm[k] = a->by.harm;
         }
     return TENON_OK;
 }
@@ -163,20 +121,20 @@ static int fill(item *items, int n, double bound, const sack *s) {
 
 /* ---- the bound ---- */
 
-static int judge(judging *a, int64_t right, int *out_good) {
+static int try_widths(judging *a, int *out_good) {
     const job *j = a->j;
     for (int i = 0; i < a->n_items; i++)
         TRY(put(j, &a->items[i], a->items[i].width));
-    TRY(run(a, a->n));
+    TRY(judge_run(&a->by, a->by.n));
     for (int i = 0; i < a->n_items; i++)
         TRY(take_back(j, &a->items[i]));
-    a->j->lost = right - a->right;
-    *out_good = 100 * (double)a->j->lost <= a->allowed * (double)a->n;
+    a->j->lost = a->by.before - a->by.right;
+    *out_good = judge_is_good(&a->by);
     return TENON_OK;
 }
 
 /* From all of 8 bits (the harm that is always accepted) to all of 2, by halves of the logarithm. */
-static int search(judging *a, int64_t right, int *best) {
+static int search(judging *a, int *best) {
     job *j = a->j;
     sack s = {quant_room(j, 2 * (UNITS + 1), sizeof *s.bits), quant_room(j, (size_t)a->n_items * (UNITS + 1), 1)};
     double low = 1e-12, high = 1e-12;
@@ -192,7 +150,7 @@ static int search(judging *a, int64_t right, int *best) {
         double bound = sqrt(low * high);
         int good = 0;
         if (fill(a->items, a->n_items, bound, &s))
-            TRY(judge(a, right, &good));
+            TRY(try_widths(a, &good));
         if (good) {
             low = bound;
             lost = j->lost;
@@ -203,7 +161,7 @@ static int search(judging *a, int64_t right, int *best) {
         }
     }
     j->lost = lost;
-    j->judged = a->n;
+    j->judged = a->by.n;
     return TENON_OK;
 }
 
@@ -221,35 +179,6 @@ static int settle(const judging *a, const int *best) {
 }
 
 /* ---- all ---- */
-
-static int refuse(const job *j, const char *text, const char *why) {
-    j->diag->error(j->host, NULL, "usage", "auto=%s: %s", text, why);
-    return TENON_PASS_USAGE;
-}
-
-static int begin(judging *a, const char *text) {
-    const job *j = a->j;
-    char *end;
-    if (strncmp(text, "accuracy:", 9) != 0)
-        return refuse(j, text, "expected accuracy:POINTS; did you mean 'accuracy:0.5'?");
-    a->allowed = strtod(text + 9, &end);
-    if (end == text + 9 || *end != '\0' || !(a->allowed >= 0 && a->allowed <= 100))
-        return refuse(j, text, "expected points from 0 to 100, as in accuracy:0.5");
-    if (j->samples == NULL)
-        return refuse(j, text, "give calibration=FILE.npz, with labels, to judge by");
-    a->labels = j->eval->array(j->host, j->samples, j->option->text(j->host, "label", NULL));
-    if (a->labels == NULL)
-        return TENON_PASS_INVALID;
-    int64_t wanted = j->option->integer(j->host, "auto_samples", NULL);
-    a->n = j->eval->count(j->host, j->samples, j->g);
-    if (a->n < 0 || a->n != j->tensor->count(a->labels))
-        return refuse(j, text, "the labels are not one for each sample");
-    a->n = wanted < a->n ? wanted : a->n;
-    a->probes = a->n < PROBES ? a->n : PROBES;
-    a->output = j->graph->output(j->g, 0);
-    return j->graph->element_type(a->output) == TENON_FLOAT ? TENON_OK
-                                                            : refuse(j, text, "the first output is no float");
-}
 
 /* Weights, and where they are asked for the values that calibration has seen. */
 static int find_items(judging *a) {
@@ -273,18 +202,17 @@ static int find_items(judging *a) {
 
 int quant_auto(job *j) {
     const char *text = j->option->text(j->host, "auto", NULL);
-    judging a = {.j = j, .keeps = 1};
+    judging a = {.j = j};
     if (text == NULL)
         return TENON_OK;
-    TRY(begin(&a, text));
+    TRY(judge_read(&a.by, j->host, j->g, j->samples, text));
+    TRY(judge_begin(&a.by, text));
     TRY(find_items(&a));
     int *best = quant_room(j, (size_t)a.n_items + 1, sizeof *best);
     if (best == NULL)
         return TENON_PASS_RESOURCE;
-    TRY(run(&a, a.n));
-    int64_t right = a.right;
-    a.keeps = 0;
+    TRY(judge_reference(&a.by));
     TRY(measure(&a));
-    TRY(search(&a, right, best));
+    TRY(search(&a, best));
     return settle(&a, best);
 }

@@ -1,39 +1,6 @@
 /* Calibration: what the float graph does on data. */
 #include "quantize.h"
 
-/* ---- the file ---- */
-
-/* A list option as a NULL-terminated array. */
-static const char *const *texts_of(const job *j, const char *name) {
-    size_t n = j->option->count(j->host, name, NULL);
-    const char **list = quant_room(j, n + 1, sizeof *list);
-    for (size_t i = 0; list != NULL && i < n; i++)
-        list[i] = j->option->item(j->host, name, NULL, i);
-    return list;
-}
-
-int quant_open_samples(job *j) {
-    const char *path = j->option->text(j->host, "calibration", NULL);
-    if (path == NULL)
-        return TENON_OK;
-    const char *const *maps = texts_of(j, "calibration_map"), *const *scales = texts_of(j, "calibration_scale");
-    if (maps == NULL || scales == NULL)
-        return TENON_PASS_RESOURCE;
-    j->samples = j->eval->open(j->host, path, maps, scales);
-    if (j->samples == NULL)
-        return TENON_PASS_INVALID;
-    int64_t wanted = j->option->integer(j->host, "samples", NULL);
-    j->n_samples = j->eval->count(j->host, j->samples, j->g);
-    if (j->n_samples < 0)
-        return TENON_PASS_INVALID;
-    if (j->n_samples == 0) {
-        j->diag->error(j->host, NULL, "no-data", "calibration=%s: the file has no samples", path);
-        return TENON_PASS_INVALID;
-    }
-    j->n_samples = wanted < j->n_samples ? wanted : j->n_samples;
-    return TENON_OK;
-}
-
 /* ---- the run ---- */
 
 /* Values: those of points, then the outputs of linears, then the inputs of those that need a Hessian. */

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "quantize.h"
+#include "window.h"
 
 /* ---- which weights ---- */
 
@@ -45,51 +46,14 @@ static void add_row(float *sum, int64_t k, const float *x) {
     }
 }
 
-/* A convolution's geometry along height and width. */
-typedef struct window {
-    int64_t size[2], kernel[2], stride[2], dilation[2], pad[2], steps[2];
-} window;
-
-static int64_t listed(const job *j, const tenon_node *n, const char *name, int i, int64_t otherwise) {
-    size_t count;
-    const int64_t *list = j->graph->attribute_ints(n, name, &count);
-    return list != NULL && (size_t)i < count ? list[i] : otherwise;
-}
-
-static window window_of(const job *j, const weight *w, const int64_t *dims) {
-    window v;
-    for (int i = 0; i < 2; i++) {
-        v.size[i] = dims[2 + i];
-        v.kernel[i] = w->dims[2 + i];
-        v.stride[i] = listed(j, w->node, "strides", i, 1);
-        v.dilation[i] = listed(j, w->node, "dilations", i, 1);
-        v.pad[i] = listed(j, w->node, "pads", i, 0);
-        int64_t room = v.size[i] + v.pad[i] + listed(j, w->node, "pads", i + 2, 0);
-        v.steps[i] = (room - v.dilation[i] * (v.kernel[i] - 1) - 1) / v.stride[i] + 1;
-    }
-    return v;
-}
-
-/* What one place of the output sees of `channels` planes. */
-static void take_patch(const window *v, const float *planes, int64_t channels, int64_t y, int64_t x, float *to) {
-    for (int64_t c = 0; c < channels; c++, planes += v->size[0] * v->size[1])
-        for (int64_t ky = 0; ky < v->kernel[0]; ky++)
-            for (int64_t kx = 0; kx < v->kernel[1]; kx++) {
-                int64_t at_y = y * v->stride[0] - v->pad[0] + ky * v->dilation[0];
-                int64_t at_x = x * v->stride[1] - v->pad[1] + kx * v->dilation[1];
-                int inside = at_y >= 0 && at_y < v->size[0] && at_x >= 0 && at_x < v->size[1];
-                *to++ = inside ? planes[at_y * v->size[1] + at_x] : 0;
-            }
-}
-
 static void see_conv(const job *j, weight *w, const tenon_tensor *t, float *patch) {
     const int64_t *dims = j->tensor->dims(t), channels = w->dims[1], plane = dims[2] * dims[3];
-    const window v = window_of(j, w, dims);
+    const window v = window_of(j->graph, w->node, w->dims, dims);
     for (int64_t g = 0; g < w->input_groups * dims[0]; g++) {
         const float *planes = (const float *)j->tensor->data(t) + g * channels * plane;
         for (int64_t y = 0; y < v.steps[0]; y++)
             for (int64_t x = 0; x < v.steps[1]; x++) {
-                take_patch(&v, planes, channels, y, x, patch);
+                window_patch(&v, planes, channels, y, x, v.kernel[0] * v.kernel[1], 1, patch);
                 add_row(w->hessian + g % w->input_groups * w->inputs * w->inputs, w->inputs, patch);
             }
     }

@@ -5,9 +5,10 @@
  * every layer its float mean output (bias).
  */
 #include "quantize.h"
+#include "samples.h"
 
 void *quant_room(const job *j, size_t n, size_t each) {
-    return n <= SIZE_MAX / each ? j->host->scratch(j->host, n * each) : NULL;
+    return pass_room(j->host, n, each);
 }
 
 static int nothing(const job *j) {
@@ -20,7 +21,7 @@ static int nothing(const job *j) {
 static int quantise(job *j) {
     settings s;
     TRY(quant_settings(j, NULL, &s));
-    TRY(quant_open_samples(j));
+    TRY(samples_open(j->host, j->g, &j->samples, &j->n_samples));
     TRY(quant_equalise(j));
     TRY(quant_smooth(j));
     TRY(quant_find(j));

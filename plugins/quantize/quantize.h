@@ -2,16 +2,8 @@
 #ifndef QUANTIZE_H
 #define QUANTIZE_H
 
-#include <tenon/plugin.h>
-
 #include "formats.h"
-
-#define TRY(code)                                                                                                      \
-    do {                                                                                                               \
-        int code_of_try = (code);                                                                                      \
-        if (code_of_try != TENON_OK)                                                                                   \
-            return code_of_try;                                                                                        \
-    } while (0)
+#include "pass.h"
 
 /* For how many numbers a weight has one format. */
 typedef enum granularity { PER_TENSOR, PER_CHANNEL, PER_BLOCK } granularity;
@@ -145,8 +137,6 @@ int quant_find_everywhere(job *j);
 int quant_ends(job *j);
 
 /* ---- calibrate.c ---- */
-/* Opens the data where there are any. */
-int quant_open_samples(job *j);
 /* Runs the graph, still in floats, for the histograms of points, the means of linears and what the Hessian method
  * needs. */
 int quant_calibrate(job *j);

@@ -6,6 +6,7 @@
 #undef TRY
 #include "../../plugins/quantize/auto.c"
 #include "../../plugins/quantize/formats.c"
+#include "../../plugins/shared/judge.c"
 
 void *quant_room(const job *j, size_t n, size_t each) {
     (void)j;
