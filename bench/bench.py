@@ -45,7 +45,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import report  # noqa: E402
 from cases import CASES, bound_copy  # noqa: E402
 from peers import PEERS, reference  # noqa: E402
-from subjects import BUILD, CC, TENON, Arithmetic, CompiledC, Jit, Nothing, Reading, SubjectError, write_c  # noqa: E402
+from subjects import Arithmetic, BUILD, CC, CompiledC, Jit, Nothing, Reading, SubjectError, TENON, run_script, write_c  # noqa: E402
 
 RTOL, ATOL = 1e-3, 1e-5
 BATCH_NS, TURNS = 1_000_000, 3
@@ -302,8 +302,4 @@ def main():
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except (SubjectError, OSError, ImportError) as error:
-        print(f"bench: {error}", file=sys.stderr)
-        sys.exit(5)
+    run_script("bench", main)

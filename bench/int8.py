@@ -16,7 +16,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import bench  # noqa: E402
 from cases import CASES, bound_copy  # noqa: E402
 from peers import PEERS, reference  # noqa: E402
-from subjects import BUILD, Jit, SubjectError  # noqa: E402
+from subjects import BUILD, Jit, SubjectError, run_script  # noqa: E402
 
 LEFT_OUT = ("relu", "lstm", "autoencoder-bn", "mobilenet-v1-025-bn", "resnet8-bn")
 CALIBRATION = 4
@@ -143,8 +143,4 @@ def main():
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except (SubjectError, OSError, ImportError) as error:
-        print(f"bench: {error}", file=sys.stderr)
-        sys.exit(5)
+    run_script("bench", main)

@@ -12,7 +12,7 @@ from onnx import TensorProto, helper, numpy_helper, save
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import bench  # noqa: E402
 from peers import PEERS, reference  # noqa: E402
-from subjects import BUILD, Jit, SubjectError  # noqa: E402
+from subjects import BUILD, Jit, SubjectError, run_script  # noqa: E402
 
 TARGETS = ("x86-64-vnni", "x86-64-v4", "x86-64-v3", "generic")
 SPARSITIES = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
@@ -197,8 +197,4 @@ def main():
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except (SubjectError, OSError, ImportError) as error:
-        print(f"bench: {error}", file=sys.stderr)
-        sys.exit(5)
+    run_script("bench", main)

@@ -7,6 +7,7 @@ import ctypes
 import os
 import shutil
 import subprocess
+import sys
 
 import numpy as np
 
@@ -20,6 +21,15 @@ NUMPY_TYPES = {1: np.float32, 2: np.uint8, 3: np.int8, 6: np.int32, 7: np.int64,
 
 class SubjectError(Exception):
     """A subject that cannot be had, or does not run this model; the text says why."""
+
+
+def run_script(name, main):
+    """Ends the process with what main returns; where something cannot be had, says so."""
+    try:
+        sys.exit(main())
+    except (SubjectError, OSError, ImportError) as error:
+        print(f"{name}: {error}", file=sys.stderr)
+        sys.exit(5)
 
 
 def compile_shared(source, shared, *flags):

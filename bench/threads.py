@@ -19,7 +19,7 @@ import numpy as np
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from cases import CASES, bound_copy  # noqa: E402
-from subjects import Arithmetic, Jit, SubjectError  # noqa: E402
+from subjects import Arithmetic, Jit, run_script  # noqa: E402
 
 LOOP_NS, TURNS = 20_000_000, 5
 
@@ -104,8 +104,4 @@ def main():
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except (SubjectError, OSError, ImportError) as error:
-        print(f"threads: {error}", file=sys.stderr)
-        sys.exit(5)
+    run_script("threads", main)

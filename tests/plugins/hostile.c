@@ -178,20 +178,15 @@ __attribute__((destructor)) static void unload(void) {
 
 static const tenon_pass pass = {sizeof pass, 0, "hostile", "does harm", "edit", NULL, NULL, NULL, run, NULL};
 static const tenon_pass *const passes[] = {&pass, NULL};
-static const tenon_plugin plugin = {.struct_size = sizeof plugin,
-                                    .abi = TENON_PLUGIN_ABI,
-                                    .name = "hostile",
-                                    .version = "1",
-                                    .passes = passes,
-                                    .open = open_plugin,
-                                    .close = close_plugin};
-static const tenon_plugin another = {.struct_size = sizeof another,
-                                     .abi = TENON_PLUGIN_ABI,
-                                     .name = "hostile",
-                                     .version = "2",
-                                     .passes = passes,
-                                     .open = open_plugin,
-                                     .close = close_plugin};
+#define HOSTILE(version_)                                                                                              \
+    {.struct_size = sizeof(tenon_plugin),                                                                              \
+     .abi = TENON_PLUGIN_ABI,                                                                                          \
+     .name = "hostile",                                                                                                \
+     .version = version_,                                                                                              \
+     .passes = passes,                                                                                                 \
+     .open = open_plugin,                                                                                              \
+     .close = close_plugin}
+static const tenon_plugin plugin = HOSTILE("1"), another = HOSTILE("2");
 
 const tenon_plugin *tenon_plugin_query(uint32_t host_abi) {
     static int asked;

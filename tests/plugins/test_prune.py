@@ -14,6 +14,7 @@ from onnx import TensorProto, helper, numpy_helper
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "tools"))
 from checks import BUILD, MODELS, ROOT, TENON, Checks, run, scratch, tenon  # noqa: E402
 from onnx_models import save_model, unoptimised  # noqa: E402
+from passes import constants_of, report_of, through  # noqa: E402
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 FOLDER = scratch("prune")
@@ -34,18 +35,7 @@ def save(name, *parts):
 
 def pruned(model, options, *words, name="out"):
     """The model after -p prune:OPTIONS: its path, what ONNX holds, what was said."""
-    to = os.path.join(FOLDER, f"{name}.onnx")
-    done = tenon("compile", model, "-p", f"prune:{options}" if options else "prune", "--emit", "onnx", "-o", to, *words)
-    return to, (onnx.load(to) if done.status == 0 else None), done
-
-
-def report_of(model, options, *words):
-    done = tenon("inspect", model, "-p", f"prune:{options}", "--json", *words)
-    return json.loads(done.out)["passes"][0] if done.status == 0 else None
-
-
-def constants_of(model):
-    return {t.name: numpy_helper.to_array(t) for t in model.graph.initializer}
+    return through("prune", model, options, os.path.join(FOLDER, f"{name}.onnx"), *words)
 
 
 def constant_of(model, name, index=1):
@@ -215,7 +205,7 @@ def test_surgery(checks):
         made = pruned(model, f"method={method},sparsity=0.6,calibration={DATA},bias_correction=false")[1]
         errors[method] = float(np.square(X @ (constant_of(made, "first") - W1)).sum())
     checks.check("errors at the output: hessian, wanda, random", errors["hessian"] < 0.5 * min(errors["wanda"], errors["l1"]) and errors["wanda"] < errors["random"], errors)
-    r = report_of(model, f"method=hessian,sparsity=0.6,calibration={DATA},bias_correction=false", "--dim", "n=1")
+    r = report_of("prune", model, f"method=hessian,sparsity=0.6,calibration={DATA},bias_correction=false", "--dim", "n=1")
     checks.check("the report's error at the output", abs(r["weights"][0]["output_error"] - errors["hessian"] / np.square(X @ W1).sum()) < 1e-4, r["weights"][0])
     checks.check("the report's error", abs(r["weights"][0]["error"] - np.square(constant_of(pruned(model, f"method=hessian,sparsity=0.6,calibration={DATA},bias_correction=false")[1], "first") - W1).sum() / np.square(W1).sum()) < 1e-4)
     columns = pruned(model, f"method=hessian,granularity=column,sparsity=0.5,calibration={DATA},bias_correction=false")[1]
@@ -386,7 +376,7 @@ def test_determinism(checks):
 # ---- what leaves the graph ----
 
 def structures_of(model, options, *words):
-    return {s["node"]: s for s in report_of(model, options, *words)["structures"]}
+    return {s["node"]: s for s in report_of("prune", model, options, *words)["structures"]}
 
 
 def test_neurons(checks):
@@ -534,7 +524,7 @@ def test_auto(checks):
     np.savez(DATA, x=X, label=np.int64(labels))
     zeros = {}
     for points in ("3", "20"):
-        r = report_of(model, f"auto=accuracy:{points},method=hessian,calibration={DATA}", "--dim", "n=1")
+        r = report_of("prune", model, f"auto=accuracy:{points},method=hessian,calibration={DATA}", "--dim", "n=1")
         if checks.check(f"auto=accuracy:{points}", r is not None):
             zeros[points] = sum(w["zeros"] for w in r["weights"])
     checks.check("more may be lost, more goes", 0 < zeros.get("3", -1) < zeros.get("20", -1), zeros)

@@ -13,6 +13,7 @@ from onnx import TensorProto, helper, numpy_helper
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "tools"))
 from checks import BUILD, MODELS, ROOT, TENON, Checks, accuracy_of, run, scratch, tenon  # noqa: E402
 from onnx_models import save_model, unoptimised  # noqa: E402
+from passes import constants_of, report_of, through  # noqa: E402
 
 FOLDER = scratch("quantize")
 BERT = os.path.join(MODELS, "bert-tiny-imdb", "dynamic.onnx")
@@ -35,19 +36,8 @@ def write(name, text):
 
 
 def quantised(model, options, *words, name="out"):
-    """The model after -p quantize:OPTIONS: its path, what ONNX holds, what the pass reports, what was said."""
-    to = os.path.join(FOLDER, f"{name}.onnx")
-    done = tenon("compile", model, "-p", f"quantize:{options}" if options else "quantize", "--emit", "onnx", "-o", to, *words)
-    return to, (onnx.load(to) if done.status == 0 else None), done
-
-
-def report_of(model, options, *words):
-    done = tenon("inspect", model, "-p", f"quantize:{options}", "--json", *words)
-    return json.loads(done.out)["passes"][0] if done.status == 0 else None
-
-
-def constants_of(model):
-    return {t.name: numpy_helper.to_array(t) for t in model.graph.initializer}
+    """The model after -p quantize:OPTIONS: its path, what ONNX holds, what was said."""
+    return through("quantize", model, options, os.path.join(FOLDER, f"{name}.onnx"), *words)
 
 
 # ---- a network of two layers ----
@@ -336,11 +326,11 @@ def test_equalise(checks):
             if checks.check(f"{name}: equalise={equalise}", made is not None, done.err):
                 errors[equalise] = np.square(unoptimised(to).run(None, {"x": x})[0] - want).mean() / np.square(want).mean()
         checks.check(f"{name}: less than a hundredth of the error", errors["true"] < 1e-3 and errors["true"] < errors["false"] / 100, errors)
-        r = report_of(path, "equalise=true,data_width=0", "--dim", "n=1")
+        r = report_of("quantize", path, "equalise=true,data_width=0", "--dim", "n=1")
         checks.check(f"{name}: pairs", r is not None and r["pairs_equalised"] == pairs, r)
     both = save("both_read", [helper.make_node("MatMul", ["x", "w1"], ["a"], name="first"), helper.make_node("Relu", ["a"], ["c"]), helper.make_node("Gemm", ["c", "w2"], ["d"], name="second", transB=1),
                               helper.make_node("ReduceSum", ["c"], ["s"]), helper.make_node("Add", ["d", "s"], ["y"])], [info("x", F, ["n", 24])], [info("y", F, ["n", 6])], [("w1", W1), ("w2", W2)])
-    checks.equal("not where another reads what is between", report_of(both, "equalise=true,data_width=0", "--dim", "n=1")["pairs_equalised"], 0)
+    checks.equal("not where another reads what is between", report_of("quantize", both, "equalise=true,data_width=0", "--dim", "n=1")["pairs_equalised"], 0)
 
 
 def test_dynamic(checks):
@@ -395,7 +385,7 @@ def test_dynamic(checks):
 def test_selection(checks):
     model, data = two_layers(), os.path.join(FOLDER, "x.npz")
     for words, want in (("select=first", 1), ("select=op:Gemm", 1), ("keep=re:^sec", 1), ("select=*", 2), ("keep=first", 1)):
-        r = report_of(model, f"calibration={data},{words}", "--dim", "n=1")
+        r = report_of("quantize", model, f"calibration={data},{words}", "--dim", "n=1")
         checks.check(words, r is not None and len(r["weights"]) == want and len(r["data"]) == want, r)
     pipeline = write("mixed.toml", f'[[pass]]\nname = "quantize"\nweight_width = 8\ndata_width = 8\ncalibration = "{data}"\n'
                      '[[pass.override]]\nselect = ["second"]\nweight_width = 3\nformat = "affine"\ndata_width = 5\n')
@@ -497,7 +487,7 @@ def test_auto(checks):
     common = f"data_width=0,calibration={DIGITS},calibration_scale={scale}"
     sizes = {}
     for points in ("0", "3"):
-        r = report_of(CNN, f"{common},auto=accuracy:{points},auto_samples=400", "--dim", "batch=1")
+        r = report_of("quantize", CNN, f"{common},auto=accuracy:{points},auto_samples=400", "--dim", "batch=1")
         if checks.check(f"auto=accuracy:{points}", r is not None):
             sizes[points] = sum(w["width"] * w["numbers"] for w in r["weights"]) / sum(w["numbers"] for w in r["weights"])
     print(f"mnist-cnn: bits of a weight with auto=accuracy: {sizes}")
@@ -505,7 +495,7 @@ def test_auto(checks):
     right = [accuracy_of(tenon("eval", CNN, "--data", DIGITS, "--scale", scale, "--limit", 1000, *words)) for words in ((), ("-p", f"quantize:{common},auto=accuracy:3,auto_samples=400"))]
     checks.check("at most so many points lost", right[0] - right[1] <= 30, right)
     both = f"calibration={DIGITS},calibration_scale={scale},auto=accuracy:1,auto_samples=400,auto_widths=all"
-    r = report_of(CNN, both, "--dim", "batch=1")
+    r = report_of("quantize", CNN, both, "--dim", "batch=1")
     wide = {k: [x["width"] for x in r[k]] for k in ("data", "weights")} if r else {"data": [8], "weights": [8]}
     checks.check("auto_widths=all: fewer bits of data, too", max(wide["weights"]) <= 6 and sum(wide["data"]) < 8 * len(wide["data"]) * 0.75, wide)
     done = tenon("eval", CNN, "--data", DIGITS, "--scale", scale, "--limit", 1000, "-p", f"quantize:{both}")

@@ -3,19 +3,9 @@
  * AVX2: 2 operations, 2 loads, 1 store, 4 of all a cycle; an iteration is 2 more of all, a loop's entry 5 cycles. */
 #include <stdio.h>
 
-#include "test_support.h"
+#include "program_support.h"
 
 #include "schedule/latency.h"
-
-static program *parse(arena *a, const char *text) {
-    program *p = NULL;
-    diag *d = diag_new(&allocator_system);
-    if (program_parse(text, strlen(text), "test", a, d, NULL, NULL, &p) != STATUS_OK ||
-        program_verify(p, d) != STATUS_OK)
-        fail_msg("%s in %s", diag_at(d, 0)->message, text);
-    diag_free(d);
-    return p;
-}
 
 static program *of_body(arena *a, const char *machine, const char *body) {
     char text[2048];

@@ -1,7 +1,7 @@
 /* rooms: schedule loop base */
 /* The memory planner: random lifetimes never overlap, plans that are known to exist are found, regions hold what they
  * may hold, results take the place of operands only where the bits stay, the order of steps needs no more. */
-#include "test_support.h"
+#include "program_support.h"
 
 #include "schedule/schedule.h"
 
@@ -174,27 +174,16 @@ static void what_fits_into_the_first_region_lies_there(void **state) {
     "kernel " name "(y: f32[" n "] write, x: f32[" n "] read) {\n"                                                     \
     "  for i < " n " { store y[i] = load<f32>(x, i) }\n}\n"
 
-static program *parsed(arena *a, const char *text) {
-    diag *d = diag_new(&allocator_system);
-    program *p = NULL;
-    status s = program_parse(text, strlen(text), "test.loop", a, d, NULL, NULL, &p);
-    if (s != STATUS_OK)
-        print_error("%s\n", diag_line(d, 0, a));
-    assert_int_equal(s, STATUS_OK);
-    diag_free(d);
-    return p;
-}
-
 /* t1 is read four times, t2 once, and they live together. */
 static void what_is_read_most_lies_in_the_first_region(void **state) {
     program *p =
-        parsed(*state, "program p target \"generic\" arena 1024 {\n"
-                       "input in \"in\": f32[64]\n"
-                       "output o1 \"o1\": f32[64]\noutput o2 \"o2\": f32[64]\noutput o3 \"o3\": f32[64]\n"
-                       "output o4 \"o4\": f32[64]\noutput o5 \"o5\": f32[64]\n"
-                       "arena t2: f32[64] at 0\narena t1: f32[64] at 256\n" COPY(
-                           "k", "64") "step k(t2, in)\nstep k(t1, in)\nstep k(o1, t1)\nstep k(o2, t1)\nstep k(o3, t1)\n"
-                                      "step k(o4, t1)\nstep k(o5, t2)\n}\n");
+        parse(*state, "program p target \"generic\" arena 1024 {\n"
+                      "input in \"in\": f32[64]\n"
+                      "output o1 \"o1\": f32[64]\noutput o2 \"o2\": f32[64]\noutput o3 \"o3\": f32[64]\n"
+                      "output o4 \"o4\": f32[64]\noutput o5 \"o5\": f32[64]\n"
+                      "arena t2: f32[64] at 0\narena t1: f32[64] at 256\n" COPY(
+                          "k", "64") "step k(t2, in)\nstep k(t1, in)\nstep k(o1, t1)\nstep k(o2, t1)\nstep k(o3, t1)\n"
+                                     "step k(o4, t1)\nstep k(o5, t2)\n}\n");
     static const memory_region at[] = {{"fast", 300}, {"slow", 4096}};
     memory_regions list = regions_of(*state, at, 2);
     assert_int_equal(plan_memory(p, &list), STATUS_OK);
@@ -222,7 +211,7 @@ static void programs_with_regions_print_and_parse(void **state) {
     const char *rest = COPY("k", "64") "step k(t, in)\nstep k(out, t)\n}\n", *printed;
     char *whole = arena_printf(*state, "%s%s", text, rest);
     strbuf s = strbuf_in(*state);
-    program_print(parsed(*state, whole), &s);
+    program_print(parse(*state, whole), &s);
     assert_int_equal(strbuf_finish(&s, &printed), STATUS_OK);
     assert_memory_equal(printed, text, sizeof text - 1);
     static const char *const wrong[] = {"at 0 bytes 255", "at 0 bytes 192", "at 64 bytes 256", "at 0 bytes 448"};
@@ -268,8 +257,8 @@ static bool shares(arena *memory, const char *body) {
                               body);
     for (int i = 0; i < N; i++)
         in[i] = (float)(i * 7 % 11) - 3;
-    run(parsed(memory, text), in, want);
-    program *p = parsed(memory, text);
+    run(parse(memory, text), in, want);
+    program *p = parse(memory, text);
     assert_int_equal(share_in_place(p), STATUS_OK);
     run(p, in, got);
     assert_memory_equal(got, want, sizeof want);
@@ -320,10 +309,10 @@ static void operands_that_live_on_keep_their_place(void **state) {
             "k0", "40") "step k0(b, in)\nstep k0(a, in)\nstep k0(b, a)\nstep k0(out, b)\nstep k0(out2, in)\n}\n",
     };
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
-        program *p = parsed(*state, arena_printf(*state,
-                                                 "program p target \"generic\" arena 512 {\ninput in \"in\": f32[40]\n"
-                                                 "output out \"out\": f32[40]\noutput out2 \"out2\": f32[40]\n%s",
-                                                 texts[i]));
+        program *p = parse(*state, arena_printf(*state,
+                                                "program p target \"generic\" arena 512 {\ninput in \"in\": f32[40]\n"
+                                                "output out \"out\": f32[40]\noutput out2 \"out2\": f32[40]\n%s",
+                                                texts[i]));
         assert_int_equal(share_in_place(p), STATUS_OK);
         assert_int_equal(p->kernels.n, 1);
     }
@@ -343,7 +332,7 @@ static const char branches[] =
 
 static void steps_come_in_an_order_that_needs_less(void **state) {
     const int *order;
-    program *p = parsed(*state, branches);
+    program *p = parse(*state, branches);
     int64_t before, after;
     assert_int_equal(plan_lower_bound(p, &before), STATUS_OK);
     assert_int_equal(order_steps(p, *state, &order), STATUS_OK);

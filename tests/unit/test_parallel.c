@@ -3,7 +3,7 @@
  * the bits of the whole ones. */
 #include <stdio.h>
 
-#include "test_support.h"
+#include "program_support.h"
 
 #include "schedule/parallel.h"
 #include "schedule/schedule.h"
@@ -17,16 +17,6 @@ static uint32_t next(uint64_t *seed) {
 
 static int64_t between(uint64_t *seed, int64_t low, int64_t high) {
     return low + (int64_t)(next(seed) % (uint64_t)(high - low + 1));
-}
-
-static program *parse(arena *a, const char *text) {
-    program *p = NULL;
-    diag *d = diag_new(&allocator_system);
-    if (program_parse(text, strlen(text), "test", a, d, NULL, NULL, &p) != STATUS_OK ||
-        program_verify(p, d) != STATUS_OK)
-        fail_msg("%s in %s", diag_at(d, 0)->message, text);
-    diag_free(d);
-    return p;
 }
 
 static const stmt *find_loop(const kernel *k, const block *body, const char *name) {

@@ -1,6 +1,6 @@
 /* rooms: schedule loop base */
 /* What the lists of steps hold: every weight that is not zero, once, beside its own datum; and nothing else. */
-#include "test_support.h"
+#include "loop_support.h"
 
 #include "schedule/schedule.h"
 #include "schedule/sparse.h"
@@ -8,11 +8,6 @@
 enum { TAPS = 90, MOST = 64 };
 
 static uint64_t random_state;
-
-static uint32_t next_random(void) {
-    random_state = random_state * UINT64_C(6364136223846793005) + 1442695040888963407;
-    return (uint32_t)(random_state >> 40);
-}
 
 typedef struct weights {
     float at[MOST][TAPS]; /* [result][tap] */
@@ -25,7 +20,9 @@ static void fill(weights *w, int64_t results, int in_a_hundred, int64_t gap) {
     w->results = results;
     for (int64_t n = 0; n < results; n++)
         for (int k = 0; k < TAPS; k++)
-            w->at[n][k] = (int)(next_random() % 100) < in_a_hundred ? (float)(1 + next_random() % 1000) : -0.0f;
+            w->at[n][k] = (int)(test_random(&random_state) % 100) < in_a_hundred
+                              ? (float)(1 + test_random(&random_state) % 1000)
+                              : -0.0f;
     for (int k = 0; k < TAPS; k++)
         w->taps[k] = (sparse_tap){k * gap - 7, k};
 }
@@ -96,7 +93,7 @@ static void every_weight_is_there_once(void **state) {
         for (size_t s = 0; s < (lanes[l] == 1 ? 1 : 3); s++)
             for (size_t f = 0; f < 5; f++)
                 for (int64_t gap = 1; gap <= 3; gap++) {
-                    fill(&w, 16 + (int64_t)(next_random() % 40), fullness[f], gap);
+                    fill(&w, 16 + (int64_t)(test_random(&random_state) % 40), fullness[f], gap);
                     check_packed(&w, lanes[l], shares[s]);
                 }
 }
@@ -109,7 +106,8 @@ static void two_of_four_leave_no_gap(void **state) {
     fill(&w, 16, 0, 1);
     for (int64_t n = 0; n < 16; n++)
         for (int k = 0; k < 88; k += 4) {
-            int one = (int)(next_random() % 4), other = (one + 1 + (int)(next_random() % 3)) % 4;
+            int one = (int)(test_random(&random_state) % 4),
+                other = (one + 1 + (int)(test_random(&random_state) % 3)) % 4;
             w.at[n][k + one] = w.at[n][k + other] = 1;
         }
     assert_int_equal(packed(a, &w, 8, 4).steps, 2 * 88 / 2);
