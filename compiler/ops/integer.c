@@ -32,9 +32,12 @@ status integer_check_result(const node *n) {
 /* x + zero within lo .. hi. */
 const expr *integer_result(builder *b, const node *n, const expr *x) {
     const expr *y = build_add(b, x, build_int(b, x->type.elem, op_int(n, "zero")));
-    y = build_max(b, y, build_int(b, x->type.elem, op_int(n, "lo")));
-    y = build_min(b, y, build_int(b, x->type.elem, op_int(n, "hi")));
-    return build_cast(b, dtype_storage(integer_result_type(n)), y);
+    dtype t = dtype_storage(integer_result_type(n));
+    if (op_int(n, "lo") > dtype_min(t))
+        y = build_max(b, y, build_int(b, x->type.elem, op_int(n, "lo")));
+    if (op_int(n, "hi") < (int64_t)dtype_max(t))
+        y = build_min(b, y, build_int(b, x->type.elem, op_int(n, "hi")));
+    return build_saturate(b, t, y);
 }
 
 #define EVEN_ATTR {"even", ATTR_INT, .i = 0}

@@ -1,13 +1,16 @@
 /* Integers or floats: which of them a contraction is faster in, by a count of the target's vector operations. */
 #include "passes/integer_contract.h"
 
-/* In operations on a vector of 32-bit lanes. A product that is not summed by fours: a multiplication of 32 bits is two,
- * casts are shared. Of the operations of a DOT4 that is several, half are sums, which go beside products. */
-#define WIDE 3.0
-#define PARTED 0.75
-#define PAIRED 0.55 /* by PAIRS, with the steps that their proof takes */
-#define REQUANTISE 16.0
-#define QUANTISE 12.0 /* a float */
+/* In operations on a vector of 32-bit lanes, of which floats multiply-add one a product. Of the operations of a DOT4
+ * that is several, half are sums, which go beside products. */
+typedef struct rates {
+    double wide; /* a product that is not summed by fours */
+    double parted;
+    double paired; /* by PAIRS, with the steps that their proof takes */
+    double requantise;
+    double quantise; /* a float */
+} rates;
+static const rates of_avx2 = {3, 0.75, 0.62, 11, 18}, of_others = {3, 0.75, 0.55, 16, 12};
 #define DEQUANTISE 3.0
 /* Bytes of weights that come from the second cache in the time of one, and of data that do not stay in it. */
 #define BYTES 16.0
@@ -25,16 +28,35 @@ static double moving(const target *t, double bytes) {
     return bytes > t->l2_bytes ? bytes / FAR_BYTES : 0;
 }
 
+/* Sums by fours lie along the channels in lanes, as many as a power of two; so many times what whole vectors take. Half
+ * a vector takes as long as a whole one, but on AVX-512. */
+static double lanes_left(const target *t, int64_t channels) {
+    int64_t whole = target_lanes(t, 32), lanes = whole;
+    while (lanes > channels)
+        lanes /= 2;
+    int64_t least = t->isa == ISA_AVX512 ? whole / 2 : whole, each = lanes > least ? lanes : least;
+    return (double)((channels + lanes - 1) / lanes * each) / (double)channels;
+}
+
+/* One product of integers. */
+static double product_of(const target *t, const rates *r, const contraction_size *s) {
+    if (!s->by_fours || t->dot4 == 0)
+        return r->wide;
+    double each = t->dot4 > 1 ? (t->has_pairs ? r->paired : r->parted) * t->dot4 : 1;
+    return each * (double)((s->row + 3) / 4) / (double)s->row;
+}
+
 integer_costs integer_costs_of(const target *t, const contraction_size *s) {
     double lanes = target_lanes(t, 32), products = (double)s->results * (double)s->taps;
     double weights = (double)s->weights, numbers = (double)(s->results + s->reads);
-    double fours =
-        (double)((s->row + 3) / 4) / (double)s->row * (t->dot4 > 1 ? (t->has_pairs ? PAIRED : PARTED) * t->dot4 : 1);
+    const rates *r = t->isa == ISA_AVX2 ? &of_avx2 : &of_others;
+    double integers = products * product_of(t, r, s) + r->requantise * (double)s->results;
+    double floats = products * s->share + r->quantise * (double)s->results + DEQUANTISE * (double)s->reads;
+    if (s->by_fours && t->dot4 > 0)
+        integers *= lanes_left(t, s->channels);
     return (integer_costs){
-        .integers = (products * (s->by_fours && t->dot4 > 0 ? fours : WIDE) + REQUANTISE * (double)s->results) / lanes +
-                    weights / BYTES + moving(t, numbers),
-        .floats = (products + QUANTISE * (double)s->results + DEQUANTISE * (double)s->reads) / lanes +
-                  weights * sizeof(float) / BYTES + moving(t, numbers * sizeof(float)),
+        .integers = integers / lanes + weights / BYTES + moving(t, numbers),
+        .floats = floats / lanes + weights * sizeof(float) / BYTES + moving(t, numbers * sizeof(float)),
     };
 }
 
@@ -45,7 +67,9 @@ static contraction_size size_of(const contraction *c) {
     contraction_size s = {.results = count_of(&c->n->outputs[0]->type),
                           .taps = is_known ? c->taps : c->x.q->type.dims[c->x.q->type.rank - 1].n,
                           .reads = count_of(&c->x.q->type) + (is_known ? 0 : count_of(w)),
-                          .weights = is_known ? count_of(w) : 0};
+                          .weights = is_known ? count_of(w) : 0,
+                          .channels = is_known ? c->channels : 1,
+                          .share = winograd_share(c->work->g, c->n, c->work->o->target)};
     s.row = c->form->kind == FORM_CONV ? w->dims[1].n * w->dims[w->rank - 1].n : s.taps;
     s.by_fours = is_known && !depthwise && c->form->kind != FORM_TRANSPOSED && c->weights->type.elem == DT_I8 &&
                  dtype_bits(c->x.q->type.elem) == 8 && s.row > 1;

@@ -12,7 +12,9 @@ typedef struct contraction_size {
     int64_t results, taps; /* numbers that come out; products in each */
     int64_t row;           /* products whose data lie one after another */
     int64_t reads, weights;
-    bool by_fours; /* constant weights of 8 bits, data of 8 bits whose rows are longer than one */
+    int64_t channels; /* of the result */
+    double share;     /* of the products, what floats compute: less than 1 where Winograd does it */
+    bool by_fours;    /* constant weights of 8 bits, data of 8 bits whose rows are longer than one */
 } contraction_size;
 
 /* In operations on vectors. */

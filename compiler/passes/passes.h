@@ -206,6 +206,9 @@ status passes_before_lowering(const pass_registry *r, graph **g, const pass_opti
 /* ---- winograd.c ---- */
 struct winograd_form; /* ir/winograd.h */
 status pass_winograd(graph *g, const target *t, const struct tuning *tuned);
+/* The time of a Conv that pass_winograd would take, once its weights are constant floats, as a part of the direct
+ * way's; 1 of any other node. */
+double winograd_share(graph *g, node *n, const target *t);
 /* The node as a WinogradConv of the form, whatever that costs; *out_done false where it cannot be one. */
 status winograd_rewrite(graph *g, node *n, const struct winograd_form *f, bool *out_done);
 

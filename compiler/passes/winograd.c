@@ -42,19 +42,22 @@ static void read_pads(conv3 *c) {
         c->pads[i] = is_same ? 1 : is_given ? list[i] : 0;
 }
 
-/* The data come from a kernel, which can leave them as the tiles like them: channels last, within a border. What is
- * dequantised stays a Conv, which integer code can take the place of. */
-static bool read_conv(node *n, conv3 *out) {
-    int64_t x[TENSOR_MAX_RANK], y[TENSOR_MAX_RANK];
-    const value *data = is_op(n, "Conv") ? node_input(n, 0) : NULL, *w = data != NULL ? node_input(n, 1) : NULL;
-    if (w == NULL || w->constant == NULL || w->type.elem != DT_F32 || w->constant->rank != 4 || data->def == NULL ||
-        data->constant != NULL || is_op(data->def, "DequantizeLinear") || !type_shape(&data->type, x) ||
+/* The data come from a kernel, which can leave them as the tiles like them: channels last, within a border. */
+static bool read_shape(node *n, conv3 *out) {
+    int64_t x[TENSOR_MAX_RANK], y[TENSOR_MAX_RANK], w[TENSOR_MAX_RANK];
+    const value *data = is_op(n, "Conv") ? node_input(n, 0) : NULL, *weights = data != NULL ? node_input(n, 1) : NULL;
+    if (weights == NULL || weights->type.elem != DT_F32 || weights->type.rank != 4 || data->def == NULL ||
+        data->constant != NULL || !type_shape(&weights->type, w) || !type_shape(&data->type, x) ||
         !type_shape(&n->outputs[0]->type, y))
         return false;
-    *out = (conv3){n, w->constant, x[0], x[1], y[1], {x[2], x[3]}, {y[2], y[3]}, {0}};
+    *out = (conv3){n, weights->constant, x[0], x[1], y[1], {x[2], x[3]}, {y[2], y[3]}, {0}};
     read_pads(out);
-    return w->constant->dims[2] == 3 && w->constant->dims[3] == 3 && op_int(n, "group") == 1 &&
-           all_ones(n, "strides") && all_ones(n, "dilations") && type_count(&n->outputs[0]->type) > 0;
+    return w[2] == 3 && w[3] == 3 && op_int(n, "group") == 1 && all_ones(n, "strides") && all_ones(n, "dilations") &&
+           type_count(&n->outputs[0]->type) > 0;
+}
+
+static bool read_conv(node *n, conv3 *out) {
+    return read_shape(n, out) && out->w != NULL;
 }
 
 /* ---- what they cost, in vector multiply-adds ---- */
@@ -121,6 +124,8 @@ static double winograd_cost(const conv3 *c, const winograd_form *f, const machin
 #define SPARSE_MOST 40 /* in a hundred; with more that are not zero it does not pay */
 
 static double sparse_cost(const conv3 *c, const machine *m) {
+    if (c->w == NULL)
+        return __builtin_inf();
     int64_t each = c->w->count / 100, most = each * SPARSE_MOST;
     int64_t full = schedule_not_zero(c->w->elem, c->w->data, c->w->count, most);
     if (full > most || each == 0)
@@ -149,6 +154,15 @@ static const winograd_form *choose(const conv3 *c, const machine *m) {
         best = f;
     }
     return best;
+}
+
+double winograd_share(graph *g, node *n, const target *t) {
+    conv3 c;
+    if (t->vector_bytes == 0 || !read_shape(n, &c))
+        return 1;
+    const machine m = machine_for(g, t);
+    const winograd_form *f = choose(&c, &m);
+    return f != NULL ? winograd_cost(&c, f, &m) / direct_cost(&c, &m) : 1;
 }
 
 /* "conv 1x64x56x56 to 64x56x56": form 0 is the direct way, others are of so many results a tile. */

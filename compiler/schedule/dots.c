@@ -176,14 +176,14 @@ static status take_off(const dots *d) {
         for (int64_t j = 0; j < inner; j++)
             for (int64_t k = 0; k < d->axes[d->k].extent; k++)
                 total += (uint32_t)number_at(d, place_of(d, axes, n, i * inner + j) + k * d->weights.step[d->k]);
-        excess[i] = (int32_t)(total * (uint32_t)times * (uint32_t)d->offset);
+        excess[i] = (int32_t)(0 - total * (uint32_t)times * (uint32_t)d->offset);
     }
     builder *b = d->p->b;
     const expr *load = load_new(d, (schedule_buffer){.kind = SCHEDULE_CONST, .elem = DT_I32, .n = sums, .data = excess},
                                 axes, outer, 1, build_index(b, 0));
     if (load == NULL)
         return STATUS_RESOURCE;
-    const expr *sum = build_sub(b, d->g->result, load);
+    const expr *sum = build_add(b, d->g->result, load);
     plan_substitute(d->p, &d->g->result, &sum, 1);
     return STATUS_OK;
 }

@@ -34,6 +34,8 @@ status plan_loads(const plan *p, expr_list *out) {
         expr_list_add(out, p->stages[s].value);
         if (p->stages[s].flips != NULL)
             expr_list_add(out, p->stages[s].flips);
+        if (p->stages[s].start != NULL)
+            expr_list_add(out, p->stages[s].start);
         if (p->stages[s].kind == STAGE_STORE)
             expr_list_add(out, p->stages[s].address);
     }
@@ -46,6 +48,8 @@ void plan_substitute(plan *p, const expr *const *from, const expr *const *to, in
         g->value = build_substitute(p->b, g->value, from, to, n);
         if (g->flips != NULL)
             g->flips = build_substitute(p->b, g->flips, from, to, n);
+        if (g->start != NULL)
+            g->start = build_substitute(p->b, g->start, from, to, n);
         if (g->kind == STAGE_STORE)
             g->address = build_substitute(p->b, g->address, from, to, n);
     }

@@ -25,6 +25,7 @@ typedef struct plan_stage {
     const pair_steps *steps; /* pairs_pack: they do, and its axis are these steps, one kind after another */
     const expr *flips;       /* what the data are xored with, but for plain steps */
     struct sparse *sparse;   /* NULL, or value is what the products that it describes have for data, see sparse.h */
+    const expr *start;       /* REDUCE, set by plan_starts: what it begins with; NULL: its neutral element */
     const expr *result;      /* REDUCE, LET */
     int slot;                /* STORE: kernel buffer */
     const expr *address;     /* STORE */
@@ -135,6 +136,9 @@ status repack_constant(plan *p, const access *x, const repack_loop *loops, int n
 /* The axes of a contraction's reduction are put in the order in which its data lie, and its constants follow, so that
  * neighbouring axes can be merged. */
 status repack_reductions(plan *p);
+
+/* starts.c: sums of integers, whatever their products, begin with what is only added to them afterwards. */
+status plan_starts(plan *p);
 
 /* dots.c: sums of products of bytes by constant ones, where the target has DOT4, go by four neighbours of the data: the
  * innermost axis of such a reduction counts fours, of which its value has the first. Constants follow. */

@@ -223,11 +223,14 @@ static void reduce_pairs(tile_state *s, const team *m) {
 
 static void begin_sums(tile_state *s, int stage, accumulators *acc) {
     tile *t = s->t;
+    const plan_stage *g = &t->p->stages[stage];
     *acc = declare(s, stage);
     for (int r = 0; r < t->rows; r++)
         for (int v = 0; v < t->vectors; v++) {
             point x = point_of(s, stage, acc, v, r);
-            build_set(t->p->b, x.reg, x.index, plan_neutral(t->p->b, t->p->stages[stage].op, x.type));
+            build_set(t->p->b, x.reg, x.index,
+                      g->start != NULL ? at_point(s, stage, g->start, v, r, x.type.lanes)
+                                       : plan_neutral(t->p->b, g->op, x.type));
         }
 }
 
@@ -278,21 +281,76 @@ static void let_stage(tile_state *s, int stage) {
         }
 }
 
-static void store_stage(tile_state *s, int stage) {
+/* ---- stores ---- */
+
+/* Vectors of 32 bits that fill a register once they are narrowed to bytes. */
+#define PACKED 4
+
+/* Are results narrowed to bytes, by instructions that take whole registers and give one? */
+static bool packs(const tile *t, const plan_stage *g, int64_t step) {
+    const target *to = t->p->options->target;
+    const expr *x = g->value;
+    return to->isa == ISA_AVX2 && step == 1 && (x->kind == EXPR_SATURATE || x->kind == EXPR_CAST) &&
+           dtype_bits(x->type.elem) == 8 && x->arg[0]->type.elem == DT_I32 && 4 * t->lanes == to->vector_bytes &&
+           t->tail == t->lanes;
+}
+
+/* `n` lanes of the concatenation of x and y, from `first` on. */
+static const expr *lanes_of(builder *b, const expr *x, const expr *y, int first, int n) {
+    uint8_t lanes[64];
+    for (int i = 0; i < n; i++)
+        lanes[i] = (uint8_t)(first + i);
+    return build_shuffle(b, x, y, lanes, n);
+}
+
+/* Points from this one on whose results follow each other in memory, of those that are packed with it. */
+static int run_of(const tile *t, int first, int k) {
+    int n = PACKED, v = first % t->vectors;
+    while (n > 1 && (k % n != 0 || v + n > t->vectors ||
+                     tile_vector_first(t, v + n - 1) != tile_vector_first(t, v) + (n - 1) * t->lanes))
+        n /= 2;
+    return n;
+}
+
+static void store_packed(tile_state *s, int stage, int first) {
     tile *t = s->t;
     builder *b = t->p->b;
+    const plan_stage *g = &t->p->stages[stage];
+    const expr *x[PACKED];
+    for (int k = 0; k < PACKED; k++)
+        x[k] = at_point(s, stage, g->value->arg[0], (first + k) % t->vectors, (first + k) / t->vectors, t->lanes);
+    const expr *low = lanes_of(b, x[0], x[1], 0, 2 * t->lanes), *high = lanes_of(b, x[2], x[3], 0, 2 * t->lanes);
+    const expr *all = lanes_of(b, low, high, 0, PACKED * t->lanes);
+    dtype to = g->value->type.elem;
+    all = build_let(b, "bytes", g->value->kind == EXPR_CAST ? build_cast(b, to, all) : build_saturate(b, to, all));
+    for (int k = 0, n; k < PACKED; k += n) {
+        n = run_of(t, first + k, k);
+        const expr *at = at_point(s, stage, g->address, (first + k) % t->vectors, (first + k) / t->vectors, 1);
+        build_store(b, g->slot, at, lanes_of(b, all, all, k * t->lanes, n * t->lanes), NULL);
+    }
+}
+
+static void store_point(tile_state *s, int stage, int64_t step, int v, int r) {
+    tile *t = s->t;
+    const plan_stage *g = &t->p->stages[stage];
+    const expr *address = at_point(s, stage, g->address, v, r, 1);
+    int lanes = tile_lanes(t, v);
+    if (step != 1 && lanes > 1)
+        address = build_ramp(t->p->b, address, step, lanes);
+    build_store(t->p->b, g->slot, address, at_point(s, stage, g->value, v, r, lanes), NULL);
+}
+
+static void store_stage(tile_state *s, int stage) {
+    tile *t = s->t;
     const plan_stage *g = &t->p->stages[stage];
     int64_t step = 1;
     plan_step(t->p, g->address, t->p->axes[t->a].var, &step);
     open_stage(s, g);
-    for (int r = 0; r < t->rows; r++)
-        for (int v = 0; v < t->vectors; v++) {
-            const expr *address = at_point(s, stage, g->address, v, r, 1);
-            int lanes = tile_lanes(t, v);
-            if (step != 1 && lanes > 1)
-                address = build_ramp(b, address, step, lanes);
-            build_store(b, g->slot, address, at_point(s, stage, g->value, v, r, lanes), NULL);
-        }
+    int i = 0, n = t->rows * t->vectors;
+    for (; packs(t, g, step) && i + PACKED <= n; i += PACKED)
+        store_packed(s, stage, i);
+    for (; i < n; i++)
+        store_point(s, stage, step, i % t->vectors, i / t->vectors);
     close_stage(s, g);
 }
 
@@ -343,6 +401,7 @@ status emit_tiles(plan *p, int axis, int lanes, const kernel_choice *given) {
     t.row = build_var(p->b, index, "row");
     t.lane = build_var(p->b, index, "lane");
     TRY(tile_pack(&t));
+    TRY(plan_starts(p));
     TRY(plan_compact(p));
     for (int k = 0; k < p->n_stages; k++)
         if (p->stages[k].sparse != NULL)

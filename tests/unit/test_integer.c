@@ -86,22 +86,42 @@ static integer_costs costs_on(const char *target_name, contraction_size s) {
 /* A convolution of 64 by 64 channels over 16x16, windows of 3x3: by hand, 256*64 results of 576 products. */
 static void integer_costs_are_counted(void **state) {
     (void)state;
-    const contraction_size s = {
-        .results = 16384, .taps = 576, .row = 192, .reads = 16384, .weights = 36864, .by_fours = true};
+    const contraction_size s = {.results = 16384,
+                                .taps = 576,
+                                .row = 192,
+                                .reads = 16384,
+                                .weights = 36864,
+                                .channels = 64,
+                                .share = 1,
+                                .by_fours = true};
     integer_costs c = costs_on("x86-64-vnni", s);
     assert_true(fabs(c.integers - (16384 * (576 / 4.0 + 16) / 16 + 36864 / 16.0)) < 1);
     assert_true(fabs(c.floats - (16384 * (576 + 12 + 3.0) / 16 + 36864 * 4 / 16.0)) < 1);
     c = costs_on("x86-64-v3", s);
-    assert_true(fabs(c.integers - (16384 * (576 / 4.0 * 2.2 + 16) / 8 + 36864 / 16.0)) < 1);
+    assert_true(fabs(c.integers - (16384 * (576 / 4.0 * 4 * 0.62 + 11) / 8 + 36864 / 16.0)) < 1);
+    assert_true(fabs(c.floats - (16384 * (576 + 18 + 3.0) / 8 + 36864 * 4 / 16.0)) < 1);
 }
 
 static void integer_costs_choose(void **state) {
     (void)state;
-    const contraction_size convolution = {
-        .results = 16384, .taps = 576, .row = 192, .reads = 16384, .weights = 36864, .by_fours = true};
-    const contraction_size depthwise = {.results = 16384, .taps = 9, .row = 3, .reads = 16384, .weights = 576};
-    const contraction_size dense = {
-        .results = 512, .taps = 784, .row = 784, .reads = 784, .weights = 784 * 512, .by_fours = true};
+    const contraction_size convolution = {.results = 16384,
+                                          .taps = 576,
+                                          .row = 192,
+                                          .reads = 16384,
+                                          .weights = 36864,
+                                          .channels = 64,
+                                          .share = 1,
+                                          .by_fours = true};
+    const contraction_size depthwise = {
+        .results = 16384, .taps = 9, .row = 3, .reads = 16384, .weights = 576, .channels = 64, .share = 1};
+    const contraction_size dense = {.results = 512,
+                                    .taps = 784,
+                                    .row = 784,
+                                    .reads = 784,
+                                    .weights = 784 * 512,
+                                    .channels = 512,
+                                    .share = 1,
+                                    .by_fours = true};
     integer_costs c = costs_on("x86-64-vnni", convolution);
     assert_true(c.integers < 0.4 * c.floats);
     c = costs_on("x86-64-v3", dense); /* its time is that of its weights, which are a quarter */
@@ -110,6 +130,21 @@ static void integer_costs_choose(void **state) {
     assert_true(c.integers > c.floats);
     c = costs_on("x86-64-v3", depthwise);
     assert_true(c.integers > c.floats);
+    /* Six channels are two halves of a vector, each as long as a whole one. */
+    contraction_size few = {
+        .results = 4704, .taps = 25, .row = 5, .reads = 1024, .weights = 150, .share = 1, .by_fours = true};
+    few.channels = 8;
+    assert_true(costs_on("x86-64-v3", few).integers < costs_on("x86-64-v3", few).floats);
+    few.channels = 6;
+    c = costs_on("x86-64-v3", few);
+    assert_true(c.integers > c.floats);
+    assert_true(fabs(c.integers - (4704 * (25 * 8 / 5.0 * 0.62 + 11) * 16 / 6 / 8 + 150 / 16.0)) < 1);
+    /* What floats leave out by Winograd. */
+    contraction_size fewer = convolution;
+    fewer.share = 0.4;
+    c = costs_on("x86-64-v3", fewer);
+    assert_true(c.integers > c.floats);
+    assert_true(costs_on("x86-64-vnni", fewer).integers < costs_on("x86-64-vnni", fewer).floats);
     /* Large maps of floats do not stay in the second cache. */
     contraction_size large = depthwise;
     large.results = large.reads = 112 * 112 * 96;

@@ -196,8 +196,29 @@ static bool is_zero_test(const expr *x) {
     return x->kind == EXPR_CAST && x->type.elem == DT_BOOL;
 }
 
+/* A register of bytes out of four of 32 bits. Packs work within halves of registers, so words change places. */
+static bool pack_bytes(c99 *c, const expr *x, value *from, const part *p, code *out) {
+    dtype to = x->type.elem;
+    bool packs = x->kind == EXPR_SATURATE && c->target->isa == ISA_AVX2 && from->elem == DT_I32 &&
+                 dtype_bits(to) == 8 && p->count == 32;
+    if (!packs)
+        return false;
+    code q[4];
+    for (int k = 0; k < 4; k++)
+        q[k] = c99_piece(c, from, p->first + 8 * k, 8);
+    *out =
+        c99_code(c, LEVEL_UNARY, q[0].cost + q[1].cost + q[2].cost + q[3].cost + 4,
+                 "(%s)_mm256_permutevar8x32_epi32(_mm256_%s_epi16(_mm256_packs_epi32((__m256i)%s, (__m256i)%s), "
+                 "_mm256_packs_epi32((__m256i)%s, (__m256i)%s)), _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7))",
+                 c99_vector(c, to, 32), dtype_is_signed(to) ? "packs" : "packus", c99_inside(c, q[0], LEVEL_UNARY),
+                 c99_inside(c, q[1], LEVEL_UNARY), c99_inside(c, q[2], LEVEL_UNARY), c99_inside(c, q[3], LEVEL_UNARY));
+    return true;
+}
+
 static bool cast_vector(c99 *c, const expr *x, value *from, const part *p, code *out) {
     dtype to = x->type.elem, t = from->elem;
+    if (pack_bytes(c, x, from, p, out))
+        return true;
     if (x->kind == EXPR_BITCAST) {
         code piece = c99_piece(c, from, p->first, p->count);
         *out = c99_code(c, LEVEL_UNARY, piece.cost, "(%s)%s", c99_vector(c, to, p->count),

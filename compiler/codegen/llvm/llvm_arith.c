@@ -77,20 +77,25 @@ LLVMValueRef llvm_arith_reduce(emitter *e, const expr *x, const LLVMValueRef *ar
     return rest;
 }
 
-/* The lower half of each lane of 64 bits, or the upper one, with its sign. */
-static LLVMValueRef half_of_lanes(emitter *e, LLVMValueRef x, ltype t, bool upper) {
-    LLVMValueRef by = llvm_int(e, t, 32);
-    x = LLVMBuildBitCast(e->at, x, llvm_type(e, t), "");
-    return LLVMBuildAShr(e->at, upper ? x : LLVMBuildShl(e->at, x, by, ""), by, "");
+/* Even lanes, or odd ones that have been moved down to these, with their signs in lanes of 64 bits: LLVM knows a
+ * product of two such as pmuldq. An arithmetic shift down, which AVX2 lacks, would make it a product of 64 bits. */
+static LLVMValueRef every_other(emitter *e, LLVMValueRef x, ltype t, bool odd) {
+    ltype wide = LTYPE(DT_I64, t.lanes / 2);
+    LLVMValueRef mask[64], by = llvm_int(e, wide, 32);
+    for (int i = 0; i < t.lanes; i++)
+        mask[i] = LLVMConstInt(e->i32, (unsigned)(i | odd), false);
+    if (odd)
+        x = LLVMBuildShuffleVector(e->at, x, x, LLVMConstVector(mask, (unsigned)t.lanes), "");
+    x = LLVMBuildBitCast(e->at, x, llvm_type(e, wide), "");
+    return LLVMBuildAShr(e->at, LLVMBuildShl(e->at, x, by, ""), by, "");
 }
 
 /* By even and odd lanes, whose products fill a register each. */
 static LLVMValueRef high_of_pairs(emitter *e, ltype t, const LLVMValueRef *args) {
-    ltype wide = LTYPE(DT_I64, t.lanes / 2);
     LLVMValueRef products[2], mask[64];
     for (int odd = 0; odd < 2; odd++) {
-        LLVMValueRef product = LLVMBuildMul(e->at, half_of_lanes(e, args[0], wide, odd != 0),
-                                            half_of_lanes(e, args[1], wide, odd != 0), "");
+        LLVMValueRef product =
+            LLVMBuildMul(e->at, every_other(e, args[0], t, odd != 0), every_other(e, args[1], t, odd != 0), "");
         products[odd] = LLVMBuildBitCast(e->at, product, llvm_type(e, t), "");
     }
     for (int i = 0; i < t.lanes; i++)

@@ -104,6 +104,23 @@ LLVMValueRef llvm_convert_cast(emitter *e, const expr *x, const LLVMValueRef *ar
     return half_cast(e, from, to, args[0]);
 }
 
+/* A register of bytes out of four of 32 bits. Packs work within halves of registers, so words change places. */
+static LLVMValueRef packed(emitter *e, ltype to, LLVMValueRef value) {
+    static const int words[] = {0, 4, 1, 5, 2, 6, 3, 7};
+    LLVMValueRef halves[2], mask[8];
+    for (int k = 0; k < 2; k++) {
+        LLVMValueRef parts[] = {llvm_lanes(e, value, 16 * k, 1, 8), llvm_lanes(e, value, 16 * k + 8, 1, 8)};
+        halves[k] = llvm_intrinsic(e, "llvm.x86.avx2.packssdw", NULL, 0, parts, 2);
+    }
+    const char *name = dtype_is_signed(to.elem) ? "llvm.x86.avx2.packsswb" : "llvm.x86.avx2.packuswb";
+    LLVMValueRef bytes =
+        LLVMBuildBitCast(e->at, llvm_intrinsic(e, name, NULL, 0, halves, 2), llvm_type(e, LTYPE(DT_I32, 8)), "");
+    for (int i = 0; i < 8; i++)
+        mask[i] = LLVMConstInt(e->i32, (unsigned)words[i], false);
+    bytes = LLVMBuildShuffleVector(e->at, bytes, bytes, LLVMConstVector(mask, 8), "");
+    return LLVMBuildBitCast(e->at, bytes, llvm_type(e, to), "");
+}
+
 /* Clamps in the source's type to what both types hold, then resizes. */
 LLVMValueRef llvm_convert_saturate(emitter *e, const expr *x, const LLVMValueRef *args) {
     ltype from = x->arg[0]->type, to = x->type;
@@ -111,6 +128,8 @@ LLVMValueRef llvm_convert_saturate(emitter *e, const expr *x, const LLVMValueRef
     int64_t lowest = dtype_min(to.elem) > dtype_min(from.elem) ? dtype_min(to.elem) : dtype_min(from.elem);
     uint64_t highest = dtype_max(to.elem) < dtype_max(from.elem) ? dtype_max(to.elem) : dtype_max(from.elem);
     LLVMValueRef value = args[0];
+    if (e->program->target->isa == ISA_AVX2 && from.elem == DT_I32 && dtype_bits(to.elem) == 8 && to.lanes == 32)
+        return packed(e, to, value);
     if (lowest != dtype_min(from.elem)) {
         LLVMValueRef low[] = {value, llvm_int(e, from, lowest)};
         value = llvm_intrinsic_like(e, from_signed ? "llvm.smax" : "llvm.umax", low, 2);
