@@ -50,11 +50,14 @@ typedef struct seen {
     double *sums; /* of the last run; groups x k x k: the upper half of the sum of products; is_diagonal: groups x k, of
                      squares */
     int is_diagonal;
-    double *totals; /* groups x k */
-    double *means;  /* groups x k, of the model as it was */
-    int64_t rows;   /* that have been added, for each group */
-    float *room;    /* some rows */
-    growing *place; /* of full sums; NULL: the job's */
+    double *totals;     /* groups x k */
+    double *means;      /* groups x k, of the model as it was */
+    int64_t rows;       /* that have been added, for each group */
+    float *room;        /* some rows */
+    growing *place;     /* of full sums; NULL: the job's */
+    tenon_value *dense; /* the same in j->dense, the model as it was; NULL: it cannot have become another */
+    double *cross;      /* groups x k x k: (what it was - what it is) by what it is; NULL: not seen */
+    int64_t elements;   /* of a sample */
 } seen;
 
 /* A further node that has the same weight. */
@@ -80,6 +83,7 @@ typedef struct weight {
     int64_t groups;                                               /* of outputs that have inputs of their own */
     int is_conv;
     float *x;            /* the matrix, as it was */
+    float *aim;          /* hessian: the dense numbers that would do best on what it reads by then */
     float *pruned;       /* as it is going to be */
     unsigned char *keep; /* of the matrix */
     double share;        /* of its units that go */
@@ -145,9 +149,11 @@ typedef struct job {
     int n_activations;
     structure *structures;
     int n_structures;
-    growing sums, h, inverse, matrix, scores, units_sums, units_twice; /* room for one weight */
-    seen *now;                                                         /* whose sums those are */
-    int64_t lost, judged;                                              /* auto=: of so many samples */
+    tenon_graph *dense; /* the model before anything became zero, as far as it is needed; NULL: it is not */
+    growing sums, cross, h, inverse, matrix, scores, units_sums, units_twice; /* room for one weight */
+    growing kept;                                                             /* samples of j->dense */
+    seen *now;                                                                /* whose sums those are */
+    int64_t lost, judged;                                                     /* auto=: of so many samples */
     int64_t numbers_before, numbers_after; /* of the constants that structures have been cut out of */
 } job;
 
