@@ -1,37 +1,23 @@
-/* auto=accuracy:POINTS: as many zeros as lose no more.
+/* auto=GOAL:NUMBER: the sparsity of each layer.
  *
- * Each weight alone is pruned to each of some levels, and what that does to the model's output is measured: the harm.
- * For a price of harm, each weight takes the level at which its zeros less the price of its harm are most; harms add
- * up, nearly, so no other choice has as many zeros for as much harm. Which price it may be, the labelled samples say.
+ * Each weight alone is pruned to each of some levels, and what that does to the model's output is measured, the harm,
+ * and what it gains: zeros, or cycles. For a price of harm, each weight takes the level at which its gain less the
+ * price of its harm is most; harms add up, nearly, so no other choice gains as much for as much harm. Which price it
+ * may be, the goal says.
  */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "prune.h"
+#include "auto.h"
 
-static const double levels[] = {0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95};
-enum { N_LEVELS = sizeof levels / sizeof *levels, STEPS = 9, PROBES = 64 };
+const double auto_levels[N_LEVELS] = {0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95};
+enum { STEPS = 9, PROBES = 64 };
 
-typedef struct candidate {
-    double harm[N_LEVELS];
-    float *pruned[N_LEVELS];
-    int level, best;
-} candidate;
-
-typedef struct judging {
-    job *j;
-    candidate *of; /* each weight */
-    const tenon_tensor *labels;
-    tenon_value *output;
-    int64_t n, probes; /* samples to judge by; to measure harm by */
-    int64_t size;      /* elements of the output */
-    float *reference;  /* of the model as it was */
-    int keeps;         /* the reference is being made */
-    int64_t right;
-    double harm;
-    double allowed; /* points */
-} judging;
+int auto_refuse(const judging *a, const char *why) {
+    a->j->diag->error(a->j->host, NULL, "usage", "auto=%s: %s", a->text, why);
+    return TENON_PASS_USAGE;
+}
 
 /* ---- running the model ---- */
 
@@ -57,17 +43,18 @@ static int see(void *context, int64_t sample, const tenon_tensor *const *values)
         memcpy(was, y, (size_t)a->size * sizeof *y);
     for (int64_t i = 0; i < a->size; i++)
         a->harm += ((double)y[i] - (double)was[i]) * ((double)y[i] - (double)was[i]);
-    a->right += largest(y, a->size) == j->tensor->integer(a->labels, sample);
+    if (a->labels != NULL)
+        a->right += largest(y, a->size) == j->tensor->integer(a->labels, sample);
     return TENON_OK;
 }
 
-static int run(judging *a, int64_t n) {
+int auto_run(judging *a, int64_t n) {
     a->right = 0;
     a->harm = 0;
     return a->j->eval->run(a->j->host, a->j->g, a->j->samples, 0, n, &a->output, 1, see, a);
 }
 
-/* ---- harm ---- */
+/* ---- harm and gain ---- */
 
 static int try_level(judging *a, weight *w, const unsigned char *keep, int level) {
     job *j = a->j;
@@ -76,12 +63,13 @@ static int try_level(judging *a, weight *w, const unsigned char *keep, int level
     if (c->pruned[level] == NULL)
         return TENON_PASS_RESOURCE;
     memcpy(w->keep, keep, (size_t)w->count);
-    w->share = levels[level];
+    w->share = auto_levels[level];
     TRY(weight_prune(j, w));
     memcpy(c->pruned[level], w->pruned, (size_t)w->count * sizeof(float));
     TRY(weight_put(j, w, w->pruned));
-    TRY(run(a, a->probes));
+    TRY(auto_run(a, a->probes));
     c->harm[level] = a->harm;
+    TRY(a->goal->gain(a, w, level, &c->gain[level]));
     memcpy(w->keep, keep, (size_t)w->count);
     return weight_put(j, w, w->x);
 }
@@ -103,119 +91,138 @@ static int measure(judging *a) {
 
 /* ---- the price ---- */
 
-/* Each weight's best level where harm costs `price` zeros. */
+/* Each weight's best level where harm costs `price`. */
 static void choose(judging *a, double price) {
     for (int i = 0; i < a->j->n_weights; i++) {
         candidate *c = &a->of[i];
         double most = -INFINITY;
         for (int level = 0; level < N_LEVELS; level++) {
-            double gain = levels[level] * (double)a->j->weights[i].count - price * c->harm[level];
-            if (gain > most) {
-                most = gain;
+            double worth = c->gain[level] - price * c->harm[level];
+            if (worth > most) {
+                most = worth;
                 c->level = level;
             }
         }
     }
 }
 
-static int judge(judging *a, int64_t right, int *out_good) {
+static int judge(judging *a, int *out_met) {
     job *j = a->j;
     for (int i = 0; i < j->n_weights; i++)
         TRY(weight_put(j, &j->weights[i], a->of[i].pruned[a->of[i].level]));
-    TRY(run(a, a->n));
+    TRY(a->goal->judge(a, out_met));
     for (int i = 0; i < j->n_weights; i++)
         TRY(weight_put(j, &j->weights[i], j->weights[i].x));
-    *out_good = 100 * (double)(right - a->right) <= a->allowed * (double)a->n;
     return TENON_OK;
 }
 
-/* Between the price at which all take the last level and the one at which none takes any, by halves of the logarithm.
- */
-static int search(judging *a, int64_t right) {
-    job *j = a->j;
-    double low = INFINITY, high = 1e-12;
-    for (int i = 0; i < j->n_weights; i++)
+static void take(judging *a) {
+    for (int i = 0; i < a->j->n_weights; i++)
+        a->of[i].best = a->of[i].level;
+}
+
+/* From a price at which all take what gains most to one at which none takes anything. */
+static void bounds(const judging *a, double *low, double *high) {
+    *low = INFINITY;
+    *high = 1e-12;
+    for (int i = 0; i < a->j->n_weights; i++)
         for (int level = 1; level < N_LEVELS; level++) {
-            double price = (double)j->weights[i].count / (a->of[i].harm[level] + 1e-12);
-            low = price < low ? price : low;
-            high = price > high ? price : high;
+            double price = a->of[i].gain[level] / (a->of[i].harm[level] + 1e-12);
+            *low = price > 0 && price < *low ? price : *low;
+            *high = price > *high ? price : *high;
         }
-    low *= 1e-2;
+    *low = *low < *high ? *low * 1e-2 : *high * 1e-2;
+}
+
+/* By halves of the price's logarithm. What bounds the harm goes for the lowest price that meets it, what asks for gain
+ * for the highest. */
+static int search(judging *a) {
+    job *j = a->j;
+    double low, high;
+    int met;
+    bounds(a, &low, &high);
+    if (!a->goal->bounds_harm) {
+        choose(a, 0);
+        TRY(judge(a, &met));
+        if (!met)
+            return auto_refuse(a, "not even the most that there is to gain in these layers gets there");
+        take(a);
+    }
     for (int step = 0; step < STEPS; step++) {
         double price = sqrt(low * high);
-        int good;
         choose(a, price);
-        TRY(judge(a, right, &good));
-        if (!good) {
+        TRY(judge(a, &met));
+        if (met)
+            take(a);
+        if (met == a->goal->bounds_harm)
+            high = price;
+        else
             low = price;
-            continue;
-        }
-        high = price;
-        j->lost = right - a->right;
-        for (int i = 0; i < j->n_weights; i++)
-            a->of[i].best = a->of[i].level;
     }
     for (int i = 0; i < j->n_weights; i++)
-        j->weights[i].share = levels[a->of[i].best];
-    j->judged = a->n;
+        j->weights[i].share = auto_levels[a->of[i].best];
     return TENON_OK;
 }
 
 /* ---- all ---- */
 
-static int refuse(const job *j, const char *text, const char *why) {
-    j->diag->error(j->host, NULL, "usage", "auto=%s: %s", text, why);
-    return TENON_PASS_USAGE;
-}
-
-static int check(const job *j, const char *text) {
+static int check(const judging *a) {
+    const job *j = a->j;
     if (j->is_global || j->option->given(j->host, "sparsity"))
-        return refuse(j, text, "it chooses each layer's sparsity: leave sparsity= and scope=global away");
+        return auto_refuse(a, "it chooses each layer's sparsity: leave sparsity= and scope=global away");
     for (int i = 0; i < j->n_weights; i++)
         if (j->weights[i].how.by == BY_N_OF_M)
-            return refuse(j, text, "granularity=N:M says the sparsity: there is nothing to choose");
+            return auto_refuse(a, "granularity=N:M says the sparsity: there is nothing to choose");
     return j->n_weights > 0 && j->n_structures == 0
                ? TENON_OK
-               : refuse(j, text, "it is for elements, blocks and columns, not for what leaves the graph");
+               : auto_refuse(a, "it is for elements, blocks and columns, not for what leaves the graph");
 }
 
-static int begin(judging *a, const char *text) {
+static int read_goal(judging *a) {
+    const goal *g = auto_goals, *end = auto_goals + auto_n_goals;
+    char *rest = NULL;
+    for (; g < end; g++) {
+        size_t n = strlen(g->name);
+        if (strncmp(a->text, g->name, n) == 0 && a->text[n] == ':')
+            break;
+    }
+    a->goal = g;
+    if (g == end)
+        return auto_refuse(a, "expected accuracy:POINTS or latency:SHARE; did you mean 'accuracy:0.5'?");
+    const char *number = a->text + strlen(g->name) + 1;
+    a->asked = strtod(number, &rest);
+    int is_number = rest != number && *rest == '\0' && a->asked >= 0 && a->asked <= g->most;
+    return is_number ? TENON_OK : auto_refuse(a, g->number);
+}
+
+static int begin(judging *a) {
     const job *j = a->j;
-    char *end;
-    if (strncmp(text, "accuracy:", 9) != 0)
-        return refuse(j, text, "expected accuracy:POINTS; did you mean 'accuracy:0.5'?");
-    a->allowed = strtod(text + 9, &end);
-    if (end == text + 9 || *end != '\0' || !(a->allowed >= 0 && a->allowed <= 100))
-        return refuse(j, text, "expected points from 0 to 100, as in accuracy:0.5");
+    TRY(read_goal(a));
     if (j->samples == NULL)
-        return refuse(j, text, "give calibration=FILE.npz, with labels, to judge by");
-    TRY(check(j, text));
-    a->labels = j->eval->array(j->host, j->samples, j->option->text(j->host, "label", NULL));
-    if (a->labels == NULL)
+        return auto_refuse(a, "give calibration=FILE.npz to judge by");
+    TRY(check(a));
+    a->n = j->eval->count(j->host, j->samples, j->g);
+    if (a->n < 0)
         return TENON_PASS_INVALID;
     int64_t wanted = j->option->integer(j->host, "auto_samples", NULL);
-    a->n = j->eval->count(j->host, j->samples, j->g);
-    if (a->n < 0 || a->n != j->tensor->count(a->labels))
-        return refuse(j, text, "the labels are not one for each sample");
     a->n = wanted < a->n ? wanted : a->n;
     a->probes = a->n < PROBES ? a->n : PROBES;
     a->output = j->graph->output(j->g, 0);
     a->of = prune_room(j, (size_t)j->n_weights, sizeof *a->of);
     if (a->of == NULL)
         return TENON_PASS_RESOURCE;
-    return j->graph->element_type(a->output) == TENON_FLOAT ? TENON_OK
-                                                            : refuse(j, text, "the first output is no float");
+    return j->graph->element_type(a->output) == TENON_FLOAT ? a->goal->begin(a)
+                                                            : auto_refuse(a, "the first output is no float");
 }
 
 int prune_auto(job *j) {
-    const char *text = j->option->text(j->host, "auto", NULL);
-    judging a = {.j = j, .keeps = 1};
-    if (text == NULL)
+    judging a = {.j = j, .text = j->option->text(j->host, "auto", NULL), .keeps = 1};
+    if (a.text == NULL)
         return TENON_OK;
-    TRY(begin(&a, text));
-    TRY(run(&a, a.n));
-    int64_t right = a.right;
+    TRY(begin(&a));
+    TRY(auto_run(&a, a.n));
+    a.right_before = a.right;
     a.keeps = 0;
     TRY(measure(&a));
-    return search(&a, right);
+    return search(&a);
 }

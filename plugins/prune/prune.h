@@ -137,6 +137,7 @@ typedef struct job {
     const tenon_eval_1 *eval;
     const tenon_opinfo_1 *opinfo;
     const tenon_criterion_1 *criterion;
+    const tenon_cost_1 *cost;
     tenon_graph *g;
     uint64_t seed;
     int is_global;
@@ -153,7 +154,8 @@ typedef struct job {
     growing sums, cross, h, inverse, matrix, scores, units_sums, units_twice; /* room for one weight */
     growing kept;                                                             /* samples of j->dense */
     seen *now;                                                                /* whose sums those are */
-    int64_t lost, judged;                                                     /* auto=: of so many samples */
+    int64_t lost, judged;                                                     /* auto=accuracy: of so many samples */
+    double cycles_share;                   /* auto=latency: of the cycles before; 0: not asked for */
     int64_t numbers_before, numbers_after; /* of the constants that structures have been cut out of */
 } job;
 
@@ -221,7 +223,7 @@ int weight_see(job *j, const weight *w);
 /* Shares for scope=global, then everything, layer after layer. */
 int prune_weights(job *j);
 
-/* ---- auto.c ---- */
+/* ---- auto.c, auto_goals.c ---- */
 /* With auto=: chooses the share of each weight. */
 int prune_auto(job *j);
 

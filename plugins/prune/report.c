@@ -98,11 +98,15 @@ void prune_report(const job *j) {
     if (j->judged > 0)
         j->report->line(j->host, "sparsities chosen: %lld of %lld samples lost", (long long)j->lost,
                         (long long)j->judged);
+    if (j->cycles_share > 0)
+        j->report->line(j->host, "sparsities chosen: %.4f of the cycles that were predicted before", j->cycles_share);
     for (int i = 0; i < j->n_activations; i++)
         j->report->line(j->host, "  %-40s below %.6g becomes 0: sparsity %.4f",
                         j->graph->value_name(j->activations[i].value), j->activations[i].threshold,
                         j->activations[i].sparsity);
     j->report->integer(j->host, "samples", j->n_samples);
+    if (j->cycles_share > 0)
+        j->report->real(j->host, "predicted_cycles", j->cycles_share);
     put_weights(j);
     put_structures(j);
     put_activations(j);
