@@ -335,7 +335,8 @@ def test_errors(checks):
              ("granularity=neuron,scope=global", 2, "layer by layer"), ("method=wanda", 2, "error[no-calibration]"), ("method=hessian", 2, "calibration=FILE.npz"), ("method=l3", 2, "l1"), ("sparsity=1.5", 2, "sparsity"),
              ("sparsty=0.5", 2, "did you mean 'sparsity'?"), ("select=nobody", 2, "error[nothing-to-do]"), ("keep=*", 2, "error[nothing-to-do]"),
              ("criterion=none", 2, "error[unknown-criterion]"), ("criterion=x,method=l1", 2, "give one of them"), ("activation_sparsity=0.5", 2, "nobody knows what values are small"),
-             ("auto=latency:0.5", 2, "expected accuracy:POINTS"), ("auto=accuracy:much", 2, "expected points"), ("auto=accuracy:1", 2, "give calibration=FILE.npz"),
+             ("auto=speed:0.5", 2, "expected accuracy:POINTS or latency:SHARE"), ("auto=latency:1.5", 2, "from 0 to 1"), ("auto=latency:0.5", 2, "give calibration=FILE.npz"),
+             (f"auto=latency:0.5,target=z80,calibration={DATA}", 2, "z80"), (f"auto=latency:0.5,calibration={DATA}", 4, "unknown-shape"), ("auto=accuracy:much", 2, "expected points"), ("auto=accuracy:1", 2, "give calibration=FILE.npz"),
              (f"auto=accuracy:1,sparsity=0.5,calibration={DATA}", 2, "leave sparsity="), (f"auto=accuracy:1,granularity=neuron,calibration={DATA}", 2, "not for what leaves the graph"),
              (f"auto=accuracy:1,granularity=2:4,calibration={DATA}", 2, "nothing to choose"), (f"auto=accuracy:1,label=classes,calibration={DATA}", 2, "classes"),
              (f"calibration={FOLDER}/none.npz,method=wanda", 5, "none.npz")]
@@ -529,12 +530,21 @@ def test_activations(checks):
 
 
 def test_inspect(checks):
-    """tenon inspect says how much of the weights is zero."""
+    """tenon inspect says how much of the weights is zero, what they multiply then, and the bytes that are stored, of codes, too."""
     path = pruned(two_layers(), "sparsity=0.75,select=first")[0]
     done = tenon("inspect", path, "--dim", "n=1")
-    checks.check("inspect: in all", f"sparsity    0.6000 (360 of {W1.size + W2.size} numbers" in done.out, done.out)
+    checks.check("inspect: in all", f"sparsity    0.6000 (360 of {W1.size + W2.size} numbers" in done.out and "effective   240 (240 MACs" in done.out and "stored  effective" in done.out, done.out)
     found = json.loads(tenon("inspect", path, "--dim", "n=1", "--json").out)
-    checks.equal("inspect: by node", [n["sparsity"] for n in found["nodes"] if n["op"] in ("MatMul", "Gemm")], [0.75, 0])
+    nodes = [n for n in found["nodes"] if n["op"] in ("MatMul", "Gemm")]
+    checks.equal("inspect: by node", [n["sparsity"] for n in nodes], [0.75, 0])
+    checks.equal("inspect: effective MACs", [n["effective_macs"] for n in nodes] + [found["totals"]["effective_macs"]], [120, 120, 240])
+    stored = [n["stored_bytes"] for n in found["nodes"]]
+    checks.check("inspect: stored bytes, by node and in all", nodes[0]["stored_bytes"] > 4 * 120 and nodes[1]["stored_bytes"] > 4 * W2.size and sum(stored) == found["totals"]["weight_bytes"], f"{stored} {found['totals']}")
+    dense = tenon("inspect", two_layers(), "--dim", "n=1").out
+    checks.check("inspect: nothing of that for dense models", "sparsity" not in dense and "effective" not in dense)
+    for scheme, says in (("symmetric", "sparsity    0.6"), ("fixed", "sparsity    0.6")):
+        done = tenon("inspect", path, "--dim", "n=1", "-p", f"quantize:data_width=0,weight_width=8,format={scheme}")
+        checks.check(f"inspect: codes, {scheme}", says in done.out, done.out)
 
 
 def test_auto(checks):
@@ -547,6 +557,31 @@ def test_auto(checks):
         if checks.check(f"auto=accuracy:{points}", r is not None):
             zeros[points] = sum(w["zeros"] for w in r["weights"])
     checks.check("more may be lost, more goes", 0 < zeros.get("3", -1) < zeros.get("20", -1), zeros)
+
+
+def test_auto_latency(checks):
+    """As many cycles as asked for, at most, as inspect predicts them; the layer whose zeros do less harm loses more."""
+    wide = [("w1", RANDOM.standard_normal((256, 512)).astype(np.float32)), ("w2", RANDOM.standard_normal((512, 256)).astype(np.float32)), ("w3", RANDOM.standard_normal((256, 8)).astype(np.float32))]
+    wide[1][1][:, :] *= np.where(RANDOM.random((512, 256)) < 0.1, 1, 0.001)  # most of which does nothing
+    model = save("wide", [node("MatMul", ["x", "w1"], ["a"], name="first"), node("Relu", ["a"], ["b"]), node("MatMul", ["b", "w2"], ["c"], name="second"), node("Relu", ["c"], ["d"]),
+                          node("MatMul", ["d", "w3"], ["y"], name="third")], [info("x", F, ["n", 256])], [info("y", F, ["n", 8])], wide)
+    data, shares = os.path.join(FOLDER, "wide.npz"), {}
+    np.savez(data, x=RANDOM.standard_normal((48, 256)).astype(np.float32))
+    for target in ("x86-64-v3", "x86-64-v4"):
+        def cycles(*words):
+            return json.loads(tenon("inspect", model, "--dim", "n=1", "--target", target, "--json", *words).out)["totals"]["predicted"]["cycles"]
+        before = cycles()
+        done = tenon("inspect", model, "--dim", "n=1", "-p", f"prune:auto=latency:0.01,method=l1,target={target},calibration={data}")
+        checks.check("auto=latency:0.01: cannot be", done.status == 2 and "gets there" in done.err, done.err)
+        for asked in (0.8, 0.6):
+            options = f"auto=latency:{asked},method=l1,bias_correction=false,target={target},calibration={data}"
+            r = report_of(model, options, "--dim", "n=1")
+            if not checks.check(f"auto=latency:{asked}, {target}", r is not None):
+                continue
+            shares[asked] = [w["sparsity"] for w in r["weights"]]
+            now = cycles("-p", f"prune:{options}") / before
+            checks.check(f"auto=latency:{asked}, {target}: as inspect predicts", now <= asked and abs(now - r["predicted_cycles"]) < 1e-3, f"{now} {r['predicted_cycles']}")
+        checks.check(f"{target}: the harmless go first, and more where less time is asked for", shares[0.8][0] < shares[0.8][1] and sum(shares[0.8]) < sum(shares[0.6]), shares)
 
 
 def accuracy_of(done):
@@ -624,6 +659,6 @@ def test_header(checks):
 if __name__ == "__main__":
     checks = Checks()
     for test in (test_masks, test_convolutions, test_surgery, test_means, test_scopes, test_tables, test_shared, test_annotations, test_errors, test_criterion, test_determinism,
-                 test_neurons, test_channels, test_shipped, test_quantised, test_activations, test_inspect, test_auto, test_reviews, test_harder, test_sweep, test_header):
+                 test_neurons, test_channels, test_shipped, test_quantised, test_activations, test_inspect, test_auto, test_auto_latency, test_reviews, test_harder, test_sweep, test_header):
         test(checks)
     checks.finish()
