@@ -156,7 +156,7 @@ typedef struct job {
     seen *now;                                                                /* whose sums those are */
     int64_t lost, judged;                                                     /* auto=accuracy: of so many samples */
     double cycles_share;                   /* auto=latency: of the cycles before; 0: not asked for */
-    int64_t numbers_before, numbers_after; /* of the constants that structures have been cut out of */
+    int64_t numbers_before, numbers_after; /* of the nodes that structures have been cut out of */
 } job;
 
 /* Zeroed memory until the pass returns. */

@@ -107,6 +107,10 @@ void prune_report(const job *j) {
     j->report->integer(j->host, "samples", j->n_samples);
     if (j->cycles_share > 0)
         j->report->real(j->host, "predicted_cycles", j->cycles_share);
+    if (j->n_structures > 0) {
+        j->report->integer(j->host, "numbers_before", j->numbers_before);
+        j->report->integer(j->host, "numbers_after", j->numbers_after);
+    }
     put_weights(j);
     put_structures(j);
     put_activations(j);

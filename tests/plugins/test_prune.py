@@ -489,6 +489,28 @@ def test_shipped(checks):
             same_as_ort(checks, name, path, feed)
 
 
+def test_sizes(checks):
+    """Half of bert-tiny's heads and of its neurons, half of ResNet-8's channels: what the layers hold, what is multiplied, and the predicted time."""
+    half = "sparsity=0.5,method=l2"
+    bert = [f"prune:granularity=head,{half}", f"prune:granularity=neuron,select=*intermediate*,{half}"]
+    for name, model, dims, passes in (("bert-tiny", BERT, ["--dim", "batch=1", "--dim", "sequence=128"], bert), ("ResNet-8", os.path.join(TINY, "resnet8", "model.onnx"), [], [f"prune:granularity=channel,{half}"])):
+        words = [w for p in passes for w in ("-p", p)]
+        for target in ("generic", "x86-64-v3"):
+            before, after = (json.loads(tenon("inspect", model, *dims, *w, "--target", target, "--json").out) for w in ([], words))
+            a, b = before["totals"], after["totals"]
+            for p in after["passes"]:
+                checks.check(f"{name}: at most 0.55 of the numbers of the layers concerned", 0 < p["numbers_after"] <= 0.55 * p["numbers_before"], p)
+            checks.check(f"{name}, {target}: the predicted time falls by 35 % or more", b["predicted"]["cycles"] <= 0.65 * a["predicted"]["cycles"] and b["macs"] <= 0.55 * a["macs"], f"{a} {b}")
+        to = os.path.join(FOLDER, "half.onnx")
+        done = tenon("compile", model, *words, "--emit", "onnx", "-o", to)
+        if checks.check(f"{name}: exported", done.status == 0, done.err):
+            x = np.load(REVIEWS if name == "bert-tiny" else PICTURES)
+            feed = {i.name: (np.int64 if name == "bert-tiny" else np.float32)(x[i.name][:1]) for i in onnx.load(model).graph.input}
+            same_as_ort(checks, f"{name}, half", to, feed)
+    weights = sum(numpy_helper.to_array(t).size for t in onnx.load(to).graph.initializer)
+    checks.check("ResNet-8: its numbers, counted in the file", weights <= 0.3 * 77706, weights)
+
+
 # ---- together with others ----
 
 def test_quantised(checks):
@@ -659,6 +681,6 @@ def test_header(checks):
 if __name__ == "__main__":
     checks = Checks()
     for test in (test_masks, test_convolutions, test_surgery, test_means, test_scopes, test_tables, test_shared, test_annotations, test_errors, test_criterion, test_determinism,
-                 test_neurons, test_channels, test_shipped, test_quantised, test_activations, test_inspect, test_auto, test_auto_latency, test_reviews, test_harder, test_sweep, test_header):
+                 test_neurons, test_channels, test_shipped, test_sizes, test_quantised, test_activations, test_inspect, test_auto, test_auto_latency, test_reviews, test_harder, test_sweep, test_header):
         test(checks)
     checks.finish()
