@@ -100,10 +100,13 @@ void prune_report(const job *j) {
                         (long long)j->judged);
     if (j->cycles_share > 0)
         j->report->line(j->host, "sparsities chosen: %.4f of the cycles that were predicted before", j->cycles_share);
-    for (int i = 0; i < j->n_activations; i++)
-        j->report->line(j->host, "  %-40s below %.6g becomes 0: sparsity %.4f",
-                        j->graph->value_name(j->activations[i].value), j->activations[i].threshold,
-                        j->activations[i].sparsity);
+    for (const activation *a = j->activations; a < j->activations + j->n_activations; a++) {
+        const char *name = j->graph->value_name(a->value);
+        if (a->threshold > 0)
+            j->report->line(j->host, "  %-40s below %.6g becomes 0: sparsity %.4f", name, a->threshold, a->sparsity);
+        else
+            j->report->line(j->host, "  %-40s has as many zeros: sparsity %.4f", name, a->was);
+    }
     j->report->integer(j->host, "samples", j->n_samples);
     if (j->cycles_share > 0)
         j->report->real(j->host, "predicted_cycles", j->cycles_share);
