@@ -134,6 +134,23 @@ static void bounds(const judging *a, double *low, double *high) {
     *low = *low < *high ? *low * 1e-2 : *high * 1e-2;
 }
 
+/* Prices skip choices: one weight after the other takes the next level below while the goal is met. */
+static int relax(judging *a) {
+    for (int i = 0; i < a->j->n_weights; i++)
+        a->of[i].level = a->of[i].best;
+    for (int i = 0; i < a->j->n_weights; i++) {
+        candidate *c = &a->of[i];
+        int met = 1;
+        while (met && c->level > 0 && c->harm[c->level - 1] < c->harm[c->level]) {
+            c->level--;
+            TRY(judge(a, &met));
+            c->level += !met;
+        }
+    }
+    take(a);
+    return TENON_OK;
+}
+
 /* By halves of the price's logarithm. What bounds the harm goes for the lowest price that meets it, what asks for gain
  * for the highest. */
 static int search(judging *a) {
@@ -159,6 +176,8 @@ static int search(judging *a) {
         else
             low = price;
     }
+    if (!a->goal->bounds_harm)
+        TRY(relax(a));
     for (int i = 0; i < j->n_weights; i++)
         j->weights[i].share = auto_levels[a->of[i].best];
     return TENON_OK;

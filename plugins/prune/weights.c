@@ -161,10 +161,10 @@ static int share_among(job *j, weight *w, const shape *s, double *shares) {
 }
 
 /* What the data of a part were before anything was pruned is not what they are now: the numbers that would make of
- * these, nearly, what the dense layer gave. x: those of the layer as it was. */
+ * these, nearly, what the dense layer gave. x: those of the layer as it was, and as it stays where nothing goes. */
 static int aim_at_dense(job *j, const weight *w, const shape *s, int64_t part, double *x) {
     int64_t k = s->inputs;
-    const double *cross = w->seen->cross != NULL ? w->seen->cross + part * k * k : NULL;
+    const double *cross = w->seen->cross != NULL && w->share > 0 ? w->seen->cross + part * k * k : NULL;
     double *by = prune_grown(j, &j->h, (size_t)(k * k));
     if (by == NULL)
         return TENON_PASS_RESOURCE;
