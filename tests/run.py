@@ -21,6 +21,7 @@ STEPS = [
     ("suite", "cli/test_suite.py", "check --suite: kinds of cases, exit statuses, crashes, hangs, Ctrl-C", 300),
     ("input", "cli/test_input.py", "-p input: fed raw data, the bits of data that numpy has prepared", 300),
     ("plugins", "plugins/test_plugins.py", "plugins built wrongly on purpose, a refused erase, the example", 300),
+    ("specimen", "plugins/test_specimen.py", "the plugin that was built for ABI 1.0 loads still, and does what its source does, built today", 300),
     ("isolate", "plugins/test_isolate.py", "--isolate: crash, hang, memory; the same bytes as without; tenon passes --check", 300),
     ("pipeline", "plugins/test_pipeline.py", "options of passes, pipeline files, --verify-passes", 300),
     ("dead-inputs", "plugins/test_dead_inputs.py", "dead_inputs: what goes and why; bert-tiny against ONNX Runtime", 300),
