@@ -60,18 +60,35 @@ static int64_t own_params(inspection *x, const node *n) {
 
 /* ---- nodes ---- */
 
-/* How many of the float constants' elements that the node reads are zero, and of how many: of matrices,
- * not of biases. */
+/* The numbers that input i of the node is made of: a constant, or the codes that are dequantised to it, of which *code
+ * stands for zero. NULL where they are none, or codes whose zeros differ. */
+static const tensor *numbers_of(const node *n, int i, double *code) {
+    const value *v = node_input(n, i);
+    const node *from = v != NULL && v->constant == NULL ? v->def : NULL;
+    *code = 0;
+    if (from == NULL || strcmp(from->op, "DequantizeLinear") != 0)
+        return v != NULL && v->constant != NULL && v->constant->elem == DT_F32 ? v->constant : NULL;
+    const value *zero = node_input(from, 2);
+    const tensor *z = zero != NULL ? zero->constant : NULL;
+    if (z != NULL)
+        *code = tensor_double(z, 0);
+    for (int64_t k = 1; z != NULL && k < z->count; k++)
+        if (tensor_double(z, k) != *code)
+            return NULL;
+    return zero == NULL || z != NULL ? node_input(from, 0)->constant : NULL;
+}
+
+/* How many of the numbers of the weights that the node reads are zero, and of how many: of matrices, not of biases. */
 static int64_t zeros_of(const node *n, int64_t *of) {
     int64_t zeros = 0;
+    double code;
     for (int i = 0; i < n->n_inputs; i++) {
-        const value *v = node_input(n, i);
-        const tensor *t = v != NULL ? v->constant : NULL;
-        if (t == NULL || t->rank < 2 || t->elem != DT_F32)
+        const tensor *t = numbers_of(n, i, &code);
+        if (t == NULL || t->rank < 2)
             continue;
         *of += t->count;
         for (int64_t k = 0; k < t->count; k++)
-            zeros += tensor_double(t, k) == 0;
+            zeros += tensor_double(t, k) == code;
     }
     return zeros;
 }
@@ -132,6 +149,7 @@ static void cost_of_node(inspection *x, const node *n, inspect_node *to) {
         to->cycles += x->cost.steps[i].cycles;
         measure_step(p, &p->steps.at[i], NULL, &weights, &data);
     }
+    to->stored = (int64_t)(weights.bits / 8);
     to->weight_bits = weights.elements > 0 ? weights.bits / weights.elements : 0;
     to->data_bits = data.elements > 0 ? data.bits / data.elements : 0;
 }
@@ -157,6 +175,10 @@ static status list_nodes(inspection *x) {
         TRY(passes_node_macs(x->w->plan->registry, n, x->w->machine, &to->macs));
         x->r.macs += to->macs;
         to->zeros = zeros_of(n, &to->matrix);
+        to->effective = to->macs;
+        if (to->zeros > 0)
+            to->effective = (int64_t)((double)to->macs / (double)to->matrix * (double)(to->matrix - to->zeros) + 0.5);
+        x->r.effective += to->effective;
         x->r.zeros += to->zeros;
         x->r.matrix += to->matrix;
     }

@@ -4,7 +4,12 @@
 #include "report/json.h"
 #include "report/report.h"
 
-enum { COLUMNS = 13, SUMS = 4, LONGEST_NAME = 48 };
+/* The last two columns are for models with weights that are zero. */
+enum { COLUMNS = 15, DENSE_COLUMNS = 13, SUMS = 4, LONGEST_NAME = 48 };
+
+static bool is_sparse(const inspect_result *r) {
+    return r->zeros > 0 && 100 * r->zeros >= r->matrix;
+}
 
 static const char *number(arena *a, int64_t x) {
     const char *text = x == 0 ? "." : arena_printf(a, "%lld", (long long)x);
@@ -17,12 +22,13 @@ static const char *bits(arena *a, double x) {
 }
 
 static status add_nodes(strbuf *s, const inspect_result *r, arena *a) {
-    static const char *const heads[COLUMNS] = {"node",     "operator", "name",  "output", "computes in",
-                                               "MACs",     "params",   "bytes", "arena",  "bits a w",
-                                               "bits a d", "moved",    "cycles"};
-    const char **cells = ARENA_NEW_N(a, const char *, (r->n_nodes + 1) * COLUMNS);
+    static const char *const heads[COLUMNS] = {"node",     "operator", "name",   "output", "computes in",
+                                               "MACs",     "params",   "bytes",  "arena",  "bits a w",
+                                               "bits a d", "moved",    "cycles", "stored", "effective"};
+    const size_t columns = is_sparse(r) ? COLUMNS : DENSE_COLUMNS;
+    const char **cells = ARENA_NEW_N(a, const char *, (r->n_nodes + 1) * columns);
     TRY_ALLOC(cells);
-    for (size_t c = 0; c < COLUMNS; c++)
+    for (size_t c = 0; c < columns; c++)
         cells[c] = heads[c];
     for (size_t i = 0; i < r->n_nodes; i++) {
         const inspect_node *n = &r->nodes[i];
@@ -38,11 +44,13 @@ static status add_nodes(strbuf *s, const inspect_result *r, arena *a) {
                                     bits(a, n->weight_bits),
                                     bits(a, n->data_bits),
                                     number(a, n->moved),
-                                    number(a, (int64_t)n->cycles)};
-        for (size_t c = 0; c < COLUMNS; c++)
-            TRY_ALLOC(cells[(i + 1) * COLUMNS + c] = row[c]);
+                                    number(a, (int64_t)n->cycles),
+                                    number(a, n->stored),
+                                    number(a, n->effective)};
+        for (size_t c = 0; c < columns; c++)
+            TRY_ALLOC(cells[(i + 1) * columns + c] = row[c]);
     }
-    report_table(s, cells, r->n_nodes + 1, COLUMNS, 5);
+    report_table(s, cells, r->n_nodes + 1, columns, 5);
     return STATUS_OK;
 }
 
@@ -94,10 +102,13 @@ void inspect_report_region_list(json *j, cJSON *parent, const program_region *r,
 static void add_totals(strbuf *s, const inspect_result *r, arena *a) {
     strbuf_printf(s, "nodes       %zu after clean-up, %lld in the file\n", r->n_nodes, (long long)r->file_nodes);
     strbuf_printf(s, "parameters  %lld (%s)\n", (long long)r->params, report_amount(a, (double)r->param_bytes, "B"));
-    if (100 * r->zeros >= r->matrix && r->zeros > 0)
-        strbuf_printf(s, "sparsity    %.4f (%lld of %lld numbers of float weights are 0)\n",
+    if (is_sparse(r))
+        strbuf_printf(s, "sparsity    %.4f (%lld of %lld numbers of weights are 0)\n",
                       (double)r->zeros / (double)r->matrix, (long long)r->zeros, (long long)r->matrix);
     strbuf_printf(s, "MACs        %lld (%s)\n", (long long)r->macs, report_amount(a, (double)r->macs, "MACs"));
+    if (is_sparse(r))
+        strbuf_printf(s, "effective   %lld (%s by weights that are not 0)\n", (long long)r->effective,
+                      report_amount(a, (double)r->effective, "MACs"));
     strbuf_printf(s, "arena       %lld B (%s; no plan needs less than %lld B)\n", (long long)r->arena_bytes,
                   report_amount(a, (double)r->arena_bytes, "B"), (long long)r->arena_least);
     inspect_report_regions(s, r->regions, r->n_regions, a);
@@ -131,7 +142,9 @@ static void json_nodes(json *j, const inspect_result *r) {
         json_text(j, item, "output", n->output);
         json_text(j, item, "precision", n->precision);
         json_integer(j, item, "macs", n->macs);
+        json_integer(j, item, "effective_macs", n->effective);
         json_integer(j, item, "params", n->params);
+        json_integer(j, item, "stored_bytes", n->stored);
         json_integer(j, item, "bytes", n->bytes);
         json_integer(j, item, "arena", n->arena);
         json_number(j, item, "weight_bits", n->weight_bits);
@@ -169,6 +182,7 @@ static status as_json(const inspect_result *r, arena *a, const char **out) {
     json_integer(&j, totals, "param_bytes", r->param_bytes);
     json_number(&j, totals, "sparsity", r->matrix > 0 ? (double)r->zeros / (double)r->matrix : 0);
     json_integer(&j, totals, "macs", r->macs);
+    json_integer(&j, totals, "effective_macs", r->effective);
     json_integer(&j, totals, "arena_bytes", r->arena_bytes);
     json_integer(&j, totals, "arena_least_bytes", r->arena_least);
     inspect_report_region_list(&j, totals, r->regions, r->n_regions);

@@ -322,7 +322,9 @@ typedef struct inspect_node {
         arena;     /* bytes of its outputs; bytes of the arena in use while it runs, 0 where fused into another */
     int64_t moved; /* bytes that its kernels read and write, */
     double cycles; /* and take, as predicted; both 0 where fused into another */
-    int64_t zeros, matrix; /* zeros among the numbers of its float weights; these */
+    int64_t zeros, matrix; /* zeros among the numbers of its weights; these */
+    int64_t effective;     /* MACs by those that are not zero */
+    int64_t stored;        /* bytes of the constants that its steps read */
 } inspect_node;
 
 /* All nodes of an operator. */
@@ -342,7 +344,7 @@ typedef struct inspect_result {
     size_t n_operators;
     int64_t file_nodes, params, param_bytes, macs, arena_bytes, arena_least, weight_bytes, kernels, steps;
     cost_result cost;
-    int64_t zeros, matrix;
+    int64_t zeros, matrix, effective;
     tuned_by tuned;
     const program_region *regions; /* of the arena; none: it is one */
     size_t n_regions;

@@ -125,34 +125,29 @@ static int depends(proof *p, const expr *x) {
     return on;
 }
 
-static int64_t operate(proof *p, expr_kind k, int64_t x, int64_t y) {
-    int64_t result = 0;
-    switch (k) {
+bool index_operate(expr_kind op, int64_t x, int64_t y, int64_t *out) {
+    switch (op) {
     case EXPR_ADD:
-        p->fails |= __builtin_add_overflow(x, y, &result);
-        break;
+        return !__builtin_add_overflow(x, y, out);
     case EXPR_SUB:
-        p->fails |= __builtin_sub_overflow(x, y, &result);
-        break;
+        return !__builtin_sub_overflow(x, y, out);
     case EXPR_MUL:
-        p->fails |= __builtin_mul_overflow(x, y, &result);
-        break;
+        return !__builtin_mul_overflow(x, y, out);
     case EXPR_DIV:
     case EXPR_REM:
-        p->fails |= x < 0 || y <= 0;
-        if (!p->fails)
-            result = k == EXPR_DIV ? x / y : x % y;
-        break;
+        if (x < 0 || y <= 0)
+            return false;
+        *out = op == EXPR_DIV ? x / y : x % y;
+        return true;
     case EXPR_MIN:
-        result = x < y ? x : y;
-        break;
+        *out = x < y ? x : y;
+        return true;
     case EXPR_MAX:
-        result = x > y ? x : y;
-        break;
+        *out = x > y ? x : y;
+        return true;
     default:
-        p->fails = true;
+        return false;
     }
-    return result;
 }
 
 /* The value of an own atom in p->iteration. */
@@ -165,7 +160,9 @@ static int64_t value_at(proof *p, const expr *x) {
         p->fails = true;
         return 0;
     }
-    return operate(p, x->kind, value_at(p, x->arg[0]), value_at(p, x->arg[1]));
+    int64_t result = 0;
+    p->fails |= !index_operate(x->kind, value_at(p, x->arg[0]), value_at(p, x->arg[1]), &result);
+    return result;
 }
 
 /* ---- addresses as sums ---- */

@@ -65,6 +65,7 @@ typedef struct counting {
     int set_reg; /* the register that the statement sets, and whether it has read it */
     const expr *set_index;
     bool recurs;
+    bool varies; /* a loop's extent is not known but from tables */
     bool failed;
 } counting;
 
@@ -273,8 +274,8 @@ static double bucket_cycles(const core *of, const bucket *b) {
 static double block_cycles(counting *c, const block *body);
 
 static double loop_cycles(counting *c, const stmt *s) {
-    int64_t most = kernel_most(&c->view, s->loop.extent);
-    double n = most == INT64_MAX || most < 1 ? 1 : (double)most;
+    double n = kernel_trips(&c->view, s->loop.extent);
+    c->varies |= kernel_most(&c->view, s->loop.extent) == INT64_MAX;
     TENON_ASSERT(c->depth + 1 < MAX_DEPTH);
     look_at(c, s->loop.extent);
     c->depth++;
@@ -321,12 +322,15 @@ static double block_cycles(counting *c, const block *body) {
     return cycles;
 }
 
-status kernel_cycles(const kernel *k, const target *t, arena *a, double *out) {
+status kernel_cycles(const kernel *k, const target *t, const void *const *tables, arena *a, double *out,
+                     bool *out_varies) {
     counting c = {.t = t, .core = core_of(t), .seen = map_in(a), .set_reg = -1, .open = {{.id = 0}}};
     TRY_ALLOC(c.depth_of = ARENA_NEW_N(a, int, k->vars.n + 1));
     TRY(kernel_view_of(k, a, &c.view));
+    c.view.tables = tables;
     double inside = block_cycles(&c, &k->body);
     *out = inside + bucket_cycles(c.core, &c.open[0]);
+    *out_varies = c.varies;
     return c.failed ? STATUS_RESOURCE : STATUS_OK;
 }
 
@@ -368,22 +372,40 @@ static double shared(const program *p, const kernel *k, double cycles) {
     return cycles / (n > 1 ? n : 1) + PARALLEL_CYCLES;
 }
 
+/* What is known of a kernel from the steps before. */
+typedef struct kernel_cost {
+    double cycles;
+    bool is_known;
+} kernel_cost;
+
+static status compute(const program *p, const program_step *s, arena *a, kernel_cost *of) {
+    if (of->is_known)
+        return STATUS_OK;
+    const void *const *tables = step_tables(p, s, a);
+    bool varies;
+    TRY_ALLOC(tables);
+    TRY(kernel_cycles(p->kernels.at[s->kernel], p->target, tables, a, &of->cycles, &varies));
+    of->is_known = !varies;
+    return STATUS_OK;
+}
+
 status program_cost_of(const program *p, arena *a, program_cost *out) {
     const size_t n = p->kernels.n;
-    double *own = ARENA_NEW_N(a, double, n + 1), set = working_set(p);
+    const double set = working_set(p);
+    kernel_cost *own = ARENA_NEW_N(a, kernel_cost, n + 1);
     const buffer_traffic **traffic = ARENA_NEW_N(a, const buffer_traffic *, n + 1);
     step_cost *steps = ARENA_NEW_N(a, step_cost, p->steps.n + 1);
     if (own == NULL || traffic == NULL || steps == NULL)
         return STATUS_RESOURCE;
     *out = (program_cost){.steps = steps, .traffic = traffic};
-    for (size_t k = 0; k < n; k++) {
+    for (size_t k = 0; k < n; k++)
         TRY(kernel_traffic(p->kernels.at[k], a, &traffic[k]));
-        TRY(kernel_cycles(p->kernels.at[k], p->target, a, &own[k]));
-    }
     for (size_t i = 0; i < p->steps.n; i++) {
         const program_step *s = &p->steps.at[i];
+        kernel_cost *of = &own[s->kernel];
+        TRY(compute(p, s, a, of));
         double moved = moving(p, s, traffic[s->kernel], set, &steps[i].bytes);
-        double cycles = own[s->kernel] > moved ? own[s->kernel] : moved;
+        double cycles = of->cycles > moved ? of->cycles : moved;
         steps[i].cycles = CALL_CYCLES + shared(p, p->kernels.at[s->kernel], cycles);
         out->cycles += steps[i].cycles;
         out->bytes += steps[i].bytes;

@@ -17,8 +17,10 @@ typedef struct program_cost {
     int64_t bytes;
 } program_cost;
 
-/* Cycles of one call whose data are in the nearest cache. */
-status kernel_cycles(const kernel *k, const target *t, arena *a, double *out);
+/* Cycles of one call whose data are in the nearest cache. tables: what its constants hold (step_tables), or NULL.
+ * *out_varies: does that say how often loops run? */
+status kernel_cycles(const kernel *k, const target *t, const void *const *tables, arena *a, double *out,
+                     bool *out_varies);
 /* A run of the program in its threads. Everything lives in `a`. */
 status program_cost_of(const program *p, arena *a, program_cost *out);
 

@@ -118,6 +118,7 @@ static status look_at_kernel(dividing *x, const program_step *s) {
     c->nest = nest_of(k);
     c->view.scratch = x->scratch;
     TRY(kernel_view_of(k, x->scratch, &c->view));
+    TRY_ALLOC(c->view.tables = step_tables(x->p, s, x->scratch));
     TRY(kernel_traffic(k, x->scratch, &c->traffic));
     c->cycles = kernel_operations(&c->view);
     return STATUS_OK;

@@ -1,4 +1,5 @@
-/* Loops whose iterations several threads may run: what parallel.c and independent.c share. Private to schedule/. */
+/* Loops whose iterations several threads may run: what parallel*.c, independent.c and trips.c share. Private to
+ * schedule/. */
 #ifndef TENON_SCHEDULE_PARALLEL_H
 #define TENON_SCHEDULE_PARALLEL_H
 
@@ -14,7 +15,8 @@ typedef struct var_source {
 typedef struct kernel_view {
     const kernel *k;
     arena *scratch;
-    var_source *vars; /* by variable */
+    var_source *vars;          /* by variable */
+    const void *const *tables; /* by buffer: what a constant holds; NULL, all or one: not known */
 } kernel_view;
 
 /* Between which iterations of a loop threads may divide the work. */
@@ -37,11 +39,20 @@ typedef struct loop_share {
 status kernel_view_of(const kernel *k, arena *scratch, kernel_view *out);
 /* The largest value of an extent; INT64_MAX where nothing is known. */
 int64_t kernel_most(const kernel_view *v, const expr *extent);
+/* x OP y of an address; false where it cannot be said. */
+bool index_operate(expr_kind op, int64_t x, int64_t y, int64_t *out);
 /* Proves from the addresses what can be said of `loop`, a FOR of constant extent within `nest`: iterations of the two
  * sides of a cut never touch the same element of a buffer that the nest writes, whatever the other loops do. */
 status loop_cut_of(const kernel_view *v, const stmt *nest, const stmt *loop, loop_cut *out);
 /* How the loop goes through each buffer, for estimates. `out`: zeros, one for each buffer. */
 status loop_shares_of(const kernel_view *v, const stmt *nest, const stmt *loop, loop_share *out);
+
+/* ---- trips.c ---- */
+/* How often a loop of this extent runs, on average over the loops around it; at most, where that varies for other
+ * reasons than the tables; 1 where nothing is known. */
+double kernel_trips(const kernel_view *v, const expr *extent);
+/* The tables of a kernel_view, as they are in this step; NULL: no memory. */
+const void *const *step_tables(const program *p, const program_step *s, arena *a);
 
 /* ---- what is decided of a kernel ---- */
 

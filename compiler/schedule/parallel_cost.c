@@ -46,10 +46,8 @@ static double operations(const kernel_view *v, const block *body) {
         }
         if (s->kind == STMT_IF)
             n += operations(v, &s->cond.then) + operations(v, &s->cond.otherwise);
-        if (s->kind == STMT_FOR) {
-            int64_t most = kernel_most(v, s->loop.extent);
-            n += operations(v, &s->loop.body) * (most == INT64_MAX ? 1.0 : (double)most);
-        }
+        if (s->kind == STMT_FOR)
+            n += operations(v, &s->loop.body) * kernel_trips(v, s->loop.extent);
     }
     return n;
 }

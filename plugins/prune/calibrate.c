@@ -51,7 +51,7 @@ seen *prune_new_seen(const job *j, const weight *w, int is_diagonal) {
     s->groups = w->groups;
     s->is_diagonal = is_diagonal;
     size_t each = (size_t)(s->groups * s->k);
-    s->room = prune_room(j, (size_t)(s->k * (ROWS + 1)), sizeof *s->room);
+    s->room = prune_room(j, (size_t)(s->k * (2 * ROWS + 1)), sizeof *s->room);
     s->totals = prune_room(j, each, sizeof *s->totals);
     s->means = prune_room(j, each, sizeof *s->means);
     if (is_diagonal)
@@ -59,7 +59,41 @@ seen *prune_new_seen(const job *j, const weight *w, int is_diagonal) {
     return s->room != NULL && s->totals != NULL && s->means != NULL && (s->sums != NULL || !is_diagonal) ? s : NULL;
 }
 
+/* Can pruning change what hessian sees here? Not where that is an input of the model. */
+static int is_changed(const job *j, const weight *w) {
+    return w->used == METHOD_HESSIAN && j->graph->producer(w->seen->value) != NULL;
+}
+
+static int place_in(tenon_value *const *list, int n, const tenon_value *v) {
+    int i = 0;
+    while (i < n && list[i] != v)
+        i++;
+    return i;
+}
+
+/* Keeps the model as it is, as far as hessian's data need it: what is pruned before a layer changes what it reads. */
+static int keep_dense(job *j) {
+    int n_inputs = j->graph->inputs(j->g), n = 0;
+    tenon_value **inputs = prune_room(j, (size_t)n_inputs + 1, sizeof *inputs);
+    tenon_value **outputs = prune_room(j, (size_t)j->n_weights + 1, sizeof *outputs);
+    if (inputs == NULL || outputs == NULL)
+        return TENON_PASS_RESOURCE;
+    for (int i = 0; i < n_inputs; i++)
+        inputs[i] = j->graph->input(j->g, i);
+    for (const weight *w = j->weights; w < j->weights + j->n_weights; w++)
+        if (is_changed(j, w) && place_in(outputs, n, w->seen->value) == n)
+            outputs[n++] = w->seen->value;
+    if (n == 0)
+        return TENON_OK;
+    j->dense = j->graph->extract(j->host, j->g, inputs, n_inputs, outputs, n);
+    for (weight *w = j->weights; j->dense != NULL && w < j->weights + j->n_weights; w++)
+        if (is_changed(j, w))
+            w->seen->dense = j->graph->output(j->dense, place_in(outputs, n, w->seen->value));
+    return j->dense != NULL ? TENON_OK : TENON_PASS_RESOURCE;
+}
+
 int prune_begin_seen(job *j) {
+    int is_run = j->corrects;
     for (int i = 0; i < j->n_weights; i++) {
         weight *w = &j->weights[i];
         w->used = can_be_used(j, w);
@@ -69,19 +103,26 @@ int prune_begin_seen(job *j) {
         w->seen = seen_of(j, w, w->used != METHOD_HESSIAN);
         if (w->seen == NULL)
             return TENON_PASS_RESOURCE;
+        is_run |= w->used == METHOD_HESSIAN;
     }
-    return j->corrects ? prune_see_means(j) : TENON_OK;
+    TRY(keep_dense(j));
+    return is_run ? prune_see_means(j) : TENON_OK;
 }
 
 /* ---- adding up ---- */
 
-static void add_rows(seen *s, int64_t part, const float *x, int64_t n, float *room) {
+/* was: the same rows in the dense model, or NULL; they become the differences. */
+static void add_rows(seen *s, int64_t part, const float *x, float *was, int64_t n, float *room) {
     double *total = s->totals + part * s->k;
     for (int64_t r = 0; r < n; r++)
         for (int64_t i = 0; i < s->k; i++)
             total[i] += (double)x[r * s->k + i];
     if (room == NULL)
         return;
+    for (int64_t i = 0; i < n * s->k && was != NULL; i++)
+        was[i] -= x[i];
+    if (was != NULL)
+        obs_add_cross(s->cross + part * s->k * s->k, s->k, was, x, n, room);
     if (!s->is_diagonal) {
         obs_add(s->sums + part * s->k * s->k, s->k, x, n, room);
         return;
@@ -92,17 +133,23 @@ static void add_rows(seen *s, int64_t part, const float *x, int64_t n, float *ro
             sum[i] += (double)x[i] * (double)x[i];
 }
 
-static void see_conv(const job *j, seen *s, const tenon_tensor *t, float *room) {
+static void see_conv(const job *j, seen *s, const tenon_tensor *t, const float *was, float *room) {
     const int64_t *dims = j->tensor->dims(t), channels = s->conv->dims[1], plane = dims[2] * dims[3];
     const window v = window_of(j->graph, s->conv->node, s->conv->dims, dims);
+    const float *planes = j->tensor->data(t);
+    float *rows = s->room, *dense = was != NULL ? s->room + (ROWS + 1) * s->k : NULL;
     for (int64_t g = 0; g < s->groups * dims[0]; g++) {
-        const float *planes = (const float *)j->tensor->data(t) + g * channels * plane;
+        const int64_t from = g * channels * plane;
         int64_t n = 0;
         for (int64_t at = 0; at < v.steps[0] * v.steps[1]; at++) {
-            window_patch(&v, planes, channels, at / v.steps[1], at % v.steps[1], 1, channels, s->room + n++ * s->k);
+            int64_t y = at / v.steps[1], x = at % v.steps[1];
+            window_patch(&v, planes + from, channels, y, x, 1, channels, rows + n * s->k);
+            if (was != NULL)
+                window_patch(&v, was + from, channels, y, x, 1, channels, dense + n * s->k);
+            n++;
             if (n < ROWS && at + 1 < v.steps[0] * v.steps[1])
                 continue;
-            add_rows(s, g % s->groups, s->room, n, room);
+            add_rows(s, g % s->groups, rows, dense, n, room);
             n = 0;
         }
     }
@@ -115,37 +162,68 @@ typedef struct calibration {
     const job *j;
     seen *const *of;
     int n, only_means;
+    int64_t first; /* sample that kept begins with */
+    float *kept;   /* what of[0] was in the dense model; NULL: not asked for */
 } calibration;
+
+static int keep(void *context, int64_t sample, const tenon_tensor *const *values) {
+    const calibration *c = context;
+    const int64_t n = c->of[0]->elements;
+    memcpy(c->kept + (sample - c->first) * n, c->j->tensor->data(values[0]), (size_t)n * sizeof *c->kept);
+    return TENON_OK;
+}
 
 static int see(void *context, int64_t sample, const tenon_tensor *const *values) {
     const calibration *c = context;
     const job *j = c->j;
-    (void)sample;
     for (int i = 0; i < c->n; i++) {
         seen *s = c->of[i];
         float *room = c->only_means ? NULL : s->room + ROWS * s->k;
-        int64_t rows = j->tensor->count(values[i]) / s->k;
+        float *was = c->kept != NULL ? c->kept + (sample - c->first) * s->elements : NULL;
+        s->elements = j->tensor->count(values[i]);
         if (s->conv != NULL) {
-            see_conv(j, s, values[i], room);
+            see_conv(j, s, values[i], was, room);
             continue;
         }
-        add_rows(s, 0, j->tensor->data(values[i]), rows, room);
-        s->rows += rows;
+        add_rows(s, 0, j->tensor->data(values[i]), was, s->elements / s->k, room);
+        s->rows += s->elements / s->k;
     }
     return TENON_OK;
 }
 
+static void forget(seen *s) {
+    s->rows = 0;
+    memset(s->totals, 0, (size_t)(s->groups * s->k) * sizeof *s->totals);
+}
+
 static int run(const job *j, seen *const *of, int n, int only_means) {
-    calibration c = {j, of, n, only_means};
+    calibration c = {j, of, n, only_means, 0, NULL};
     tenon_value **values = prune_room(j, (size_t)n + 1, sizeof *values);
     if (values == NULL)
         return TENON_PASS_RESOURCE;
     for (int i = 0; i < n; i++) {
         values[i] = of[i]->value;
-        of[i]->rows = 0;
-        memset(of[i]->totals, 0, (size_t)(of[i]->groups * of[i]->k) * sizeof *of[i]->totals);
+        forget(of[i]);
     }
     return n > 0 ? j->eval->run(j->host, j->g, j->samples, 0, j->n_samples, values, n, see, &c) : TENON_OK;
+}
+
+/* With the dense model beside it, by as many samples as there is room for. */
+static int run_both(job *j, seen *s) {
+    enum { KEPT_NUMBERS = 1 << 24 };
+    int64_t at_once = s->elements < KEPT_NUMBERS ? KEPT_NUMBERS / (s->elements + 1) + 1 : 1;
+    at_once = at_once < j->n_samples ? at_once : j->n_samples;
+    calibration c = {
+        .j = j, .of = &s, .n = 1, .kept = (float *)prune_grown(j, &j->kept, (size_t)(at_once * s->elements + 1) / 2)};
+    if (c.kept == NULL)
+        return TENON_PASS_RESOURCE;
+    forget(s);
+    for (; c.first < j->n_samples; c.first += at_once) {
+        int64_t left = j->n_samples - c.first, n = left < at_once ? left : at_once;
+        TRY(j->eval->run(j->host, j->dense, j->samples, c.first, n, &s->dense, 1, keep, &c));
+        TRY(j->eval->run(j->host, j->g, j->samples, c.first, n, &s->value, 1, see, &c));
+    }
+    return TENON_OK;
 }
 
 /* Where biases make up for the mean, what counts is how the inputs are spread around theirs. */
@@ -155,6 +233,8 @@ static void centre(seen *s) {
         double *row = s->sums + at * s->k;
         for (int64_t b = at % s->k; b < s->k; b++)
             row[b] -= by * totals[b];
+        for (int64_t b = 0; b < s->k && s->cross != NULL; b++)
+            s->cross[at * s->k + b] -= (s->means[at] - by) * totals[b];
     }
 }
 
@@ -162,10 +242,14 @@ int prune_see(job *j, seen *s) {
     size_t size = (size_t)(s->groups * s->k) * (s->is_diagonal ? 1 : (size_t)s->k);
     if (!s->is_diagonal)
         s->sums = prune_grown(j, s->place != NULL ? s->place : &j->sums, size);
-    if (s->sums == NULL)
+    if (s->dense != NULL)
+        s->cross = prune_grown(j, &j->cross, size);
+    if (s->sums == NULL || (s->dense != NULL && s->cross == NULL))
         return TENON_PASS_RESOURCE;
     memset(s->sums, 0, size * sizeof *s->sums);
-    TRY(run(j, &s, 1, 0));
+    if (s->dense != NULL)
+        memset(s->cross, 0, size * sizeof *s->cross);
+    TRY(s->dense != NULL ? run_both(j, s) : run(j, &s, 1, 0));
     if (j->corrects && !s->is_diagonal)
         centre(s);
     return TENON_OK;

@@ -29,8 +29,6 @@ static tenon_tensor *cut_tensor(job *j, const group *g, const member *m, const u
         if (keep[i / inner % g->units])
             to[n++] = from[i];
     dims[m->axis] = m->outer * count_kept(g, keep) * m->inner;
-    j->numbers_before += j->tensor->count(t);
-    j->numbers_after += n;
     return j->tensor->make(j->host, j->g, TENON_FLOAT, rank, dims, to);
 }
 

@@ -8,19 +8,28 @@
 /* By eight rows at a time, in floats: a product of the sum is read and written once for the eight. */
 enum { ROWS_AT_ONCE = 8 };
 
-void obs_add(double *sum, int64_t k, const float *x, int64_t n, float *room) {
-    for (; n > 0; n -= ROWS_AT_ONCE, x += ROWS_AT_ONCE * k)
+/* From column a * from on. */
+static void add(double *sum, int64_t k, const float *left, const float *x, int64_t n, int64_t from, float *room) {
+    for (; n > 0; n -= ROWS_AT_ONCE, left += ROWS_AT_ONCE * k, x += ROWS_AT_ONCE * k)
         for (int64_t a = 0; a < k; a++) {
-            for (int64_t b = a; b < k; b++)
+            for (int64_t b = a * from; b < k; b++)
                 room[b] = 0;
             for (int64_t r = 0; r < n && r < ROWS_AT_ONCE; r++) {
-                const float by = x[r * k + a], *row = x + r * k;
-                for (int64_t b = a; b < k && by != 0; b++)
+                const float by = left[r * k + a], *row = x + r * k;
+                for (int64_t b = a * from; b < k && by != 0; b++)
                     room[b] += by * row[b];
             }
-            for (int64_t b = a; b < k; b++)
+            for (int64_t b = a * from; b < k; b++)
                 sum[a * k + b] += (double)room[b];
         }
+}
+
+void obs_add(double *sum, int64_t k, const float *x, int64_t n, float *room) {
+    add(sum, k, x, x, n, 1, room);
+}
+
+void obs_add_cross(double *sum, int64_t k, const float *d, const float *x, int64_t n, float *room) {
+    add(sum, k, d, x, n, 0, room);
 }
 
 /* ---- linear algebra, on k x k matrices ---- */

@@ -39,18 +39,21 @@ OPTION(o_seed, TENON_OPTION_INT, "seed", "N", "of method=random", "0", 0, 900719
 OPTION(o_activation, TENON_OPTION_FLOAT, "activation_sparsity", "SHARE",
        "of the data of what multiplies that becomes zeros: the least, by a threshold from the calibration data", "0", 0,
        1, NULL);
-OPTION(o_auto, TENON_OPTION_STRING, "auto", "accuracy:POINTS",
-       "sparsity of each layer: the most that loses at most so many points on the calibration data", NULL, 0, 0, NULL);
+OPTION(o_auto, TENON_OPTION_STRING, "auto", "GOAL",
+       "sparsity of each layer: accuracy:0.5, the most that loses at most half a point on the calibration data; "
+       "latency:0.5, what does least harm and takes half the time, as predicted for target=",
+       NULL, 0, 0, NULL);
+OPTION(o_target, TENON_OPTION_STRING, "target", "NAME", "of auto=latency, as --target has it", "host", 0, 0, NULL);
 OPTION(o_auto_samples, TENON_OPTION_INT, "auto_samples", "N", "that auto= judges by, at most", "512", 1, 1000000, NULL);
 OPTION(o_label, TENON_OPTION_STRING, "label", "ARRAY", "of the file: the classes, for auto=", "label", 0, 0, NULL);
 OPTION(o_select, TENON_OPTION_SELECTOR, "select", "NODES",
        "prunes these only; tables (Gather) only where they are among them", NULL, 0, 0, NULL);
 OPTION(o_keep, TENON_OPTION_SELECTOR, "keep", "NODES", "leaves these as they are", NULL, 0, 0, NULL);
 
-const tenon_option *const prune_options[] = {
-    &o_method,  &o_criterion,    &o_sparsity, &o_scope,           &o_granularity, &o_calibration,
-    &o_samples, &o_map,          &o_scale,    &o_bias_correction, &o_seed,        &o_activation,
-    &o_auto,    &o_auto_samples, &o_label,    &o_select,          &o_keep,        NULL};
+const tenon_option *const prune_options[] = {&o_method,      &o_criterion,  &o_sparsity, &o_scope,  &o_granularity,
+                                             &o_calibration, &o_samples,    &o_map,      &o_scale,  &o_bias_correction,
+                                             &o_seed,        &o_activation, &o_auto,     &o_target, &o_auto_samples,
+                                             &o_label,       &o_select,     &o_keep,     NULL};
 
 /* ---- granularity ---- */
 

@@ -47,8 +47,9 @@ static int run(const tenon_plugin_host *host, void *state, tenon_graph *g) {
     j.eval = host->get_interface(host, TENON_EVAL_1);
     j.opinfo = host->get_interface(host, TENON_OPINFO_1);
     j.criterion = host->get_interface(host, TENON_CRITERION_1);
+    j.cost = host->get_interface(host, TENON_COST_1);
     if (j.graph == NULL || j.tensor == NULL || j.option == NULL || j.diag == NULL || j.report == NULL ||
-        j.eval == NULL || j.opinfo == NULL || j.criterion == NULL)
+        j.eval == NULL || j.opinfo == NULL || j.criterion == NULL || j.cost == NULL)
         return TENON_PASS_UNSUPPORTED;
     return prune(&j);
 }

@@ -42,11 +42,14 @@ typedef struct seen {
     double *sums; /* of the last run; groups x k x k: the upper half of the sum of products; is_diagonal: groups x k, of
                      squares */
     int is_diagonal;
-    double *totals; /* groups x k */
-    double *means;  /* groups x k, of the model as it was */
-    int64_t rows;   /* that have been added, for each group */
-    float *room;    /* some rows */
-    growing *place; /* of full sums; NULL: the job's */
+    double *totals;     /* groups x k */
+    double *means;      /* groups x k, of the model as it was */
+    int64_t rows;       /* that have been added, for each group */
+    float *room;        /* some rows */
+    growing *place;     /* of full sums; NULL: the job's */
+    tenon_value *dense; /* the same in j->dense, the model as it was; NULL: it cannot have become another */
+    double *cross;      /* groups x k x k: (what it was - what it is) by what it is; NULL: not seen */
+    int64_t elements;   /* of a sample */
 } seen;
 
 /* A further node that has the same weight. */
@@ -72,6 +75,7 @@ typedef struct weight {
     int64_t groups;                                               /* of outputs that have inputs of their own */
     int is_conv;
     float *x;            /* the matrix, as it was */
+    float *aim;          /* hessian: the dense numbers that would do best on what it reads by then */
     float *pruned;       /* as it is going to be */
     unsigned char *keep; /* of the matrix */
     double share;        /* of its units that go */
@@ -125,6 +129,7 @@ typedef struct job {
     const tenon_eval_1 *eval;
     const tenon_opinfo_1 *opinfo;
     const tenon_criterion_1 *criterion;
+    const tenon_cost_1 *cost;
     tenon_graph *g;
     uint64_t seed;
     int is_global;
@@ -137,10 +142,13 @@ typedef struct job {
     int n_activations;
     structure *structures;
     int n_structures;
-    growing sums, h, inverse, matrix, scores, units_sums, units_twice; /* room for one weight */
-    seen *now;                                                         /* whose sums those are */
-    int64_t lost, judged;                                              /* auto=: of so many samples */
-    int64_t numbers_before, numbers_after; /* of the constants that structures have been cut out of */
+    tenon_graph *dense; /* the model before anything became zero, as far as it is needed; NULL: it is not */
+    growing sums, cross, h, inverse, matrix, scores, units_sums, units_twice; /* room for one weight */
+    growing kept;                                                             /* samples of j->dense */
+    seen *now;                                                                /* whose sums those are */
+    int64_t lost, judged;                                                     /* auto=accuracy: of so many samples */
+    double cycles_share;                   /* auto=latency: of the cycles before; 0: not asked for */
+    int64_t numbers_before, numbers_after; /* of the nodes that structures have been cut out of */
 } job;
 
 /* Zeroed memory until the pass returns. */
@@ -205,7 +213,7 @@ int weight_see(job *j, const weight *w);
 /* Shares for scope=global, then everything, layer after layer. */
 int prune_weights(job *j);
 
-/* ---- auto.c ---- */
+/* ---- auto.c, auto_goals.c ---- */
 /* With auto=: chooses the share of each weight. */
 int prune_auto(job *j);
 

@@ -98,11 +98,22 @@ void prune_report(const job *j) {
     if (j->judged > 0)
         j->report->line(j->host, "sparsities chosen: %lld of %lld samples lost", (long long)j->lost,
                         (long long)j->judged);
-    for (int i = 0; i < j->n_activations; i++)
-        j->report->line(j->host, "  %-40s below %.6g becomes 0: sparsity %.4f",
-                        j->graph->value_name(j->activations[i].value), j->activations[i].threshold,
-                        j->activations[i].sparsity);
+    if (j->cycles_share > 0)
+        j->report->line(j->host, "sparsities chosen: %.4f of the cycles that were predicted before", j->cycles_share);
+    for (const activation *a = j->activations; a < j->activations + j->n_activations; a++) {
+        const char *name = j->graph->value_name(a->value);
+        if (a->threshold > 0)
+            j->report->line(j->host, "  %-40s below %.6g becomes 0: sparsity %.4f", name, a->threshold, a->sparsity);
+        else
+            j->report->line(j->host, "  %-40s has as many zeros: sparsity %.4f", name, a->was);
+    }
     j->report->integer(j->host, "samples", j->n_samples);
+    if (j->cycles_share > 0)
+        j->report->real(j->host, "predicted_cycles", j->cycles_share);
+    if (j->n_structures > 0) {
+        j->report->integer(j->host, "numbers_before", j->numbers_before);
+        j->report->integer(j->host, "numbers_after", j->numbers_after);
+    }
     put_weights(j);
     put_structures(j);
     put_activations(j);

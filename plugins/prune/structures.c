@@ -286,14 +286,42 @@ static int take_away(job *j, structure *s, group *g) {
 
 /* ---- all ---- */
 
+typedef struct sized {
+    tenon_node *node;
+    int64_t numbers;
+} sized;
+
+/* In the constants that it reads. */
+static int64_t numbers_of(const job *j, const tenon_node *n) {
+    int64_t sum = 0;
+    for (int i = 0; i < j->graph->node_inputs(n); i++) {
+        const tenon_value *v = j->graph->node_input(n, i);
+        const tenon_tensor *t = v != NULL ? j->graph->constant(v) : NULL;
+        sum += t != NULL && j->tensor->element_type(t) == TENON_FLOAT ? j->tensor->count(t) : 0;
+    }
+    return sum;
+}
+
 int prune_structures(job *j) {
     TRY(find_structures(j));
+    const int n = j->graph->nodes(j->g);
+    int i = 0;
+    sized *before = prune_room(j, (size_t)n + 1, sizeof *before);
+    if (before == NULL)
+        return TENON_PASS_RESOURCE;
+    for (tenon_node *at = j->graph->first(j->g); at != NULL; at = j->graph->next(at))
+        before[i++] = (sized){at, numbers_of(j, at)};
     for (structure *s = j->structures; s < j->structures + j->n_structures; s++) {
         group g;
         int goes;
         TRY(consider(j, s, &g, &goes));
         if (goes)
             TRY(take_away(j, s, &g));
+    }
+    for (const sized *of = before; of < before + n; of++) {
+        int64_t after = numbers_of(j, of->node);
+        j->numbers_before += after != of->numbers ? of->numbers : 0;
+        j->numbers_after += after != of->numbers ? after : 0;
     }
     return TENON_OK;
 }

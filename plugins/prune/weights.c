@@ -75,10 +75,10 @@ static int measure(job *j, weight *w) {
     for (int64_t o = 0; o < w->shape.outputs; o++) {
         for (int64_t i = 0; i < k; i++) {
             double x = (double)w->x[o * k + i], y = (double)w->pruned[o * k + i];
-            d[i] = x - y;
-            d[k + i] = x;
+            d[k + i] = has_sums ? (double)w->aim[o * k + i] : x;
+            d[i] = d[k + i] - y;
             signal += x * x;
-            noise += d[i] * d[i];
+            noise += (x - y) * (x - y);
             w->zeros += y == 0;
         }
         const double *sums = has_sums ? w->seen->sums + o / each * k * k : NULL;
@@ -160,13 +160,34 @@ static int share_among(job *j, weight *w, const shape *s, double *shares) {
     return TENON_OK;
 }
 
+/* What the data of a part were before anything was pruned is not what they are now: the numbers that would make of
+ * these, nearly, what the dense layer gave. x: those of the layer as it was, and as it stays where nothing goes. */
+static int aim_at_dense(job *j, const weight *w, const shape *s, int64_t part, double *x) {
+    int64_t k = s->inputs;
+    const double *cross = w->seen->cross != NULL && w->share > 0 ? w->seen->cross + part * k * k : NULL;
+    double *by = prune_grown(j, &j->h, (size_t)(k * k));
+    if (by == NULL)
+        return TENON_PASS_RESOURCE;
+    for (int64_t o = 0; o < s->outputs && cross != NULL; o++, x += k) {
+        memset(by, 0, (size_t)k * sizeof *by);
+        for (int64_t a = 0; a < k; a++)
+            for (int64_t b = 0; b < k && x[a] != 0; b++)
+                by[b] += x[a] * cross[a * k + b];
+        for (int64_t a = 0; a < k; a++)
+            for (int64_t b = 0; b < k; b++)
+                x[b] += by[a] * j->inverse.at[a * k + b];
+    }
+    return TENON_OK;
+}
+
 /* Each part of the outputs has inputs, and an inverse, of its own. */
 static int prune_by_hessian(job *j, weight *w) {
     int64_t k = w->shape.inputs, each = w->shape.outputs / w->groups;
     const shape s = {each, k, w->shape.run};
     double *x = prune_grown(j, &j->matrix, (size_t)(each * k)),
            *shares = prune_room(j, (size_t)w->groups, sizeof *shares);
-    if (x == NULL || shares == NULL)
+    w->aim = w->aim != NULL ? w->aim : prune_room(j, (size_t)w->count, sizeof *w->aim);
+    if (x == NULL || shares == NULL || w->aim == NULL)
         return TENON_PASS_RESOURCE;
     shares[0] = w->share;
     if (w->groups > 1) {
@@ -178,6 +199,9 @@ static int prune_by_hessian(job *j, weight *w) {
         for (int64_t i = 0; i < each * k; i++)
             x[i] = keep[i] ? (double)w->x[p * each * k + i] : 0;
         TRY(weight_inverse(j, w, p));
+        TRY(aim_at_dense(j, w, &s, p, x));
+        for (int64_t i = 0; i < each * k; i++)
+            w->aim[p * each * k + i] = (float)x[i];
         TRY(w->how.by == BY_COLUMN ? obs_columns(j, w, &s, shares[p], x, keep)
                                    : obs_group(j, w, &s, shares[p], x, keep));
         for (int64_t i = 0; i < each * k; i++)

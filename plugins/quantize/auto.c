@@ -5,6 +5,7 @@
  * harms within the bound. Which bound it may be, the labelled samples say.
  */
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "judge.h"
@@ -27,6 +28,7 @@ typedef struct judging {
     item *items;
     int n_items;
     judge by;
+    double points; /* that may be lost */
 } judging;
 
 /* ---- items in the float graph ---- */
@@ -129,7 +131,7 @@ static int try_widths(judging *a, int *out_good) {
     for (int i = 0; i < a->n_items; i++)
         TRY(take_back(j, &a->items[i]));
     a->j->lost = a->by.before - a->by.right;
-    *out_good = judge_is_good(&a->by);
+    *out_good = judge_lost_at_most(&a->by, a->points);
     return TENON_OK;
 }
 
@@ -200,13 +202,24 @@ static int find_items(judging *a) {
     return TENON_OK;
 }
 
+static int read_points(judging *a) {
+    char *end;
+    const char *number = a->by.text + strlen("accuracy:");
+    if (strncmp(a->by.text, "accuracy:", strlen("accuracy:")) != 0)
+        return judge_refuse(&a->by, "expected accuracy:POINTS; did you mean 'accuracy:0.5'?");
+    a->points = strtod(number, &end);
+    int is_good = end != number && *end == '\0' && a->points >= 0 && a->points <= 100;
+    return is_good ? TENON_OK : judge_refuse(&a->by, "expected points from 0 to 100, as in accuracy:0.5");
+}
+
 int quant_auto(job *j) {
     const char *text = j->option->text(j->host, "auto", NULL);
     judging a = {.j = j};
     if (text == NULL)
         return TENON_OK;
-    TRY(judge_read(&a.by, j->host, j->g, j->samples, text));
-    TRY(judge_begin(&a.by, text));
+    TRY(judge_open(&a.by, j->host, j->g, j->samples, text));
+    TRY(read_points(&a));
+    TRY(judge_find_labels(&a.by));
     TRY(find_items(&a));
     int *best = quant_room(j, (size_t)a.n_items + 1, sizeof *best);
     if (best == NULL)

@@ -1,6 +1,5 @@
 #include "judge.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 enum { PROBES = 64 };
@@ -26,7 +25,8 @@ static int see_output(void *context, int64_t sample, const tenon_tensor *const *
         memcpy(was, y, (size_t)a->size * sizeof *y);
     for (int64_t i = 0; i < a->size; i++)
         a->harm += ((double)y[i] - (double)was[i]) * ((double)y[i] - (double)was[i]);
-    a->right += largest(y, a->size) == a->tensor->integer(a->labels, sample);
+    if (a->labels != NULL)
+        a->right += largest(y, a->size) == a->tensor->integer(a->labels, sample);
     return TENON_OK;
 }
 
@@ -36,44 +36,42 @@ int judge_run(judge *a, int64_t n) {
     return a->eval->run(a->host, a->g, a->samples, 0, n, &a->output, 1, see_output, a);
 }
 
-int judge_is_good(const judge *a) {
-    return 100 * (double)(a->before - a->right) <= a->allowed * (double)a->n;
+int judge_lost_at_most(const judge *a, double points) {
+    return 100 * (double)(a->before - a->right) <= points * (double)a->n;
 }
 
-int judge_refuse(const tenon_plugin_host *host, const char *text, const char *why) {
-    const tenon_diag_1 *diag = host->get_interface(host, TENON_DIAG_1);
-    diag->error(host, NULL, "usage", "auto=%s: %s", text, why);
+int judge_refuse(const judge *a, const char *why) {
+    const tenon_diag_1 *diag = a->host->get_interface(a->host, TENON_DIAG_1);
+    diag->error(a->host, NULL, "usage", "auto=%s: %s", a->text, why);
     return TENON_PASS_USAGE;
 }
 
-int judge_read(judge *a, const tenon_plugin_host *host, tenon_graph *g, tenon_samples *samples, const char *text) {
-    char *end;
-    *a = (judge){.host = host, .g = g, .samples = samples};
+int judge_open(judge *a, const tenon_plugin_host *host, tenon_graph *g, tenon_samples *samples, const char *text) {
+    const tenon_graph_1 *graph = host->get_interface(host, TENON_GRAPH_1);
+    const tenon_option_1 *option = host->get_interface(host, TENON_OPTION_1);
+    *a = (judge){.host = host, .text = text, .g = g, .samples = samples};
     a->eval = host->get_interface(host, TENON_EVAL_1);
     a->tensor = host->get_interface(host, TENON_TENSOR_1);
-    if (strncmp(text, "accuracy:", 9) != 0)
-        return judge_refuse(host, text, "expected accuracy:POINTS; did you mean 'accuracy:0.5'?");
-    a->allowed = strtod(text + 9, &end);
-    if (end == text + 9 || *end != '\0' || !(a->allowed >= 0 && a->allowed <= 100))
-        return judge_refuse(host, text, "expected points from 0 to 100, as in accuracy:0.5");
-    return samples != NULL ? TENON_OK : judge_refuse(host, text, "give calibration=FILE.npz, with labels, to judge by");
+    if (samples == NULL)
+        return judge_refuse(a, "give calibration=FILE.npz to judge by");
+    int64_t wanted = option->integer(host, "auto_samples", NULL);
+    a->n = a->eval->count(host, samples, g);
+    if (a->n < 0)
+        return TENON_PASS_INVALID;
+    a->n = wanted < a->n ? wanted : a->n;
+    a->probes = a->n < PROBES ? a->n : PROBES;
+    a->output = graph->output(g, 0);
+    return graph->element_type(a->output) == TENON_FLOAT ? TENON_OK : judge_refuse(a, "the first output is no float");
 }
 
-int judge_begin(judge *a, const char *text) {
-    const tenon_graph_1 *graph = a->host->get_interface(a->host, TENON_GRAPH_1);
+int judge_find_labels(judge *a) {
     const tenon_option_1 *option = a->host->get_interface(a->host, TENON_OPTION_1);
     a->labels = a->eval->array(a->host, a->samples, option->text(a->host, "label", NULL));
     if (a->labels == NULL)
         return TENON_PASS_INVALID;
-    int64_t wanted = option->integer(a->host, "auto_samples", NULL);
-    a->n = a->eval->count(a->host, a->samples, a->g);
-    if (a->n < 0 || a->n != a->tensor->count(a->labels))
-        return judge_refuse(a->host, text, "the labels are not one for each sample");
-    a->n = wanted < a->n ? wanted : a->n;
-    a->probes = a->n < PROBES ? a->n : PROBES;
-    a->output = graph->output(a->g, 0);
-    return graph->element_type(a->output) == TENON_FLOAT ? TENON_OK
-                                                         : judge_refuse(a->host, text, "the first output is no float");
+    return a->eval->count(a->host, a->samples, a->g) == a->tensor->count(a->labels)
+               ? TENON_OK
+               : judge_refuse(a, "the labels are not one for each sample");
 }
 
 int judge_reference(judge *a) {

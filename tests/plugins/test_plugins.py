@@ -20,14 +20,14 @@ WRONG = [("FAILS_SILENTLY", 4, "error[pass-failed]: pass 'broken' of plugin 'bro
          ("NO_INTERFACE", 3, "error[unknown-interface]: pass 'broken' of plugin 'broken' (FILE) asks for the interface 'tenon.graph/9'"),
          ("SAYS_BUT_SUCCEEDS", 3, "error[half-done]: something is wrong\nnote: said by pass 'broken' of plugin 'broken' (FILE)"),
          ("OLDER", 0, None),
-         ("NEWER_MINOR", 4, "FILE: error[plugin-version]: plugin 'broken' is built for version 0.4 of the plugin ABI, this tenon has 0.3"),
-         ("OTHER_MAJOR", 4, "FILE: error[plugin-version]: plugin 'broken' is built for version 7.0 of the plugin ABI, this tenon has 0.3"),
+         ("NEWER_MINOR", 4, "FILE: error[plugin-version]: plugin 'broken' is built for version 1.1 of the plugin ABI, this tenon has 1.0"),
+         ("OTHER_MAJOR", 4, "FILE: error[plugin-version]: plugin 'broken' is built for version 8.0 of the plugin ABI, this tenon has 1.0"),
          ("NO_RUN", 3, "FILE: error[plugin]: pass 'broken': the function run is missing"),
          ("NO_NAME", 3, "FILE: error[plugin]: pass 0: a name of letters, digits, _ and - is missing"),
          ("SHORT_STRUCT", 3, "FILE: error[plugin]: pass 0: its struct_size is 16, too short"),
          ("OPEN_FAILS", 3, "FILE: error[plugin]: plugin 'broken' could not open: code 5"),
          ("BAD_DEFAULT", 2, "error[usage]: FILE: 'rate=fast': expected a number"),
-         ("REFUSES", 4, "FILE: error[plugin-version]: the plugin refuses version 0.3 of the plugin ABI"),
+         ("REFUSES", 4, "FILE: error[plugin-version]: the plugin refuses version 1.0 of the plugin ABI"),
          ("BAD_PATTERN", 3, "error[bad-pattern]: pass 'broken' of plugin 'broken' (FILE) matches 'Add(x', which is no pattern: expected ',' or ')'"),
          ("LOOPS_IN_ORDER", 3, "error[pass-order]: no order satisfies what these passes say of each other: ")]
 

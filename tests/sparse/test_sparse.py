@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Weights most of which are zero: every back end and target gives the same bits, and ONNX Runtime's values; integers are those of the naive schedule;
-what is stored grows with the weights that are left."""
+what is stored grows with the weights that are left; threads."""
 import json
 import os
 import sys
@@ -170,12 +170,25 @@ def check_bytes(checks, folder):
         checks.check(f"bytes on {target}", all(p <= m for p, m in zip(parts, most)), str(parts))
 
 
+def check_threads(checks, folder):
+    """How long a sparse kernel takes is known where kernels are divided; the bits stay."""
+    where = os.path.join(folder, "threads")
+    os.makedirs(where)
+    model = make_float(where, ("MatMul", (256, 512), 1024, 0, "random 0.1"), 8)
+    for target in TARGETS[:2]:
+        loops = tenon("compile", model, "--target", target, "--threads", 2, "--emit", "loops").out
+        checks.check(f"{target}: a large sparse kernel is divided among threads", "parallel for" in loops and is_sparse(model, target))
+        done = tenon("check", model, where, "--target", target, "--threads", 2, "--backend", "all", timeout=300)
+        checks.check(f"{target}: two threads", done.status == 0, done.last)
+
+
 def main():
     checks = Checks()
     folder = scratch("sparse")
     check_floats(checks, folder)
     check_codes(checks, folder)
     check_bytes(checks, folder)
+    check_threads(checks, folder)
     checks.finish()
 
 

@@ -1,11 +1,13 @@
 /* rooms: schedule loop base */
 /* The cost model of programs, against numbers that were worked out by hand from the core's rates:
  * AVX2: 2 operations, 2 loads, 1 store, 4 of all a cycle; an iteration is 2 more of all, a loop's entry 5 cycles. */
+#include <math.h>
 #include <stdio.h>
 
 #include "program_support.h"
 
 #include "schedule/latency.h"
+#include "schedule/parallel.h"
 
 static program *of_body(arena *a, const char *machine, const char *body) {
     char text[2048];
@@ -51,7 +53,9 @@ static void latency_is_as_worked_out(void **state) {
         arena *a = arena_new(&allocator_system);
         program *p = of_body(a, known[i].target, known[i].body);
         double cycles = 0;
-        assert_int_equal(kernel_cycles(p->kernels.at[0], p->target, a, &cycles), STATUS_OK);
+        bool varies = true;
+        assert_int_equal(kernel_cycles(p->kernels.at[0], p->target, NULL, a, &cycles, &varies), STATUS_OK);
+        assert_false(varies);
         if (cycles < known[i].cycles - 1e-9 || cycles > known[i].cycles + 1e-9)
             fail_msg("%s: %g cycles, not %g", known[i].what, cycles, known[i].cycles);
         arena_free(a);
@@ -87,6 +91,32 @@ static void bytes_beyond_the_second_cache_take_longer(void **state) {
     arena_free(a);
 }
 
+/* Two steps of one kernel, in whose tables its loop runs 2 and 4 times, or not at all and 20 times: 1.5 cycles each
+ * and 5; the loop around it has two loads, an iteration and its own 5; x is loaded before. */
+static void tables_say_how_often(void **state) {
+    (void)state;
+    static const double want[] = {2 * (3 * 1.5 + 5 + 1 + 0.5) + 5 + 0.5, 2 * (10 * 1.5 + 5 + 1 + 0.5) + 5 + 0.5};
+    arena *a = arena_new(&allocator_system);
+    program *p =
+        parse(a, "program p target \"x86-64-v3\" arena 0 { input x: f32[8] output y: f32[160] output z: f32[160] "
+                 "const few: u16[3] = { 0 2 6 } const many: u16[4] = { 99 10 10 30 } "
+                 "kernel k(x: f32[8] read, y: f32[160] write, t: u16[3] read) { for b < 2 { "
+                 "let first: i64 = cast<i64>(load<u16>(t, b)) for i < cast<i64>(load<u16>(t, b + 1)) - first { "
+                 "store y[(first + i)*8 % 160] = load<f32x8>(x, 0) } } } step k(x, y, few) step k(x, z, many @ 1) }");
+    for (size_t i = 0; i < p->steps.n; i++) {
+        double cycles = 0;
+        bool varies = false;
+        assert_int_equal(
+            kernel_cycles(p->kernels.at[0], p->target, step_tables(p, &p->steps.at[i], a), a, &cycles, &varies),
+            STATUS_OK);
+        assert_true(varies && fabs(cycles - want[i]) < 1e-9);
+    }
+    program_cost c;
+    assert_int_equal(program_cost_of(p, a, &c), STATUS_OK);
+    assert_true(c.steps[0].cycles < c.steps[1].cycles);
+    arena_free(a);
+}
+
 static void threads_share_a_loop(void **state) {
     (void)state;
     arena *a = arena_new(&allocator_system);
@@ -97,6 +127,7 @@ static void threads_share_a_loop(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(latency_is_as_worked_out),
+        cmocka_unit_test(tables_say_how_often),
         cmocka_unit_test(bytes_beyond_the_second_cache_take_longer),
         cmocka_unit_test(threads_share_a_loop),
     };

@@ -5,15 +5,16 @@
  * below. docs/plugins.md goes from nothing to a working pass.
  *
  * VERSIONS. TENON_PLUGIN_ABI is major << 16 | minor. A plugin loads where its major is the host's and its minor is not
- * above. GROWTH. Every struct begins with struct_size, which its maker sets to sizeof; fields are only ever added at
- * the end, and one that an older maker may lack is read only where TENON_HAS says that it is there. Lists are
- * NULL-terminated arrays of pointers. OWNERSHIP. Each side frees what it has allocated. What the host returns (handles,
- * texts, arrays) is the host's: handles live until the pass returns or the thing is erased, texts and arrays until the
- * next change of the graph. THREADS. A plugin is called by one thread at a time for one model; two models may be worked
- * on by two threads at once, so a plugin has no mutable globals. The host's functions are called on the thread that
- * called the plugin. FAILURE. A pass that fails says why through diag->error and returns one of the codes below; so do
- * the host's functions that return int (TENON_OK or a code) or a pointer (NULL), which have then said why themselves:
- * return at once. A failed pass has changed nothing: it works on a copy of the graph that is thrown away.
+ * above: what is built for 1.0 loads in every tenon with 1.x. What came later says "since 1.N". GROWTH. Every struct
+ * begins with struct_size, which its maker sets to sizeof; fields are only ever added at the end, and one that an older
+ * maker may lack is read only where TENON_HAS says that it is there. Lists are NULL-terminated arrays of pointers.
+ * OWNERSHIP. Each side frees what it has allocated. What the host returns (handles, texts, arrays) is the host's:
+ * handles live until the pass returns or the thing is erased, texts and arrays until the next change of the graph.
+ * THREADS. A plugin is called by one thread at a time for one model; two models may be worked on by two threads at
+ * once, so a plugin has no mutable globals. The host's functions are called on the thread that called the plugin.
+ * FAILURE. A pass that fails says why through diag->error and returns one of the codes below; so do the host's
+ * functions that return int (TENON_OK or a code) or a pointer (NULL), which have then said why themselves: return at
+ * once. A failed pass has changed nothing: it works on a copy of the graph that is thrown away.
  */
 #ifndef TENON_PLUGIN_H
 #define TENON_PLUGIN_H
@@ -25,8 +26,8 @@
 extern "C" {
 #endif
 
-#define TENON_PLUGIN_ABI_MAJOR 0u
-#define TENON_PLUGIN_ABI_MINOR 3u
+#define TENON_PLUGIN_ABI_MAJOR 1u
+#define TENON_PLUGIN_ABI_MINOR 0u
 #define TENON_PLUGIN_ABI (TENON_PLUGIN_ABI_MAJOR << 16 | TENON_PLUGIN_ABI_MINOR)
 
 /* Has the struct at p, by its struct_size, the field? */
@@ -115,10 +116,10 @@ typedef struct tenon_pass {
     const tenon_option *const *options; /* NULL: none */
     /* Changes the graph. state is what open made. Returns TENON_OK, or a code after diag->error. */
     int (*run)(const tenon_plugin_host *host, void *state, tenon_graph *graph);
-    const char *doc; /* since 0.1: some paragraphs, for `tenon passes NAME`; NULL: none */
+    const char *doc; /* some paragraphs, for `tenon passes NAME`; NULL: none */
 } tenon_pass;
 
-/* Since 0.3: a measure of what weights are worth, for passes of other plugins (tenon.criterion/1): -p
+/* A measure of what weights are worth, for passes of other plugins (tenon.criterion/1): -p
  * prune:criterion=NAME. */
 typedef struct tenon_samples tenon_samples; /* an .npz file: see tenon.eval/1 */
 typedef struct tenon_criterion {
@@ -142,8 +143,8 @@ typedef struct tenon_plugin {
      * NULL. close is called once, before unloading, and only where open returned TENON_OK. */
     int (*open)(const tenon_plugin_host *host, void **state);
     void (*close)(void *state);
-    const char *licence;                    /* since 0.1: an SPDX identifier; NULL: not said */
-    const tenon_criterion *const *criteria; /* since 0.3; NULL: none */
+    const char *licence;                    /* an SPDX identifier; NULL: not said */
+    const tenon_criterion *const *criteria; /* NULL: none */
 } tenon_plugin;
 
 /* The one symbol of a plugin. host_abi is the host's TENON_PLUGIN_ABI. Pure: callable any number of times, on any
@@ -197,7 +198,7 @@ typedef struct tenon_option_1 {
     double (*number)(const tenon_plugin_host *host, const char *name, const tenon_node *node, size_t i);
     /* SELECTOR: does it select the node? */
     int (*selects)(const tenon_plugin_host *host, const char *name, const tenon_node *node);
-    /* Since 0.2: given, for the node or for the pass. */
+    /* given, for the node or for the pass. */
     int (*given_for)(const tenon_plugin_host *host, const char *name, const tenon_node *node);
 } tenon_option_1;
 
@@ -231,7 +232,7 @@ typedef struct tenon_use {
     int index;
 } tenon_use;
 
-/* Since 0.3: one of the changes that are made at once. */
+/* One of the changes that are made at once. */
 typedef struct tenon_change {
     tenon_node *node;
     int input; /* which gets `value`; NULL: none does */
@@ -330,7 +331,7 @@ typedef struct tenon_graph_1 {
                           const char *attributes); /* adds and replaces; infers anew */
     int (*set_node_name)(const tenon_plugin_host *host, tenon_node *node, const char *name);
     int (*annotate)(const tenon_plugin_host *host, tenon_node *node, const char *key,
-                    const char *text); /* NULL takes it away, since 0.3 */
+                    const char *text); /* NULL takes it away */
     /* Every use of `from`, outputs of the graph too, becomes a use of `to`. Refused where `to` is defined after a user.
      */
     int (*replace_all_uses)(const tenon_plugin_host *host, tenon_graph *graph, tenon_value *from, tenon_value *to);
@@ -368,12 +369,12 @@ typedef struct tenon_graph_1 {
      * (--skip leaves parts of it out). For a pass that reports or decides by what is left. Any node and any constant
      * may be gone afterwards; inputs stay. */
     int (*clean_up)(const tenon_plugin_host *host, tenon_graph *graph);
-    /* Since 0.3: changes n inputs and attributes at once, and infers types only when all are as they are to be: for
+    /* Changes n inputs and attributes at once, and infers types only when all are as they are to be: for
      * what is not valid in between. */
     int (*change)(const tenon_plugin_host *host, tenon_graph *graph, const tenon_change *list, int n);
 } tenon_graph_1;
 
-/* What operators do along the axes of their inputs: which channels of a model belong together. Since 0.3. */
+/* What operators do along the axes of their inputs: which channels of a model belong together. */
 #define TENON_OPINFO_1 "tenon.opinfo/1"
 #define TENON_AXIS_SUMMED (-1) /* summed over, place by place with another input's: zeros may be left out */
 #define TENON_AXIS_MIXED (-2)  /* neither, or not known */
@@ -386,7 +387,7 @@ typedef struct tenon_opinfo_1 {
 } tenon_opinfo_1;
 
 /* Evaluation: what values of a graph are on data. Always computed with the same numeric target, whatever the machine
- * and the command's --target, so that what is decided by it is the same everywhere. Since 0.2. */
+ * and the command's --target, so that what is decided by it is the same everywhere. */
 #define TENON_EVAL_1 "tenon.eval/1"
 typedef struct tenon_eval_1 {
     uint32_t struct_size;
@@ -407,7 +408,7 @@ typedef struct tenon_eval_1 {
     const tenon_tensor *(*array)(const tenon_plugin_host *host, tenon_samples *samples, const char *name);
 } tenon_eval_1;
 
-/* Criteria of all plugins that are loaded. Since 0.3. */
+/* Criteria of all plugins that are loaded. */
 #define TENON_CRITERION_1 "tenon.criterion/1"
 typedef struct tenon_criterion_1 {
     uint32_t struct_size;
