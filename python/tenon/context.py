@@ -26,7 +26,8 @@ class Context:
 
     def __init__(self):
         self.lock = threading.RLock()
-        self.interrupted = False
+        self.interrupted = self.busy = False
+        self.cause = None  # what a pass written in Python has raised
         self.notes = []
         self._host = Host(ctypes.sizeof(Host), None, None, STOP(self._stop), PROGRESS(), NOTE(self._note))
         self.handle = ctypes.c_void_p()
@@ -51,13 +52,26 @@ class Context:
     def call(self, function, *arguments, accept=(DONE,)):
         """Calls; other statuses than those accepted become exceptions. Returns the status."""
         with self.lock:
-            self.interrupted = False
+            if self.busy:
+                raise RuntimeError("a pass cannot use the very graph or model that it is run for")
+            self.interrupted, self.cause, self.busy = False, None, True
             lib.messages_clear(self.handle)
-            status = function(*arguments)
+            try:
+                status = function(*arguments)
+            finally:
+                self.busy = False
             if status in accept and not lib.message_count(self.handle):
                 return status
             self._raise(status, accept)
             return status
+
+    def message_count(self):
+        """How many messages there are."""
+        return lib.message_count(self.handle)
+
+    def errors(self, first):
+        """Errors from number `first` on."""
+        return [lib.message(self.handle, i).decode(errors="replace") for i in range(first, self.message_count()) if lib.message_is_error(self.handle, i)]
 
     def _raise(self, status, accept):
         handle, found, told = self.handle, [], []
@@ -65,9 +79,9 @@ class Context:
             (found if lib.message_is_error(handle, i) else told).append(lib.message(handle, i).decode(errors="replace"))
         lib.messages_clear(handle)
         if self.interrupted:
-            raise KeyboardInterrupt
+            raise KeyboardInterrupt from self.cause
         if status not in accept:
-            raise errors.BY_STATUS.get(status, errors.Error)(found)
+            raise errors.BY_STATUS.get(status, errors.Error)(found) from self.cause
         for message in told:
             warnings.warn(message, errors.Warning, stacklevel=4)
 
