@@ -36,6 +36,7 @@ STEPS = [
     ("eval", "eval/test_eval.py", "tenon eval: accuracy, errors and paired differences, computed again from ONNX Runtime's outputs", 300),
     ("explain", "eval/test_explain.py", "tenon explain: nodes put back into floats by hand and run by ONNX Runtime, formats, errors", 300),
     ("python", "python/test_python.py", "the Python package over this build: what the command gives, wrong arguments, threads", 300),
+    ("python-passes", "python/test_passes.py", "passes written in Python: the same graph text as in C, options, failures, dead handles, other threads", 300),
     ("onnx-backend", "python/test_onnx_backend.py", "ONNX's own test runner through tenon.onnx_backend: the cases that tenon check --suite passes", 900),
     ("wheel", "python/test_wheel.py", "the wheel in a fresh environment: README's Python, the command", 1200),
     ("diff", "diff/test_diff.py", "tenon diff: figures against ONNX Runtime and numpy, the first node that departs, matching", 600),

@@ -29,15 +29,26 @@ class Context:
         self.interrupted = self.busy = False
         self.cause = None  # what a pass written in Python has raised
         self.notes = []
+        self.plugins = []  # descriptors that the library has pointers to
+        self.made = {}  # what is to be freed, in the order in which it was made: address, function
         self._host = Host(ctypes.sizeof(Host), None, None, STOP(self._stop), PROGRESS(), NOTE(self._note))
         self.handle = ctypes.c_void_p()
         if lib.context_new(ctypes.byref(self._host), ctypes.byref(self.handle)) != DONE:
             raise errors.ResourceError(["tenon: out of memory"])
 
     def __del__(self):
+        # What the garbage collector finishes together it finishes in any order: so whoever comes first frees, and here is the last chance.
         handle, self.handle = getattr(self, "handle", None), None
         if handle:
+            for address in reversed(list(self.made)):
+                self.free(address)
             lib.context_free(handle)
+
+    def free(self, address):
+        """Frees something made here; a second time does nothing."""
+        function = self.made.pop(address, None)
+        if function:
+            function(address)
 
     def _stop(self, _):
         try:
@@ -106,7 +117,8 @@ class Handle:
     """Something made from a context: freed once, and refused afterwards."""
 
     def __init__(self, context, handle, free):
-        self.context, self._handle, self._free = context, handle, free
+        self.context, self._handle = context, handle
+        context.made[handle.value] = free
 
     @property
     def value(self):
@@ -119,7 +131,7 @@ class Handle:
         with self.context.lock:
             handle, self._handle = self._handle, None
             if handle:
-                self._free(handle)
+                self.context.free(handle.value)
 
     def __del__(self):
         if getattr(self, "_handle", None):

@@ -164,18 +164,18 @@ class Node(_Handle):
     def insert_before(self, i, op, **attributes):
         """A node of one input and one output between input i and this node."""
         n = self._graph._g.node_inputs(self._live)
-        made = self._graph._g.insert_before(self._graph._host, self._graph._graph, self._live, _index(i, n, "inputs"), _bytes(op), _attributes(attributes))
+        made = self._graph._g.insert_before(self._graph._host, self._graph._live, self._live, _index(i, n, "inputs"), _bytes(op), _attributes(attributes))
         return self._graph._made(self._graph._node(made))
 
     def move_before(self, other):
         """Changes its place in the order; None is the end."""
         to = None if other is None else self._graph._own(other, Node)
-        self._graph._done(self._graph._g.move_before(self._graph._host, self._graph._graph, self._live, to))
+        self._graph._done(self._graph._g.move_before(self._graph._host, self._graph._live, self._live, to))
 
     def erase(self):
         """Takes it out; refused while an output is used: replace comes first."""
         outputs = [v for v in self.outputs if v is not None]
-        self._graph._done(self._graph._g.erase(self._graph._host, self._graph._graph, self._live))
+        self._graph._done(self._graph._g.erase(self._graph._host, self._graph._live, self._live))
         for handle in (self, *outputs):
             self._graph._forget(handle)
 
@@ -235,11 +235,11 @@ class Value(_Handle):
 
     def replace(self, other):
         """Every use of it, outputs of the graph too, becomes a use of the other."""
-        self._graph._done(self._graph._g.replace_all_uses(self._graph._host, self._graph._graph, self._live, self._graph._own(other, Value)))
+        self._graph._done(self._graph._g.replace_all_uses(self._graph._host, self._graph._live, self._live, self._graph._own(other, Value)))
 
     def insert_after(self, op, **attributes):
         """A node of one input and one output behind it: who used the value uses the node's output from now on."""
-        made = self._graph._g.insert_after(self._graph._host, self._graph._graph, self._live, _bytes(op), _attributes(attributes))
+        made = self._graph._g.insert_after(self._graph._host, self._graph._live, self._live, _bytes(op), _attributes(attributes))
         return self._graph._made(self._graph._node(made))
 
     def match(self, pattern):
@@ -254,17 +254,17 @@ class Value(_Handle):
         """An output of a node becomes a constant of these contents; the node loses it."""
         if self.producer is None:
             raise ValueError(f"'{self.name}' is no output of a node")
-        self._graph._done(self._graph._g.make_constant(self._graph._host, self._graph._graph, self._live, self._graph._tensor(array)))
+        self._graph._done(self._graph._g.make_constant(self._graph._host, self._graph._live, self._live, self._graph._tensor(array)))
         self._graph._sweep()
 
     def bind(self, array):
         """An input becomes a constant: an array of its shape, or one number for all elements. The input is gone afterwards."""
-        self._graph._done(self._graph._g.bind_input(self._graph._host, self._graph._graph, self._live, self._graph._tensor(array)))
+        self._graph._done(self._graph._g.bind_input(self._graph._host, self._graph._live, self._live, self._graph._tensor(array)))
         self._graph._sweep()
 
     def remove(self):
         """Takes away an input or a constant that nobody uses."""
-        self._graph._done(self._graph._g.remove_value(self._graph._host, self._graph._graph, self._live))
+        self._graph._done(self._graph._g.remove_value(self._graph._host, self._graph._live, self._live))
         self._graph._forget(self)
 
     def __repr__(self):
@@ -275,7 +275,7 @@ class Graph:
     """The graph that a pass works on. Nodes stand in an order in which definitions come before uses; every change keeps it so, or is refused."""
 
     def __init__(self, host, graph, context, options):
-        self._host, self._graph, self._context, self._options, self._alive, self._thread = host, graph, context, options, True, threading.get_ident()
+        self._at, self._graph, self._context, self._options, self._alive, self._thread = host, graph, context, options, True, threading.get_ident()
         found = abi.interfaces(host)
         self._g, self._t, self._o, self._d, self._r = (found[n] for n in ("graph", "tensor", "option", "diag", "report"))
         self._handles, self._seen = {}, context.message_count()
@@ -293,8 +293,14 @@ class Graph:
         self._check()
         return self._graph
 
+    @property
+    def _host(self):
+        self._check()
+        return self._at
+
     def _end(self):
         self._alive = False
+        self._at = self._graph = None
         self._handles.clear()
 
     @staticmethod

@@ -159,8 +159,8 @@ class _Opened:
             raise ValueError("the path has a zero byte")
         self.context = Context()
         self.options = option_list.make(self.context, spelled)
-        self.plugins = [t.plugin(self.context) for t in transforms]
-        for t, plugin in zip(transforms, self.plugins):
+        self.context.plugins = [t.plugin(self.context) for t in transforms]
+        for t, plugin in zip(transforms, self.context.plugins):
             self.context.call(lib.options_add_plugin, self.options.value, ctypes.addressof(plugin), None, t.where.encode(errors="replace"))
         self.graph = Handle(self.context, self.context.make(lib.graph_open, self.context.handle, os.fsencode(path), self.options.value), lib.graph_free)
         if self.context.notes:

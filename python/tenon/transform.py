@@ -73,6 +73,8 @@ class Option:
         if self.kind == abi.SELECTOR:
             return lambda n: bool(o.selects(host, key, graph._own(n, editing.Node)))
         if self.kind in (abi.LIST, abi.FLOATS):
+            if not o.given(host, key):
+                return list(self.default)
             item = o.number if self.kind == abi.FLOATS else o.item
             found = [item(host, key, node, i) for i in range(o.count(host, key, node))]
             return found if self.kind == abi.FLOATS else [graph._text(t) for t in found]
@@ -127,7 +129,7 @@ class Transform:
     # ---- as a plugin ----
 
     def _c_option(self, name, o):
-        default = None if o.kind == abi.LIST and not o.default else o.spell(name, o.default).partition("=")[2].encode()
+        default = None if o.kind in (abi.LIST, abi.FLOATS) else o.spell(name, o.default).partition("=")[2].encode()
         return abi.Option(ctypes.sizeof(abi.Option), o.kind, name.encode(), NUMBERS[o.kind].encode(), (o.help or name).encode(), default, o.least, o.most,
                           abi.texts(o.choices) if o.choices is not None else None)
 
