@@ -38,6 +38,7 @@ STEPS = [
     ("python", "python/test_python.py", "the Python package over this build: what the command gives, wrong arguments, threads", 300),
     ("python-passes", "python/test_passes.py", "passes written in Python: the same graph text as in C, options, failures, dead handles, other threads", 300),
     ("onnx-backend", "python/test_onnx_backend.py", "ONNX's own test runner through tenon.onnx_backend: the cases that tenon check --suite passes", 900),
+    ("sweep", "python/test_sweep.py", "tenon sweep: what tenon eval says, killed and gone on with, the best point; programs tenon-NAME as commands", 900),
     ("wheel", "python/test_wheel.py", "the wheel in a fresh environment: README's Python, the command", 1200),
     ("diff", "diff/test_diff.py", "tenon diff: figures against ONNX Runtime and numpy, the first node that departs, matching", 600),
     ("draw", "draw/test_draw.py", "tenon draw: golden DOT, the shipped models, scopes, what dead_inputs takes away, odd names", 300),

@@ -147,8 +147,8 @@ def _run(a):
         _fail(f"{error.filename}: cannot be written: {error.strerror}", 5)
     asked = [(None, [])] + [(request(a.pass_text, a.axes, values), list(values)) for values in points(a.axes)]
     failed = _measure(a, setup, store, asked)
-    for text, why in failed.items():
-        print(f"tenon sweep: {text or 'the model as it is'} failed:\n{why}", file=sys.stderr)
+    for text, why in list(failed.items())[:1]:
+        print(f"tenon sweep: {len(failed)} of {len(asked)} failed; {text or 'the model as it is'}:\n{why}", file=sys.stderr)
     if None in failed or len(failed) == len(asked) - 1:
         sys.exit(3)
     reference = store.known[None]
