@@ -469,7 +469,7 @@ class Graph:
         if name not in self._options:
             raise KeyError(f"the pass has no option '{name}'")
         self._check()
-        return self._options[name].read(self, name, None if node is None else self._own(node, Node))
+        return self._options[name]._read(self, name, None if node is None else self._own(node, Node))
 
     def warn(self, message, node=None, id="python-pass"):
         """A warning to the user, at a node or about the whole."""

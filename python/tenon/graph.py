@@ -84,10 +84,6 @@ class Graph:
 
     # ---- inside ----
 
-    @property
-    def context(self):
-        return self._open().context
-
     def _open(self):
         if self._opened is None:
             self._opened = _Opened(self.path, self._spelled, self._transforms)
@@ -159,7 +155,7 @@ class _Opened:
             raise ValueError("the path has a zero byte")
         self.context = Context()
         self.options = option_list.make(self.context, spelled)
-        self.context.plugins = [t.plugin(self.context) for t in transforms]
+        self.context.plugins = [t._plugin(self.context) for t in transforms]
         for t, plugin in zip(transforms, self.context.plugins):
             self.context.call(lib.options_add_plugin, self.options.value, ctypes.addressof(plugin), None, t.where.encode(errors="replace"))
         self.graph = Handle(self.context, self.context.make(lib.graph_open, self.context.handle, os.fsencode(path), self.options.value), lib.graph_free)

@@ -55,7 +55,7 @@ class Option:
         wide = float(2**53)
         return -wide if least is None else float(least), wide if most is None else float(most)
 
-    def spell(self, name, value):
+    def _spell(self, name, value):
         """The value as the command's -p has it."""
         if isinstance(value, bool):
             return f"{name}={'true' if value else 'false'}"
@@ -67,7 +67,7 @@ class Option:
             raise TypeError(f"{name}: {value!r} is neither a number nor a text")
         return f"{name}={value}"
 
-    def read(self, graph, name, node):
+    def _read(self, graph, name, node):
         """What was given for the pass (node None) or for the node."""
         o, host, key = graph._o, graph._host, name.encode()
         if self.kind == abi.SELECTOR:
@@ -123,17 +123,17 @@ class Transform:
         unknown = [n for n in options if n not in self.options]
         if unknown:
             raise TypeError(f"pass '{self.name}' has no option {', '.join(map(repr, unknown))}; there are {', '.join(self.options) or 'none'}")
-        words = ",".join(self.options[n].spell(n, v) for n, v in options.items())
+        words = ",".join(self.options[n]._spell(n, v) for n, v in options.items())
         return Request(self, f"{self.name}:{words}" if words else self.name)
 
     # ---- as a plugin ----
 
     def _c_option(self, name, o):
-        default = None if o.kind in (abi.LIST, abi.FLOATS) else o.spell(name, o.default).partition("=")[2].encode()
+        default = None if o.kind in (abi.LIST, abi.FLOATS) else o._spell(name, o.default).partition("=")[2].encode()
         return abi.Option(ctypes.sizeof(abi.Option), o.kind, name.encode(), NUMBERS[o.kind].encode(), (o.help or name).encode(), default, o.least, o.most,
                           abi.texts(o.choices) if o.choices is not None else None)
 
-    def plugin(self, context):
+    def _plugin(self, context):
         """A tenon_plugin with this pass alone, for one context; whoever takes it keeps it."""
         options = [self._c_option(n, o) for n, o in self.options.items()]
         one = abi.Pass(ctypes.sizeof(abi.Pass), self.flags, self.name.encode(), self.help.encode(), self.stage.encode(), abi.texts(self.after),
