@@ -1,5 +1,7 @@
 #!/usr/bin/env python3
 """The Python package over the library of this build: what its calls give is what the command gives; wrong arguments, dead handles, two threads."""
+import contextlib
+import io
 import json
 import os
 import sys
@@ -161,9 +163,27 @@ def test_threads(checks):
     checks.equal("three threads, two models: no wrong output", wrong, [])
 
 
+def test_tour(checks):
+    """The cells of docs/tour.ipynb, one after the other."""
+    with open(os.path.join(ROOT, "docs", "tour.ipynb"), encoding="utf-8") as f:
+        cells = ["".join(c["source"]) for c in json.load(f)["cells"] if c["cell_type"] == "code"]
+    checks.check("tour: cells", len(cells) >= 8, len(cells))
+    names, before, out = {}, os.getcwd(), io.StringIO()
+    os.chdir(ROOT)
+    for number, cell in enumerate(cells):
+        try:
+            with contextlib.redirect_stdout(out):
+                exec(compile(cell, f"tour.ipynb, cell {number}", "exec"), names)
+        except Exception as error:
+            checks.check(f"tour: cell {number}", False, f"{type(error).__name__}: {error}")
+    os.chdir(before)
+    for text in ("7 is 7", "did you mean", "weights rounded", "the pass that this belongs to has returned", "digits.c"):
+        checks.check(f"tour: says '{text}'", text in out.getvalue(), out.getvalue())
+
+
 def main():
     checks = Checks()
-    for test in (test_run, test_wrong_arguments, test_reports, test_files, test_threads):
+    for test in (test_run, test_wrong_arguments, test_reports, test_files, test_threads, test_tour):
         test(checks)
     checks.finish()
 
