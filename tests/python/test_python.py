@@ -1,7 +1,5 @@
 #!/usr/bin/env python3
 """The Python package over the library of this build: what its calls give is what the command gives; wrong arguments, dead handles, two threads."""
-import contextlib
-import io
 import json
 import os
 import sys
@@ -10,7 +8,7 @@ import threading
 import numpy as np
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "tools"))
-from checks import BUILD, MODELS, ROOT, Checks, scratch, tenon as command  # noqa: E402
+from checks import BUILD, MODELS, ROOT, Checks, run, scratch, tenon as command  # noqa: E402
 
 os.environ["TENON_LIBRARY"] = os.path.join(BUILD, "lib", "libtenon.so")
 sys.path.insert(0, os.path.join(ROOT, "python"))
@@ -165,20 +163,10 @@ def test_threads(checks):
 
 def test_tour(checks):
     """The cells of docs/tour.ipynb, one after the other."""
-    with open(os.path.join(ROOT, "docs", "tour.ipynb"), encoding="utf-8") as f:
-        cells = ["".join(c["source"]) for c in json.load(f)["cells"] if c["cell_type"] == "code"]
-    checks.check("tour: cells", len(cells) >= 8, len(cells))
-    names, before, out = {}, os.getcwd(), io.StringIO()
-    os.chdir(ROOT)
-    for number, cell in enumerate(cells):
-        try:
-            with contextlib.redirect_stdout(out):
-                exec(compile(cell, f"tour.ipynb, cell {number}", "exec"), names)
-        except Exception as error:
-            checks.check(f"tour: cell {number}", False, f"{type(error).__name__}: {error}")
-    os.chdir(before)
+    done = run([sys.executable, os.path.join(ROOT, "tests", "python", "run_tour.py")], cwd=ROOT, env={"PYTHONPATH": os.path.join(ROOT, "python")})
+    checks.check("tour", done.status == 0 and done.err == "", done.err)
     for text in ("7 is 7", "did you mean", "weights rounded", "the pass that this belongs to has returned", "digits.c"):
-        checks.check(f"tour: says '{text}'", text in out.getvalue(), out.getvalue())
+        checks.check(f"tour: says '{text}'", text in done.out, done.out)
 
 
 def main():
