@@ -1,4 +1,4 @@
-/* rooms: api */
+/* rooms: api plugin */
 #include "test_support.h"
 
 #include <string.h>
