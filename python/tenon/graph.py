@@ -53,7 +53,8 @@ class Graph:
 
     def options(self, **keywords):
         """The same model with more of the command's options: dim={"batch": 1}, verify_passes=True, skip=["fold"]."""
-        return Graph(self.path, self._spelled + option_list.spell(keywords), self._transforms)
+        spelled = option_list.spell(keywords)
+        return Graph(self.path, self._spelled + spelled, self._transforms) if spelled else self
 
     def pipeline(self, *passes, **keywords):
         """The same model changed by passes: texts as the command's -p has them ("dead_inputs:drop=labels"), and passes written in Python (tenon.transform),
@@ -90,7 +91,7 @@ class Graph:
         return self._opened
 
     def _report(self, function, *arguments, accept=(DONE,), **keywords):
-        work = self.options(**keywords) if keywords else self
+        work = self.options(**keywords)
         opened = work._open()
         return opened.context.report(function, opened.graph.value, *arguments, accept=accept)
 

@@ -223,6 +223,16 @@ def test_clean_up_stage(checks):
     checks.check("of stage clean-up: run with the built-in ones", len(count) >= 1, count)
 
 
+def test_run_once(checks):
+    """A graph is opened once, whatever is asked of it."""
+    count = []
+    graph = tenon.load(small(), shape={"x": (1, 3)}).pipeline(tenon.transform(lambda g: count.append(1), name="counted"))
+    graph.inspect()
+    graph.compile()
+    graph.options().inspect()
+    checks.equal("inspect and compile: the pass has run once", len(count), 1)
+
+
 def test_dead(checks):
     kept = {}
 
@@ -262,7 +272,7 @@ def test_dead(checks):
 
 def main():
     checks = Checks()
-    for test in (test_beside_c, test_walking, test_editing, test_options, test_failures, test_clean_up_stage, test_dead):
+    for test in (test_beside_c, test_walking, test_editing, test_options, test_failures, test_clean_up_stage, test_run_once, test_dead):
         test(checks)
     checks.finish()
 
