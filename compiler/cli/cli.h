@@ -51,7 +51,8 @@ extern const command command_compile, command_run, command_check, command_bench,
     command_diff, command_explain, command_draw, command_tune, command_passes, command_ops, command_doctor;
 
 /* ---- external.c ---- */
-/* Becomes the program tenon-NAME where argv[1] is a NAME that no command of ours has, and there is one; else returns. */
+/* Becomes the program tenon-NAME where argv[1] is a NAME that no command of ours has, and there is one; else returns.
+ */
 void external_run(int argc, char **argv);
 
 /* ---- arguments.c ---- */
