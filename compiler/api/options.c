@@ -535,3 +535,11 @@ TENON_API tenon_status tenon_options_set_command(tenon_options *o, int n, const 
     }
     return context_end(o->c, strbuf_finish(&s, &o->command), errors);
 }
+
+TENON_API tenon_status tenon_options_add_plugin(tenon_options *o, const struct tenon_plugin *plugin, void *state,
+                                                const char *where) {
+    size_t errors = context_begin(o->c);
+    own_plugin own = {plugin, state, arena_strdup(o->memory, where)};
+    status s = own.where != NULL ? VEC_PUSH(o->memory, o->own_plugins, own) : STATUS_RESOURCE;
+    return context_end(o->c, s, errors);
+}

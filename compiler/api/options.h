@@ -12,6 +12,13 @@ typedef struct named_text {
 typedef VEC(named_text) named_list;
 typedef VEC(const char *) word_list; /* NULL after the last */
 
+/* A plugin of the embedder's. */
+typedef struct own_plugin {
+    const struct tenon_plugin *plugin;
+    void *state;
+    const char *where;
+} own_plugin;
+
 /* Of option isolate. */
 typedef struct isolate_limits {
     bool wanted;
@@ -26,6 +33,7 @@ struct tenon_options {
     word_list skip, dump_after, stop_after;
     named_list asked; /* -p and --pipeline, in order: option, text */
     word_list plugins;
+    VEC(own_plugin) own_plugins;
     const char *tune;                                            /* a file; NULL none */
     const char *schedule, *floats, *integers, *backend, *target; /* target NULL: what the command takes */
     bool verify_passes, verbose, time_passes, perf_map;

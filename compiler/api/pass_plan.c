@@ -100,6 +100,10 @@ static status load_own(planning *p) {
 }
 
 static status load_plugins(planning *p, bool all) {
+    for (size_t i = 0; i < p->o->own_plugins.n; i++) {
+        const own_plugin *own = &p->o->own_plugins.at[i];
+        TRY(plugin_add(p->plan->plugins, own->plugin, own->state, own->where));
+    }
     for (size_t i = 0; i < p->o->plugins.n; i++)
         TRY(plugin_load(p->plan->plugins, p->o->plugins.at[i]));
     for (size_t i = 0; i < p->files.n; i++)

@@ -50,6 +50,11 @@ const command *command_find(cli *c, const char *name);
 extern const command command_compile, command_run, command_check, command_bench, command_eval, command_inspect,
     command_diff, command_explain, command_draw, command_tune, command_passes, command_ops, command_doctor;
 
+/* ---- external.c ---- */
+/* Becomes the program tenon-NAME where argv[1] is a NAME that no command of ours has, and there is one; else returns.
+ */
+void external_run(int argc, char **argv);
+
 /* ---- arguments.c ---- */
 /* Sorts argv[1..] into command, options and words. */
 tenon_status arguments_parse(cli *c, int argc, char **argv);

@@ -8,6 +8,8 @@ void help_overview(void) {
     printf("tenon %s: from an ONNX model to fast CPU code\n\nusage: tenon COMMAND ...\n\n", tenon_version());
     for (size_t i = 0; command_table[i] != NULL; i++)
         printf("  %-8s  %s\n", command_table[i]->name, command_table[i]->summary);
+    printf("  %-8s  %s\n", "NAME",
+           "any other: the program tenon-NAME, beside tenon or in PATH; tenon sweep is Python's");
     printf("\ntenon COMMAND --help says more; tenon --version\n\n"
            "Exit status: 0 done; 1 outputs differ; 2 wrong usage; 3 a file is not valid; 4 valid, but not supported;\n"
            "5 the machine lacks something.\n");

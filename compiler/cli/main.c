@@ -63,6 +63,7 @@ int main(int argc, char **argv) {
                        .note = terminal_note};
     sigset_t interrupts;
     hold_interrupts(&interrupts);
+    external_run(argc, argv);
     tenon_status s = tenon_context_new(&host, &c.context);
     if (s != TENON_DONE) {
         fputs("tenon: error[out-of-memory]: out of memory\n", stderr);

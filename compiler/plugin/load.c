@@ -137,19 +137,40 @@ static status load_here(const plugin_set *s, loaded_plugin *l) {
     return query(s, l);
 }
 
-status plugin_load(plugin_set *s, const char *path) {
-    if (is_loaded(s, path))
-        return STATUS_OK;
+static loaded_plugin *new_plugin(const plugin_set *s, const char *file) {
     loaded_plugin *l = ARENA_NEW(s->memory, loaded_plugin);
-    TRY_ALLOC(l);
-    TRY_ALLOC(l->file = arena_strdup(s->memory, path));
-    TRY(s->isolation != NULL ? isolated_load(s, l) : load_here(s, l));
+    if (l != NULL)
+        l->file = arena_strdup(s->memory, file);
+    return l != NULL && l->file != NULL ? l : NULL;
+}
+
+/* One that has been checked is opened, and what it has is there from then on. */
+static status take(plugin_set *s, loaded_plugin *l) {
     TRY(check_unique(s, l));
-    if (s->isolation == NULL)
+    if (l->runner == NULL)
         TRY(call_open(s, l));
     TRY(VEC_PUSH(s->memory, s->all, l));
     TRY(add_criteria(s, l));
     return add_passes(s, l);
+}
+
+status plugin_load(plugin_set *s, const char *path) {
+    if (is_loaded(s, path))
+        return STATUS_OK;
+    loaded_plugin *l = new_plugin(s, path);
+    TRY_ALLOC(l);
+    TRY(s->isolation != NULL ? isolated_load(s, l) : load_here(s, l));
+    return take(s, l);
+}
+
+status plugin_add(plugin_set *s, const tenon_plugin *plugin, void *state, const char *where) {
+    loaded_plugin *l = new_plugin(s, where);
+    TRY_ALLOC(l);
+    l->plugin = plugin;
+    l->state = state;
+    TRY(arena_on_free(s->memory, unload, l));
+    TRY(plugin_check(plugin, l->file, s->d));
+    return take(s, l);
 }
 
 /* ---- a folder ---- */

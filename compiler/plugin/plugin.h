@@ -39,6 +39,9 @@ plugin_set *plugin_set_new(arena *a, diag *d);
  * wrongly built; [plugin-version] STATUS_UNSUPPORTED; [duplicate-plugin], [duplicate-pass] STATUS_INVALID. A file that
  * has been loaded is not loaded again. */
 status plugin_load(plugin_set *s, const char *path);
+/* Checks and opens one that is there already: a descriptor, what its functions get, and where it stands, for messages.
+ * It runs in this process, whatever `isolation` says. */
+status plugin_add(plugin_set *s, const tenon_plugin *plugin, void *state, const char *where);
 /* All *.so in a folder, by name. A folder that is not there holds none. */
 status plugin_load_folder(plugin_set *s, const char *folder);
 

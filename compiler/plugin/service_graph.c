@@ -391,7 +391,11 @@ static int erase(const tenon_plugin_host *h, tenon_graph *g, tenon_node *n) {
 }
 
 static int remove_value(const tenon_plugin_host *h, tenon_graph *g, tenon_value *v) {
-    (void)h;
+    if (VALUE(v)->def != NULL) {
+        pass_host_blame(pass_host_of(h), "not-removable",
+                        "removes '%s', which is an output of a node: erase takes the node away", VALUE(v)->name);
+        return TENON_PASS_INVALID;
+    }
     return (int)graph_remove_value(GRAPH(g), VALUE(v));
 }
 

@@ -32,6 +32,7 @@ FUNCTIONS = {
     "options_new": (c_int, [HANDLE, OUT]),
     "options_free": (None, [HANDLE]),
     "options_set": (c_int, [HANDLE, c_char_p, c_char_p]),
+    "options_add_plugin": (c_int, [HANDLE, c_void_p, c_void_p, c_char_p]),
     "graph_open": (c_int, [HANDLE, c_char_p, HANDLE, OUT]),
     "graph_free": (None, [HANDLE]),
     "code_new": (c_int, [HANDLE, OUT]),

@@ -5,4 +5,6 @@ import sys
 
 def main():
     program = os.path.join(os.path.dirname(os.path.abspath(__file__)), "bin", "tenon")
-    os.execv(program, [program, *sys.argv[1:]])
+    # The program looks for others, such as tenon-sweep, in PATH.
+    path = os.pathsep.join([os.path.dirname(os.path.abspath(sys.argv[0])), os.environ.get("PATH", os.defpath)])
+    os.execve(program, [program, *sys.argv[1:]], {**os.environ, "PATH": path})

@@ -26,17 +26,29 @@ class Context:
 
     def __init__(self):
         self.lock = threading.RLock()
-        self.interrupted = False
+        self.interrupted = self.busy = False
+        self.cause = None  # what a pass written in Python has raised
         self.notes = []
+        self.plugins = []  # descriptors that the library has pointers to
+        self.made = {}  # what is to be freed, in the order in which it was made: address, function
         self._host = Host(ctypes.sizeof(Host), None, None, STOP(self._stop), PROGRESS(), NOTE(self._note))
         self.handle = ctypes.c_void_p()
         if lib.context_new(ctypes.byref(self._host), ctypes.byref(self.handle)) != DONE:
             raise errors.ResourceError(["tenon: out of memory"])
 
     def __del__(self):
+        # What the garbage collector finishes together it finishes in any order: so whoever comes first frees, and here is the last chance.
         handle, self.handle = getattr(self, "handle", None), None
         if handle:
+            for address in reversed(list(self.made)):
+                self.free(address)
             lib.context_free(handle)
+
+    def free(self, address):
+        """Frees something made here; a second time does nothing."""
+        function = self.made.pop(address, None)
+        if function:
+            function(address)
 
     def _stop(self, _):
         try:
@@ -51,13 +63,26 @@ class Context:
     def call(self, function, *arguments, accept=(DONE,)):
         """Calls; other statuses than those accepted become exceptions. Returns the status."""
         with self.lock:
-            self.interrupted = False
+            if self.busy:
+                raise RuntimeError("a pass cannot use the very graph or model that it is run for")
+            self.interrupted, self.cause, self.busy = False, None, True
             lib.messages_clear(self.handle)
-            status = function(*arguments)
+            try:
+                status = function(*arguments)
+            finally:
+                self.busy = False
             if status in accept and not lib.message_count(self.handle):
                 return status
             self._raise(status, accept)
             return status
+
+    def message_count(self):
+        """How many messages there are."""
+        return lib.message_count(self.handle)
+
+    def errors(self, first):
+        """Errors from number `first` on."""
+        return [lib.message(self.handle, i).decode(errors="replace") for i in range(first, self.message_count()) if lib.message_is_error(self.handle, i)]
 
     def _raise(self, status, accept):
         handle, found, told = self.handle, [], []
@@ -65,9 +90,9 @@ class Context:
             (found if lib.message_is_error(handle, i) else told).append(lib.message(handle, i).decode(errors="replace"))
         lib.messages_clear(handle)
         if self.interrupted:
-            raise KeyboardInterrupt
+            raise KeyboardInterrupt from self.cause
         if status not in accept:
-            raise errors.BY_STATUS.get(status, errors.Error)(found)
+            raise errors.BY_STATUS.get(status, errors.Error)(found) from self.cause
         for message in told:
             warnings.warn(message, errors.Warning, stacklevel=4)
 
@@ -92,7 +117,8 @@ class Handle:
     """Something made from a context: freed once, and refused afterwards."""
 
     def __init__(self, context, handle, free):
-        self.context, self._handle, self._free = context, handle, free
+        self.context, self._handle = context, handle
+        context.made[handle.value] = free
 
     @property
     def value(self):
@@ -105,7 +131,7 @@ class Handle:
         with self.context.lock:
             handle, self._handle = self._handle, None
             if handle:
-                self._free(handle)
+                self.context.free(handle.value)
 
     def __del__(self):
         if getattr(self, "_handle", None):

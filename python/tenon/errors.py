@@ -40,3 +40,30 @@ class Warning(UserWarning):  # noqa: A001
 
 
 BY_STATUS = {kind.status: kind for kind in (DifferError, UsageError, InvalidError, UnsupportedError, ResourceError)}
+
+
+class DeadError(ReferenceError):
+    """A node, value or graph is used that is there no longer: it was removed, or its pass has returned."""
+
+
+class ThreadError(RuntimeError):
+    """A graph is used by another thread than its pass's."""
+
+
+class PassError(Exception):
+    """For passes written in Python to raise: the pass fails with this message, at the node. status says of what kind: 2 wrong usage, 3 the model is not
+    valid, 4 not supported, 5 the machine lacks something."""
+
+    def __init__(self, message, node=None, id="python-pass", status=3):
+        if status not in (2, 3, 4, 5):
+            raise ValueError(f"status is 2, 3, 4 or 5, not {status!r}")
+        super().__init__(message)
+        self.node, self.id, self.status = node, id, status
+
+
+class RefusedError(Exception):
+    """tenon has refused a change of a graph, and said why: the pass has failed, even where it catches this."""
+
+    def __init__(self, messages, status=3):
+        super().__init__("\n".join(messages) or "refused")
+        self.status = status

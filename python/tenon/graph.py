@@ -10,6 +10,7 @@ from . import options as option_list
 from ._library import lib
 from .context import DIFFER, DONE, Context, Handle
 from .model import Model
+from .transform import Request, Transform, transform
 
 
 class Files(dict):
@@ -46,34 +47,51 @@ def _npz(data):
 class Graph:
     """A model and its options. Nothing changes it: `pipeline` and `options` make another. Files are read when work is done, once."""
 
-    def __init__(self, path, spelled=()):
-        self.path, self._spelled = os.fspath(path), tuple(spelled)
+    def __init__(self, path, spelled=(), transforms=()):
+        self.path, self._spelled, self._transforms = os.fspath(path), tuple(spelled), tuple(transforms)
         self._opened = None
 
     def options(self, **keywords):
         """The same model with more of the command's options: dim={"batch": 1}, verify_passes=True, skip=["fold"]."""
-        return Graph(self.path, self._spelled + option_list.spell(keywords))
+        spelled = option_list.spell(keywords)
+        return Graph(self.path, self._spelled + spelled, self._transforms) if spelled else self
 
     def pipeline(self, *passes, **keywords):
-        """The same model changed by passes, each as the command's -p has it: pipeline("dead_inputs:drop=labels")."""
-        for text in passes:
-            if not isinstance(text, str):
-                raise TypeError(f"a pass is a text as the command's -p takes it, not {text!r}")
-        return Graph(self.path, self._spelled + tuple(("p", text) for text in passes) + option_list.spell(keywords))
+        """The same model changed by passes: texts as the command's -p has them ("dead_inputs:drop=labels"), and passes written in Python (tenon.transform),
+        with options or without: pipeline("quantize:weight_width=4", my_pass, my_pass(bits=3)). One of stage "clean-up" is run with the built-in passes."""
+        spelled, transforms = list(self._spelled), list(self._transforms)
+        for one in passes:
+            text, made = (one, None) if isinstance(one, str) else (one.text, one.transform) if isinstance(one, Request) else \
+                (one.name, one) if isinstance(one, Transform) else (None, None)
+            if text is None:
+                raise TypeError(f"a pass is a text as the command's -p takes it, or one made by tenon.transform, not {one!r}")
+            if made is not None and made not in transforms:
+                transforms.append(made)
+            if made is None or made.stage == "edit":
+                spelled.append(("p", text))
+        return Graph(self.path, tuple(spelled) + option_list.spell(keywords), transforms)
+
+    def visit(self, function):
+        """Calls function(graph) with the graph as the passes left it (tenon.editing.Graph), and returns what that returns. Changes are lost."""
+        if not callable(function):
+            raise TypeError(f"visit takes a function, not {function!r}")
+        found = []
+
+        def visit(graph):
+            found.append(function(graph))
+
+        self.pipeline(transform(visit, name="python-visit"))._open()
+        return found[-1]
 
     # ---- inside ----
 
-    @property
-    def context(self):
-        return self._open().context
-
     def _open(self):
         if self._opened is None:
-            self._opened = _Opened(self.path, self._spelled)
+            self._opened = _Opened(self.path, self._spelled, self._transforms)
         return self._opened
 
     def _report(self, function, *arguments, accept=(DONE,), **keywords):
-        work = self.options(**keywords) if keywords else self
+        work = self.options(**keywords)
         opened = work._open()
         return opened.context.report(function, opened.graph.value, *arguments, accept=accept)
 
@@ -133,11 +151,14 @@ class Graph:
 class _Opened:
     """The handles of a graph that has been read, in an order in which they can be freed."""
 
-    def __init__(self, path, spelled):
+    def __init__(self, path, spelled, transforms):
         if "\0" in path:
             raise ValueError("the path has a zero byte")
         self.context = Context()
         self.options = option_list.make(self.context, spelled)
+        self.context.plugins = [t._plugin(self.context) for t in transforms]
+        for t, plugin in zip(transforms, self.context.plugins):
+            self.context.call(lib.options_add_plugin, self.options.value, ctypes.addressof(plugin), None, t.where.encode(errors="replace"))
         self.graph = Handle(self.context, self.context.make(lib.graph_open, self.context.handle, os.fsencode(path), self.options.value), lib.graph_free)
         if self.context.notes:
             self.notes = list(self.context.notes)

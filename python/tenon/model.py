@@ -8,8 +8,8 @@ from .context import DONE, Handle
 
 # By number of ONNX's TensorProto.DataType; types that numpy lacks are the unsigned integers of their width.
 DTYPES = {1: "f4", 2: "u1", 3: "i1", 4: "u2", 5: "i2", 6: "i4", 7: "i8", 9: "?", 10: "f2", 11: "f8", 12: "u4", 13: "u8", 16: "u2", 17: "u1", 18: "u1",
-          19: "u1", 20: "u1", 21: "u1", 22: "u1", 25: "u1", 26: "u1"}
-PACKED = {21, 22, 25, 26}  # 4 and 2 bits: several in a byte
+          19: "u1", 20: "u1", 21: "u1", 22: "u1", 23: "u1", 24: "u1", 25: "u1", 26: "u1"}
+PACKED = {21, 22, 23, 25, 26}  # 4 and 2 bits: several in a byte
 
 
 _at, _byte = ctypes.addressof, ctypes.c_char.from_buffer
@@ -24,13 +24,14 @@ def _address(array):
 
 
 class Tensor:
-    """An input or output: `name`, `dtype`, `shape`. Types of 4 and 2 bits are packed as in TensorProto: a vector of bytes."""
-    __slots__ = ("name", "dtype", "shape", "element_type")
+    """An input or output: `name`, `dtype`, `shape`. Types of 4 and 2 bits are packed as in TensorProto: `shape` is a vector of bytes, `dims` the model's."""
+    __slots__ = ("name", "dtype", "shape", "dims", "element_type")
 
     def __init__(self, raw):
         self.name, self.element_type = raw.name.decode(), raw.element_type
         self.dtype = np.dtype(DTYPES[raw.element_type])
-        self.shape = (raw.bytes,) if raw.element_type in PACKED else tuple(raw.dims[i] for i in range(raw.rank))
+        self.dims = tuple(raw.dims[i] for i in range(raw.rank))
+        self.shape = (raw.bytes,) if raw.element_type in PACKED else self.dims
 
     def __repr__(self):
         return f"{self.name}: {self.dtype}{list(self.shape)}"

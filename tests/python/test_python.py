@@ -8,7 +8,7 @@ import threading
 import numpy as np
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "tools"))
-from checks import BUILD, MODELS, ROOT, Checks, scratch, tenon as command  # noqa: E402
+from checks import BUILD, MODELS, ROOT, Checks, run, scratch, tenon as command  # noqa: E402
 
 os.environ["TENON_LIBRARY"] = os.path.join(BUILD, "lib", "libtenon.so")
 sys.path.insert(0, os.path.join(ROOT, "python"))
@@ -161,9 +161,17 @@ def test_threads(checks):
     checks.equal("three threads, two models: no wrong output", wrong, [])
 
 
+def test_tour(checks):
+    """The cells of docs/tour.ipynb, one after the other."""
+    done = run([sys.executable, os.path.join(ROOT, "tests", "python", "run_tour.py")], cwd=ROOT, env={"PYTHONPATH": os.path.join(ROOT, "python")})
+    checks.check("tour", done.status == 0 and done.err == "", done.err)
+    for text in ("7 is 7", "did you mean", "weights rounded", "the pass that this belongs to has returned", "digits.c"):
+        checks.check(f"tour: says '{text}'", text in done.out, done.out)
+
+
 def main():
     checks = Checks()
-    for test in (test_run, test_wrong_arguments, test_reports, test_files, test_threads):
+    for test in (test_run, test_wrong_arguments, test_reports, test_files, test_threads, test_tour):
         test(checks)
     checks.finish()
 

@@ -39,6 +39,11 @@ def main():
             checks.check(f"README's example {number}", done.returncode == 0 and done.stderr == "", done.stderr[-600:])
         command = run([os.path.join(place, "bin", "tenon"), "inspect", os.path.join(MODELS, "mnist-mlp", "model.onnx"), "--dim", "batch=1"], cwd=FOLDER)
         checks.check("the command", command.status == 0 and "Gemm" in command.out, command.last)
+        tour = run([python, os.path.join(ROOT, "tests", "python", "run_tour.py")], cwd=ROOT)
+        checks.check("the tour", tour.status == 0 and "weights rounded" in tour.out, tour.err[-600:])
+        sweep = run([os.path.join(place, "bin", "tenon"), "sweep", os.path.join(MODELS, "mnist-mlp", "model.onnx"), "--data", os.path.join(MODELS, "mnist-cnn", "test_10000.npz"),
+                     "--limit", "50", "--pass", "quantize:data_width=0", "--over", "weight_width=7..8", "-o", os.path.join(FOLDER, "sweep")], cwd=FOLDER, env={"PATH": "/usr/bin:/bin"})
+        checks.check("tenon sweep", sweep.status == 0 and "| 8 |" in sweep.out and "pip install matplotlib" in sweep.err, sweep.err[-600:])
         plugin = run([os.path.join(place, "bin", "tenon"), "passes", "quantize"], cwd=FOLDER)
         checks.check("its plugins", plugin.status == 0 and place in plugin.out, plugin.last)
     checks.finish()

@@ -120,6 +120,14 @@ TENON_API tenon_status tenon_options_set(tenon_options *options, const char *nam
  * folders of files, and -o OUT. */
 TENON_API tenon_status tenon_options_set_command(tenon_options *options, int n, const char *const *words);
 
+/* Adds a plugin of this program's, as option plugin adds a file's: a descriptor as tenon/plugin.h has it, which has to
+ * live as long as what is opened with the options. Its functions get `state`, `open` in *state. `where` says in
+ * messages where it stands. It always runs in this process, whatever option isolate says, and the workers of
+ * tenon_check_suite do not have it. What is wrong with it is said when a graph is opened. */
+struct tenon_plugin;
+TENON_API tenon_status tenon_options_add_plugin(tenon_options *options, const struct tenon_plugin *plugin, void *state,
+                                                const char *where);
+
 /* ---- graph: a model as it was read ---- */
 
 typedef struct tenon_graph tenon_graph;

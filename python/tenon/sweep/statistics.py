@@ -1,0 +1,60 @@
+"""Intervals of accuracies, and which point is the best."""
+import base64
+
+import numpy as np
+
+from .grid import number
+
+Z = 1.959963984540054  # of a 95 % interval
+
+
+def wilson(right, n):
+    """The 95 % interval of an accuracy."""
+    share = right / n
+    middle, half = share + Z * Z / (2 * n), Z * np.sqrt(share * (1 - share) / n + Z * Z / (4 * n * n))
+    return [(middle - half) / (1 + Z * Z / n), (middle + half) / (1 + Z * Z / n)]
+
+
+def pack(right):
+    """Which samples are right, as a text."""
+    return base64.b64encode(np.packbits(right).tobytes()).decode()
+
+
+def unpack(text, n):
+    return np.unpackbits(np.frombuffer(base64.b64decode(text), np.uint8), count=n).astype(bool)
+
+
+def order(point):
+    """Smallest first: bits of the weights that are not zero, bits of the data, then the swept values."""
+    values = [number(v) for v in point["values"]]
+    return (point["size"]["weights"], point["size"]["data"], [v if v is not None else 0 for v in values])
+
+
+def one_standard_error(points):
+    """The smallest of those whose accuracy cannot be told from the best: on the same samples, the mean difference is within its standard error."""
+    best = max(points, key=lambda p: (p["correct"], [-x for x in order(p)[:2]]))
+    n = best["samples"]
+    right = unpack(best["right"], n)
+    for p in sorted(points, key=order):
+        apart = right.astype(np.int8) - unpack(p["right"], n).astype(np.int8)
+        if apart.mean() <= apart.std(ddof=1 if n > 1 else 0) / np.sqrt(n):
+            return p
+    return best
+
+
+def derivative(points):
+    """Of each series by itself: the point with the least |d accuracy / d value| times value, where the derivative is not zero; the least of all series.
+    None where every derivative is zero."""
+    found, series = [], {}
+    for p in points:
+        series.setdefault(tuple(p["values"][1:]), []).append(p)
+    for line in series.values():
+        line.sort(key=lambda p: number(p["values"][0]))
+        x, y = (np.array(v) for v in ([number(p["values"][0]) for p in line], [p["accuracy"] for p in line]))
+        if len(line) > 1:
+            slope = np.gradient(y, x)
+            found += [(abs(s) * v, order(p), p) for s, v, p in zip(slope, x, line) if s != 0]
+    return min(found, key=lambda f: f[:2])[2] if found else None
+
+
+RULES = {"one-standard-error": one_standard_error, "derivative": derivative}

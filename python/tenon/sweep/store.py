@@ -1,0 +1,45 @@
+"""Points that have been measured: a file of JSON lines, each written whole and flushed, so that a sweep may end at any moment and go on."""
+import hashlib
+import json
+import os
+
+
+def digest(path):
+    """Of a file's contents."""
+    found = hashlib.sha256()
+    with open(path, "rb") as f:
+        for block in iter(lambda: f.read(1 << 20), b""):
+            found.update(block)
+    return found.hexdigest()[:16]
+
+
+class Store:
+    """points.jsonl of a folder. A line belongs to the sweep `key`, which says on what it was measured; those of others stay, and are left alone."""
+
+    def __init__(self, folder, key):
+        os.makedirs(folder, exist_ok=True)
+        self.path, self.key, self.known = os.path.join(folder, "points.jsonl"), key, {}
+        self.file = open(self.path, "ab+")
+        self.file.seek(0)
+        text = self.file.read()
+        for line in text.split(b"\n"):
+            try:
+                point = json.loads(line)
+                if point["sweep"] == key:
+                    self.known[point["pass"]] = point
+            except (ValueError, KeyError, TypeError):
+                pass  # the end of a line that was being written, or none of ours
+        if text and not text.endswith(b"\n"):
+            self._write(b"\n")
+
+    def _write(self, data):
+        self.file.write(data)
+        self.file.flush()
+        os.fsync(self.file.fileno())
+
+    def add(self, point):
+        """Keeps it; when this returns it is on the disk."""
+        point = {"sweep": self.key, **point}
+        self.known[point["pass"]] = point
+        self._write(json.dumps(point).encode() + b"\n")
+        return point

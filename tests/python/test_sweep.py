@@ -1,0 +1,194 @@
+#!/usr/bin/env python3
+"""tenon sweep: its points are what tenon eval says; killed at any moment it loses none; which point is best; tables, curves, wrong arguments."""
+import glob
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "tools"))
+from checks import BUILD, MODELS, ROOT, TENON, Checks, scratch, tenon as command  # noqa: E402
+
+os.environ["TENON_LIBRARY"] = os.path.join(BUILD, "lib", "libtenon.so")
+os.environ["PYTHON"] = sys.executable
+sys.path.insert(0, os.path.join(ROOT, "python"))
+from tenon.sweep import grid, statistics  # noqa: E402
+
+FOLDER = scratch("sweep")
+MODEL, DIGITS = os.path.join(MODELS, "mnist-cnn", "model.onnx"), os.path.join(MODELS, "mnist-cnn", "test_10000.npz")
+SCALE, LIMIT = "input=0.00392156862745098", 200
+SWEEP = ["sweep", MODEL, "--data", DIGITS, "--scale", SCALE, "--limit", LIMIT, "--pass", "quantize:data_width=0"]
+
+
+def lines(folder):
+    """The whole lines of points.jsonl, as points."""
+    with open(os.path.join(folder, "points.jsonl"), encoding="utf-8") as f:
+        return [json.loads(line) for line in f.read().split("\n")[:-1] if line]
+
+
+def test_points(checks):
+    to = os.path.join(FOLDER, "points")
+    done = command(*SWEEP, "--over", "weight_width=2..4", "--and", "frac=half,mse", "-o", to, "--json")
+    if not checks.check("it runs", done.status == 0, done.err):
+        return
+    made = json.loads(done.out)
+    checks.equal("points", [p["values"] for p in made["points"]], [[w, f] for f in ("half", "mse") for w in "234"])
+    for p in made["points"][::2] + [made["reference"]]:
+        words = ["-p", p["pass"]] if p["pass"] else []
+        own = json.loads(command("eval", MODEL, "--data", DIGITS, "--scale", SCALE, "--limit", LIMIT, "--json", *words).out)
+        checks.check(f"{p['pass']}: what tenon eval says", p["correct"] == own["correct"] and np.allclose(p["ci95"], own["ci95"], atol=1e-9), f"{p} {own}")
+    table = open(os.path.join(to, "table.md")).read()
+    best = next(p for p in made["points"] if p["pass"] == made["best"])
+    checks.check("table.md: the best is marked", f"**{100 * best['accuracy']:.2f} (" in table and "| weight_width | frac=half | frac=mse |" in table, table)
+    checks.check("progress: the last has 0:00 left", "7 of 7: " in done.err and done.err.count(" left\n") == 7 and ", 0:00 left" in done.err, done.err)
+    drawn = [os.path.exists(os.path.join(to, f"sweep.{form}")) for form in ("svg", "png")]
+    checks.check("drawn, or said what is missing", all(drawn) or "matplotlib" in done.err and not any(drawn), done.err)
+    again = command(*SWEEP, "--over", "weight_width=2..4", "--and", "frac=half,mse", "-o", to, "--json")
+    checks.check("the same again: nothing is measured", json.loads(again.out)["points"] == made["points"] and " left" not in again.err, again.err)
+    more = command(*SWEEP, "--over", "weight_width=2..5", "--and", "frac=mse", "-o", to)
+    checks.check("another range: only what is new", more.status == 0 and more.err.count(" left\n") == 1, more.err)
+    other = command(*SWEEP, "--limit", LIMIT // 2, "--over", "weight_width=4..4", "-o", to)
+    checks.check("other samples: others' points are not taken", other.status == 0 and other.err.count(" left\n") == 2, other.err)
+
+
+def marked(mark):
+    """The processes that were started with this mark in their environment."""
+    found = []
+    for path in glob.glob("/proc/[0-9]*/environ"):
+        try:
+            with open(path, "rb") as f:
+                if f"TENON_TEST_MARK={mark}".encode() in f.read().split(b"\0"):
+                    found.append(path)
+        except OSError:
+            pass
+    return found
+
+
+def test_killed(checks):
+    """kill -9 at random moments, until it is done: each point is measured at most once more than the kills, and none that was kept is lost."""
+    to, seed = os.path.join(FOLDER, "killed"), random.Random(11)
+    words = [TENON, *map(str, SWEEP), "--over", "weight_width=2..8", "-o", to]
+    kept, kills = {}, 0
+    while kills < 12:
+        process = subprocess.Popen(words, env={**os.environ, "TENON_TEST_MARK": to}, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        try:
+            process.communicate(timeout=seed.uniform(0.2, 2.0) + 0.3 * kills)
+            break
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGKILL)
+            process.communicate()
+        kills += 1
+        now = {p["pass"]: p["correct"] for p in lines(to)} if os.path.exists(os.path.join(to, "points.jsonl")) else {}
+        checks.check(f"kill {kills}: what was kept stays", {**kept, **now} == now, f"{kept} {now}")
+        kept = now
+    done = command(*SWEEP, "--over", "weight_width=2..8", "-o", to)
+    names = [p["pass"] for p in lines(to)]
+    checks.check(f"after {kills} kills: all points, each once", done.status == 0 and kills > 0 and len(names) == len(set(names)) == 8, f"{names} {done.err}")
+    path = os.path.join(to, "points.jsonl")
+    text = open(path, "rb").read()
+    with open(path, "wb") as f:
+        f.write(text[:-40])
+    torn = command(*SWEEP, "--over", "weight_width=2..8", "-o", to)
+    checks.check("half a line at the end: that point is measured again", torn.status == 0 and torn.err.count(" left\n") == 1, torn.err)
+    checks.check("and the file is whole again", len({p["pass"] for p in map(json.loads, [t for t in open(path) if t.startswith("{") and t.endswith("}\n")])}) == 8)
+    end = time.monotonic() + 60  # they end when they have measured the point that they are at
+    while marked(to) and time.monotonic() < end:
+        time.sleep(0.1)
+    checks.equal("no process is left behind", marked(to), [])
+
+
+def point(values, right, weights, data=32):
+    right = np.asarray(right, bool)
+    return {"values": values, "samples": len(right), "correct": int(right.sum()), "accuracy": right.mean(), "right": statistics.pack(right), "size": {"weights": weights, "data": data}}
+
+
+def test_best(checks):
+    n = 1000
+    good = np.arange(n) < 900
+    few, many = good.copy(), good.copy()
+    few[:5], many[:40] = False, False
+    few[900:904] = True  # 4 won, 5 lost: no difference that could be told
+    points = [point(["2"], many, 2), point(["4"], few, 4), point(["8"], good, 8)]
+    checks.equal("one standard error: the smallest that cannot be told from the best", statistics.one_standard_error(points)["values"], ["4"])
+    checks.equal("... whatever the order", statistics.one_standard_error(points[::-1])["values"], ["4"])
+    lost = good.copy()
+    lost[:1] = False
+    checks.equal("... one sample of a thousand, always lost, is at the limit", statistics.one_standard_error([point(["2"], lost, 2), point(["8"], good, 8)])["values"], ["2"])
+    checks.equal("... alike: the smaller", statistics.one_standard_error([point(["8"], good, 8), point(["6"], good, 6)])["values"], ["6"])
+    checks.equal("packed and back", statistics.unpack(statistics.pack(good), n).tolist(), good.tolist())
+    share = {2: 0.5, 4: 0.8, 6: 0.9, 8: 0.92, 10: 0.92, 12: 0.92}
+    curve = [point([str(w)], np.arange(n) < a * n, w) for w, a in share.items()]
+    x, y = np.array(list(share), float), np.array(list(share.values()))
+    score = np.abs(np.gradient(y, x)) * x
+    want = str(int(x[min((s, i) for i, s in enumerate(score) if s > 0)[1]]))
+    checks.equal("derivative", statistics.derivative(curve)["values"], [want])
+    chance = [point([str(w)], np.arange(n) < a, w) for w, a in {2: 500, 3: 500, 4: 501, 6: 900, 8: 950}.items()]
+    checks.equal("derivative: where it errs, a plateau of chance", statistics.derivative(chance)["values"], ["3"])
+    checks.equal("derivative: no slope at all", statistics.derivative([point(["2"], good, 2), point(["4"], good, 4)]), None)
+    low, high = statistics.wilson(90, 100)
+    checks.check("wilson", abs(low - 0.82562) < 1e-4 and abs(high - 0.94477) < 1e-4, (low, high))
+
+
+def test_grid(checks):
+    checks.equal("2..5", grid.Axis("w=2..5").values, ["2", "3", "4", "5"])
+    checks.equal("0.1..0.9", grid.Axis("s=0.1..0.9").values, [f"0.{i}" for i in range(1, 10)])
+    checks.equal("with a step", grid.Axis("s=0.5..0.9..0.2").values, ["0.5", "0.7", "0.9"])
+    checks.equal("words", grid.Axis("method=random,l1,random").values, ["random", "l1"])
+    two = grid.Axis("data_width,weight_width=4..5")
+    checks.equal("two options", grid.request("quantize:frac=mse", [two], ["4"]), "quantize:frac=mse,data_width=4,weight_width=4")
+    checks.equal("points: the first fastest", grid.points([grid.Axis("a=1..2"), grid.Axis("b=x,y")]), [("1", "x"), ("2", "x"), ("1", "y"), ("2", "y")])
+    for text in ("w", "w=", "=3", "w=5..2", "w=1..", "w=a..b", "w=1..2..0", "w=1,,2", "w=1..inf", "w=1..1e9", "a,,b=1"):
+        try:
+            grid.Axis(text)
+            checks.check(f"'{text}' is refused", False)
+        except ValueError as error:
+            checks.check(f"'{text}' is refused", text in str(error), str(error))
+
+
+def test_refused(checks):
+    over = ["--over", "weight_width=2..3", "-o", os.path.join(FOLDER, "refused")]
+    for name, status, text, words in (
+            ("no model", 5, "nowhere.onnx", ["sweep", "nowhere.onnx", "--data", DIGITS, "--pass", "quantize", *over]),
+            ("no data", 5, "nowhere.npz", ["sweep", MODEL, "--data", "nowhere.npz", "--pass", "quantize", *over]),
+            ("an unknown pass", 3, "did you mean 'quantize'", ["sweep", MODEL, "--data", DIGITS, "--pass", "quantise", *over]),
+            ("no labels", 3, "no array 'class'", [*SWEEP, "--label", "class", *over]),
+            ("no array for the input", 3, "--map input=ARRAY", [*SWEEP, "--map", "input=image", *over]),
+            ("swept twice", 2, "swept twice", [*SWEEP, *over, "--and", "weight_width=4"]),
+            ("no numbers", 2, "goes over numbers", [*SWEEP, "--over", "frac=half,mse", "--best", "derivative"]),
+            ("no scale", 2, "--scale", [*SWEEP, *over, "--scale", "input=much"])):
+        done = command(*words)
+        checks.check(f"{name}: status {status} and why", done.status == status and text in done.err, f"{done.status} {done.err}")
+    checks.check("tenon has no command 'swoop'", command("swoop").status == 2)
+    checks.check("tenon sweep --help", "--over" in command("sweep", "--help").out)
+
+
+def test_external(checks):
+    """Any program tenon-NAME in PATH is a command."""
+    folder = os.path.join(FOLDER, "bin")
+    os.makedirs(folder)
+    path = os.path.join(folder, "tenon-greet")
+    with open(path, "w") as f:
+        f.write('#!/bin/sh\necho "hello $*"\nexit 7\n')
+    os.chmod(path, 0o755)
+    done = command("greet", "a", "--b", env={"PATH": folder + os.pathsep + os.environ["PATH"]})
+    checks.equal("tenon greet", (done.status, done.out), (7, "hello a --b\n"))
+    checks.equal("without it", command("greet").status, 2)
+    shutil.copy(path, os.path.join(folder, "tenon-ops"))
+    checks.check("tenon's own come first", "hello" not in command("ops", env={"PATH": folder + os.pathsep + os.environ["PATH"]}).out)
+
+
+def main():
+    checks = Checks()
+    for test in (test_grid, test_best, test_points, test_killed, test_refused, test_external):
+        test(checks)
+    checks.finish()
+
+
+if __name__ == "__main__":
+    main()
