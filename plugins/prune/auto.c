@@ -179,8 +179,9 @@ int prune_auto(job *j) {
     judging a = {.j = j};
     if (text == NULL)
         return TENON_OK;
-    TRY(judge_open(&a.by, j->host, j->g, j->samples, text));
+    judge_begin(&a.by, j->host, text);
     TRY(read_goal(&a));
+    TRY(judge_open(&a.by, j->g, j->samples));
     TRY(check(&a));
     a.of = prune_room(j, (size_t)j->n_weights, sizeof *a.of);
     if (a.of == NULL)

@@ -217,8 +217,9 @@ int quant_auto(job *j) {
     judging a = {.j = j};
     if (text == NULL)
         return TENON_OK;
-    TRY(judge_open(&a.by, j->host, j->g, j->samples, text));
+    judge_begin(&a.by, j->host, text);
     TRY(read_points(&a));
+    TRY(judge_open(&a.by, j->g, j->samples));
     TRY(judge_find_labels(&a.by));
     TRY(find_items(&a));
     int *best = quant_room(j, (size_t)a.n_items + 1, sizeof *best);

@@ -46,16 +46,21 @@ int judge_refuse(const judge *a, const char *why) {
     return TENON_PASS_USAGE;
 }
 
-int judge_open(judge *a, const tenon_plugin_host *host, tenon_graph *g, tenon_samples *samples, const char *text) {
-    const tenon_graph_1 *graph = host->get_interface(host, TENON_GRAPH_1);
-    const tenon_option_1 *option = host->get_interface(host, TENON_OPTION_1);
-    *a = (judge){.host = host, .text = text, .g = g, .samples = samples};
+void judge_begin(judge *a, const tenon_plugin_host *host, const char *text) {
+    *a = (judge){.host = host, .text = text};
     a->eval = host->get_interface(host, TENON_EVAL_1);
     a->tensor = host->get_interface(host, TENON_TENSOR_1);
+}
+
+int judge_open(judge *a, tenon_graph *g, tenon_samples *samples) {
+    const tenon_graph_1 *graph = a->host->get_interface(a->host, TENON_GRAPH_1);
+    const tenon_option_1 *option = a->host->get_interface(a->host, TENON_OPTION_1);
+    a->g = g;
+    a->samples = samples;
     if (samples == NULL)
         return judge_refuse(a, "give calibration=FILE.npz to judge by");
-    int64_t wanted = option->integer(host, "auto_samples", NULL);
-    a->n = a->eval->count(host, samples, g);
+    int64_t wanted = option->integer(a->host, "auto_samples", NULL);
+    a->n = a->eval->count(a->host, samples, g);
     if (a->n < 0)
         return TENON_PASS_INVALID;
     a->n = wanted < a->n ? wanted : a->n;

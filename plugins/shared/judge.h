@@ -24,8 +24,10 @@ typedef struct judge {
 
 /* "auto=TEXT: WHY" is a usage error. */
 int judge_refuse(const judge *a, const char *why);
-/* Begins for text, with samples to judge by (at most auto_samples); NULL, where there are none, is refused. */
-int judge_open(judge *a, const tenon_plugin_host *host, tenon_graph *g, tenon_samples *samples, const char *text);
+/* Begins for text. */
+void judge_begin(judge *a, const tenon_plugin_host *host, const char *text);
+/* Takes samples to judge by (at most auto_samples); NULL, where there are none, is refused. */
+int judge_open(judge *a, tenon_graph *g, tenon_samples *samples);
 /* Finds the labels (option label), one for each sample. */
 int judge_find_labels(judge *a);
 /* Runs the graph as it is on all of them. */

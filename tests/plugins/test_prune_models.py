@@ -12,7 +12,8 @@ from onnx import numpy_helper
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "tools"))
 from checks import MODELS, TENON, Checks, run, tenon  # noqa: E402
 from onnx_models import unoptimised  # noqa: E402
-from test_prune import BERT, F, FOLDER, PICTURES, RANDOM, REVIEWS, TINY, TRAINED, WORDS, accuracy_of, info, node, pruned, report_of, same_as_ort, save  # noqa: E402
+from passes import report_of  # noqa: E402
+from test_prune import BERT, F, FOLDER, PICTURES, RANDOM, REVIEWS, TINY, TRAINED, WORDS, accuracy_of, info, node, pruned, same_as_ort, save  # noqa: E402
 
 
 def test_shipped(checks):
@@ -73,7 +74,7 @@ def test_auto_latency(checks):
         checks.check("auto=latency:0.01: cannot be", done.status == 2 and "gets there" in done.err, done.err)
         for asked in (0.8, 0.6):
             options = f"auto=latency:{asked},method=l1,bias_correction=false,target={target},calibration={data}"
-            r = report_of(model, options, "--dim", "n=1")
+            r = report_of("prune", model, options, "--dim", "n=1")
             if not checks.check(f"auto=latency:{asked}, {target}", r is not None):
                 continue
             shares[asked] = [w["sparsity"] for w in r["weights"]]
