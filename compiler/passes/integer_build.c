@@ -95,6 +95,12 @@ typedef struct factors {
     bool shifts; /* every shift is above 0 */
 } factors;
 
+/* Results have 16 bits at most: a scale of 2^16 - 1 takes whatever is not 0 to their ends, as a larger one does. */
+static double large_enough(double scale, int bits) {
+    double most = ldexp(1, bits) - 1;
+    return scale > most ? most : scale;
+}
+
 static status read_factors(integer_work *w, const rescaling *r, double by, factors *out, bool *out_fits) {
     int bits = fixed_bits((span){r->range.lo - r->from, r->range.hi - r->from});
     *out = (factors){.mult = ARENA_NEW_N(w->scratch, int64_t, r->n + 1),
@@ -105,7 +111,8 @@ static status read_factors(integer_work *w, const rescaling *r, double by, facto
     *out_fits = bits >= 16;
     for (int64_t i = 0; i < r->n && *out_fits; i++) {
         fixed f = {0, 0};
-        *out_fits = fixed_of(r->scales[i] * by, bits, MOST_SHIFT, &f);
+        double x = r->scales[i] * by;
+        *out_fits = fixed_of(r->offsets == NULL ? large_enough(x, bits) : x, bits, MOST_SHIFT, &f);
         out->mult[i] = f.mult;
         out->shift[i] = f.shift;
         out->plain &= f.mult == INT64_C(1) << (bits - 1) && f.shift >= bits - 1 && f.shift < bits + 30;

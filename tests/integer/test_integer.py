@@ -307,6 +307,21 @@ def rows_in_integers(checks):
     checks.check("rows in integers: 99 % of the values are equal", equal >= 0.99 * total, f"{equal} of {total}")
 
 
+# ---- scales that leave only the ends of the range ----
+
+def far_scales(checks):
+    """A mask times the lowest float that there is, as attention has it: 0 stays 0, all else goes to an end."""
+    x = np.arange(-128, 128, dtype=np.int8)
+    for scale in (1e5, 1e10, 2.6793887e36):
+        initializers = [numpy_helper.from_array(a, n) for n, a in (("one", np.float32(1)), ("zero", np.int8(0)), ("scale", np.float32(scale)), ("lowest", np.int8(-127)))]
+        node = helper.make_node("QLinearMul", ["x", "one", "zero", "lowest", "scale", "zero", "one", "zero"], ["y"], domain="com.microsoft")
+        path, ends = os.path.join(FOLDER, f"far{scale}.onnx"), [helper.make_tensor_value_info(n, TensorProto.INT8, [256]) for n in ("x", "y")]
+        graph = helper.make_graph([node], "far", ends[:1], ends[1:], initializers)
+        onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17), helper.make_opsetid("com.microsoft", 1)], ir_version=9), path)
+        got = Native(path, os.path.join(FOLDER, f"far{scale}")).run([x], [np.zeros(256, np.int8)])[0]
+        checks.check(f"times -127 x {scale}", (got == np.where(x == 0, 0, np.where(x > 0, -128, 127))).all(), str(got))
+
+
 # ---- what stays inside ----
 
 def stays_inside(checks):
@@ -332,6 +347,7 @@ def main():
     extremes(checks)
     sums_of_pairs(checks)
     stays_inside(checks)
+    far_scales(checks)
     without_floats(checks)
     rows_in_integers(checks)
     shipped(checks)
