@@ -1,6 +1,8 @@
 /* New nodes of an integer program. */
+#include <float.h>
 #include <math.h>
 
+#include "loop/target.h"
 #include "passes/integer.h"
 
 status integer_nodes(integer_work *w, node_list *out) {
@@ -84,6 +86,56 @@ status integer_dequantize(integer_work *w, node *like, value *q, const quantised
                         out);
 }
 
+/* ---- RoundScaled: by way of floats, where there are vectors of them ---- */
+
+/* Sums that floats hold no more than nearly, and results of more than a byte, would show it. */
+#define MOST_ROUNDED (1 << 22)
+
+/* Is no rounded number so far below 0 that its bits say another? */
+static bool stays_above(const rescaling *r, const quantiser *q) {
+    int64_t lowest = r->range.lo - r->from;
+    double slope = q->slope > 1 ? q->slope : 1;
+    for (int64_t i = 0; i < r->n; i++) {
+        double scale = r->scales[i] / q->scale, offset = r->offsets != NULL ? r->offsets[i] / q->scale : 0;
+        if (!(scale >= FLT_MIN && scale * slope <= FLT_MAX) || !(offset <= MOST_ROUNDED) ||
+            !((double)lowest * scale * slope + offset > -MOST_ROUNDED))
+            return false;
+    }
+    return true;
+}
+
+static bool rounds_in_floats(const integer_work *w, const rescaling *r, const quantiser *q) {
+    const target *t = w->o->target;
+    return !w->o->no_float && t != NULL && t->vector_bytes > 0 && r->sum->type.elem != DT_I64 &&
+           dtype_bits(q->to) <= 8 && span_fits((span){r->range.lo - r->from, r->range.hi - r->from}, DT_I32) &&
+           stays_above(r, q);
+}
+
+/* `numbers` times `by`, which broadcast against the sum. */
+static status real_parameter(integer_work *w, const rescaling *r, const double *numbers, double by, value **out) {
+    double *scaled = ARENA_NEW_N(w->scratch, double, r->n + 1);
+    TRY_ALLOC(scaled);
+    bool same = true;
+    for (int64_t i = 0; i < r->n; i++) {
+        scaled[i] = numbers[i] * by;
+        same &= numbers[i] == numbers[0];
+    }
+    return real_constant(w, same ? 0 : r->rank, same ? NULL : r->dims, scaled, out);
+}
+
+static status round_scaled(integer_work *w, const rescaling *r, const quantiser *q, value **out) {
+    value *inputs[4] = {r->sum};
+    TRY(real_parameter(w, r, r->scales, 1 / q->scale, &inputs[1]));
+    if (q->slope != 1)
+        TRY(real_parameter(w, r, r->scales, q->slope / q->scale, &inputs[2]));
+    if (r->offsets != NULL)
+        TRY(real_parameter(w, r, r->offsets, 1 / q->scale, &inputs[3]));
+    const attr attrs[] = {INT_ATTR("from", r->from), INT_ATTR("zero", q->zero), INT_ATTR("lo", q->within.lo),
+                          INT_ATTR("hi", q->within.hi), INT_ATTR("to", dtype_to_onnx(q->to))};
+    int n = r->offsets != NULL ? 4 : q->slope != 1 ? 3 : 2;
+    return integer_node(w, q->n, "RoundScaled", inputs, n, attrs, 5, out);
+}
+
 /* ---- Requantize ---- */
 
 enum { MOST_SHIFT = 62 };
@@ -154,6 +206,8 @@ status integer_requantize(integer_work *w, const rescaling *r, const quantiser *
     value *inputs[N_INPUTS] = {r->sum};
     bool fits = false;
     *out = NULL;
+    if (rounds_in_floats(w, r, q) && !(q->slope != 1 && r->offsets != NULL))
+        return round_scaled(w, r, q, out);
     TRY(read_factors(w, r, 1 / q->scale, &above, &fits));
     if (fits && q->slope != 1)
         TRY(read_factors(w, r, q->slope / q->scale, &below, &fits));

@@ -238,6 +238,7 @@ static const rule rules[] = {
 static const rule own_rules[] = {
     {"IntegerMatMul", integer_matmul_range, true},
     {"Requantize", scalar_range, false},
+    {"RoundScaled", scalar_range, false},
     {"Lookup", first_range, false},
     {"IntegerSoftmax", softmax_range, false},
     {"IntegerLayerNorm", rows_range, false},
