@@ -82,18 +82,14 @@ const expr *nearest_of_quotient(builder *b, const expr *x, const quotient *by, d
     return nearest_of(b, build_mul_add(b, x, high, build_mul(b, x, build_float(b, DT_F32, by->low))));
 }
 
-/* ---- RoundScaled: x * scale + offset to the nearest integer ----
+/* ---- RoundScaled: x * scale to the nearest integer ----
  * Requantize for sums of 32 bits by way of floats, in fewer operations on vectors. */
 
-enum { RS_X, RS_SCALE, RS_BELOW, RS_OFFSET };
+enum { RS_X, RS_SCALE, RS_BELOW };
 
 static status round_scaled_infer(node *n) {
     TRY(integer_check_result(n));
     return kit_output_shaped(n, 0, 0, integer_result_type(n));
-}
-
-static bool is_given(const nest_list *l, int k) {
-    return k < l->n_inputs && kit_operand(l, k)->present;
 }
 
 /* An element of a parameter: a literal where it is one number for all. */
@@ -103,19 +99,15 @@ static const expr *parameter(const node *n, const nest_list *l, int operand, con
 }
 
 static status round_scaled_lower(const node *n, nest_list *l) {
-    const expr *i[TENSOR_MAX_RANK], *y;
+    const expr *i[TENSOR_MAX_RANK];
     builder *b = l->b;
     int out = nest_output(l, 0), rank = kit_operand(l, out)->rank;
     nest *m = kit_over(l, "round_scaled", out, i);
     const expr *sum = build_sub(b, build_cast(b, DT_I32, nest_read(l, RS_X, i)), build_int(b, DT_I32, op_int(n, "from")));
     const expr *x = build_cast(b, DT_F32, sum), *scale = parameter(n, l, RS_SCALE, i, rank);
-    if (is_given(l, RS_BELOW))
+    if (RS_BELOW < l->n_inputs && kit_operand(l, RS_BELOW)->present)
         scale = build_select(b, build_lt(b, sum, build_int(b, DT_I32, 0)), parameter(n, l, RS_BELOW, i, rank), scale);
-    if (is_given(l, RS_OFFSET))
-        y = nearest_of(b, build_mul_add(b, x, scale, parameter(n, l, RS_OFFSET, i, rank)));
-    else
-        y = nearest_of_product(b, x, scale);
-    nest_store(m, out, i, rank, integer_result(b, n, y));
+    nest_store(m, out, i, rank, integer_result(b, n, nearest_of_product(b, x, scale)));
     return builder_status(b);
 }
 
@@ -125,7 +117,7 @@ OP_ROW(tenon__RoundScaled) = {
     .versions = VERSIONS(1),
     .kind = OP_LOWER,
     .inputs = PARAMS({"x", TYPES_QUANTISED | TYPE_BIT(DT_I32), 0, 0}, {"scale", TYPE_BIT(DT_F32), 0, 0},
-                     {"below", TYPE_BIT(DT_F32), 0, PARAM_OPTIONAL}, {"offset", TYPE_BIT(DT_F32), 0, PARAM_OPTIONAL}),
+                     {"below", TYPE_BIT(DT_F32), 0, PARAM_OPTIONAL}),
     .outputs = PARAMS({"y", TYPES_QUANTISED, 0, 0}),
     .attrs = ATTRS({"from", ATTR_INT, .i = 0}, INTEGER_RESULT_ATTRS),
     .infer = round_scaled_infer,

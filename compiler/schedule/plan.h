@@ -120,6 +120,9 @@ bool plan_is_constant(const plan *p, int slot);
 /* Its elements. */
 const void *plan_constant(const plan *p, int slot);
 
+/* digits.c: axes of a contraction's reduction that its data divide become several. */
+status plan_digits(plan *p);
+
 /* collapse.c: merges neighbouring axes that every access steps through as one. */
 status plan_collapse(plan *p);
 
