@@ -1,17 +1,15 @@
 /* Integers or floats: which of them a contraction is faster in, by a count of the target's vector operations. */
 #include "passes/integer_contract.h"
+#include "schedule/schedule.h"
 
 /* In operations on a vector of 32-bit lanes, of which floats multiply-add one a product. Of the operations of a DOT4
  * that is several, half are sums, which go beside products. */
-typedef struct rates {
-    double wide; /* a product that is not summed by fours */
-    double parted;
-    double paired; /* by PAIRS, with the steps that their proof takes */
-    double requantise;
-    double quantise; /* a float */
-} rates;
-static const rates of_avx2 = {3, 0.75, 0.62, 11, 18}, of_others = {3, 0.75, 0.55, 16, 12};
+#define WIDE 3.0   /* a product that is not summed by fours */
+#define PARTED 0.75
+#define PAIRED 0.54
 #define DEQUANTISE 3.0
+/* A sum, or a real number, to bytes: by multiplying and adding at once, or without that. */
+static const double round_by[2] = {16, 5}, quantise_by[2] = {18, 8};
 /* Bytes of weights that come from the second cache in the time of one, and of data that do not stay in it. */
 #define BYTES 16.0
 #define FAR_BYTES 4.0
@@ -39,25 +37,48 @@ static double lanes_left(const target *t, int64_t channels) {
 }
 
 /* One product of integers. */
-static double product_of(const target *t, const rates *r, const contraction_size *s) {
+static double product_of(const target *t, const contraction_size *s) {
     if (!s->by_fours || t->dot4 == 0)
-        return r->wide;
-    double each = t->dot4 > 1 ? (t->has_pairs ? r->paired : r->parted) * t->dot4 : 1;
+        return WIDE;
+    double paired = PAIRED * s->steps, parted = t->has_pairs && paired < PARTED ? paired : PARTED;
+    double each = t->dot4 > 1 ? parted * t->dot4 : 1;
     return each * (double)((s->row + 3) / 4) / (double)s->row;
 }
 
 integer_costs integer_costs_of(const target *t, const contraction_size *s) {
     double lanes = target_lanes(t, 32), products = (double)s->results * (double)s->taps;
     double weights = (double)s->weights, numbers = (double)(s->results + s->reads);
-    const rates *r = t->isa == ISA_AVX2 ? &of_avx2 : &of_others;
-    double integers = products * product_of(t, r, s) + r->requantise * (double)s->results;
-    double floats = products * s->share + r->quantise * (double)s->results + DEQUANTISE * (double)s->reads;
+    bool fused = target_has_fma(t, DT_F32);
+    double integers = products * product_of(t, s) + round_by[fused] * (double)s->results;
+    double floats = products * s->share + quantise_by[fused] * (double)s->results + DEQUANTISE * (double)s->reads;
     if (s->by_fours && t->dot4 > 0)
         integers *= lanes_left(t, s->channels);
     return (integer_costs){
         .integers = integers / lanes + weights / BYTES + moving(t, numbers),
         .floats = floats / lanes + weights * sizeof(float) / BYTES + moving(t, numbers * sizeof(float)),
     };
+}
+
+/* Of channel c, tap k in the order of the data: of a picture whose channels lie last, the row, the place, the channel.
+ */
+static int8_t weight_at(const contraction *c, int64_t channel, int64_t k) {
+    const tensor *t = c->weights->constant;
+    if (c->form->kind == FORM_PRODUCT)
+        return (int8_t)tensor_int(t, k * c->channels + channel);
+    int64_t inputs = t->dims[1], window = c->taps / inputs;
+    return (int8_t)tensor_int(t, channel * c->taps + k % inputs * window + k / inputs);
+}
+
+/* Steps of PAIRS for each four of the weights. */
+static status count_steps(const contraction *c, int64_t row, double *out) {
+    int64_t lanes = target_lanes(c->work->o->target, 32), width = lanes < c->channels ? lanes : c->channels, steps;
+    int8_t *w = ARENA_NEW_N(c->work->scratch, int8_t, c->channels * c->taps + 1);
+    TRY_ALLOC(w);
+    for (int64_t i = 0; i < c->channels * c->taps; i++)
+        w[i] = weight_at(c, i / c->taps, i % c->taps);
+    TRY(schedule_pair_steps(c->work->scratch, w, c->channels, c->taps / row, row, width, &steps));
+    *out = (double)steps / (double)(c->taps / row * ((row + 3) / 4));
+    return STATUS_OK;
 }
 
 static contraction_size size_of(const contraction *c) {
@@ -82,6 +103,8 @@ status integer_choose(const contraction *c, bool *out) {
     if (*out)
         return STATUS_OK;
     contraction_size size = size_of(c);
+    if (size.by_fours && o->target->has_pairs && o->target->dot4 > 1)
+        TRY(count_steps(c, size.row, &size.steps));
     integer_costs costs = integer_costs_of(o->target, &size);
     *out = costs.integers <= costs.floats;
     if (*out)

@@ -196,21 +196,28 @@ static void grow(int64_t *most, int64_t n) {
     *most = n > *most ? n : *most;
 }
 
+/* Steps in which every one of n blocks has room. */
+static pair_steps steps_of(const needs *all, int64_t n) {
+    pair_steps s = {{0}};
+    for (int64_t i = 0; i < n; i++)
+        for (int kind = PAIR_FLIPPED; kind < PAIR_KINDS; kind++)
+            grow(&s.of[kind], all[i].of[kind]);
+    for (int64_t i = 0; i < n; i++)
+        grow(&s.of[PAIR_PLAIN], plain_left(&all[i], &s));
+    return s;
+}
+
 static status count_steps(const tile *t, const byte_pairs *b, pair_steps *out) {
     int64_t width = tile_width(t), blocks = tile_blocks(b->channels, width), n = b->around * blocks;
     needs *all = ARENA_NEW_N(t->p->memory, needs, n);
     uint8_t *ways = ARENA_NEW_N(t->p->memory, uint8_t, b->fours);
     TRY_ALLOC(all);
     TRY_ALLOC(ways);
-    *out = (pair_steps){{0}};
     for (int64_t i = 0; i < n; i++) {
         ways_of_block(b, i / blocks, tile_a_first(t, i % blocks), width, ways);
         all[i] = needs_of(ways, b->fours);
-        for (int kind = PAIR_FLIPPED; kind < PAIR_KINDS; kind++)
-            grow(&out->of[kind], all[i].of[kind]);
     }
-    for (int64_t i = 0; i < n; i++)
-        grow(&out->of[PAIR_PLAIN], plain_left(&all[i], out));
+    *out = steps_of(all, n);
     return STATUS_OK;
 }
 
@@ -247,6 +254,41 @@ int64_t pairs_total(const pair_steps *s) {
     for (int kind = 0; kind < PAIR_KINDS; kind++)
         n += s->of[kind];
     return n;
+}
+
+/* ---- the same before there is a plan ---- */
+
+/* The ways of a row's fours, the last of which ends with zeros; returns what follows them. */
+static uint8_t *ways_of_row(const int8_t *w, int64_t n, uint8_t *out) {
+    for (int64_t k = 0; k < n; k += EACH) {
+        int8_t four[EACH] = {0};
+        memcpy(four, w + k, (size_t)(n - k < EACH ? n - k : EACH));
+        *out++ = ways_of(four);
+    }
+    return out;
+}
+
+status schedule_pair_steps(arena *a, const int8_t *w, int64_t channels, int64_t rows, int64_t row, int64_t width,
+                           int64_t *out) {
+    byte_pairs b = {.around = 1, .channels = channels, .fours = rows * ((row + EACH - 1) / EACH)};
+    int64_t blocks = tile_blocks(channels, width);
+    uint8_t *all_ways = ARENA_NEW_N(a, uint8_t, channels * b.fours + 1), *at = all_ways,
+            *ways = ARENA_NEW_N(a, uint8_t, b.fours + 1);
+    needs *all = ARENA_NEW_N(a, needs, blocks + 1);
+    TRY_ALLOC(all_ways);
+    TRY_ALLOC(ways);
+    TRY_ALLOC(all);
+    for (int64_t i = 0; i < channels * rows; i++)
+        at = ways_of_row(w + i * row, row, at);
+    b.ways = all_ways;
+    for (int64_t i = 0; i < blocks; i++) {
+        int64_t first = i * width, last = channels - width;
+        ways_of_block(&b, 0, last <= 0 ? 0 : first < last ? first : last, width, ways);
+        all[i] = needs_of(ways, b.fours);
+    }
+    const pair_steps steps = steps_of(all, blocks);
+    *out = pairs_total(&steps);
+    return STATUS_OK;
 }
 
 /* ---- the steps ---- */

@@ -283,15 +283,17 @@ static void let_stage(tile_state *s, int stage) {
 
 /* ---- stores ---- */
 
-/* Vectors of 32 bits that fill a register once they are narrowed to bytes. */
-#define PACKED 4
+#define PACKED TILE_PACKED
 
-/* Are results narrowed to bytes, by instructions that take whole registers and give one? */
-static bool packs(const tile *t, const plan_stage *g, int64_t step) {
-    const target *to = t->p->options->target;
+bool tile_narrows(const plan *p, const plan_stage *g) {
     const expr *x = g->value;
-    return to->isa == ISA_AVX2 && step == 1 && (x->kind == EXPR_SATURATE || x->kind == EXPR_CAST) &&
-           dtype_bits(x->type.elem) == 8 && x->arg[0]->type.elem == DT_I32 && 4 * t->lanes == to->vector_bytes &&
+    return p->options->target->isa == ISA_AVX2 && g->kind == STAGE_STORE &&
+           (x->kind == EXPR_SATURATE || x->kind == EXPR_CAST) && dtype_bits(x->type.elem) == 8 &&
+           x->arg[0]->type.elem == DT_I32;
+}
+
+static bool packs(const tile *t, const plan_stage *g, int64_t step) {
+    return tile_narrows(t->p, g) && step == 1 && 4 * t->lanes == t->p->options->target->vector_bytes &&
            t->tail == t->lanes;
 }
 
