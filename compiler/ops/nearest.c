@@ -103,7 +103,8 @@ static status round_scaled_lower(const node *n, nest_list *l) {
     builder *b = l->b;
     int out = nest_output(l, 0), rank = kit_operand(l, out)->rank;
     nest *m = kit_over(l, "round_scaled", out, i);
-    const expr *sum = build_sub(b, build_cast(b, DT_I32, nest_read(l, RS_X, i)), build_int(b, DT_I32, op_int(n, "from")));
+    const expr *sum =
+        build_sub(b, build_cast(b, DT_I32, nest_read(l, RS_X, i)), build_int(b, DT_I32, op_int(n, "from")));
     const expr *x = build_cast(b, DT_F32, sum), *scale = parameter(n, l, RS_SCALE, i, rank);
     if (RS_BELOW < l->n_inputs && kit_operand(l, RS_BELOW)->present)
         scale = build_select(b, build_lt(b, sum, build_int(b, DT_I32, 0)), parameter(n, l, RS_BELOW, i, rank), scale);

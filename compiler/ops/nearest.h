@@ -5,7 +5,8 @@
 
 #include "ops/kit.h"
 
-/* x, an f32, as an i32, ties to even: where it is above -2^22. What is above 2^22 may become any integer from there on. */
+/* x, an f32, as an i32, ties to even: where it is above -2^22. What is above 2^22 may become any integer from there on.
+ */
 const expr *nearest_of(builder *b, const expr *x);
 /* The same of x * factor; rounded once where the target multiplies and adds at once. */
 const expr *nearest_of_product(builder *b, const expr *x, const expr *factor);

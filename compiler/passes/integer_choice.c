@@ -4,7 +4,7 @@
 
 /* In operations on a vector of 32-bit lanes, of which floats multiply-add one a product. Of the operations of a DOT4
  * that is several, half are sums, which go beside products. */
-#define WIDE 3.0   /* a product that is not summed by fours */
+#define WIDE 3.0 /* a product that is not summed by fours */
 #define PARTED 0.75
 #define PAIRED 0.54
 #define DEQUANTISE 3.0
@@ -50,7 +50,7 @@ integer_costs integer_costs_of(const target *t, const contraction_size *s) {
     double weights = (double)s->weights, numbers = (double)(s->results + s->reads);
     bool fused = target_has_fma(t, DT_F32);
     double integers = products * product_of(t, s) + round_by[fused] * (double)s->results;
-    double floats = products * s->share + quantise_by[fused] * (double)s->results + DEQUANTISE * (double)s->reads;
+    double floats = products * s->share + quantise_by[fused] * (double)s->quantised + DEQUANTISE * (double)s->reads;
     if (s->by_fours && t->dot4 > 0)
         integers *= lanes_left(t, s->channels);
     return (integer_costs){
@@ -81,11 +81,20 @@ static status count_steps(const contraction *c, int64_t row, double *out) {
     return STATUS_OK;
 }
 
+/* Numbers that are quantised where the contraction computes in floats. */
+static int64_t quantised_of(const contraction *c) {
+    const value *y = (c->adds != NULL ? c->adds : c->n)->outputs[0];
+    quantiser q;
+    const node *pool = quantiser_after(y, &q) ? integer_pool_after(q.n->outputs[0]) : NULL;
+    return count_of(pool != NULL ? &pool->outputs[0]->type : &y->type);
+}
+
 static contraction_size size_of(const contraction *c) {
     const tensor_type *w = &c->w.q->type;
     bool is_known = c->weights != NULL,
          depthwise = c->form->kind == FORM_CONV && w->dims[1].n == 1 && op_int(c->n, "group") > 1;
     contraction_size s = {.results = count_of(&c->n->outputs[0]->type),
+                          .quantised = quantised_of(c),
                           .taps = is_known ? c->taps : c->x.q->type.dims[c->x.q->type.rank - 1].n,
                           .reads = count_of(&c->x.q->type) + (is_known ? 0 : count_of(w)),
                           .weights = is_known ? count_of(w) : 0,

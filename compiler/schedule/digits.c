@@ -123,7 +123,8 @@ static status split_axis(plan *p, plan_stage *g, int k) {
     int64_t places[MOST_DIGITS + 1];
     int n;
     TRY(find_digits(p, &l, g->value));
-    bool room = find_places(&l, places, &n) && g->n_axes + n - 2 <= NEST_MAX_AXES && axes_of_all(p) + n - 2 <= PLAN_MAX_AXES;
+    bool room =
+        find_places(&l, places, &n) && g->n_axes + n - 2 <= NEST_MAX_AXES && axes_of_all(p) + n - 2 <= PLAN_MAX_AXES;
     return room ? split(p, g, k, &l, places, n) : STATUS_OK;
 }
 

@@ -272,7 +272,7 @@ status schedule_pair_steps(arena *a, const int8_t *w, int64_t channels, int64_t 
                            int64_t *out) {
     byte_pairs b = {.around = 1, .channels = channels, .fours = rows * ((row + EACH - 1) / EACH)};
     int64_t blocks = tile_blocks(channels, width);
-    uint8_t *all_ways = ARENA_NEW_N(a, uint8_t, channels * b.fours + 1), *at = all_ways,
+    uint8_t *all_ways = ARENA_NEW_N(a, uint8_t, channels *b.fours + 1), *at = all_ways,
             *ways = ARENA_NEW_N(a, uint8_t, b.fours + 1);
     needs *all = ARENA_NEW_N(a, needs, blocks + 1);
     TRY_ALLOC(all_ways);

@@ -41,7 +41,7 @@ static void choose_map(tile *t) {
     int64_t vectors = tile_blocks(tile_extent(t->p, t->a), t->lanes);
     bool fills = vectors % TILE_PACKED == 0 || vectors >= 2 * TILE_PACKED;
     t->vectors = t->p->stages[0].kind == STAGE_LET || vectors < 2 ? 1
-                 : fills && tile_narrows(t->p, &t->p->stages[0]) ? TILE_PACKED
+                 : fills && tile_narrows(t->p, &t->p->stages[0])  ? TILE_PACKED
                                                                   : 2;
 }
 

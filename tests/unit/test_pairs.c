@@ -141,6 +141,31 @@ static status schedule_once(const allocator *from, void *ctx) {
     return s;
 }
 
+/* The same count without a plan, of channels in blocks and rows that end within a four. */
+static void steps_are_counted_before_there_is_a_plan(void **state) {
+    (void)state;
+    static const struct {
+        int8_t weights[2][8];
+        int64_t row, width, want;
+    } cases[] = {
+        {{{60, 60, 60, 60, 60, 60, 60, 60}, {1, 2, 3, 4, 5, 6, 7, 8}}, 8, 2, 2},
+        {{{100, 100, 0, 0, 1, 1, 1, 1}, {1, 1, 1, 1, 1, 1, 1, 1}}, 8, 2, 2},               /* one is flipped */
+        {{{100, 100, 100, 100, 1, 1, 1, 1}, {100, -100, -100, 100, 1, 1, 1, 1}}, 8, 2, 3}, /* one goes twice */
+        {{{100, 100, 100, 100, 1, 1, 1, 1}, {100, -100, -100, 100, 1, 1, 1, 1}}, 8, 1, 2}, /* blocks of one channel */
+        {{{1, 1, 1, 1, 1, 1, 0, 0}, {1, 1, 1, 1, 1, 1, 0, 0}}, 3, 2, 2},                   /* two rows of three */
+    };
+    for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+        arena *a = arena_new(&allocator_system);
+        int8_t w[16];
+        int64_t row = cases[k].row, rows = row == 8 ? 1 : 2, got;
+        for (int c = 0; c < 2; c++)
+            memcpy(w + c * rows * row, cases[k].weights[c], (size_t)(rows * row));
+        assert_int_equal(schedule_pair_steps(a, w, 2, rows, row, cases[k].width, &got), STATUS_OK);
+        assert_int_equal(got, cases[k].want);
+        arena_free(a);
+    }
+}
+
 static void pairs_survive_failing_allocations(void **state) {
     (void)state;
     product p = product_of((const int8_t[2][4]){{100, 100, 0, 0}, {100, -100, 0, 0}});
@@ -154,6 +179,7 @@ int main(void) {
         cmocka_unit_test(steps_are_what_the_weights_need),
         cmocka_unit_test(every_four_may_go_twice),
         cmocka_unit_test(only_where_there_is_nothing_better),
+        cmocka_unit_test(steps_are_counted_before_there_is_a_plan),
         cmocka_unit_test(pairs_survive_failing_allocations),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
