@@ -50,7 +50,7 @@ static void nearest_quotients_are_refused(void **state) {
     (void)state;
     quotient by;
     const target *v3 = target_find("x86-64-v3", NULL), *v1 = target_find("x86-64", NULL);
-    assert_false(quotient_of(v3, 0x1.71fffep-7, -128, 127, &by)); /* a tie falls to the other side */
+    assert_false(quotient_of(v3, 0x1.71fffep-7, 0, 255, &by)); /* a tie falls to the other side */
     assert_false(quotient_of(v3, 0x1p-101, -128, 127, &by));
     assert_false(quotient_of(v3, NAN, -128, 127, &by));
     assert_false(quotient_of(v1, 0.1f, -128, 127, &by));
