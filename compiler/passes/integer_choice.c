@@ -1,12 +1,11 @@
 /* Integers or floats: which of them a contraction is faster in, by a count of the target's vector operations. */
 #include "passes/integer_contract.h"
-#include "schedule/schedule.h"
 
 /* In operations on a vector of 32-bit lanes, of which floats multiply-add one a product. Of the operations of a DOT4
  * that is several, half are sums, which go beside products. */
 #define WIDE 3.0 /* a product that is not summed by fours */
 #define PARTED 0.75
-#define PAIRED 0.54
+#define PAIRED 0.58 /* by PAIRS */
 #define DEQUANTISE 3.0
 /* A sum, or a real number, to bytes: by multiplying and adding at once, or without that. */
 static const double round_by[2] = {16, 5}, quantise_by[2] = {18, 8};
@@ -40,8 +39,7 @@ static double lanes_left(const target *t, int64_t channels) {
 static double product_of(const target *t, const contraction_size *s) {
     if (!s->by_fours || t->dot4 == 0)
         return WIDE;
-    double paired = PAIRED * s->steps, parted = t->has_pairs && paired < PARTED ? paired : PARTED;
-    double each = t->dot4 > 1 ? parted * t->dot4 : 1;
+    double each = t->dot4 > 1 ? (t->has_pairs ? PAIRED : PARTED) * t->dot4 : 1;
     return each * (double)((s->row + 3) / 4) / (double)s->row;
 }
 
@@ -57,28 +55,6 @@ integer_costs integer_costs_of(const target *t, const contraction_size *s) {
         .integers = integers / lanes + weights / BYTES + moving(t, numbers),
         .floats = floats / lanes + weights * sizeof(float) / BYTES + moving(t, numbers * sizeof(float)),
     };
-}
-
-/* Of channel c, tap k in the order of the data: of a picture whose channels lie last, the row, the place, the channel.
- */
-static int8_t weight_at(const contraction *c, int64_t channel, int64_t k) {
-    const tensor *t = c->weights->constant;
-    if (c->form->kind == FORM_PRODUCT)
-        return (int8_t)tensor_int(t, k * c->channels + channel);
-    int64_t inputs = t->dims[1], window = c->taps / inputs;
-    return (int8_t)tensor_int(t, channel * c->taps + k % inputs * window + k / inputs);
-}
-
-/* Steps of PAIRS for each four of the weights. */
-static status count_steps(const contraction *c, int64_t row, double *out) {
-    int64_t lanes = target_lanes(c->work->o->target, 32), width = lanes < c->channels ? lanes : c->channels, steps;
-    int8_t *w = ARENA_NEW_N(c->work->scratch, int8_t, c->channels * c->taps + 1);
-    TRY_ALLOC(w);
-    for (int64_t i = 0; i < c->channels * c->taps; i++)
-        w[i] = weight_at(c, i / c->taps, i % c->taps);
-    TRY(schedule_pair_steps(c->work->scratch, w, c->channels, c->taps / row, row, width, &steps));
-    *out = (double)steps / (double)(c->taps / row * ((row + 3) / 4));
-    return STATUS_OK;
 }
 
 /* Numbers that are quantised where the contraction computes in floats. */
@@ -112,8 +88,6 @@ status integer_choose(const contraction *c, bool *out) {
     if (*out)
         return STATUS_OK;
     contraction_size size = size_of(c);
-    if (size.by_fours && o->target->has_pairs && o->target->dot4 > 1)
-        TRY(count_steps(c, size.row, &size.steps));
     integer_costs costs = integer_costs_of(o->target, &size);
     *out = costs.integers <= costs.floats;
     if (*out)

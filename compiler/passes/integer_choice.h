@@ -16,7 +16,6 @@ typedef struct contraction_size {
     int64_t channels; /* of the result */
     double share;     /* of the products, what floats compute: less than 1 where Winograd does it */
     bool by_fours;    /* constant weights of 8 bits, data of 8 bits whose rows are longer than one */
-    double steps;     /* by_fours: for each four of a row those that PAIRS takes */
 } contraction_size;
 
 /* In operations on vectors. */

@@ -8,7 +8,7 @@
 #define PLAN_MAX_AXES (2 * NEST_MAX_AXES)
 
 /* What is done to the data of a four before PAIRS: see pairs.c. */
-typedef enum pair_kind { PAIR_PLAIN, PAIR_FLIPPED, PAIR_CROSSED, PAIR_KINDS } pair_kind;
+typedef enum pair_kind { PAIR_PLAIN, PAIR_SIGNED, PAIR_KINDS } pair_kind;
 typedef struct pair_steps {
     int64_t of[PAIR_KINDS];
 } pair_steps;

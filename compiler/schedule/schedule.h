@@ -61,11 +61,6 @@ typedef struct schedule_options {
     const struct tuning *tuning; /* NULL: the cost model chooses */
 } schedule_options;
 
-/* Steps that sums of bytes take by PAIRS: each multiplies four neighbours of the data by fours of `width` channels. The
- * weights of a channel are `rows` rows of `row`, whose last fours zeros fill up. */
-status schedule_pair_steps(arena *a, const int8_t *w, int64_t channels, int64_t rows, int64_t row, int64_t width,
-                           int64_t *out);
-
 /* How many of n elements are not zero; more than `most` are not counted further. */
 int64_t schedule_not_zero(dtype elem, const void *data, int64_t n, int64_t most);
 /* Are at most so many in a hundred of n elements not zero? */
