@@ -223,7 +223,7 @@ static status may_inline(grouping *x, node_info *i, arena *scratch, bool *out) {
         return STATUS_OK;
     if (narrows(x, i)) { /* with the contraction it becomes the end of one kernel; a second one is stored */
         node_info *root = &x->nodes[i->roots[0]];
-        *out = i->n_roots == 1 && root->map && !root->narrowed && !i->hot && !i->repeated;
+        *out = i->n_roots == 1 && root->map && root->core < 0 && !root->narrowed && !i->hot && !i->repeated;
         root->narrowed |= *out;
         return STATUS_OK;
     }

@@ -114,6 +114,16 @@ static status channels_last(grouping *x, const value *v) {
     return map_set_key(&x->layouts, MAP_KEY(v), l);
 }
 
+/* Is it a transpose by which the last dimension becomes dimension 1? */
+static bool takes_channels_up(const node *n) {
+    int64_t count;
+    const int64_t *perm = is_op(n, "Transpose") ? op_ints(n, "perm", &count) : NULL;
+    bool is_it = perm != NULL && count >= 3 && perm[0] == 0 && perm[1] == count - 1;
+    for (int64_t d = 2; is_it && d < count; d++)
+        is_it = perm[d] == d - 1;
+    return is_it;
+}
+
 /* Does the node read a value of its result's rank that lies channels last, through maps of its own group or directly?
  */
 static bool follows_operand(const grouping *x, const node_info *i, int rank) {
@@ -124,7 +134,9 @@ static bool follows_operand(const grouping *x, const node_info *i, int rank) {
         if (layout_of(x, v) != NULL)
             return true;
         const node_info *def = v->def != NULL ? group_info(x, v->def) : NULL;
-        if (def != NULL && (def->inlined || def->core_of >= 0) && !def->movement && follows_operand(x, def, rank))
+        if (def == NULL || (!def->inlined && def->core_of < 0))
+            continue;
+        if (def->movement ? takes_channels_up(def->n) : follows_operand(x, def, rank))
             return true;
     }
     return false;

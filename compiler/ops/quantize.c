@@ -1,6 +1,8 @@
 /* QuantizeLinear, DequantizeLinear, DynamicQuantizeLinear. */
 #include "ops/quantize.h"
 
+#include "ops/nearest.h"
+
 #define TYPES_REAL (TYPE_BIT(DT_F32) | TYPE_BIT(DT_F16) | TYPE_BIT(DT_BF16))
 #define TYPES_FLOAT8_SIGNED (TYPES_FLOAT8 & ~TYPE_BIT(DT_F8E8M0))
 #define TYPES_QUANTIZED (TYPES_BYTE | TYPE_BIT(DT_I16) | TYPE_BIT(DT_U16) | TYPES_FLOAT8_SIGNED | TYPES_NARROW)
@@ -96,14 +98,36 @@ static status quantize_infer(node *n) {
     return kit_output_shaped(n, 0, 0, t);
 }
 
+/* By products, to a byte or less by a scale and a zero point that are known; else NULL. */
+static const expr *quantize_by_product(const node *n, const nest_list *l, const expr *x, dtype t) {
+    builder *b = l->b;
+    const tensor *scale = kit_constant(n, 1), *zeros = kit_constant(n, 2);
+    bool known = scale != NULL && scale->count == 1 && (!has_input(l, 2) || (zeros != NULL && zeros->count == 1));
+    quotient by;
+    if (!known || dtype_is_float(t) || dtype_bits(t) > 8)
+        return NULL;
+    int64_t zero = has_input(l, 2) ? tensor_int(zeros, 0) : 0, lo = dtype_min(t), hi = (int64_t)dtype_max(t);
+    if (!quotient_of(builder_target(b), (double)(float)tensor_double(scale, 0), lo - zero, hi - zero, &by))
+        return NULL;
+    const expr *y = nearest_of_quotient(b, x, &by, (double)(lo - zero - 1) * by.scale);
+    y = build_add(b, y, build_int(b, DT_I32, zero));
+    if (dtype_bits(t) < 8)
+        y = build_min(b, build_max(b, y, build_int(b, DT_I32, lo)), build_int(b, DT_I32, hi));
+    return build_saturate(b, dtype_storage(t), y);
+}
+
 static status quantize_lower(const node *n, nest_list *l) {
     const expr *i[TENSOR_MAX_RANK];
     builder *b = l->b;
     int out = nest_output(l, 0), rank = kit_operand(l, out)->rank;
     dtype t = node_output(n, 0)->type.elem;
     nest *m = kit_over(l, "quantize", out, i);
-    const expr *x = kit_cast(b, DT_F32, nest_read(l, 0, i)),
-               *scale = kit_cast(b, DT_F32, parameter_at(n, l, 1, i, rank)), *y;
+    const expr *x = kit_cast(b, DT_F32, nest_read(l, 0, i)), *y = quantize_by_product(n, l, x, t);
+    if (y != NULL) {
+        nest_store(m, out, i, rank, y);
+        return builder_status(b);
+    }
+    const expr *scale = kit_cast(b, DT_F32, parameter_at(n, l, 1, i, rank));
     const expr *zero = has_input(l, 2) ? kit_cast(b, DT_F32, parameter_at(n, l, 2, i, rank)) : kit_const(b, x, 0);
     const expr *ratio = build_div(b, x, scale);
     if (dtype_is_float(t))

@@ -28,6 +28,8 @@ static status run(integer_work *w) {
     TRY(pass_fold(w->g));
     TRY(integer_recode(w));
     TRY(integer_contractions(w));
+    if (!integer_is_asked(w->o))
+        TRY(integer_pools(w));
     TRY(integer_dynamic_products(w));
     return integer_maps(w);
 }

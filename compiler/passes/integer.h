@@ -94,8 +94,11 @@ integer_from_qoperators(integer_work *w);     /* integer_qoperator.c: QLinearCon
 status integer_move_down(integer_work *w);    /* integer_move.c: DequantizeLinear behind what only moves */
 status integer_recode(integer_work *w);       /* integer_recode.c: zero points that are 0 under the other sign */
 status integer_contractions(integer_work *w); /* integer_contract.c */
+status integer_pools(integer_work *w);        /* integer_pool.c: MaxPool before QuantizeLinear */
 status integer_dynamic_products(integer_work *w); /* integer_dynamic.c: MatMulInteger, ConvInteger */
 status integer_maps(integer_work *w);             /* integer_map.c: sums, products, pools, tables between DQ and Q */
+/* The MaxPool that alone reads what a QuantizeLinear makes, and leaves half of it or less; NULL: none. */
+node *integer_pool_after(const value *q);
 /* integer_table.c: what lies between q and one narrow quantised value becomes a table. */
 status integer_table(integer_work *w, const quantiser *q, value **out);
 /* integer_rows.c */

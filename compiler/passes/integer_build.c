@@ -1,6 +1,8 @@
 /* New nodes of an integer program. */
+#include <float.h>
 #include <math.h>
 
+#include "loop/target.h"
 #include "passes/integer.h"
 
 status integer_nodes(integer_work *w, node_list *out) {
@@ -93,6 +95,7 @@ typedef struct factors {
     int64_t *mult, *shift;
     bool plain;
     bool shifts; /* every shift is above 0 */
+    bool ties;   /* some number of the range may lie halfway between two integers */
 } factors;
 
 /* Results have 16 bits at most: a scale of 2^16 - 1 takes whatever is not 0 to their ends, as a larger one does. */
@@ -101,7 +104,13 @@ static double large_enough(double scale, int bits) {
     return scale > most ? most : scale;
 }
 
-static status read_factors(integer_work *w, const rescaling *r, double by, factors *out, bool *out_fits) {
+/* Can x * mult be an odd multiple of 2^(shift - 1), for an x of so many bits? */
+static bool may_tie(const fixed *f, int bits) {
+    int zeros = f->mult != 0 ? __builtin_ctzll((uint64_t)f->mult) : MOST_SHIFT, left = f->shift - 1 - zeros;
+    return left >= 0 && left < bits;
+}
+
+static status read_factors(integer_work *w, const rescaling *r, const double *scales, factors *out, bool *out_fits) {
     int bits = fixed_bits((span){r->range.lo - r->from, r->range.hi - r->from});
     *out = (factors){.mult = ARENA_NEW_N(w->scratch, int64_t, r->n + 1),
                      .shift = ARENA_NEW_N(w->scratch, int64_t, r->n + 1),
@@ -111,11 +120,12 @@ static status read_factors(integer_work *w, const rescaling *r, double by, facto
     *out_fits = bits >= 16;
     for (int64_t i = 0; i < r->n && *out_fits; i++) {
         fixed f = {0, 0};
-        double x = r->scales[i] * by;
-        *out_fits = fixed_of(r->offsets == NULL ? large_enough(x, bits) : x, bits, MOST_SHIFT, &f);
+        double x = r->offsets == NULL ? large_enough(scales[i], bits) : scales[i];
+        *out_fits = fixed_of(x, bits, MOST_SHIFT, &f);
         out->mult[i] = f.mult;
         out->shift[i] = f.shift;
         out->plain &= f.mult == INT64_C(1) << (bits - 1) && f.shift >= bits - 1 && f.shift < bits + 30;
+        out->ties |= may_tie(&f, MOST_SHIFT - bits);
     }
     out->shifts = true;
     for (int64_t i = 0; i < r->n && *out_fits; i++) {
@@ -154,16 +164,89 @@ static status read_offsets(integer_work *w, const rescaling *r, const quantiser 
     return parameter(w, r, DT_I64, numbers, out);
 }
 
+/* ---- the same by way of floats: RoundScaled ---- */
+
+/* Sums up to this are floats, and the bits of rounded numbers above minus that say which they are. */
+#define MOST_SUM (1 << 24)
+#define MOST_ROUNDED (1 << 22)
+#define MOST_SCALE (1 << 16)
+
+/* Are all sums floats, or so large that the result is at its bounds? */
+static bool are_floats(const rescaling *r, double scale, const quantiser *q) {
+    span of = {r->range.lo - r->from, r->range.hi - r->from};
+    bool low = of.lo >= -MOST_SUM || -MOST_SUM * scale < (double)(q->within.lo - q->zero - 1),
+         high = of.hi <= MOST_SUM || MOST_SUM * scale > (double)(q->within.hi - q->zero + 1);
+    return low && high && (double)of.lo * scale > -MOST_ROUNDED;
+}
+
+/* May rounding in floats give what it does in integers? Then it does, by the same factors, on whatever target. */
+static bool fits_floats(const rescaling *r, const quantiser *q) {
+    bool is_narrow = r->sum->type.elem != DT_I64 && dtype_bits(q->to) <= 8 && r->offsets == NULL;
+    bool fits = is_narrow && span_fits((span){r->range.lo - r->from, r->range.hi - r->from}, DT_I32);
+    for (int64_t i = 0; i < r->n && fits; i++) {
+        double scale = r->scales[i] / q->scale, slope = q->slope;
+        fits = scale >= FLT_MIN && scale * slope >= FLT_MIN && scale <= MOST_SCALE && scale * slope <= MOST_SCALE &&
+               are_floats(r, scale, q) && (slope == 1 || are_floats(r, scale * slope, q));
+    }
+    return fits;
+}
+
+static bool rounds_in_floats(const integer_work *w) {
+    const target *t = w->o->target;
+    return !w->o->no_float && t != NULL && t->vector_bytes > 0 && target_has_fma(t, DT_F32);
+}
+
+/* What a step of the sum is in steps of the result; as floats are, where those may round. */
+static status read_scales(integer_work *w, const rescaling *r, double by, bool as_floats, double **out) {
+    TRY_ALLOC(*out = ARENA_NEW_N(w->scratch, double, r->n + 1));
+    for (int64_t i = 0; i < r->n; i++)
+        (*out)[i] = as_floats ? (double)(float)(r->scales[i] * by) : r->scales[i] * by;
+    return STATUS_OK;
+}
+
+static status real_parameter(integer_work *w, const rescaling *r, const double *numbers, value **out) {
+    bool same = true;
+    for (int64_t i = 1; i < r->n; i++)
+        same &= numbers[i] == numbers[0];
+    return real_constant(w, same ? 0 : r->rank, same ? NULL : r->dims, numbers, out);
+}
+
+static status round_scaled(integer_work *w, const rescaling *r, const quantiser *q, const double *above,
+                           const double *below, value **out) {
+    value *inputs[3] = {r->sum};
+    TRY(real_parameter(w, r, above, &inputs[1]));
+    if (q->slope != 1)
+        TRY(real_parameter(w, r, below, &inputs[2]));
+    const attr attrs[] = {INT_ATTR("from", r->from), INT_ATTR("zero", q->zero), INT_ATTR("lo", q->within.lo),
+                          INT_ATTR("hi", q->within.hi), INT_ATTR("to", dtype_to_onnx(q->to))};
+    return integer_node(w, q->n, "RoundScaled", inputs, q->slope != 1 ? 3 : 2, attrs, 5, out);
+}
+
+/* ---- either ---- */
+
 enum { SHIFT = 1, MULT, BELOW_SHIFT, BELOW_MULT, OFFSET, N_INPUTS };
+
+/* Ties go to the even neighbour, as those of floats do, where a tie says that the real number is one. */
+static bool rounds_to_even(const rescaling *r, const quantiser *q, bool as_floats, const factors *above,
+                           const factors *below) {
+    if (as_floats)
+        return above->ties || (q->slope != 1 && below->ties);
+    return above->plain && above->shifts && q->slope == 1 && r->offsets == NULL;
+}
 
 status integer_requantize(integer_work *w, const rescaling *r, const quantiser *q, value **out) {
     factors above, below;
+    double *scales, *scales_below;
     value *inputs[N_INPUTS] = {r->sum};
-    bool fits = false;
+    bool fits = false, as_floats = fits_floats(r, q);
     *out = NULL;
-    TRY(read_factors(w, r, 1 / q->scale, &above, &fits));
+    TRY(read_scales(w, r, 1 / q->scale, as_floats, &scales));
+    TRY(read_scales(w, r, q->slope / q->scale, as_floats, &scales_below));
+    if (as_floats && rounds_in_floats(w))
+        return round_scaled(w, r, q, scales, scales_below, out);
+    TRY(read_factors(w, r, scales, &above, &fits));
     if (fits && q->slope != 1)
-        TRY(read_factors(w, r, q->slope / q->scale, &below, &fits));
+        TRY(read_factors(w, r, scales_below, &below, &fits));
     if (!fits || (q->slope != 1 && r->offsets != NULL))
         return STATUS_OK;
     TRY(add_factors(w, r, &above, &inputs[SHIFT], &inputs[MULT]));
@@ -174,12 +257,11 @@ status integer_requantize(integer_work *w, const rescaling *r, const quantiser *
     int n = N_INPUTS;
     while (inputs[n - 1] == NULL)
         n--;
-    bool even = above.plain && above.shifts && q->slope == 1 && r->offsets == NULL;
     const attr attrs[] = {INT_ATTR("from", r->from),
                           INT_ATTR("zero", q->zero),
                           INT_ATTR("lo", q->within.lo),
                           INT_ATTR("hi", q->within.hi),
                           INT_ATTR("to", dtype_to_onnx(q->to)),
-                          INT_ATTR("even", even)};
+                          INT_ATTR("even", rounds_to_even(r, q, as_floats, &above, &below))};
     return integer_node(w, q->n, "Requantize", inputs, n, attrs, 6, out);
 }

@@ -3,15 +3,12 @@
 
 /* In operations on a vector of 32-bit lanes, of which floats multiply-add one a product. Of the operations of a DOT4
  * that is several, half are sums, which go beside products. */
-typedef struct rates {
-    double wide; /* a product that is not summed by fours */
-    double parted;
-    double paired; /* by PAIRS, with the steps that their proof takes */
-    double requantise;
-    double quantise; /* a float */
-} rates;
-static const rates of_avx2 = {3, 0.75, 0.62, 11, 18}, of_others = {3, 0.75, 0.55, 16, 12};
+#define WIDE 3.0 /* a product that is not summed by fours */
+#define PARTED 0.75
+#define PAIRED 0.58 /* by PAIRS */
 #define DEQUANTISE 3.0
+/* A sum, or a real number, to bytes: by multiplying and adding at once, or without that. */
+static const double round_by[2] = {16, 5}, quantise_by[2] = {18, 8};
 /* Bytes of weights that come from the second cache in the time of one, and of data that do not stay in it. */
 #define BYTES 16.0
 #define FAR_BYTES 4.0
@@ -39,19 +36,19 @@ static double lanes_left(const target *t, int64_t channels) {
 }
 
 /* One product of integers. */
-static double product_of(const target *t, const rates *r, const contraction_size *s) {
+static double product_of(const target *t, const contraction_size *s) {
     if (!s->by_fours || t->dot4 == 0)
-        return r->wide;
-    double each = t->dot4 > 1 ? (t->has_pairs ? r->paired : r->parted) * t->dot4 : 1;
+        return WIDE;
+    double each = t->dot4 > 1 ? (t->has_pairs ? PAIRED : PARTED) * t->dot4 : 1;
     return each * (double)((s->row + 3) / 4) / (double)s->row;
 }
 
 integer_costs integer_costs_of(const target *t, const contraction_size *s) {
     double lanes = target_lanes(t, 32), products = (double)s->results * (double)s->taps;
     double weights = (double)s->weights, numbers = (double)(s->results + s->reads);
-    const rates *r = t->isa == ISA_AVX2 ? &of_avx2 : &of_others;
-    double integers = products * product_of(t, r, s) + r->requantise * (double)s->results;
-    double floats = products * s->share + r->quantise * (double)s->results + DEQUANTISE * (double)s->reads;
+    bool fused = target_has_fma(t, DT_F32);
+    double integers = products * product_of(t, s) + round_by[fused] * (double)s->results;
+    double floats = products * s->share + quantise_by[fused] * (double)s->quantised + DEQUANTISE * (double)s->reads;
     if (s->by_fours && t->dot4 > 0)
         integers *= lanes_left(t, s->channels);
     return (integer_costs){
@@ -60,11 +57,20 @@ integer_costs integer_costs_of(const target *t, const contraction_size *s) {
     };
 }
 
+/* Numbers that are quantised where the contraction computes in floats. */
+static int64_t quantised_of(const contraction *c) {
+    const value *y = (c->adds != NULL ? c->adds : c->n)->outputs[0];
+    quantiser q;
+    const node *pool = quantiser_after(y, &q) ? integer_pool_after(q.n->outputs[0]) : NULL;
+    return count_of(pool != NULL ? &pool->outputs[0]->type : &y->type);
+}
+
 static contraction_size size_of(const contraction *c) {
     const tensor_type *w = &c->w.q->type;
     bool is_known = c->weights != NULL,
          depthwise = c->form->kind == FORM_CONV && w->dims[1].n == 1 && op_int(c->n, "group") > 1;
     contraction_size s = {.results = count_of(&c->n->outputs[0]->type),
+                          .quantised = quantised_of(c),
                           .taps = is_known ? c->taps : c->x.q->type.dims[c->x.q->type.rank - 1].n,
                           .reads = count_of(&c->x.q->type) + (is_known ? 0 : count_of(w)),
                           .weights = is_known ? count_of(w) : 0,

@@ -10,6 +10,7 @@
 /* How much work it is. */
 typedef struct contraction_size {
     int64_t results, taps; /* numbers that come out; products in each */
+    int64_t quantised;     /* of the results, what is left of them where floats are pooled before they are quantised */
     int64_t row;           /* products whose data lie one after another */
     int64_t reads, weights;
     int64_t channels; /* of the result */

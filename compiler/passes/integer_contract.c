@@ -157,12 +157,11 @@ static bool has_padding(const contraction *c) {
 /* x surrounded by what stands for 0. */
 static status padded(contraction *c, value **x) {
     int rank = c->x.q->type.rank;
-    int64_t pads[2 * TENSOR_MAX_RANK] = {0}, n = 2 * rank;
-    value *inputs[3] = {*x};
+    int64_t pads[2 * TENSOR_MAX_RANK] = {0};
     read_padding(c, pads + 2, pads + rank + 2);
-    TRY(integer_constant(c->work, DT_I64, 1, &n, pads, &inputs[1]));
-    TRY(integer_constant(c->work, (*x)->type.elem, 0, NULL, &c->x_zero, &inputs[2]));
-    return integer_node(c->work, c->n, "Pad", inputs, 3, NULL, 0, x);
+    const attr attrs[] = {{.name = "pads", .kind = ATTR_INTS, .ints = pads, .n = 2 * rank},
+                          INT_ATTR("value", c->x_zero)};
+    return integer_node(c->work, c->n, "Surround", x, 1, attrs, 2, x);
 }
 
 /* The type of `most` bits or fewer, a byte or more, that holds all of the span; DT_NONE where there is none. */

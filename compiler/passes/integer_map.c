@@ -261,11 +261,11 @@ static status from_windows(integer_work *w, const quantiser *q, quantised *x, va
         TRY(integer_retype(w, q->n, x->q, 0, quantised_span(x), byte_for(x->q->type.elem), &x->q));
     const tensor_type *t = &x->q->type;
     int64_t dims[TENSOR_MAX_RANK], kernel[TENSOR_MAX_RANK], pads[2 * TENSOR_MAX_RANK] = {0}, count, window = 1;
-    int64_t zero = quantised_zero(x, 0), channels = t->dims[1].n, n_pads = 2 * t->rank;
+    int64_t zero = quantised_zero(x, 0), channels = t->dims[1].n;
     const int64_t *sizes = op_ints(n, "kernel_shape", &count),
                   *strides = node_attr(n, "strides") != NULL ? op_ints(n, "strides", &count) : NULL;
     const int64_t *padding = op_ints(n, "pads", &count);
-    value *inputs[3] = {x->q}, *conv[3] = {NULL};
+    value *conv[2] = {NULL};
     if (!has_plain_window(n))
         return STATUS_OK;
     kernel[0] = channels;
@@ -289,9 +289,9 @@ static status from_windows(integer_work *w, const quantiser *q, quantised *x, va
         if (!w->o->no_float && has_ties(scales[i] / q->scale))
             return STATUS_OK;
     r.scales = scales;
-    TRY(integer_constant(w, DT_I64, 1, &n_pads, pads, &inputs[1]));
-    TRY(integer_constant(w, x->q->type.elem, 0, NULL, &zero, &inputs[2]));
-    TRY(integer_node(w, q->n, "Pad", inputs, 3, NULL, 0, &conv[0]));
+    const attr border[] = {{.name = "pads", .kind = ATTR_INTS, .ints = pads, .n = 2 * t->rank},
+                           INT_ATTR("value", zero)};
+    TRY(integer_node(w, q->n, "Surround", &x->q, 1, border, 2, &conv[0]));
     TRY(integer_constant(w, DT_I8, t->rank, kernel, ones, &conv[1]));
     const attr attrs[] = {INT_ATTR("group", channels),
                           {.name = "strides", .kind = ATTR_INTS, .ints = strides, .n = t->rank - 2}};

@@ -79,8 +79,12 @@ static status move(integer_work *w, node *n, int n_data, const quantised *x) {
     int n_inputs = n->n_inputs > 3 || !is_op(n, "Pad") ? n->n_inputs : 3;
     value **inputs = ARENA_NEW_N(w->scratch, value *, n_inputs + 1);
     TRY_ALLOC(inputs);
+    node **before = ARENA_NEW_N(w->scratch, node *, n_data + 1);
+    TRY_ALLOC(before);
+    for (int i = 0; i < n_data; i++)
+        before[i] = node_input(n, i)->def;
     for (int i = 0; i < n->n_inputs; i++)
-        inputs[i] = i < n_data ? node_input(node_input(n, i)->def, 0) : node_input(n, i);
+        inputs[i] = i < n_data ? node_input(before[i], 0) : node_input(n, i);
     int64_t zero = quantised_zero(x, 0);
     if (is_op(n, "Pad"))
         TRY(integer_constant(w, x->q->type.elem, 0, NULL, &zero, &inputs[2]));
@@ -89,7 +93,11 @@ static status move(integer_work *w, node *n, int n_data, const quantised *x) {
     for (int i = 0; i < n->n_outputs; i++)
         if (n->outputs[i] != NULL)
             TRY(dequantize_output(w, n, made, i, x));
-    return graph_erase_node(w->g, n);
+    TRY(graph_erase_node(w->g, n));
+    for (int i = 0; i < n_data; i++) /* so that what it reads is read by `made` alone */
+        if (!before[i]->erased && before[i]->outputs[0]->n_uses == 0)
+            TRY(graph_erase_node(w->g, before[i]));
+    return STATUS_OK;
 }
 
 status integer_move_down(integer_work *w) {

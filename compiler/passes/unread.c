@@ -236,11 +236,9 @@ static const rule rules[] = {
 };
 /* Of tenon's own domain. */
 static const rule own_rules[] = {
-    {"IntegerMatMul", integer_matmul_range, true},
-    {"Requantize", scalar_range, false},
-    {"Lookup", first_range, false},
-    {"IntegerSoftmax", softmax_range, false},
-    {"IntegerLayerNorm", rows_range, false},
+    {"IntegerMatMul", integer_matmul_range, true}, {"Requantize", scalar_range, false},
+    {"RoundScaled", scalar_range, false},          {"Lookup", first_range, false},
+    {"IntegerSoftmax", softmax_range, false},      {"IntegerLayerNorm", rows_range, false},
 };
 
 static const rule *rule_of(const node *n) {

@@ -1,24 +1,21 @@
 /* Fours of bytes by PAIRS, which sums products by twos in 16 bits, and is exact only where those hold the sums.
  *
- * Data can be anything from 0 to 255, weights are known. So two weights of one sign may be 128 together: where they are
- * more, in any of the channels that a block computes at once, there are ways out, tried in this order:
- *   FLIPPED  the second of the two multiplies 255 - x, which is x xor 255, by -w; what that adds is 255 * w a channel
- *   CROSSED  the middle two of the four change places, so that others meet; flipped or not
- *   twice    the four is read twice, and each time multiplied by a part of the weights.
- * The steps of a block are sorted by what is done to the data; each kind is a loop. A table says which four of the data
- * a step reads. All blocks have as many steps of each kind: where one needs fewer, plain fours fill up, or zeros. */
+ * Data can be anything from 0 to 255, weights are known. Where no two weights that are summed are more than 128
+ * together, those of each sign by themselves, in any of the channels that a block computes at once, a step is PLAIN.
+ * Else it is SIGNED: data less 128 are -128 to 127, and twice a product of such a number and the size of a weight
+ * fits. The weights' signs go to the data: for a weight below 0, -1 - x stands in place of x. To take 128 off and that
+ * are one xor, with other bits in each lane; what the sum then lacks, a channel's weights say.
+ * The steps of a block are sorted by their kind, each of which is a loop. A table says which four of the data a step
+ * reads. All blocks have as many steps of each kind: where one could have more that are plain, these are SIGNED, too.
+ */
 #include <string.h>
 
 #include "schedule/tiles.h"
 
 #define EACH 4
 #define MOST 128  /* of two weights of one sign: 255 * 128 fits, 255 * 129 does not */
-#define SIGN 0x80 /* added to data with a sign */
+#define SIGN 0x80 /* added to data with a sign, taken off those without */
 #define MEMOS 32
-
-/* Which pairs of a four hold the sums in 16 bits, in all channels: the first and the second pair, each plain or
- * flipped; neighbours, or crossed. */
-enum { FIRST = 1, SECOND = 2, BOTH = 3, ALL_WAYS = 255, IF_FLIPPED = 2, IF_CROSSED = 4 };
 
 typedef struct memo {
     int64_t width;
@@ -29,7 +26,7 @@ typedef struct memo {
 struct byte_pairs {
     const expr *along;
     int64_t around, channels, fours; /* other outer axes that the weights step along, as one */
-    const uint8_t *ways;             /* [around][channel][four] */
+    const bool *plain;               /* [around][channel][four] */
     memo memos[MEMOS];
     int n;
 };
@@ -106,28 +103,8 @@ static bool holds(int x, int y) {
     return more <= MOST && less >= -MOST;
 }
 
-static bool holds_flipped(int x, int y) {
-    return y != INT8_MIN && holds(x, -y);
-}
-
-static uint8_t ways_of(const int8_t *w) {
-    int ways = (holds(w[0], w[1]) ? FIRST : 0) | (holds(w[2], w[3]) ? SECOND : 0);
-    ways |= ((holds_flipped(w[0], w[1]) ? FIRST : 0) | (holds_flipped(w[2], w[3]) ? SECOND : 0)) << IF_FLIPPED;
-    int crossed = (holds(w[0], w[2]) ? FIRST : 0) | (holds(w[1], w[3]) ? SECOND : 0);
-    crossed |= ((holds_flipped(w[0], w[2]) ? FIRST : 0) | (holds_flipped(w[1], w[3]) ? SECOND : 0)) << IF_FLIPPED;
-    return (uint8_t)(ways | crossed << IF_CROSSED);
-}
-
-static bool is_plain(int ways) {
-    return (ways & BOTH) == BOTH;
-}
-
-static bool can_flip(int ways) {
-    return ((ways | ways >> IF_FLIPPED) & BOTH) == BOTH;
-}
-
-static bool can_cross(int ways) {
-    return can_flip(ways >> IF_CROSSED);
+static bool is_plain(const int8_t *w) {
+    return holds(w[0], w[1]) && holds(w[2], w[3]);
 }
 
 static status look_at_weights(const plan *p, int stage, int a, byte_pairs *out) {
@@ -136,15 +113,15 @@ static status look_at_weights(const plan *p, int stage, int a, byte_pairs *out) 
     out->fours = fours_of(&p->stages[stage]);
     int64_t *fours;
     TRY(places_of_fours(p, &v, out->fours, &fours));
-    uint8_t *ways = ARENA_NEW_N(p->memory, uint8_t, out->around * out->channels * out->fours);
-    TRY_ALLOC(ways);
-    out->ways = ways;
+    bool *plain = ARENA_NEW_N(p->memory, bool, out->around * out->channels * out->fours);
+    TRY_ALLOC(plain);
+    out->plain = plain;
     for (int64_t i = 0; i < out->around; i++)
         for (int64_t c = 0; c < out->channels; c++) {
             const int8_t *row =
                 v.at + v.x.first + c * v.x.step[a] + place_of(v.axes, v.around, v.n_around, v.x.step, i);
             for (int64_t k = 0; k < out->fours; k++)
-                *ways++ = ways_of(row + fours[k]);
+                *plain++ = is_plain(row + fours[k]);
         }
     out->along = p->axes[a].var;
     return STATUS_OK;
@@ -152,65 +129,34 @@ static status look_at_weights(const plan *p, int stage, int a, byte_pairs *out) 
 
 /* ---- how many steps ---- */
 
-/* The ways of a block's fours. */
-static void ways_of_block(const byte_pairs *b, int64_t around, int64_t first, int64_t width, uint8_t *out) {
-    const uint8_t *from = b->ways + (around * b->channels + first) * b->fours;
-    int64_t n = width < b->channels ? width : b->channels;
-    memset(out, ALL_WAYS, (size_t)b->fours);
-    for (int64_t c = 0; c < n; c++)
-        for (int64_t k = 0; k < b->fours; k++)
+/* Which of a block's fours are plain in all of its channels; returns how many. */
+static int64_t plain_of_block(const byte_pairs *b, int64_t around, int64_t first, int64_t width, bool *out) {
+    const bool *from = b->plain + (around * b->channels + first) * b->fours;
+    int64_t n = width < b->channels ? width : b->channels, found = 0;
+    for (int64_t k = 0; k < b->fours; k++) {
+        out[k] = true;
+        for (int64_t c = 0; c < n; c++)
             out[k] &= from[c * b->fours + k];
-}
-
-/* What the fours of a block need: by kind, those that are read twice, and plain ones that could be crossed. */
-typedef struct needs {
-    int64_t of[PAIR_KINDS], twice, crossable;
-} needs;
-
-static pair_kind kind_of(int ways) {
-    return is_plain(ways) ? PAIR_PLAIN : can_flip(ways) ? PAIR_FLIPPED : can_cross(ways) ? PAIR_CROSSED : PAIR_KINDS;
-}
-
-static needs needs_of(const uint8_t *ways, int64_t fours) {
-    needs n = {.twice = 0};
-    for (int64_t k = 0; k < fours; k++) {
-        pair_kind kind = kind_of(ways[k]);
-        *(kind == PAIR_KINDS ? &n.twice : &n.of[kind]) += 1;
-        n.crossable += kind == PAIR_PLAIN && can_cross(ways[k]);
+        found += out[k];
     }
-    return n;
+    return found;
 }
 
 static int64_t least(int64_t x, int64_t y) {
     return x < y ? x : y;
 }
 
-/* Plain steps that are left in a block where as many as can be go to the other kinds. */
-static int64_t plain_left(const needs *n, const pair_steps *s) {
-    int64_t crossed = least(s->of[PAIR_CROSSED] - n->of[PAIR_CROSSED], n->crossable);
-    int64_t plain = n->of[PAIR_PLAIN] - crossed + 2 * n->twice;
-    return plain - least(s->of[PAIR_FLIPPED] - n->of[PAIR_FLIPPED], plain);
-}
-
-static void grow(int64_t *most, int64_t n) {
-    *most = n > *most ? n : *most;
+static pair_steps steps_of(const byte_pairs *b, int64_t plain) {
+    return (pair_steps){{[PAIR_PLAIN] = plain, [PAIR_SIGNED] = b->fours - plain}};
 }
 
 static status count_steps(const tile *t, const byte_pairs *b, pair_steps *out) {
-    int64_t width = tile_width(t), blocks = tile_blocks(b->channels, width), n = b->around * blocks;
-    needs *all = ARENA_NEW_N(t->p->memory, needs, n);
-    uint8_t *ways = ARENA_NEW_N(t->p->memory, uint8_t, b->fours);
-    TRY_ALLOC(all);
-    TRY_ALLOC(ways);
-    *out = (pair_steps){{0}};
-    for (int64_t i = 0; i < n; i++) {
-        ways_of_block(b, i / blocks, tile_a_first(t, i % blocks), width, ways);
-        all[i] = needs_of(ways, b->fours);
-        for (int kind = PAIR_FLIPPED; kind < PAIR_KINDS; kind++)
-            grow(&out->of[kind], all[i].of[kind]);
-    }
-    for (int64_t i = 0; i < n; i++)
-        grow(&out->of[PAIR_PLAIN], plain_left(&all[i], out));
+    int64_t width = tile_width(t), blocks = tile_blocks(b->channels, width), plain = b->fours;
+    bool *of_block = ARENA_NEW_N(t->p->memory, bool, b->fours);
+    TRY_ALLOC(of_block);
+    for (int64_t i = 0; i < b->around * blocks; i++)
+        plain = least(plain, plain_of_block(b, i / blocks, tile_a_first(t, i % blocks), width, of_block));
+    *out = steps_of(b, plain);
     return STATUS_OK;
 }
 
@@ -251,54 +197,14 @@ int64_t pairs_total(const pair_steps *s) {
 
 /* ---- the steps ---- */
 
-typedef enum part { WHOLE, FIRST_PART, REST, NOTHING } part;
-
-typedef struct pair_step {
-    int64_t four;
-    part part;
-} pair_step;
-
-/* Where the next step of each kind goes, and how many there still have to be. */
-typedef struct filling {
-    pair_step *at[PAIR_KINDS];
-    int64_t left[PAIR_KINDS];
-} filling;
-
-static void put(filling *f, int kind, pair_step s) {
-    *f->at[kind]++ = s;
-    f->left[kind]--;
-}
-
-static void put_plain(filling *f, int64_t four, uint8_t ways) {
-    bool crosses = can_cross(ways) && f->left[PAIR_CROSSED] > 0;
-    put(f, crosses ? PAIR_CROSSED : f->left[PAIR_FLIPPED] > 0 ? PAIR_FLIPPED : PAIR_PLAIN, (pair_step){four, WHOLE});
-}
-
-static void put_twice(filling *f, int64_t four) {
-    for (part k = FIRST_PART; k <= REST; k++)
-        put(f, f->left[PAIR_FLIPPED] > 0 ? PAIR_FLIPPED : PAIR_PLAIN, (pair_step){four, k});
-}
-
 /* Sorts a block's fours into its steps, by kind. */
-static void assign(const pair_steps *n, const uint8_t *ways, int64_t fours, pair_step *out) {
-    filling f;
-    for (int kind = 0; kind < PAIR_KINDS; kind++) {
-        f.at[kind] = out;
-        f.left[kind] = n->of[kind];
-        out += n->of[kind];
+static void assign(const pair_steps *n, const bool *plain, int64_t fours, int64_t *out) {
+    int64_t left = n->of[PAIR_PLAIN], *signed_from = out + left;
+    for (int64_t k = 0; k < fours; k++) {
+        bool is = plain[k] && left > 0;
+        left -= is;
+        *(is ? out++ : signed_from++) = k;
     }
-    for (int64_t k = 0; k < fours; k++)
-        if (kind_of(ways[k]) == PAIR_FLIPPED || kind_of(ways[k]) == PAIR_CROSSED)
-            put(&f, (int)kind_of(ways[k]), (pair_step){k, WHOLE});
-    for (int64_t k = 0; k < fours; k++)
-        if (kind_of(ways[k]) == PAIR_PLAIN)
-            put_plain(&f, k, ways[k]);
-    for (int64_t k = 0; k < fours; k++)
-        if (kind_of(ways[k]) == PAIR_KINDS)
-            put_twice(&f, k);
-    for (int kind = 0; kind < PAIR_KINDS; kind++)
-        while (f.left[kind] > 0)
-            put(&f, kind, (pair_step){0, NOTHING});
 }
 
 /* ---- what the steps read ---- */
@@ -313,67 +219,59 @@ typedef struct packing {
     bool has_sign;
     int8_t *weights;  /* [block][step][lane][EACH] */
     int32_t *offsets; /* [block][step] */
-    uint8_t *masks;   /* [block][step that is not plain][lanes of a vector][EACH]: whole vectors, since LLVM would xor
-                       * words in general registers */
-    int32_t *more;    /* [block][lane]: what flipping adds */
+    uint8_t *masks;   /* [block][step that is not plain][lane][EACH] */
+    int32_t *more;    /* [block][lane]: what such steps lack */
 } packing;
 
-static int part_of(int w, part k) {
-    int first = w < -MOST / 2 ? -MOST / 2 : w > MOST / 2 ? MOST / 2 : w;
-    return k == WHOLE ? w : k == FIRST_PART ? first : k == REST ? w - first : 0;
+/* Of a SIGNED step: the weights' sizes, and what the data are xored with. */
+static void pack_signed(packing *k, int64_t number, int64_t i, int64_t lane, const int8_t *w) {
+    int64_t total = k->total - k->n.of[PAIR_PLAIN];
+    int8_t *to = k->weights + ((number * k->total + k->n.of[PAIR_PLAIN] + i) * k->width + lane) * EACH;
+    uint8_t *mask = k->masks + ((number * total + i) * k->width + lane) * EACH;
+    int32_t *more = &k->more[number * k->width + lane];
+    for (int j = 0; j < EACH; j++) {
+        int size = w[j] < 0 ? -w[j] : w[j];
+        to[j] = (int8_t)(uint8_t)size;
+        mask[j] = (uint8_t)((k->has_sign ? 0 : SIGN) ^ (w[j] < 0 ? UINT8_MAX : 0));
+        *more += SIGN * w[j] + (w[j] < 0 ? size : 0);
+    }
 }
 
-/* Of a step that is not plain; the taps of each four that are flipped, or -1. */
-static void pack_mask(packing *k, int64_t number, int64_t i, int x, int y) {
-    int64_t lanes = k->t->lanes;
-    uint8_t *to = k->masks + (number * (k->total - k->n.of[PAIR_PLAIN]) + i) * lanes * EACH;
-    for (int64_t j = 0; j < lanes * EACH; j++)
-        to[j] = (uint8_t)((k->has_sign ? SIGN : 0) ^ (j % EACH == x || j % EACH == y ? UINT8_MAX : 0));
-}
-
-static void pack_step(packing *k, int64_t number, int64_t i, bool crosses, const pair_step *s, uint8_t ways) {
-    static const uint8_t orders[2][EACH] = {{0, 1, 2, 3}, {0, 2, 1, 3}};
+static void pack_step(packing *k, int64_t number, int64_t i, int64_t four) {
     const tile *t = k->t;
-    const uint8_t *order = orders[crosses];
     int64_t at = number * k->total + i, around = number / t->a_blocks, first = tile_a_first(t, number % t->a_blocks);
-    const int8_t *rows = k->v.at + k->v.x.first + k->fours[s->four] +
-                         place_of(k->v.axes, k->v.around, k->v.n_around, k->v.x.step, around);
-    ways = crosses ? ways >> IF_CROSSED : ways;
-    bool flips[] = {s->part == WHOLE && !(ways & FIRST), s->part == WHOLE && !(ways & SECOND)};
-    k->offsets[at] = (int32_t)k->data[s->four];
-    if (i >= k->n.of[PAIR_PLAIN])
-        pack_mask(k, number, i - k->n.of[PAIR_PLAIN], flips[0] ? order[1] : -1, flips[1] ? order[3] : -1);
+    int64_t plain = k->n.of[PAIR_PLAIN];
+    const int8_t *rows =
+        k->v.at + k->v.x.first + k->fours[four] + place_of(k->v.axes, k->v.around, k->v.n_around, k->v.x.step, around);
+    k->offsets[at] = (int32_t)k->data[four];
     for (int64_t lane = 0; lane < k->width; lane++) {
         const int8_t *w = rows + (first + tile_lane_first(t, lane)) * k->v.x.step[t->a];
-        int8_t *to = k->weights + (at * k->width + lane) * EACH;
-        for (int j = 0; j < EACH; j++) {
-            int x = part_of(w[order[j]], s->part), flipped = j % 2 != 0 && flips[j / 2];
-            to[j] = (int8_t)(flipped ? -x : x);
-            k->more[number * k->width + lane] += flipped ? x * UINT8_MAX : 0;
-        }
+        if (i >= plain)
+            pack_signed(k, number, i - plain, lane, w);
+        else
+            memcpy(k->weights + (at * k->width + lane) * EACH, w, EACH);
     }
 }
 
 static int64_t mask_bytes(const packing *k) {
-    return k->blocks * (k->total - k->n.of[PAIR_PLAIN]) * k->t->lanes * EACH;
+    return k->blocks * k->n.of[PAIR_SIGNED] * k->width * EACH;
 }
 
 static status pack_blocks(packing *k, const byte_pairs *b) {
     arena *a = k->t->p->memory;
-    pair_step *steps = ARENA_NEW_N(a, pair_step, k->total);
-    uint8_t *ways = ARENA_NEW_N(a, uint8_t, b->fours);
+    int64_t *steps = ARENA_NEW_N(a, int64_t, k->total);
+    bool *plain = ARENA_NEW_N(a, bool, b->fours);
     TRY_ALLOC(steps);
-    TRY_ALLOC(ways);
+    TRY_ALLOC(plain);
     TRY_ALLOC(k->weights = ARENA_NEW_N(a, int8_t, k->blocks * k->total * k->width * EACH));
     TRY_ALLOC(k->offsets = ARENA_NEW_N(a, int32_t, k->blocks * k->total));
     TRY_ALLOC(k->masks = ARENA_NEW_N(a, uint8_t, mask_bytes(k) + 1));
     TRY_ALLOC(k->more = ARENA_NEW_N(a, int32_t, k->blocks * k->width));
-    int64_t crossed_from = k->total - k->n.of[PAIR_CROSSED];
     for (int64_t n = 0; n < k->blocks; n++) {
-        ways_of_block(b, n / k->t->a_blocks, tile_a_first(k->t, n % k->t->a_blocks), k->width, ways);
-        assign(&k->n, ways, b->fours, steps);
+        (void)plain_of_block(b, n / k->t->a_blocks, tile_a_first(k->t, n % k->t->a_blocks), k->width, plain);
+        assign(&k->n, plain, b->fours, steps);
         for (int64_t i = 0; i < k->total; i++)
-            pack_step(k, n, i, i >= crossed_from, &steps[i], ways[steps[i].four]);
+            pack_step(k, n, i, steps[i]);
     }
     return STATUS_OK;
 }
@@ -426,9 +324,9 @@ static void rewrite(packing *k, const expr *data, const expr *first) {
     int64_t plain = k->n.of[PAIR_PLAIN];
     const expr *mask =
         build_add(b, build_mul(b, number, build_index(b, k->total - plain)), build_sub(b, var, build_index(b, plain)));
+    mask = build_add(b, build_mul(b, mask, build_index(b, k->width)), k->t->lane);
     if (mask_bytes(k) > 0)
-        k->g->flips =
-            load_const(k, DT_U8, k->masks, mask_bytes(k), build_mul(b, mask, build_index(b, k->t->lanes * EACH)));
+        k->g->flips = load_const(k, DT_U8, k->masks, mask_bytes(k), build_mul(b, mask, each));
     const expr *w = load_const(k, DT_I8, k->weights, k->blocks * k->total * k->width * EACH, build_mul(b, lane, each));
     k->g->value = build_mul(b, build_cast(b, DT_I32, x), build_cast(b, DT_I32, w));
     k->g->axes[0] = (nest_axis){var, k->total};

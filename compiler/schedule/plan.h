@@ -8,7 +8,7 @@
 #define PLAN_MAX_AXES (2 * NEST_MAX_AXES)
 
 /* What is done to the data of a four before PAIRS: see pairs.c. */
-typedef enum pair_kind { PAIR_PLAIN, PAIR_FLIPPED, PAIR_CROSSED, PAIR_KINDS } pair_kind;
+typedef enum pair_kind { PAIR_PLAIN, PAIR_SIGNED, PAIR_KINDS } pair_kind;
 typedef struct pair_steps {
     int64_t of[PAIR_KINDS];
 } pair_steps;
@@ -119,6 +119,9 @@ bool plan_step(const plan *p, const expr *address, const expr *axis, int64_t *ou
 bool plan_is_constant(const plan *p, int slot);
 /* Its elements. */
 const void *plan_constant(const plan *p, int slot);
+
+/* digits.c: axes of a contraction's reduction that its data divide become several. */
+status plan_digits(plan *p);
 
 /* collapse.c: merges neighbouring axes that every access steps through as one. */
 status plan_collapse(plan *p);

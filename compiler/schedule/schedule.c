@@ -31,6 +31,7 @@ static status emit_nest(plan *p, const nest *n) {
     if (p->options->naive) {
         TRY(emit_naive(p));
     } else {
+        TRY(plan_digits(p));
         TRY(repack_reductions(p));
         TRY(plan_collapse(p));
         TRY(emit_plan(p));

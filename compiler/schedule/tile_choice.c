@@ -36,10 +36,13 @@ bool tile_reduces(const plan *p) {
 }
 
 /* Vectors for a chain of element-wise work: enough to overlap latencies, few enough to stay short; one where the work
- * keeps values of its own in registers. */
+ * keeps values of its own in registers; as many as bytes fill a register where it ends in those. */
 static void choose_map(tile *t) {
     int64_t vectors = tile_blocks(tile_extent(t->p, t->a), t->lanes);
-    t->vectors = vectors >= 2 && t->p->stages[0].kind != STAGE_LET ? 2 : 1;
+    bool fills = vectors % TILE_PACKED == 0 || vectors >= 2 * TILE_PACKED;
+    t->vectors = t->p->stages[0].kind == STAGE_LET || vectors < 2 ? 1
+                 : fills && tile_narrows(t->p, &t->p->stages[0])  ? TILE_PACKED
+                                                                  : 2;
 }
 
 /* Are there sums of products by fours or twos? */

@@ -161,9 +161,9 @@ static bool carries(const tile *t, const tile_load *l, int unrolled) {
     return t->rows > 1 && apart != 0 && apart <= MOST_CARRIED;
 }
 
-/* Of fours of bytes by PAIRS: three operations a vector, of which two are products. */
-#define PAIRS_VECTOR 2
-#define PAIRS_FLIP 0.5 /* of a row's data */
+/* Of fours of bytes by PAIRS: three operations a vector, of which two are products; four where a step is SIGNED, which
+ * also reads what the data are xored with. */
+static const double pairs_vector[PAIR_KINDS] = {[PAIR_PLAIN] = 2, [PAIR_SIGNED] = 2.2};
 
 static double pairs_cost(const tile *t, const tile_loads *loads, int stage) {
     pair_steps n;
@@ -171,18 +171,19 @@ static double pairs_cost(const tile *t, const tile_loads *loads, int stage) {
         build_fail(t->p->b);
     if (t->p->stages[stage].pairs == NULL || builder_status(t->p->b) != STATUS_OK || pairs_total(&n) == 0)
         return __builtin_inf();
-    double step = PAIRS_VECTOR * t->rows * t->vectors, read = 1 + t->rows, cost = 0;
+    double data = 1 + t->rows, weights = 0, cost = 0;
     for (size_t i = 0; i < loads->at.n; i++) {
         const tile_load *l = &loads->at.at[i];
         if (l->stage == stage && l->is_constant)
-            read += is_far(t, l) ? 2 * t->vectors : t->vectors;
+            weights += is_far(t, l) ? 2 * t->vectors : t->vectors;
     }
     if (t->d >= 0 && t->rows > MOST_POINTERS)
-        read += t->rows - MOST_POINTERS;
-    step = (read > step ? read : step) + read / 8;
-    for (int kind = 0; kind < PAIR_KINDS; kind++)
+        data += t->rows - MOST_POINTERS;
+    for (int kind = 0; kind < PAIR_KINDS; kind++) {
+        double step = pairs_vector[kind] * t->rows * t->vectors, read = data + weights * (1 + kind);
         if (n.of[kind] > 0)
-            cost += (double)n.of[kind] * (step + PAIRS_FLIP * kind * (t->rows + 1)) + LOOP_ENTRY;
+            cost += (double)n.of[kind] * ((read > step ? read : step) + read / 8) + LOOP_ENTRY;
+    }
     return cost;
 }
 

@@ -123,15 +123,6 @@ static const expr *change_sign(builder *b, dtype to, const expr *x) {
     return build_binary(b, EXPR_XOR, build_bitcast(b, to, x), build_broadcast(b, bit, x->type.lanes));
 }
 
-/* The middle two of each four change places. */
-static const expr *cross(builder *b, const expr *x) {
-    static const uint8_t order[] = {0, 2, 1, 3};
-    uint8_t lanes[64];
-    for (int i = 0; i < x->type.lanes; i++)
-        lanes[i] = (uint8_t)(i / 4 * 4 + order[i % 4]);
-    return build_shuffle(b, x, x, lanes, x->type.lanes);
-}
-
 /* For PAIRS, flips are in place of the change of sign. */
 static const expr *data_of_dot(tile_state *s, int stage, const expr *data, int v, int r, int lanes) {
     builder *b = s->t->p->b;
@@ -140,8 +131,7 @@ static const expr *data_of_dot(tile_state *s, int stage, const expr *data, int v
     if (g->flips != NULL && s->kind != PAIR_PLAIN) {
         const expr *flips =
             build_load(b, g->flips->ref, LTYPE(DT_U8, lanes), at_point(s, stage, g->flips->arg[0], v, r, 1), NULL);
-        x = build_binary(b, EXPR_XOR, build_bitcast(b, DT_U8, x), flips);
-        return s->kind == PAIR_CROSSED ? cross(b, x) : x;
+        return build_bitcast(b, DT_I8, build_binary(b, EXPR_XOR, build_bitcast(b, DT_U8, x), flips));
     }
     if (g->each == 2)
         return x->type.elem == DT_U16 ? change_sign(b, DT_I16, x) : x;
@@ -160,7 +150,8 @@ static const expr *add_dot(tile_state *s, int stage, const expr *sum, int v, int
     const expr *w = build_load(b, weights->ref, LTYPE(weights->type.elem, lanes), at, NULL);
     if (g->steps == NULL)
         return build_dot(b, g->each == 2 ? EXPR_DOT2 : EXPR_DOT4, sum, x, w);
-    return build_dot(b, EXPR_DOT2, sum, build_pairs(b, x, w), build_broadcast(b, build_int(b, DT_I16, 1), lanes / 2));
+    const expr *pairs = s->kind == PAIR_SIGNED ? build_pairs(b, build_bitcast(b, DT_U8, w), x) : build_pairs(b, x, w);
+    return build_dot(b, EXPR_DOT2, sum, pairs, build_broadcast(b, build_int(b, DT_I16, 1), lanes / 2));
 }
 
 /* One step of a reduction in all points of the block. */
@@ -283,15 +274,17 @@ static void let_stage(tile_state *s, int stage) {
 
 /* ---- stores ---- */
 
-/* Vectors of 32 bits that fill a register once they are narrowed to bytes. */
-#define PACKED 4
+#define PACKED TILE_PACKED
 
-/* Are results narrowed to bytes, by instructions that take whole registers and give one? */
-static bool packs(const tile *t, const plan_stage *g, int64_t step) {
-    const target *to = t->p->options->target;
+bool tile_narrows(const plan *p, const plan_stage *g) {
     const expr *x = g->value;
-    return to->isa == ISA_AVX2 && step == 1 && (x->kind == EXPR_SATURATE || x->kind == EXPR_CAST) &&
-           dtype_bits(x->type.elem) == 8 && x->arg[0]->type.elem == DT_I32 && 4 * t->lanes == to->vector_bytes &&
+    return p->options->target->isa == ISA_AVX2 && g->kind == STAGE_STORE &&
+           (x->kind == EXPR_SATURATE || x->kind == EXPR_CAST) && dtype_bits(x->type.elem) == 8 &&
+           x->arg[0]->type.elem == DT_I32;
+}
+
+static bool packs(const tile *t, const plan_stage *g, int64_t step) {
+    return tile_narrows(t->p, g) && step == 1 && 4 * t->lanes == t->p->options->target->vector_bytes &&
            t->tail == t->lanes;
 }
 

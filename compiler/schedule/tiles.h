@@ -40,6 +40,11 @@ status tile_choose(plan *p, int a, int lanes, const kernel_choice *given, tile *
  * another gives. */
 int tile_team(const plan *p, int stage);
 
+/* Vectors of 32 bits that fill a register once they are narrowed to bytes. */
+#define TILE_PACKED 4
+/* Does the stage store results narrowed to bytes, by instructions that take whole registers and give one? */
+bool tile_narrows(const plan *p, const plan_stage *g);
+
 /* Does any stage reduce? Else there are no rows, and vectors cost the same whichever way. */
 bool tile_reduces(const plan *p);
 

@@ -18,6 +18,7 @@ from quantised_cases import pack  # noqa: E402
 
 PACK = 40
 TARGETS = ("host", "x86-64-v3", "generic", "x86-64")
+SIGNED_BITS = {onnx.TensorProto.INT4: 4, onnx.TensorProto.INT2: 2}
 # How integers are computed may not matter.
 EXACT = (("--schedule", "naive", "--backend", "jit"), ("--backend", "all", "--target", None))
 
@@ -28,6 +29,15 @@ def outputs(model, feeds, folder, *options):
     if done.status != 0:
         raise RuntimeError(f"{' '.join(options)}: {done.err.strip()[:600] or done.last}")
     return {f[:-4]: np.load(os.path.join(folder, f)) for f in sorted(os.listdir(folder)) if f.endswith(".npy")}
+
+
+def signed(outputs, model):
+    """With the numbers of narrow signed types, which are bits of a byte in files, as numbers."""
+    bits = {o.name: SIGNED_BITS[o.type.tensor_type.elem_type] for o in model.graph.output if o.type.tensor_type.elem_type in SIGNED_BITS}
+    for name, n in bits.items():
+        x = outputs[name].astype(np.int64)
+        outputs[name] = np.where(x >= 1 << (n - 1), x - (1 << n), x)
+    return outputs
 
 
 def distance(x, y):
@@ -48,13 +58,13 @@ def judge(seed, numbers, folder):
     for name, array in feeds.items():
         files[name] = os.path.join(folder, f"{name}.npy")
         np.save(files[name], array.astype(np.int64 if array.dtype.kind not in "iu" else array.dtype) if array.dtype.itemsize == 1 and array.dtype.kind == "V" else array)
-    made = outputs(path, files, os.path.join(folder, "best"))
+    made = signed(outputs(path, files, os.path.join(folder, "best")), model)
     failures = []
     for k, way in enumerate(EXACT):
         options = [TARGETS[numbers[0] // PACK % len(TARGETS)] if word is None else word for word in way]
-        wrong = differing(outputs(path, files, os.path.join(folder, f"way{k}"), *options), made, 0)
+        wrong = differing(signed(outputs(path, files, os.path.join(folder, f"way{k}"), *options), model), made, 0)
         failures += [f"{name} differs with {' '.join(options)}" for name in wrong]
-    floats = outputs(path, files, os.path.join(folder, "floats"), "--skip", "integer")
+    floats = signed(outputs(path, files, os.path.join(folder, "floats"), "--skip", "integer"), model)
     firsts = {name: y for name, y in floats.items() if name.endswith("_first")}
     failures += [f"{name} is more than a step from what floats give" for name in differing(made, firsts, 1)]
     equal = sum(int((distance(made[name], y) == 0).sum()) for name, y in firsts.items())

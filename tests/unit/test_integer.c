@@ -93,13 +93,14 @@ static void integer_costs_are_counted(void **state) {
                                 .weights = 36864,
                                 .channels = 64,
                                 .share = 1,
-                                .by_fours = true};
+                                .by_fours = true,
+                                .quantised = 16384};
     integer_costs c = costs_on("x86-64-vnni", s);
-    assert_true(fabs(c.integers - (16384 * (576 / 4.0 + 16) / 16 + 36864 / 16.0)) < 1);
-    assert_true(fabs(c.floats - (16384 * (576 + 12 + 3.0) / 16 + 36864 * 4 / 16.0)) < 1);
+    assert_true(fabs(c.integers - (16384 * (576 / 4.0 + 5) / 16 + 36864 / 16.0)) < 1);
+    assert_true(fabs(c.floats - (16384 * (576 + 8 + 3.0) / 16 + 36864 * 4 / 16.0)) < 1);
     c = costs_on("x86-64-v3", s);
-    assert_true(fabs(c.integers - (16384 * (576 / 4.0 * 4 * 0.62 + 11) / 8 + 36864 / 16.0)) < 1);
-    assert_true(fabs(c.floats - (16384 * (576 + 18 + 3.0) / 8 + 36864 * 4 / 16.0)) < 1);
+    assert_true(fabs(c.integers - (16384 * (576 * 0.58 + 5) / 8 + 36864 / 16.0)) < 1);
+    assert_true(fabs(c.floats - (16384 * (576 + 8 + 3.0) / 8 + 36864 * 4 / 16.0)) < 1);
 }
 
 static void integer_costs_choose(void **state) {
@@ -111,9 +112,16 @@ static void integer_costs_choose(void **state) {
                                           .weights = 36864,
                                           .channels = 64,
                                           .share = 1,
-                                          .by_fours = true};
-    const contraction_size depthwise = {
-        .results = 16384, .taps = 9, .row = 3, .reads = 16384, .weights = 576, .channels = 64, .share = 1};
+                                          .by_fours = true,
+                                          .quantised = 16384};
+    const contraction_size depthwise = {.results = 16384,
+                                        .taps = 9,
+                                        .row = 3,
+                                        .reads = 16384,
+                                        .weights = 576,
+                                        .channels = 64,
+                                        .share = 1,
+                                        .quantised = 16384};
     const contraction_size dense = {.results = 512,
                                     .taps = 784,
                                     .row = 784,
@@ -121,7 +129,8 @@ static void integer_costs_choose(void **state) {
                                     .weights = 784 * 512,
                                     .channels = 512,
                                     .share = 1,
-                                    .by_fours = true};
+                                    .by_fours = true,
+                                    .quantised = 512};
     integer_costs c = costs_on("x86-64-vnni", convolution);
     assert_true(c.integers < 0.4 * c.floats);
     c = costs_on("x86-64-v3", dense); /* its time is that of its weights, which are a quarter */
@@ -131,14 +140,20 @@ static void integer_costs_choose(void **state) {
     c = costs_on("x86-64-v3", depthwise);
     assert_true(c.integers > c.floats);
     /* Six channels are two halves of a vector, each as long as a whole one. */
-    contraction_size few = {
-        .results = 4704, .taps = 25, .row = 5, .reads = 1024, .weights = 150, .share = 1, .by_fours = true};
+    contraction_size few = {.results = 4704,
+                            .taps = 25,
+                            .row = 5,
+                            .reads = 1024,
+                            .weights = 150,
+                            .share = 1,
+                            .by_fours = true,
+                            .quantised = 4704};
     few.channels = 8;
     assert_true(costs_on("x86-64-v3", few).integers < costs_on("x86-64-v3", few).floats);
     few.channels = 6;
     c = costs_on("x86-64-v3", few);
     assert_true(c.integers > c.floats);
-    assert_true(fabs(c.integers - (4704 * (25 * 8 / 5.0 * 0.62 + 11) * 16 / 6 / 8 + 150 / 16.0)) < 1);
+    assert_true(fabs(c.integers - (4704 * (25 * 8 / 5.0 * 0.58 + 5) * 16 / 6 / 8 + 150 / 16.0)) < 1);
     /* What floats leave out by Winograd. */
     contraction_size fewer = convolution;
     fewer.share = 0.4;
@@ -147,9 +162,22 @@ static void integer_costs_choose(void **state) {
     assert_true(costs_on("x86-64-vnni", fewer).integers < costs_on("x86-64-vnni", fewer).floats);
     /* Large maps of floats do not stay in the second cache. */
     contraction_size large = depthwise;
-    large.results = large.reads = 112 * 112 * 96;
+    large.results = large.quantised = large.reads = 112 * 112 * 96;
     c = costs_on("x86-64-vnni", large);
     assert_true(c.integers < c.floats);
+    /* Winograd, and a MaxPool before what is left is quantised. */
+    contraction_size pooled = {.results = 6272,
+                               .taps = 144,
+                               .row = 48,
+                               .reads = 3136,
+                               .weights = 4608,
+                               .channels = 32,
+                               .share = 0.57,
+                               .by_fours = true,
+                               .quantised = 6272};
+    assert_true(costs_on("x86-64-v3", pooled).integers < costs_on("x86-64-v3", pooled).floats);
+    pooled.quantised /= 4;
+    assert_true(costs_on("x86-64-v3", pooled).integers > costs_on("x86-64-v3", pooled).floats);
     /* Rows that end within a four take all of it. */
     contraction_size odd = convolution;
     odd.row = 9;
