@@ -120,10 +120,10 @@ static int64_t loads_in_step(const tile *t, const tile_load *l, int unrolled) {
 }
 
 /* Bytes of a constant that one block reads over and over, for the blocks along c and the outer axes. */
-static int64_t panel_bytes(const tile *t, const tile_load *l) {
+static int64_t panel_bytes(const tile *t, const tile_load *l, bool packed) {
     const plan_stage *g = &t->p->stages[l->stage];
     int first = plan_first_axis(t->p, l->stage);
-    int64_t n = tile_width(t) * dtype_bits(l->x.load->type.elem) / 8;
+    int64_t n = tile_width(t) * (packed ? g->bits : dtype_bits(l->x.load->type.elem)) / 8;
     for (int k = 0; k < g->n_axes; k++)
         n *= !l->x.affine || l->x.step[first + k] != 0 ? g->axes[k].extent : 1;
     return n;
@@ -131,13 +131,13 @@ static int64_t panel_bytes(const tile *t, const tile_load *l) {
 
 /* Does a constant come from beyond the first-level cache? What all blocks read is read again soon, its panel at a time;
  * what is read once was last read in another run of the nest, with all of it since. */
-static bool is_far(const tile *t, const tile_load *l) {
+static bool is_far(const tile *t, const tile_load *l, bool packed) {
     const plan *p = t->p;
     int l1 = p->options->target->l1_bytes;
     if (!l->is_constant || !steps_along(t, l, t->a) || l1 == 0)
         return false;
     bool again = tile_blocks(tile_extent(p, t->c) * tile_extent(p, t->d), t->rows) > 1;
-    int64_t bytes = panel_bytes(t, l), blocks = tile_blocks(tile_extent(p, t->a), tile_width(t));
+    int64_t bytes = panel_bytes(t, l, packed), blocks = tile_blocks(tile_extent(p, t->a), tile_width(t));
     for (int i = 0; i < p->n_axes; i++)
         again |= i != t->a && i != t->c && i != t->d && p->axes[i].extent > 1;
     return (again ? bytes : bytes * blocks) > l1 / 2;
@@ -161,22 +161,33 @@ static bool carries(const tile *t, const tile_load *l, int unrolled) {
     return t->rows > 1 && apart != 0 && apart <= MOST_CARRIED;
 }
 
-/* Of fours of bytes by PAIRS: three operations a vector, of which two are products. */
-#define PAIRS_VECTOR 2
+/* Vectors of constants that a step reads. */
+static int constant_vectors(const tile *t, int stage, bool packed) {
+    return packed ? codes_vectors(t, t->p->stages[stage].bits) : t->vectors;
+}
+
+/* Of fours of bytes by PAIRS: two operations a vector, of which one is a product, and as many for each chain; where sums
+ * of both widths are too many for the registers, those of 32 bits come and go. */
+#define PAIRS_VECTOR 1
+#define PAIRS_MOVE 2
 #define PAIRS_FLIP 0.5 /* of a row's data */
 
-static double pairs_cost(const tile *t, const tile_loads *loads, int stage) {
+static double pairs_cost(const tile *t, const tile_loads *loads, int stage, bool packed) {
     pair_steps n;
     if (pairs_count(t, stage, &n) != STATUS_OK)
         build_fail(t->p->b);
     if (t->p->stages[stage].pairs == NULL || builder_status(t->p->b) != STATUS_OK || pairs_total(&n) == 0)
         return __builtin_inf();
-    double step = PAIRS_VECTOR * t->rows * t->vectors, read = 1 + t->rows, cost = 0;
+    double points = (double)t->rows * t->vectors, chain = (double)n.chain, read = 1 + t->rows, cost = 0;
+    double step = PAIRS_VECTOR * points * (1 + 1 / chain);
+    if (n.chain > 1 && t->rows * t->vectors + tile_registers_for(t, true) > tile_registers(t->p))
+        read += PAIRS_MOVE * points / chain;
     for (size_t i = 0; i < loads->at.n; i++) {
         const tile_load *l = &loads->at.at[i];
         if (l->stage == stage && l->is_constant)
-            read += is_far(t, l) ? 2 * t->vectors : t->vectors;
+            read += constant_vectors(t, stage, packed) * (is_far(t, l, packed) ? 2 : 1);
     }
+    step += packed ? codes_cost(t, stage, true) : 0;
     if (t->d >= 0 && t->rows > MOST_POINTERS)
         read += t->rows - MOST_POINTERS;
     step = (read > step ? read : step) + read / 8;
@@ -209,7 +220,7 @@ static bool is_read_before(const tile *t, const tile_loads *loads, const tile_lo
 }
 
 /* By products of 16 bits: fours of bytes are parted, for which there have to be registers. */
-static double products_cost(const tile *t, const tile_loads *loads, int stage, int first, int team) {
+static double products_cost(const tile *t, const tile_loads *loads, int stage, int first, int team, bool packed) {
     const plan_stage *g = &t->p->stages[stage];
     if (g->pairs != NULL && tile_registers_for(t, false) > tile_registers(t->p))
         return __builtin_inf();
@@ -223,9 +234,11 @@ static double products_cost(const tile *t, const tile_loads *loads, int stage, i
         if (l->stage != stage || is_read_before(t, loads, l, first))
             continue;
         int64_t n = loads_in_step(t, l, unrolled);
+        if (l->is_constant && steps_along(t, l, t->a))
+            n = n / t->vectors * constant_vectors(t, stage, packed);
         bool splits = l->is_constant && steps_along(t, l, t->a) && t->tail < t->lanes; /* of lines of a cache */
         carried = carried || carries(t, l, unrolled);
-        read += is_far(t, l) || splits || collides(t, l) ? 2 * n : n;
+        read += is_far(t, l, packed) || splits || collides(t, l) ? 2 * n : n;
     }
     if (t->d >= 0 && t->rows > MOST_POINTERS) /* each row has an address of its own */
         read += (t->rows - MOST_POINTERS) * steps;
@@ -234,6 +247,7 @@ static double products_cost(const tile *t, const tile_loads *loads, int stage, i
         most *= t->p->options->target->has_vnni ? 1 : 2;
     if (g->each == 4)
         most = most * (double)t->p->options->target->dot4 + (double)(parting_of_dots(t) * steps);
+    most += packed ? codes_cost(t, stage, false) * (double)steps : 0;
     most = (double)read > most ? (double)read : most;
     double latency = (double)((plan_steps(g) <= SHORT ? SHORT_LATENCY : LATENCY) * steps) / team;
     most = latency > most ? latency : most;
@@ -245,17 +259,31 @@ static double products_cost(const tile *t, const tile_loads *loads, int stage, i
     return (double)iterations * most + (double)(iterations > 1 ? entries * LOOP_ENTRY : 0);
 }
 
-bool tile_by_pairs(const tile *t, const tile_loads *loads, int stage) {
-    const plan_stage *g = &t->p->stages[stage];
-    return g->pairs != NULL && pairs_cost(t, loads, stage) < products_cost(t, loads, stage, stage, 1);
-}
+/* In fewer bytes if that takes little longer, since other data then find room in the caches. */
+#define LITTLE 1.05
 
 /* One of `team` reductions from `first` on that go side by side, so that each waits for a part of what it alone would.
  */
-static double reduction_cost(const tile *t, const tile_loads *loads, int stage, int first, int team) {
-    double products = products_cost(t, loads, stage, first, team);
-    double pairs = t->p->stages[stage].pairs != NULL ? pairs_cost(t, loads, stage) : products;
-    return pairs < products ? pairs : products;
+static double reduction_cost(const tile *t, const tile_loads *loads, int stage, int first, int team, dot_way *out) {
+    double best = __builtin_inf();
+    bool has_pairs = t->p->stages[stage].pairs != NULL;
+    *out = (dot_way){false, false};
+    for (int packed = 0; packed <= codes_can(t, stage); packed++)
+        for (int by_pairs = 0; by_pairs <= has_pairs; by_pairs++) {
+            double cost = by_pairs ? pairs_cost(t, loads, stage, packed)
+                                   : products_cost(t, loads, stage, first, team, packed);
+            if (cost >= best * (packed > out->packed ? LITTLE : 1))
+                continue;
+            *out = (dot_way){by_pairs, packed};
+            best = cost;
+        }
+    return best;
+}
+
+dot_way tile_way(const tile *t, const tile_loads *loads, int stage) {
+    dot_way way;
+    reduction_cost(t, loads, stage, stage, 1, &way);
+    return way;
 }
 
 /* Half cycles to store a vector. What goes beyond the second cache goes there in whole lines of rows, or in parts of
@@ -281,8 +309,9 @@ double tile_cost(const tile *t, const tile_loads *loads) {
         const plan_stage *g = &p->stages[s];
         bool reduces = g->kind == STAGE_REDUCE;
         n = reduces ? tile_team(p, s) : 1;
+        dot_way way;
         for (int i = 0; i < n; i++)
-            cost += reduces ? reduction_cost(t, loads, s + i, s, n)
+            cost += reduces ? reduction_cost(t, loads, s + i, s, n, &way)
                             : (double)(store_cost(t, g) * t->rows * t->vectors * plan_steps(g));
     }
     if (t->d >= 0) /* the place of each row, by division */

@@ -77,6 +77,8 @@ static void close_stage(tile_state *s, const plan_stage *g) {
 /* The accumulators of a block: an array for each kind of vector. */
 typedef struct accumulators {
     int full, tail; /* register arrays; tail is -1 where all vectors are of one kind */
+    dtype elem;
+    int each; /* for a lane of the block */
 } accumulators;
 
 typedef struct point {
@@ -85,9 +87,9 @@ typedef struct point {
     const expr *index;
 } point;
 
-static point point_of(const tile_state *s, int stage, const accumulators *acc, int v, int r) {
+static point point_of(const tile_state *s, const accumulators *acc, int v, int r) {
     const tile *t = s->t;
-    ltype type = LTYPE(t->p->stages[stage].value->type.elem, tile_lanes(t, v));
+    ltype type = LTYPE(acc->elem, tile_lanes(t, v) * acc->each);
     if (acc->tail < 0)
         return (point){acc->full, type, build_index(t->p->b, (int64_t)r * t->vectors + v)};
     if (v == t->vectors - 1)
@@ -95,12 +97,15 @@ static point point_of(const tile_state *s, int stage, const accumulators *acc, i
     return (point){acc->full, type, build_index(t->p->b, (int64_t)r * (t->vectors - 1) + v)};
 }
 
-static accumulators declare(const tile_state *s, int stage) {
+static accumulators declare(const tile_state *s, dtype elem, int each) {
     const tile *t = s->t;
-    dtype elem = t->p->stages[stage].value->type.elem;
+    builder *b = t->p->b;
     bool alike = t->tail == t->lanes;
-    int full = build_declare(t->p->b, "acc", LTYPE(elem, t->lanes), t->rows * (t->vectors - !alike));
-    return (accumulators){full, alike ? -1 : build_declare(t->p->b, "tail", LTYPE(elem, t->tail), t->rows)};
+    accumulators acc = {.tail = -1, .elem = elem, .each = each};
+    acc.full = build_declare(b, "acc", LTYPE(elem, t->lanes * each), t->rows * (t->vectors - !alike));
+    if (!alike)
+        acc.tail = build_declare(b, "tail", LTYPE(elem, t->tail * each), t->rows);
+    return acc;
 }
 
 /* The numbers at a load's address, so many as are multiplied at once, again and again. */
@@ -149,18 +154,39 @@ static const expr *data_of_dot(tile_state *s, int stage, const expr *data, int v
     return x->type.elem != as ? change_sign(b, as, x) : x;
 }
 
+static const expr *weights_of_dot(tile_state *s, int stage, const expr *weights, int v, int r, int lanes) {
+    builder *b = s->t->p->b;
+    const plan_stage *g = &s->t->p->stages[stage];
+    int vector = g->packed ? codes_vector_of(g, v) : v;
+    const expr *at = at_point(s, stage, weights->arg[0], vector, r, 1);
+    const expr *w = build_load(b, weights->ref, LTYPE(weights->type.elem, lanes), at, NULL);
+    return g->packed ? codes_unpack(b, g, w, v) : w;
+}
+
+/* What a step multiplies: `lanes` of data and of weights. */
+typedef struct factors {
+    const expr *x, *w;
+} factors;
+
+static factors factors_of(tile_state *s, int stage, int v, int r, int lanes) {
+    const expr *data, *weights;
+    plan_dot_loads(s->t->p, &s->t->p->stages[stage], &data, &weights);
+    return (factors){data_of_dot(s, stage, data, v, r, lanes), weights_of_dot(s, stage, weights, v, r, lanes)};
+}
+
+/* Neighbours of 16 bits are added to each sum. */
+static const expr *add_twos(builder *b, const expr *sum, const expr *twos) {
+    return build_dot(b, EXPR_DOT2, sum, twos, build_broadcast(b, build_int(b, DT_I16, 1), twos->type.lanes));
+}
+
 /* sum and the products of the fours that the stage's loads begin. */
 static const expr *add_dot(tile_state *s, int stage, const expr *sum, int v, int r) {
     const plan_stage *g = &s->t->p->stages[stage];
     builder *b = s->t->p->b;
-    const expr *data, *weights;
-    int lanes = g->each * sum->type.lanes;
-    plan_dot_loads(s->t->p, g, &data, &weights);
-    const expr *x = data_of_dot(s, stage, data, v, r, lanes), *at = at_point(s, stage, weights->arg[0], v, r, 1);
-    const expr *w = build_load(b, weights->ref, LTYPE(weights->type.elem, lanes), at, NULL);
+    factors f = factors_of(s, stage, v, r, g->each * sum->type.lanes);
     if (g->steps == NULL)
-        return build_dot(b, g->each == 2 ? EXPR_DOT2 : EXPR_DOT4, sum, x, w);
-    return build_dot(b, EXPR_DOT2, sum, build_pairs(b, x, w), build_broadcast(b, build_int(b, DT_I16, 1), lanes / 2));
+        return build_dot(b, g->each == 2 ? EXPR_DOT2 : EXPR_DOT4, sum, f.x, f.w);
+    return add_twos(b, sum, build_pairs(b, f.x, f.w));
 }
 
 /* One step of a reduction in all points of the block. */
@@ -170,7 +196,7 @@ static void reduce_points(tile_state *s, int stage, const accumulators *acc) {
     const plan_stage *g = &t->p->stages[stage];
     for (int r = 0; r < t->rows; r++)
         for (int v = 0; v < t->vectors; v++) {
-            point x = point_of(s, stage, acc, v, r);
+            point x = point_of(s, acc, v, r);
             const expr *sum = build_reg_get(b, x.reg, x.type, x.index);
             build_set(b, x.reg, x.index,
                       g->each > 0 ? add_dot(s, stage, sum, v, r)
@@ -205,12 +231,65 @@ static void reduce_axes(tile_state *s, const team *m, int axis) {
         end(s, x->extent);
 }
 
+static const expr *sum_at(builder *b, const point *x) {
+    return build_reg_get(b, x->reg, x->type, x->index);
+}
+
+/* A step of a chain in all points of the block. */
+static void add_to_chain(tile_state *s, int stage, const accumulators *acc) {
+    tile *t = s->t;
+    builder *b = t->p->b;
+    for (int r = 0; r < t->rows; r++)
+        for (int v = 0; v < t->vectors; v++) {
+            point x = point_of(s, acc, v, r);
+            factors f = factors_of(s, stage, v, r, 2 * x.type.lanes);
+            build_set(b, x.reg, x.index, build_add(b, sum_at(b, &x), build_pairs(b, f.x, f.w)));
+        }
+}
+
+/* n steps, summed in 16 bits, from this one on. */
+static void reduce_chain(tile_state *s, const team *m, const expr *first, int64_t n) {
+    tile *t = s->t;
+    builder *b = t->p->b;
+    accumulators chain = declare(s, DT_I16, 2);
+    for (int r = 0; r < t->rows; r++)
+        for (int v = 0; v < t->vectors; v++) {
+            point x = point_of(s, &chain, v, r);
+            build_set(b, x.reg, x.index, build_broadcast(b, build_int(b, DT_I16, 0), x.type.lanes));
+        }
+    bind(s, t->p->stages[m->first].axes[0].var, build_add(b, loop(s, "k", n), first));
+    add_to_chain(s, m->first, &chain);
+    s->n--;
+    end(s, n);
+    for (int r = 0; r < t->rows; r++)
+        for (int v = 0; v < t->vectors; v++) {
+            point x = point_of(s, m->acc, v, r), twos = point_of(s, &chain, v, r);
+            build_set(b, x.reg, x.index, add_twos(b, sum_at(b, &x), sum_at(b, &twos)));
+        }
+}
+
+static void reduce_chains(tile_state *s, const team *m, int64_t n, int64_t length) {
+    builder *b = s->t->p->b;
+    int64_t whole = n / length;
+    if (whole > 0) {
+        reduce_chain(s, m, build_mul(b, loop(s, "chain", whole), build_index(b, length)), length);
+        end(s, whole);
+    }
+    if (n % length > 0)
+        reduce_chain(s, m, build_index(b, whole * length), n % length);
+}
+
 /* A loop for each kind of steps. */
 static void reduce_pairs(tile_state *s, const team *m) {
     const plan_stage *g = &s->t->p->stages[m->first];
     builder *b = s->t->p->b;
     int64_t first = 0;
-    for (s->kind = PAIR_PLAIN; s->kind < PAIR_KINDS; first += g->steps->of[s->kind++]) {
+    s->kind = PAIR_PLAIN;
+    if (g->steps->chain > 1) {
+        reduce_chains(s, m, g->steps->of[PAIR_PLAIN], g->steps->chain);
+        return;
+    }
+    for (; s->kind < PAIR_KINDS; first += g->steps->of[s->kind++]) {
         int64_t n = g->steps->of[s->kind];
         if (n == 0)
             continue;
@@ -224,22 +303,32 @@ static void reduce_pairs(tile_state *s, const team *m) {
 static void begin_sums(tile_state *s, int stage, accumulators *acc) {
     tile *t = s->t;
     const plan_stage *g = &t->p->stages[stage];
-    *acc = declare(s, stage);
+    *acc = declare(s, g->value->type.elem, 1);
     for (int r = 0; r < t->rows; r++)
         for (int v = 0; v < t->vectors; v++) {
-            point x = point_of(s, stage, acc, v, r);
+            point x = point_of(s, acc, v, r);
             build_set(t->p->b, x.reg, x.index,
-                      g->start != NULL ? at_point(s, stage, g->start, v, r, x.type.lanes)
-                                       : plan_neutral(t->p->b, g->op, x.type));
+                      g->start != NULL && !g->scales ? at_point(s, stage, g->start, v, r, x.type.lanes)
+                                                     : plan_neutral(t->p->b, g->op, x.type));
         }
+}
+
+/* What packed weights have made too large; only then is added what other sums begin with. */
+static const expr *scaled_back(tile_state *s, int stage, const expr *sum, int v, int r) {
+    const plan_stage *g = &s->t->p->stages[stage];
+    builder *b = s->t->p->b;
+    sum = codes_divide(b, g, sum);
+    return g->start != NULL ? build_add(b, sum, at_point(s, stage, g->start, v, r, sum->type.lanes)) : sum;
 }
 
 static void keep_sums(tile_state *s, int stage, const accumulators *acc) {
     tile *t = s->t;
     for (int r = 0; r < t->rows; r++)
         for (int v = 0; v < t->vectors; v++) {
-            point x = point_of(s, stage, acc, v, r);
-            s->results[stage][r * t->vectors + v] = build_reg_get(t->p->b, x.reg, x.type, x.index);
+            point x = point_of(s, acc, v, r);
+            const expr *sum = build_reg_get(t->p->b, x.reg, x.type, x.index);
+            s->results[stage][r * t->vectors + v] =
+                t->p->stages[stage].scales ? scaled_back(s, stage, sum, v, r) : sum;
         }
 }
 
