@@ -1,7 +1,7 @@
 /* Weights of 4 and 2 bits: two or four of them share a byte, and are taken apart in registers.
  *
- * In the order in which a tile reads it, a step has a vector of fours for each of the block's vectors. The first of them
- * has the lowest bits of a vector of bytes, the next the bits above, and so on, so that a load serves two or four
+ * In the order in which a tile reads it, a step has a vector of fours for each of the block's vectors. The first of
+ * them has the lowest bits of a vector of bytes, the next the bits above, and so on, so that a load serves two or four
  * vectors, and a shift and an AND of a whole vector unpack one. Signs cost nothing where the sum has room: what lies in
  * the highest bits of a byte is the code times 16 (or 64), and so is the sum, which is divided at its end. Elsewhere
  * codes count from the least weight, which is added. */
@@ -32,7 +32,8 @@ static bool can_scale(const plan_stage *g, bool by_pairs) {
 
 double codes_cost(const tile *t, int stage, bool by_pairs) {
     const plan_stage *g = &t->p->stages[stage];
-    int shifts = t->vectors - (can_scale(g, by_pairs) ? t->vectors / codes_in_byte(g->bits) : codes_vectors(t, g->bits));
+    int shifts =
+        t->vectors - (can_scale(g, by_pairs) ? t->vectors / codes_in_byte(g->bits) : codes_vectors(t, g->bits));
     int adds = g->least < 0 && !can_scale(g, by_pairs) ? t->vectors : 0;
     return OPERATION * (shifts + t->vectors + adds);
 }
@@ -51,7 +52,7 @@ static void pack_step(const tile *t, const plan_stage *g, const int8_t *weights,
 status codes_pack(const tile *t, plan_stage *g, bool by_pairs, const int8_t *weights, int64_t steps,
                   schedule_buffer *out) {
     int64_t each = (int64_t)codes_vectors(t, g->bits) * t->lanes * g->each, width = tile_width(t) * g->each;
-    uint8_t *bytes = ARENA_NEW_N(t->p->memory, uint8_t, steps * each);
+    uint8_t *bytes = ARENA_NEW_N(t->p->memory, uint8_t, steps *each);
     TRY_ALLOC(bytes);
     g->packed = true;
     g->scales = can_scale(g, by_pairs);

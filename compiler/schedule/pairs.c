@@ -6,14 +6,15 @@
  *   CROSSED  the middle two of the four change places, so that others meet; flipped or not
  *   twice    the four is read twice, and each time multiplied by a part of the weights.
  * Two weights of one sign that are less together leave room for more than one step: a chain of steps is summed in 16
- * bits. The steps of a block are sorted by what is done to the data; each kind is a loop. A table says which four of the data
- * a step reads. All blocks have as many steps of each kind: where one needs fewer, plain fours fill up, or zeros. */
+ * bits. The steps of a block are sorted by what is done to the data; each kind is a loop. A table says which four of
+ * the data a step reads. All blocks have as many steps of each kind: where one needs fewer, plain fours fill up, or
+ * zeros. */
 #include <string.h>
 
 #include "schedule/tiles.h"
 
 #define EACH 4
-#define MOST 128  /* of two weights of one sign: 255 * 128 fits, 255 * 129 does not */
+#define MOST 128 /* of two weights of one sign: 255 * 128 fits, 255 * 129 does not */
 #define MOST_CHAIN 16
 #define SIGN 0x80 /* added to data with a sign */
 #define MEMOS 32
@@ -32,7 +33,7 @@ struct byte_pairs {
     const expr *along;
     int64_t around, channels, fours; /* other outer axes that the weights step along, as one */
     int64_t chain;
-    const uint8_t *ways;             /* [around][channel][four] */
+    const uint8_t *ways; /* [around][channel][four] */
     memo memos[MEMOS];
     int n;
 };

@@ -166,8 +166,8 @@ static int constant_vectors(const tile *t, int stage, bool packed) {
     return packed ? codes_vectors(t, t->p->stages[stage].bits) : t->vectors;
 }
 
-/* Of fours of bytes by PAIRS: two operations a vector, of which one is a product, and as many for each chain; where sums
- * of both widths are too many for the registers, those of 32 bits come and go. */
+/* Of fours of bytes by PAIRS: two operations a vector, of which one is a product, and as many for each chain; where
+ * sums of both widths are too many for the registers, those of 32 bits come and go. */
 #define PAIRS_VECTOR 1
 #define PAIRS_MOVE 2
 #define PAIRS_FLIP 0.5 /* of a row's data */
@@ -270,8 +270,8 @@ static double reduction_cost(const tile *t, const tile_loads *loads, int stage, 
     *out = (dot_way){false, false};
     for (int packed = 0; packed <= codes_can(t, stage); packed++)
         for (int by_pairs = 0; by_pairs <= has_pairs; by_pairs++) {
-            double cost = by_pairs ? pairs_cost(t, loads, stage, packed)
-                                   : products_cost(t, loads, stage, first, team, packed);
+            double cost =
+                by_pairs ? pairs_cost(t, loads, stage, packed) : products_cost(t, loads, stage, first, team, packed);
             if (cost >= best * (packed > out->packed ? LITTLE : 1))
                 continue;
             *out = (dot_way){by_pairs, packed};

@@ -327,8 +327,7 @@ static void keep_sums(tile_state *s, int stage, const accumulators *acc) {
         for (int v = 0; v < t->vectors; v++) {
             point x = point_of(s, acc, v, r);
             const expr *sum = build_reg_get(t->p->b, x.reg, x.type, x.index);
-            s->results[stage][r * t->vectors + v] =
-                t->p->stages[stage].scales ? scaled_back(s, stage, sum, v, r) : sum;
+            s->results[stage][r * t->vectors + v] = t->p->stages[stage].scales ? scaled_back(s, stage, sum, v, r) : sum;
         }
 }
 

@@ -19,7 +19,7 @@ static status schedule_product(const product *p, arena *a, const kernel **out) {
     const target *t = target_find(p->target, NULL);
     nest_list l = {.b = builder_new(a, t), .n_inputs = 2, .n_outputs = 1};
     schedule_operand operands[3];
-    int8_t *weights = ARENA_NEW_N(a, int8_t, TAPS * COLUMNS);
+    int8_t *weights = ARENA_NEW_N(a, int8_t, TAPS *COLUMNS);
     TRY_ALLOC(weights);
     for (int i = 0; i < TAPS * COLUMNS; i++)
         weights[i] = (int8_t)(p->least + i % (p->most - p->least + 1));
@@ -71,9 +71,9 @@ static void few_bits_share_bytes(void **state) {
         int64_t in_byte;
         bool scales, adds;
     } cases[] = {
-        {-8, 7, 2, true, false},   {-7, 7, 2, true, false}, {0, 15, 2, false, false}, {-3, 12, 2, false, true},
-        {-15, 0, 2, false, true},  {-2, 1, 4, true, false}, {-1, 1, 4, true, false},  {0, 3, 4, false, false},
-        {-1, 2, 4, false, true},   {-8, 8, 1, false, false}, {0, 16, 1, false, false}, {-128, 127, 1, false, false},
+        {-8, 7, 2, true, false},  {-7, 7, 2, true, false},  {0, 15, 2, false, false}, {-3, 12, 2, false, true},
+        {-15, 0, 2, false, true}, {-2, 1, 4, true, false},  {-1, 1, 4, true, false},  {0, 3, 4, false, false},
+        {-1, 2, 4, false, true},  {-8, 8, 1, false, false}, {0, 16, 1, false, false}, {-128, 127, 1, false, false},
         {3, 15, 2, false, false}, /* zeros fill up */
     };
     for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
