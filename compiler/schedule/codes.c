@@ -4,7 +4,8 @@
  * them has the lowest bits of a vector of bytes, the next the bits above, and so on, so that a load serves two or four
  * vectors, and a shift and an AND of a whole vector unpack one. Signs cost nothing where the sum has room: what lies in
  * the highest bits of a byte is the code times 16 (or 64), and so is the sum, which is divided at its end. Elsewhere
- * codes count from the least weight, which is added. */
+ * codes count from the least weight, which is added: to the codes, or, where they go by PAIRS, to the sum, times the
+ * sum of a row's data. There codes are the bytes without a sign, and data have one. */
 #include "schedule/tiles.h"
 
 #define OPERATION 0.5 /* half cycles of what multiplies nothing */
@@ -30,11 +31,16 @@ static bool can_scale(const plan_stage *g, bool by_pairs) {
            g->each * plan_steps(g) <= room / (MOST_DATA * half);
 }
 
+/* A mask, what is being taken apart, and the sums of rows. */
+int codes_registers(const tile *t, bool by_pairs) {
+    return 2 + (by_pairs ? t->rows : 0);
+}
+
 double codes_cost(const tile *t, int stage, bool by_pairs) {
     const plan_stage *g = &t->p->stages[stage];
     int shifts =
         t->vectors - (can_scale(g, by_pairs) ? t->vectors / codes_in_byte(g->bits) : codes_vectors(t, g->bits));
-    int adds = g->least < 0 && !can_scale(g, by_pairs) ? t->vectors : 0;
+    int adds = g->least < 0 && !by_pairs && !can_scale(g, by_pairs) ? t->vectors : 0;
     return OPERATION * (shifts + t->vectors + adds);
 }
 
@@ -82,7 +88,10 @@ static const expr *alone(builder *b, const plan_stage *g, const expr *packed, in
 }
 
 const expr *codes_unpack(builder *b, const plan_stage *g, const expr *packed, int v) {
-    const expr *codes = build_bitcast(b, DT_I8, alone(b, g, packed, v % codes_in_byte(g->bits)));
+    const expr *codes = alone(b, g, packed, v % codes_in_byte(g->bits));
+    if (g->steps != NULL)
+        return codes;
+    codes = build_bitcast(b, DT_I8, codes);
     return g->scales || g->least == 0 ? codes : with(b, EXPR_ADD, codes, g->least);
 }
 

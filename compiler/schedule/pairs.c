@@ -440,12 +440,23 @@ static status places_of_data(packing *k, const expr *address, const expr **out_f
     return STATUS_OK;
 }
 
+/* Codes multiply data with a sign, 128 less than those without. */
+static void add_middle(packing *k) {
+    for (int64_t i = 0; i < k->blocks * k->total * k->width; i++)
+        for (int j = 0; j < EACH; j++)
+            k->more[i / (k->total * k->width) * k->width + i % k->width] += SIGN * k->weights[i * EACH + j];
+    int64_t most = (k->g->most - k->g->least) * 2 * SIGN, fit = most == 0 ? MOST_CHAIN : INT16_MAX / most;
+    k->n.chain = fit < k->n.chain ? fit : k->n.chain;
+}
+
 /* Of the step of this number. */
 static status load_weights(packing *k, const expr *step, const expr **out) {
     int64_t steps = k->blocks * k->total, n = steps * k->width * EACH;
     schedule_buffer w = {.kind = SCHEDULE_CONST, .elem = DT_I8, .n = n, .data = k->weights};
-    if (k->t->ways[k->stage].packed)
+    if (k->t->ways[k->stage].packed) {
         TRY(codes_pack(k->t, k->g, true, k->weights, steps, &w));
+        add_middle(k);
+    }
     builder *b = k->t->p->b;
     const expr *lane = build_mul(b, k->t->lane, build_index(b, EACH));
     *out = load_const(k, w.elem, w.data, w.n, build_add(b, build_mul(b, step, build_index(b, w.n / steps)), lane));

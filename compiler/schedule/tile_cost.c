@@ -187,7 +187,8 @@ static double pairs_cost(const tile *t, const tile_loads *loads, int stage, bool
         if (l->stage == stage && l->is_constant)
             read += constant_vectors(t, stage, packed) * (is_far(t, l, packed) ? 2 : 1);
     }
-    step += packed ? codes_cost(t, stage, true) : 0;
+    if (packed) /* and the sums of the rows' data */
+        step += codes_cost(t, stage, true) + PAIRS_VECTOR * t->rows * (1 + 1 / chain);
     if (t->d >= 0 && t->rows > MOST_POINTERS)
         read += t->rows - MOST_POINTERS;
     step = (read > step ? read : step) + read / 8;
@@ -270,6 +271,8 @@ static double reduction_cost(const tile *t, const tile_loads *loads, int stage, 
     *out = (dot_way){false, false};
     for (int packed = 0; packed <= codes_can(t, stage); packed++)
         for (int by_pairs = 0; by_pairs <= has_pairs; by_pairs++) {
+            if (packed && tile_registers_for(t, by_pairs) + codes_registers(t, by_pairs) > tile_registers(t->p))
+                continue;
             double cost =
                 by_pairs ? pairs_cost(t, loads, stage, packed) : products_cost(t, loads, stage, first, team, packed);
             if (cost >= best * (packed > out->packed ? LITTLE : 1))

@@ -122,6 +122,14 @@ static const expr *repeat(tile_state *s, int stage, const expr *load, int v, int
     return lanes == each ? x : build_shuffle(b, x, x, order, lanes);
 }
 
+/* `n` lanes of the concatenation of x and y, from `first` on. */
+static const expr *lanes_of(builder *b, const expr *x, const expr *y, int first, int n) {
+    uint8_t lanes[64];
+    for (int i = 0; i < n; i++)
+        lanes[i] = (uint8_t)(first + i);
+    return build_shuffle(b, x, y, lanes, n);
+}
+
 /* x with its highest bit changed, as the type of other sign: what plan_dots takes off the sum. */
 static const expr *change_sign(builder *b, dtype to, const expr *x) {
     const expr *bit = build_int(b, to, to == DT_U8 ? 128 : dtype_min(to));
@@ -150,7 +158,7 @@ static const expr *data_of_dot(tile_state *s, int stage, const expr *data, int v
     }
     if (g->each == 2)
         return x->type.elem == DT_U16 ? change_sign(b, DT_I16, x) : x;
-    dtype as = target_dot4_data(s->t->p->options->target);
+    dtype as = g->packed && g->steps != NULL ? DT_I8 : target_dot4_data(s->t->p->options->target);
     return x->type.elem != as ? change_sign(b, as, x) : x;
 }
 
@@ -174,9 +182,9 @@ static factors factors_of(tile_state *s, int stage, int v, int r, int lanes) {
     return (factors){data_of_dot(s, stage, data, v, r, lanes), weights_of_dot(s, stage, weights, v, r, lanes)};
 }
 
-/* Neighbours of 16 bits are added to each sum. */
-static const expr *add_twos(builder *b, const expr *sum, const expr *twos) {
-    return build_dot(b, EXPR_DOT2, sum, twos, build_broadcast(b, build_int(b, DT_I16, 1), twos->type.lanes));
+/* Neighbours of 16 bits are added to each sum, so many times. */
+static const expr *add_twos(builder *b, const expr *sum, const expr *twos, int times) {
+    return build_dot(b, EXPR_DOT2, sum, twos, build_broadcast(b, build_int(b, DT_I16, times), twos->type.lanes));
 }
 
 /* sum and the products of the fours that the stage's loads begin. */
@@ -186,7 +194,7 @@ static const expr *add_dot(tile_state *s, int stage, const expr *sum, int v, int
     factors f = factors_of(s, stage, v, r, g->each * sum->type.lanes);
     if (g->steps == NULL)
         return build_dot(b, g->each == 2 ? EXPR_DOT2 : EXPR_DOT4, sum, f.x, f.w);
-    return add_twos(b, sum, build_pairs(b, f.x, f.w));
+    return add_twos(b, sum, build_pairs(b, f.x, f.w), 1);
 }
 
 /* One step of a reduction in all points of the block. */
@@ -208,6 +216,7 @@ static void reduce_points(tile_state *s, int stage, const accumulators *acc) {
 typedef struct team {
     int first, n; /* stages */
     accumulators *acc;
+    int rows; /* registers with sums of the rows' data, which codes that count from the least weight need; -1: none */
 } team;
 
 /* The steps along the reductions' axes from `axis` on. */
@@ -235,6 +244,10 @@ static const expr *sum_at(builder *b, const point *x) {
     return build_reg_get(b, x->reg, x->type, x->index);
 }
 
+static const expr *all_of(builder *b, ltype type, int64_t number) {
+    return build_broadcast(b, build_int(b, type.elem, number), type.lanes);
+}
+
 /* A step of a chain in all points of the block. */
 static void add_to_chain(tile_state *s, int stage, const accumulators *acc) {
     tile *t = s->t;
@@ -243,29 +256,66 @@ static void add_to_chain(tile_state *s, int stage, const accumulators *acc) {
         for (int v = 0; v < t->vectors; v++) {
             point x = point_of(s, acc, v, r);
             factors f = factors_of(s, stage, v, r, 2 * x.type.lanes);
-            build_set(b, x.reg, x.index, build_add(b, sum_at(b, &x), build_pairs(b, f.x, f.w)));
+            bool codes = t->p->stages[stage].packed;
+            const expr *pairs = codes ? build_pairs(b, f.w, f.x) : build_pairs(b, f.x, f.w);
+            build_set(b, x.reg, x.index, build_add(b, sum_at(b, &x), pairs));
         }
+}
+
+/* The register of a row's sum in 16 bits, and in 32. */
+static point row_of(const tile_state *s, int reg, dtype elem, int r) {
+    return (point){reg, LTYPE(elem, s->t->lanes * (elem == DT_I16 ? 2 : 1)), build_index(s->t->p->b, r)};
+}
+
+static int declare_rows(const tile_state *s, dtype elem) {
+    builder *b = s->t->p->b;
+    int reg = build_declare(b, "row", row_of(s, 0, elem, 0).type, s->t->rows);
+    for (int r = 0; r < s->t->rows; r++) {
+        point x = row_of(s, reg, elem, r);
+        build_set(b, x.reg, x.index, all_of(b, x.type, 0));
+    }
+    return reg;
+}
+
+static void add_to_rows(tile_state *s, int stage, int reg) {
+    builder *b = s->t->p->b;
+    const expr *data, *weights;
+    plan_dot_loads(s->t->p, &s->t->p->stages[stage], &data, &weights);
+    for (int r = 0; r < s->t->rows; r++) {
+        point x = row_of(s, reg, DT_I16, r);
+        const expr *bytes = data_of_dot(s, stage, data, 0, r, 2 * x.type.lanes);
+        const expr *ones = all_of(b, LTYPE(DT_U8, 2 * x.type.lanes), 1);
+        build_set(b, x.reg, x.index, build_add(b, sum_at(b, &x), build_pairs(b, ones, bytes)));
+    }
 }
 
 /* n steps, summed in 16 bits, from this one on. */
 static void reduce_chain(tile_state *s, const team *m, const expr *first, int64_t n) {
     tile *t = s->t;
     builder *b = t->p->b;
+    const plan_stage *g = &t->p->stages[m->first];
     accumulators chain = declare(s, DT_I16, 2);
+    int rows = m->rows >= 0 ? declare_rows(s, DT_I16) : -1;
     for (int r = 0; r < t->rows; r++)
         for (int v = 0; v < t->vectors; v++) {
             point x = point_of(s, &chain, v, r);
-            build_set(b, x.reg, x.index, build_broadcast(b, build_int(b, DT_I16, 0), x.type.lanes));
+            build_set(b, x.reg, x.index, all_of(b, x.type, 0));
         }
-    bind(s, t->p->stages[m->first].axes[0].var, build_add(b, loop(s, "k", n), first));
+    bind(s, g->axes[0].var, build_add(b, loop(s, "k", n), first));
+    if (m->rows >= 0)
+        add_to_rows(s, m->first, rows);
     add_to_chain(s, m->first, &chain);
     s->n--;
     end(s, n);
     for (int r = 0; r < t->rows; r++)
         for (int v = 0; v < t->vectors; v++) {
             point x = point_of(s, m->acc, v, r), twos = point_of(s, &chain, v, r);
-            build_set(b, x.reg, x.index, add_twos(b, sum_at(b, &x), sum_at(b, &twos)));
+            build_set(b, x.reg, x.index, add_twos(b, sum_at(b, &x), sum_at(b, &twos), 1));
         }
+    for (int r = 0; r < t->rows && m->rows >= 0; r++) {
+        point x = row_of(s, m->rows, DT_I32, r), twos = row_of(s, rows, DT_I16, r);
+        build_set(b, x.reg, x.index, add_twos(b, sum_at(b, &x), sum_at(b, &twos), g->least));
+    }
 }
 
 static void reduce_chains(tile_state *s, const team *m, int64_t n, int64_t length) {
@@ -321,30 +371,43 @@ static const expr *scaled_back(tile_state *s, int stage, const expr *sum, int v,
     return g->start != NULL ? build_add(b, sum, at_point(s, stage, g->start, v, r, sum->type.lanes)) : sum;
 }
 
-static void keep_sums(tile_state *s, int stage, const accumulators *acc) {
+/* A row's data are the same in all lanes. */
+static const expr *with_row(const tile_state *s, const team *m, const expr *sum, int r) {
+    builder *b = s->t->p->b;
+    point x = row_of(s, m->rows, DT_I32, r);
+    const expr *row = sum_at(b, &x);
+    return build_add(b, sum, sum->type.lanes == x.type.lanes ? row : lanes_of(b, row, row, 0, sum->type.lanes));
+}
+
+static void keep_sums(tile_state *s, int stage, const team *m, const accumulators *acc) {
     tile *t = s->t;
     for (int r = 0; r < t->rows; r++)
         for (int v = 0; v < t->vectors; v++) {
             point x = point_of(s, acc, v, r);
-            const expr *sum = build_reg_get(t->p->b, x.reg, x.type, x.index);
-            s->results[stage][r * t->vectors + v] = t->p->stages[stage].scales ? scaled_back(s, stage, sum, v, r) : sum;
+            const expr *sum = sum_at(t->p->b, &x);
+            if (t->p->stages[stage].scales)
+                sum = scaled_back(s, stage, sum, v, r);
+            s->results[stage][r * t->vectors + v] = m->rows >= 0 ? with_row(s, m, sum, r) : sum;
         }
 }
 
 static void reduce_stages(tile_state *s, int first, int n) {
-    team m = {first, n, ARENA_NEW_N(s->t->p->memory, accumulators, n)};
+    const plan_stage *g = &s->t->p->stages[first];
+    team m = {first, n, ARENA_NEW_N(s->t->p->memory, accumulators, n), -1};
     if (m.acc == NULL) {
         build_fail(s->t->p->b);
         return;
     }
     for (int i = 0; i < n; i++)
         begin_sums(s, first + i, &m.acc[i]);
-    if (s->t->p->stages[first].steps != NULL)
+    if (g->steps != NULL && g->packed && g->least != 0)
+        m.rows = declare_rows(s, DT_I32);
+    if (g->steps != NULL)
         reduce_pairs(s, &m);
     else
         reduce_axes(s, &m, 0);
     for (int i = 0; i < n; i++)
-        keep_sums(s, first + i, &m.acc[i]);
+        keep_sums(s, first + i, &m, &m.acc[i]);
 }
 
 static void sparse_stage(tile_state *s, int stage) {
@@ -381,14 +444,6 @@ static bool packs(const tile *t, const plan_stage *g, int64_t step) {
     return to->isa == ISA_AVX2 && step == 1 && (x->kind == EXPR_SATURATE || x->kind == EXPR_CAST) &&
            dtype_bits(x->type.elem) == 8 && x->arg[0]->type.elem == DT_I32 && 4 * t->lanes == to->vector_bytes &&
            t->tail == t->lanes;
-}
-
-/* `n` lanes of the concatenation of x and y, from `first` on. */
-static const expr *lanes_of(builder *b, const expr *x, const expr *y, int first, int n) {
-    uint8_t lanes[64];
-    for (int i = 0; i < n; i++)
-        lanes[i] = (uint8_t)(first + i);
-    return build_shuffle(b, x, y, lanes, n);
 }
 
 /* Points from this one on whose results follow each other in memory, of those that are packed with it. */

@@ -116,6 +116,8 @@ status pairs_pack(tile *t, int stage);
 bool codes_can(const tile *t, int stage);
 /* Vectors of bytes that hold a step's codes. */
 int codes_vectors(const tile *t, int bits);
+/* Registers that unpacking them takes. */
+int codes_registers(const tile *t, bool by_pairs);
 /* Half cycles of unpacking them. */
 double codes_cost(const tile *t, int stage, bool by_pairs);
 /* Packs weights in the order [step][lane][each]: of a step, codes_vectors whole vectors. */
