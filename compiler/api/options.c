@@ -125,8 +125,8 @@ static const option_row rows[] = {
      FIELD(perf_map),
      NULL},
     {{"target", "NAME",
-      "the machine to compile for: host, generic, x86-64, x86-64-v3, x86-64-v4, x86-64-vnni, aarch64, "
-      "aarch64-dotprod, cortex-m4",
+      "the machine to compile for: host, generic, x86-64, x86-64-v3, x86-64-avxvnni, x86-64-v4, x86-64-vnni, "
+      "aarch64, aarch64-dotprod, cortex-m4",
       ALL},
      KIND_TEXT,
      FIELD(target),

@@ -5,6 +5,9 @@
 #if defined(__aarch64__) && defined(__linux__)
 #include <sys/auxv.h>
 #endif
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
 
 #include "base/text.h"
 
@@ -13,6 +16,11 @@
 #define BOTH (SINGLE | 1u << DT_F64)
 /* Caches that nearly every core with these instructions has. */
 #define X86_CACHES .l1_bytes = 32 << 10, .l2_bytes = 256 << 10
+/* What every core with AVX2 has. */
+#define AVX2_CORE                                                                                                      \
+    .isa = ISA_AVX2, .vector_bytes = 32, .vector_registers = 16, X86_CACHES, .fma = BOTH, .sqrt = BOTH, .rint = BOTH,  \
+    .has_half = true, .has_pairs = true, .triple = "x86_64-unknown-linux-gnu", .cpu = "x86-64-v3"
+#define AVX2_C_TARGET "avx2,fma,f16c,bmi,bmi2,lzcnt,popcnt"
 /* What every core with AVX-512 has. */
 #define AVX512_CORE                                                                                                    \
     .isa = ISA_AVX512, .vector_bytes = 64, .vector_registers = 32, .l1_bytes = 32 << 10, .l2_bytes = 512 << 10,        \
@@ -44,20 +52,20 @@ static const target x86_64 = {
 
 static const target x86_64_v3 = {
     .name = "x86-64-v3",
-    .isa = ISA_AVX2,
-    .vector_bytes = 32,
-    .vector_registers = 16,
-    X86_CACHES,
-    .fma = BOTH,
-    .sqrt = BOTH,
-    .rint = BOTH,
-    .has_half = true,
-    .has_pairs = true,
+    AVX2_CORE,
     .dot4 = 4,
-    .triple = "x86_64-unknown-linux-gnu",
-    .cpu = "x86-64-v3",
     .features = "",
-    .c_target = "avx2,fma,f16c,bmi,bmi2,lzcnt,popcnt",
+    .c_target = AVX2_C_TARGET,
+};
+
+/* Whose core multiplies bytes, but has no AVX-512: Alder Lake, and what came after it. */
+static const target x86_64_avxvnni = {
+    .name = "x86-64-avxvnni",
+    AVX2_CORE,
+    .has_vnni = true,
+    .dot4 = 1,
+    .features = "+avxvnni",
+    .c_target = AVX2_C_TARGET ",avxvnni",
 };
 
 static const target x86_64_v4 = {
@@ -111,8 +119,8 @@ static const target cortex_m4 = {
     .is_bare = true,
 };
 
-const target *const target_table[] = {&generic, &x86_64,          &x86_64_v3, &x86_64_v4, &x86_64_vnni,
-                                      &aarch64, &aarch64_dotprod, &cortex_m4, NULL};
+const target *const target_table[] = {&generic,     &x86_64,  &x86_64_v3,       &x86_64_avxvnni, &x86_64_v4,
+                                      &x86_64_vnni, &aarch64, &aarch64_dotprod, &cortex_m4,      NULL};
 
 #if defined(__x86_64__)
 static bool isa_runs_here(target_isa isa) {
@@ -132,8 +140,13 @@ static bool isa_runs_here(target_isa isa) {
     }
 }
 
+static bool has_avxvnni(void) {
+    unsigned a, b, c, d;
+    return __get_cpuid_count(7, 1, &a, &b, &c, &d) != 0 && (a & 1u << 4) != 0;
+}
+
 static bool products_run_here(const target *t) {
-    return !t->has_vnni || __builtin_cpu_supports("avx512vnni");
+    return !t->has_vnni || (t->isa == ISA_AVX2 ? has_avxvnni() : __builtin_cpu_supports("avx512vnni") != 0);
 }
 #elif defined(__aarch64__)
 static bool isa_runs_here(target_isa isa) {

@@ -35,11 +35,17 @@ static double lanes_left(const target *t, int64_t channels) {
     return (double)((channels + lanes - 1) / lanes * each) / (double)channels;
 }
 
+/* Half of what PAIRS take is for the sum of two products of 16 bits, of as many steps as have room there. */
+static double paired_of(const contraction_size *s) {
+    int64_t chain = s->largest > 0 ? INT16_MAX / (2 * UINT8_MAX * s->largest) : 1;
+    return PAIRED * (chain > 1 ? (1 + 1 / (double)chain) / 2 : 1);
+}
+
 /* One product of integers. */
 static double product_of(const target *t, const contraction_size *s) {
     if (!s->by_fours || t->dot4 == 0)
         return WIDE;
-    double each = t->dot4 > 1 ? (t->has_pairs ? PAIRED : PARTED) * t->dot4 : 1;
+    double each = t->dot4 > 1 ? (t->has_pairs ? paired_of(s) : PARTED) * t->dot4 : 1;
     return each * (double)((s->row + 3) / 4) / (double)s->row;
 }
 
@@ -74,6 +80,7 @@ static contraction_size size_of(const contraction *c) {
                           .taps = is_known ? c->taps : c->x.q->type.dims[c->x.q->type.rank - 1].n,
                           .reads = count_of(&c->x.q->type) + (is_known ? 0 : count_of(w)),
                           .weights = is_known ? count_of(w) : 0,
+                          .largest = c->largest,
                           .channels = is_known ? c->channels : 1,
                           .share = winograd_share(c->work->g, c->n, c->work->o->target)};
     s.row = c->form->kind == FORM_CONV ? w->dims[1].n * w->dims[w->rank - 1].n : s.taps;

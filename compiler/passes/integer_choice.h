@@ -13,6 +13,7 @@ typedef struct contraction_size {
     int64_t quantised;     /* of the results, what is left of them where floats are pooled before they are quantised */
     int64_t row;           /* products whose data lie one after another */
     int64_t reads, weights;
+    int64_t largest;  /* weight, without its sign; 0: not known */
     int64_t channels; /* of the result */
     double share;     /* of the products, what floats compute: less than 1 where Winograd does it */
     bool by_fours;    /* constant weights of 8 bits, data of 8 bits whose rows are longer than one */

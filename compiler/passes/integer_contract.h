@@ -28,6 +28,7 @@ typedef struct contraction {
     value *weights;
     bool turned;            /* Gemm's transB */
     int64_t channels, taps; /* of the result; products in a sum */
+    int64_t largest;        /* of the weights, without signs */
     int64_t *totals;        /* by channel: the sum of the weights */
     span *sums;             /* by channel: what a sum can be */
     /* the sum */

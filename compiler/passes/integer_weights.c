@@ -102,6 +102,7 @@ status weights_read(contraction *c, bool *out_fits) {
         range.hi = numbers[i] > range.hi ? numbers[i] : range.hi;
         sum_channel(c, channel, numbers[i]);
     }
+    c->largest = range.hi > -range.lo ? range.hi : -range.lo;
     *out_fits = span_fits(range, DT_I32);
     return *out_fits ? new_weights(c, range, numbers, a) : STATUS_OK;
 }

@@ -145,6 +145,18 @@ static int64_t places(const dots *d, const int *axes, int n) {
     return all;
 }
 
+/* How few bits hold the weights, as packed, if no more than 4. */
+static void look_at_bits(plan_stage *g, const int8_t *packed, int64_t n) {
+    int least = 0, most = 0;
+    for (int64_t i = 0; i < n; i++) {
+        least = packed[i] < least ? packed[i] : least;
+        most = packed[i] > most ? packed[i] : most;
+    }
+    g->least = least;
+    g->most = most;
+    g->bits = most - least < 4 ? 2 : most - least < 16 ? 4 : 0;
+}
+
 static status pack_fours(const dots *d, const expr **out) {
     int axes[PLAN_MAX_AXES], outer, n = axes_of_weights(d, axes, &outer);
     int64_t all = places(d, axes, n), extent = d->axes[d->k].extent, run = d->each * d->fours;
@@ -157,6 +169,8 @@ static status pack_fours(const dots *d, const expr **out) {
             dtype_set_int(elem, packed, (size_t)(i * run + k),
                           k < extent ? number_at(d, at + k * d->weights.step[d->k]) : 0);
     }
+    if (elem == DT_I8)
+        look_at_bits(d->g, packed, all * run);
     const expr *within = build_mul(d->p->b, d->axes[d->k].var, build_index(d->p->b, d->each));
     *out = load_new(d, (schedule_buffer){.kind = SCHEDULE_CONST, .elem = elem, .n = all * run, .data = packed}, axes, n,
                     run, within);

@@ -7,13 +7,16 @@
  * are one xor, with other bits in each lane; what the sum then lacks, a channel's weights say.
  * The steps of a block are sorted by their kind, each of which is a loop. A table says which four of the data a step
  * reads. All blocks have as many steps of each kind: where one could have more that are plain, these are SIGNED, too.
+ * Two weights of one sign that are less than 128 together leave room for more than one step: where all steps are plain,
+ * a chain of them is summed in 16 bits.
  */
 #include <string.h>
 
 #include "schedule/tiles.h"
 
 #define EACH 4
-#define MOST 128  /* of two weights of one sign: 255 * 128 fits, 255 * 129 does not */
+#define MOST 128 /* of two weights of one sign: 255 * 128 fits, 255 * 129 does not */
+#define MOST_CHAIN 16
 #define SIGN 0x80 /* added to data with a sign, taken off those without */
 #define MEMOS 32
 
@@ -26,6 +29,7 @@ typedef struct memo {
 struct byte_pairs {
     const expr *along;
     int64_t around, channels, fours; /* other outer axes that the weights step along, as one */
+    int64_t chain;                   /* steps that 16 bits hold the sum of */
     const bool *plain;               /* [around][channel][four] */
     memo memos[MEMOS];
     int n;
@@ -98,13 +102,28 @@ static status places_of_fours(const plan *p, const weights_view *v, int64_t four
     return STATUS_OK;
 }
 
-static bool holds(int x, int y) {
+/* Of two weights, those of the sign that has more. */
+static int together(int x, int y) {
     int more = (x > 0 ? x : 0) + (y > 0 ? y : 0), less = (x < 0 ? x : 0) + (y < 0 ? y : 0);
-    return more <= MOST && less >= -MOST;
+    return more > -less ? more : -less;
+}
+
+static bool holds(int x, int y) {
+    return together(x, y) <= MOST;
 }
 
 static bool is_plain(const int8_t *w) {
     return holds(w[0], w[1]) && holds(w[2], w[3]);
+}
+
+static int most_together(const int8_t *w) {
+    int first = together(w[0], w[1]), second = together(w[2], w[3]);
+    return first > second ? first : second;
+}
+
+static int64_t chain_of(int together) {
+    int64_t fit = together == 0 ? MOST_CHAIN : INT16_MAX / (together * UINT8_MAX);
+    return fit < 1 ? 1 : fit < MOST_CHAIN ? fit : MOST_CHAIN;
 }
 
 static status look_at_weights(const plan *p, int stage, int a, byte_pairs *out) {
@@ -116,13 +135,18 @@ static status look_at_weights(const plan *p, int stage, int a, byte_pairs *out) 
     bool *plain = ARENA_NEW_N(p->memory, bool, out->around * out->channels * out->fours);
     TRY_ALLOC(plain);
     out->plain = plain;
+    int most = 0;
     for (int64_t i = 0; i < out->around; i++)
         for (int64_t c = 0; c < out->channels; c++) {
             const int8_t *row =
                 v.at + v.x.first + c * v.x.step[a] + place_of(v.axes, v.around, v.n_around, v.x.step, i);
-            for (int64_t k = 0; k < out->fours; k++)
+            for (int64_t k = 0; k < out->fours; k++) {
                 *plain++ = is_plain(row + fours[k]);
+                int own = most_together(row + fours[k]);
+                most = own > most ? own : most;
+            }
         }
+    out->chain = chain_of(most);
     out->along = p->axes[a].var;
     return STATUS_OK;
 }
@@ -147,7 +171,8 @@ static int64_t least(int64_t x, int64_t y) {
 }
 
 static pair_steps steps_of(const byte_pairs *b, int64_t plain) {
-    return (pair_steps){{[PAIR_PLAIN] = plain, [PAIR_SIGNED] = b->fours - plain}};
+    return (pair_steps){.of = {[PAIR_PLAIN] = plain, [PAIR_SIGNED] = b->fours - plain},
+                        .chain = plain == b->fours ? b->chain : 1};
 }
 
 static status count_steps(const tile *t, const byte_pairs *b, pair_steps *out) {
@@ -172,7 +197,7 @@ static bool applies(const tile *t, int stage) {
 status pairs_count(const tile *t, int stage, pair_steps *out) {
     byte_pairs *b = t->p->stages[stage].pairs;
     int64_t width = tile_width(t);
-    *out = (pair_steps){{0}};
+    *out = (pair_steps){.chain = 1};
     if (!applies(t, stage))
         return STATUS_OK;
     if (b->along != t->p->axes[t->a].var)
@@ -211,6 +236,7 @@ static void assign(const pair_steps *n, const bool *plain, int64_t fours, int64_
 
 typedef struct packing {
     tile *t;
+    int stage;
     plan_stage *g;
     weights_view v;
     pair_steps n;
@@ -313,12 +339,34 @@ static status places_of_data(packing *k, const expr *address, const expr **out_f
     return STATUS_OK;
 }
 
-/* The steps become the stage's one axis. */
-static void rewrite(packing *k, const expr *data, const expr *first) {
+/* Codes multiply data with a sign, 128 less than those without. */
+static void add_middle(packing *k) {
+    for (int64_t i = 0; i < k->blocks * k->total * k->width; i++)
+        for (int j = 0; j < EACH; j++)
+            k->more[i / (k->total * k->width) * k->width + i % k->width] += SIGN * k->weights[i * EACH + j];
+    int64_t most = (k->g->most - k->g->least) * 2 * SIGN, fit = most == 0 ? MOST_CHAIN : INT16_MAX / most;
+    k->n.chain = fit < k->n.chain ? fit : k->n.chain;
+}
+
+/* Of the step of this number. */
+static status load_weights(packing *k, const expr *step, const expr **out) {
+    int64_t steps = k->blocks * k->total, n = steps * k->width * EACH;
+    schedule_buffer w = {.kind = SCHEDULE_CONST, .elem = DT_I8, .n = n, .data = k->weights};
+    if (k->t->ways[k->stage].packed) {
+        TRY(codes_pack(k->t, k->g, true, k->weights, steps, &w));
+        add_middle(k);
+    }
     builder *b = k->t->p->b;
-    const expr *var = build_var(b, LTYPE(DT_I64, 1), "step"), *number = block_number(k), *each = build_index(b, EACH);
+    const expr *lane = build_mul(b, k->t->lane, build_index(b, EACH));
+    *out = load_const(k, w.elem, w.data, w.n, build_add(b, build_mul(b, step, build_index(b, w.n / steps)), lane));
+    return STATUS_OK;
+}
+
+/* The steps become the stage's one axis. */
+static status rewrite(packing *k, const expr *data, const expr *first) {
+    builder *b = k->t->p->b;
+    const expr *var = build_var(b, LTYPE(DT_I64, 1), "step"), *number = block_number(k);
     const expr *at = build_add(b, build_mul(b, number, build_index(b, k->total)), var);
-    const expr *lane = build_add(b, build_mul(b, at, build_index(b, k->width)), k->t->lane);
     const expr *offset = load_const(k, DT_I32, k->offsets, k->blocks * k->total, at);
     const expr *x = build_load(b, data->ref, data->type, build_add(b, first, build_cast(b, DT_I64, offset)), NULL);
     int64_t plain = k->n.of[PAIR_PLAIN];
@@ -326,8 +374,9 @@ static void rewrite(packing *k, const expr *data, const expr *first) {
         build_add(b, build_mul(b, number, build_index(b, k->total - plain)), build_sub(b, var, build_index(b, plain)));
     mask = build_add(b, build_mul(b, mask, build_index(b, k->width)), k->t->lane);
     if (mask_bytes(k) > 0)
-        k->g->flips = load_const(k, DT_U8, k->masks, mask_bytes(k), build_mul(b, mask, each));
-    const expr *w = load_const(k, DT_I8, k->weights, k->blocks * k->total * k->width * EACH, build_mul(b, lane, each));
+        k->g->flips = load_const(k, DT_U8, k->masks, mask_bytes(k), build_mul(b, mask, build_index(b, EACH)));
+    const expr *w;
+    TRY(load_weights(k, at, &w));
     k->g->value = build_mul(b, build_cast(b, DT_I32, x), build_cast(b, DT_I32, w));
     k->g->axes[0] = (nest_axis){var, k->total};
     k->g->n_axes = 1;
@@ -335,12 +384,13 @@ static void rewrite(packing *k, const expr *data, const expr *first) {
                                   build_add(b, build_mul(b, number, build_index(b, k->width)), k->t->lane));
     const expr *sum = build_add(b, k->g->result, more);
     plan_substitute(k->t->p, &k->g->result, &sum, 1);
+    return STATUS_OK;
 }
 
 status pairs_pack(tile *t, int stage) {
     plan *p = t->p;
     plan_stage *g = &p->stages[stage];
-    packing k = {.t = t, .g = g, .v = view_of(p, stage, t->a), .width = tile_width(t)};
+    packing k = {.t = t, .stage = stage, .g = g, .v = view_of(p, stage, t->a), .width = tile_width(t)};
     const expr *data, *weights, *first;
     plan_dot_loads(p, g, &data, &weights);
     TRY(pairs_count(t, stage, &k.n));
@@ -350,7 +400,7 @@ status pairs_pack(tile *t, int stage) {
     TRY(places_of_fours(p, &k.v, g->pairs->fours, &k.fours));
     TRY(places_of_data(&k, data->arg[0], &first));
     TRY(pack_blocks(&k, g->pairs));
-    rewrite(&k, data, first);
+    TRY(rewrite(&k, data, first));
     pair_steps *steps = ARENA_NEW(p->memory, pair_steps);
     TRY_ALLOC(steps);
     *steps = k.n;

@@ -11,6 +11,7 @@
 typedef enum pair_kind { PAIR_PLAIN, PAIR_SIGNED, PAIR_KINDS } pair_kind;
 typedef struct pair_steps {
     int64_t of[PAIR_KINDS];
+    int64_t chain; /* steps whose sums fit 16 bits together; above 1 only where all are plain */
 } pair_steps;
 typedef struct byte_pairs byte_pairs;
 
@@ -24,6 +25,9 @@ typedef struct plan_stage {
     byte_pairs *pairs;       /* of such products, where they can go by PAIRS; NULL: they cannot */
     const pair_steps *steps; /* pairs_pack: they do, and its axis are these steps, one kind after another */
     const expr *flips;       /* what the data are xored with, but for plain steps */
+    int bits, least, most;   /* of the fours' weights: 4 or 2 bits hold them, from the least on; 0: they need more */
+    bool packed;             /* codes_pack: several share a byte, */
+    bool scales;             /* and are unpacked as 2^(8 - bits) times themselves, so that the sum is, too */
     struct sparse *sparse;   /* NULL, or value is what the products that it describes have for data, see sparse.h */
     const expr *start;       /* REDUCE, set by plan_starts: what it begins with; NULL: its neutral element */
     const expr *result;      /* REDUCE, LET */
@@ -136,6 +140,8 @@ typedef struct repack_loop {
 repack_loop repack_axis(const nest_axis *axis, int64_t step);
 /* x's elements in the order of the n loops (at least one), outermost first; *out_load reads them. */
 status repack_constant(plan *p, const access *x, const repack_loop *loops, int n, const expr **out_load);
+/* The place of their innermost step among all, by the loops' variables. */
+const expr *repack_address(builder *b, const repack_loop *loops, int n);
 /* The axes of a contraction's reduction are put in the order in which its data lie, and its constants follow, so that
  * neighbouring axes can be merged. */
 status repack_reductions(plan *p);

@@ -70,16 +70,23 @@ static bool is_dense(const repack_loop *loops, int n, int64_t first, int64_t ele
     return first == 0 && stride == elements;
 }
 
+const expr *repack_address(builder *b, const repack_loop *loops, int n) {
+    int64_t total = 1;
+    const expr *address = build_index(b, 0);
+    for (int i = n - 1; i >= 0; i--) {
+        address = build_add(b, address, build_mul(b, loops[i].var, build_index(b, total)));
+        total *= loops[i].extent;
+    }
+    return address;
+}
+
 status repack_constant(plan *p, const access *x, const repack_loop *loops, int n, const expr **out_load) {
     schedule_buffer from = *plan_slot_buffer(p, x->load->ref);
     const char *data = plan_constant(p, x->load->ref);
     size_t each = dtype_bytes(from.elem, 1);
     int64_t total = 1;
-    const expr *address = build_index(p->b, 0);
-    for (int i = n - 1; i >= 0; i--) {
-        address = build_add(p->b, address, build_mul(p->b, loops[i].var, build_index(p->b, total)));
+    for (int i = 0; i < n; i++)
         total *= loops[i].extent;
-    }
     int slot = x->load->ref;
     if (!is_dense(loops, n, x->first, from.n)) {
         char *copy = arena_alloc_n(p->memory, (size_t)total, each), *end = copy;
@@ -89,7 +96,7 @@ status repack_constant(plan *p, const access *x, const repack_loop *loops, int n
         if (slot < 0)
             return STATUS_RESOURCE;
     }
-    *out_load = build_load(p->b, slot, x->load->type, address, NULL);
+    *out_load = build_load(p->b, slot, x->load->type, repack_address(p->b, loops, n), NULL);
     return STATUS_OK;
 }
 

@@ -235,10 +235,10 @@ status tile_choose(plan *p, int a, int lanes, const kernel_choice *given, tile *
         TRY(tile_loads_of(p, &loads));
         TRY(block_of(p, given, &loads, out));
         p->chosen = tuning_choice(out);
-        TRY_ALLOC(out->by_pairs = ARENA_NEW_N(p->memory, bool, p->n_stages + 1));
+        TRY_ALLOC(out->ways = ARENA_NEW_N(p->memory, dot_way, p->n_stages + 1));
         for (int s = 0; s < p->n_stages; s++) {
             out->unrolled[s] = tile_unrolled(out, &loads, s);
-            out->by_pairs[s] = tile_by_pairs(out, &loads, s);
+            out->ways[s] = tile_way(out, &loads, s);
         }
         TRY(run_on(out));
         TRY(tile_loads_of(p, &loads));

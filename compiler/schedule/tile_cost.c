@@ -120,10 +120,10 @@ static int64_t loads_in_step(const tile *t, const tile_load *l, int unrolled) {
 }
 
 /* Bytes of a constant that one block reads over and over, for the blocks along c and the outer axes. */
-static int64_t panel_bytes(const tile *t, const tile_load *l) {
+static int64_t panel_bytes(const tile *t, const tile_load *l, bool packed) {
     const plan_stage *g = &t->p->stages[l->stage];
     int first = plan_first_axis(t->p, l->stage);
-    int64_t n = tile_width(t) * dtype_bits(l->x.load->type.elem) / 8;
+    int64_t n = tile_width(t) * (packed ? g->bits : dtype_bits(l->x.load->type.elem)) / 8;
     for (int k = 0; k < g->n_axes; k++)
         n *= !l->x.affine || l->x.step[first + k] != 0 ? g->axes[k].extent : 1;
     return n;
@@ -131,13 +131,13 @@ static int64_t panel_bytes(const tile *t, const tile_load *l) {
 
 /* Does a constant come from beyond the first-level cache? What all blocks read is read again soon, its panel at a time;
  * what is read once was last read in another run of the nest, with all of it since. */
-static bool is_far(const tile *t, const tile_load *l) {
+static bool is_far(const tile *t, const tile_load *l, bool packed) {
     const plan *p = t->p;
     int l1 = p->options->target->l1_bytes;
     if (!l->is_constant || !steps_along(t, l, t->a) || l1 == 0)
         return false;
     bool again = tile_blocks(tile_extent(p, t->c) * tile_extent(p, t->d), t->rows) > 1;
-    int64_t bytes = panel_bytes(t, l), blocks = tile_blocks(tile_extent(p, t->a), tile_width(t));
+    int64_t bytes = panel_bytes(t, l, packed), blocks = tile_blocks(tile_extent(p, t->a), tile_width(t));
     for (int i = 0; i < p->n_axes; i++)
         again |= i != t->a && i != t->c && i != t->d && p->axes[i].extent > 1;
     return (again ? bytes : bytes * blocks) > l1 / 2;
@@ -161,28 +161,40 @@ static bool carries(const tile *t, const tile_load *l, int unrolled) {
     return t->rows > 1 && apart != 0 && apart <= MOST_CARRIED;
 }
 
-/* Of fours of bytes by PAIRS: three operations a vector, of which two are products; four where a step is SIGNED, which
- * also reads what the data are xored with. */
-static const double pairs_vector[PAIR_KINDS] = {[PAIR_PLAIN] = 2, [PAIR_SIGNED] = 2.2};
+/* Vectors of constants that a step reads. */
+static int constant_vectors(const tile *t, int stage, bool packed) {
+    return packed ? codes_vectors(t, t->p->stages[stage].bits) : t->vectors;
+}
 
-static double pairs_cost(const tile *t, const tile_loads *loads, int stage) {
+/* Of fours of bytes by PAIRS: two products a vector, of which the second is for each chain; SIGNED is a further
+ * operation, and reads what the data are xored with. Where sums of both widths are too many for the registers, those of
+ * 32 bits come and go. */
+#define PAIRS_SIGNED 2.2
+#define PAIRS_MOVE 2
+
+static double pairs_cost(const tile *t, const tile_loads *loads, int stage, bool packed) {
     pair_steps n;
     if (pairs_count(t, stage, &n) != STATUS_OK)
         build_fail(t->p->b);
     if (t->p->stages[stage].pairs == NULL || builder_status(t->p->b) != STATUS_OK || pairs_total(&n) == 0)
         return __builtin_inf();
-    double data = 1 + t->rows, weights = 0, cost = 0;
+    double points = (double)t->rows * t->vectors, each = 1 + 1 / (double)n.chain, weights = 0, cost = 0;
+    double data = 1 + t->rows, steps[] = {[PAIR_PLAIN] = points * each, [PAIR_SIGNED] = points * PAIRS_SIGNED};
+    if (n.chain > 1 && t->rows * t->vectors + tile_registers_for(t, true) > tile_registers(t->p))
+        data += PAIRS_MOVE * points / (double)n.chain;
     for (size_t i = 0; i < loads->at.n; i++) {
         const tile_load *l = &loads->at.at[i];
         if (l->stage == stage && l->is_constant)
-            weights += is_far(t, l) ? 2 * t->vectors : t->vectors;
+            weights += constant_vectors(t, stage, packed) * (is_far(t, l, packed) ? 2 : 1);
     }
+    if (packed) /* and the sums of the rows' data */
+        steps[PAIR_PLAIN] += codes_cost(t, stage, true) + t->rows * each;
     if (t->d >= 0 && t->rows > MOST_POINTERS)
         data += t->rows - MOST_POINTERS;
     for (int kind = 0; kind < PAIR_KINDS; kind++) {
-        double step = pairs_vector[kind] * t->rows * t->vectors, read = data + weights * (1 + kind);
+        double read = data + weights * (1 + kind);
         if (n.of[kind] > 0)
-            cost += (double)n.of[kind] * ((read > step ? read : step) + read / 8) + LOOP_ENTRY;
+            cost += (double)n.of[kind] * ((read > steps[kind] ? read : steps[kind]) + read / 8) + LOOP_ENTRY;
     }
     return cost;
 }
@@ -210,7 +222,7 @@ static bool is_read_before(const tile *t, const tile_loads *loads, const tile_lo
 }
 
 /* By products of 16 bits: fours of bytes are parted, for which there have to be registers. */
-static double products_cost(const tile *t, const tile_loads *loads, int stage, int first, int team) {
+static double products_cost(const tile *t, const tile_loads *loads, int stage, int first, int team, bool packed) {
     const plan_stage *g = &t->p->stages[stage];
     if (g->pairs != NULL && tile_registers_for(t, false) > tile_registers(t->p))
         return __builtin_inf();
@@ -224,9 +236,11 @@ static double products_cost(const tile *t, const tile_loads *loads, int stage, i
         if (l->stage != stage || is_read_before(t, loads, l, first))
             continue;
         int64_t n = loads_in_step(t, l, unrolled);
+        if (l->is_constant && steps_along(t, l, t->a))
+            n = n / t->vectors * constant_vectors(t, stage, packed);
         bool splits = l->is_constant && steps_along(t, l, t->a) && t->tail < t->lanes; /* of lines of a cache */
         carried = carried || carries(t, l, unrolled);
-        read += is_far(t, l) || splits || collides(t, l) ? 2 * n : n;
+        read += is_far(t, l, packed) || splits || collides(t, l) ? 2 * n : n;
     }
     if (t->d >= 0 && t->rows > MOST_POINTERS) /* each row has an address of its own */
         read += (t->rows - MOST_POINTERS) * steps;
@@ -235,6 +249,7 @@ static double products_cost(const tile *t, const tile_loads *loads, int stage, i
         most *= t->p->options->target->has_vnni ? 1 : 2;
     if (g->each == 4)
         most = most * (double)t->p->options->target->dot4 + (double)(parting_of_dots(t) * steps);
+    most += packed ? codes_cost(t, stage, false) * (double)steps : 0;
     most = (double)read > most ? (double)read : most;
     double latency = (double)((plan_steps(g) <= SHORT ? SHORT_LATENCY : LATENCY) * steps) / team;
     most = latency > most ? latency : most;
@@ -246,17 +261,33 @@ static double products_cost(const tile *t, const tile_loads *loads, int stage, i
     return (double)iterations * most + (double)(iterations > 1 ? entries * LOOP_ENTRY : 0);
 }
 
-bool tile_by_pairs(const tile *t, const tile_loads *loads, int stage) {
-    const plan_stage *g = &t->p->stages[stage];
-    return g->pairs != NULL && pairs_cost(t, loads, stage) < products_cost(t, loads, stage, stage, 1);
-}
+/* In fewer bytes if that takes little longer, since other data then find room in the caches. */
+#define LITTLE 1.05
 
 /* One of `team` reductions from `first` on that go side by side, so that each waits for a part of what it alone would.
  */
-static double reduction_cost(const tile *t, const tile_loads *loads, int stage, int first, int team) {
-    double products = products_cost(t, loads, stage, first, team);
-    double pairs = t->p->stages[stage].pairs != NULL ? pairs_cost(t, loads, stage) : products;
-    return pairs < products ? pairs : products;
+static double reduction_cost(const tile *t, const tile_loads *loads, int stage, int first, int team, dot_way *out) {
+    double best = __builtin_inf();
+    bool has_pairs = t->p->stages[stage].pairs != NULL;
+    *out = (dot_way){false, false};
+    for (int packed = 0; packed <= codes_can(t, stage); packed++)
+        for (int by_pairs = 0; by_pairs <= has_pairs; by_pairs++) {
+            if (packed && tile_registers_for(t, by_pairs) + codes_registers(t, by_pairs) > tile_registers(t->p))
+                continue;
+            double cost =
+                by_pairs ? pairs_cost(t, loads, stage, packed) : products_cost(t, loads, stage, first, team, packed);
+            if (cost >= best * (packed > out->packed ? LITTLE : 1))
+                continue;
+            *out = (dot_way){by_pairs, packed};
+            best = cost;
+        }
+    return best;
+}
+
+dot_way tile_way(const tile *t, const tile_loads *loads, int stage) {
+    dot_way way;
+    reduction_cost(t, loads, stage, stage, 1, &way);
+    return way;
 }
 
 /* Half cycles to store a vector. What goes beyond the second cache goes there in whole lines of rows, or in parts of
@@ -282,8 +313,9 @@ double tile_cost(const tile *t, const tile_loads *loads) {
         const plan_stage *g = &p->stages[s];
         bool reduces = g->kind == STAGE_REDUCE;
         n = reduces ? tile_team(p, s) : 1;
+        dot_way way;
         for (int i = 0; i < n; i++)
-            cost += reduces ? reduction_cost(t, loads, s + i, s, n)
+            cost += reduces ? reduction_cost(t, loads, s + i, s, n, &way)
                             : (double)(store_cost(t, g) * t->rows * t->vectors * plan_steps(g));
     }
     if (t->d >= 0) /* the place of each row, by division */

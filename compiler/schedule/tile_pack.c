@@ -19,8 +19,23 @@ static status block_loop(const tile *t, const expr *var, int64_t extent, int64_t
     return STATUS_OK;
 }
 
+/* Of a constant in the order of the loops, the last of which are the lanes of a block and their fours. */
+static status pack_codes(tile *t, plan_stage *g, repack_loop *loops, int n, const expr **load) {
+    plan *p = t->p;
+    const schedule_buffer *from = plan_slot_buffer(p, (*load)->ref);
+    schedule_buffer packed;
+    TRY(codes_pack(t, g, false, plan_constant(p, (*load)->ref), from->n / (tile_width(t) * g->each), &packed));
+    int slot = plan_new_slot(p, packed);
+    if (slot < 0)
+        return STATUS_RESOURCE;
+    loops[n - 2].extent = (int64_t)codes_vectors(t, g->bits) * t->lanes;
+    *load = build_load(p->b, slot, LTYPE(DT_U8, 1), repack_address(p->b, loops, n), NULL);
+    return STATUS_OK;
+}
+
 /* Outer axes, blocks, the reduction's axes, then the inside of a block. */
-static status pack_constant(tile *t, const plan_stage *g, const access *x, const expr **out_load) {
+static status pack_constant(tile *t, int stage, const access *x, const expr **out_load) {
+    plan_stage *g = &t->p->stages[stage];
     plan *p = t->p;
     nest_axis axes[PLAN_MAX_AXES];
     repack_loop loops[PLAN_MAX_AXES + 5];
@@ -42,7 +57,8 @@ static status pack_constant(tile *t, const plan_stage *g, const access *x, const
         TRY(block_loop(t, t->lane, tile_width(t), along_a, tile_lane_first, &loops[n++]));
     if (g->each > 0)
         loops[n++] = (repack_loop){g->each, 1, NULL, build_index(p->b, 0)};
-    return repack_constant(p, x, loops, n, out_load);
+    TRY(repack_constant(p, x, loops, n, out_load));
+    return g->each > 0 && t->ways[stage].packed ? pack_codes(t, g, loops, n, out_load) : STATUS_OK;
 }
 
 /* A copy may be this much larger than what it copies; else the load is left alone, a gather. */
@@ -93,15 +109,16 @@ static status transpose_operand(tile *t, const access *x, const expr **out_load)
     return STATUS_OK;
 }
 
-static status pack_load(tile *t, plan_stage *g, const expr *load) {
+static status pack_load(tile *t, int stage, const expr *load) {
     plan *p = t->p;
+    plan_stage *g = &p->stages[stage];
     access x = plan_access(p, load);
     const expr *better = NULL;
     if (!x.affine)
         return STATUS_OK;
     bool moves = x.step[t->a] != 0 || (t->c >= 0 && x.step[t->c] != 0);
     if (plan_is_constant(p, load->ref) && moves)
-        TRY(pack_constant(t, g, &x, &better));
+        TRY(pack_constant(t, stage, &x, &better));
     else if (!plan_is_constant(p, load->ref) && x.step[t->a] != 0 && x.step[t->a] != 1 && tile_packs(p, load, t->a))
         TRY(transpose_operand(t, &x, &better));
     if (better != NULL)
@@ -114,11 +131,11 @@ status tile_pack(tile *t) {
     expr_list loads;
     TRY(plan_loads(p, &loads));
     for (int s = 0; s < p->n_stages; s++) {
-        if (t->by_pairs != NULL && t->by_pairs[s])
+        if (t->ways != NULL && t->ways[s].by_pairs)
             TRY(pairs_pack(t, s));
         for (size_t i = 0; i < loads.at.n && p->stages[s].steps == NULL; i++)
             if (p->stages[s].kind == STAGE_REDUCE && expr_uses(p->stages[s].value, loads.at.at[i]))
-                TRY(pack_load(t, &p->stages[s], loads.at.at[i]));
+                TRY(pack_load(t, s, loads.at.at[i]));
     }
     return STATUS_OK;
 }

@@ -4,6 +4,12 @@
 
 #include "schedule/plan.h"
 
+/* How fours of bytes are multiplied: by PAIRS or by products of 16 bits where DOT4 is no instruction; are weights
+ * packed, several in a byte? */
+typedef struct dot_way {
+    bool by_pairs, packed;
+} dot_way;
+
 /* A block of `rows` steps of axis c by `vectors` vectors of `lanes` lanes along axis a, computed in registers. Blocks
  * are as many as cover both axes; the last block along an axis steps back to end with it, so that there are no edges:
  * some elements are computed twice, alike. */
@@ -14,9 +20,9 @@ typedef struct tile {
     int lanes, vectors, rows;
     int tail; /* lanes of the last vector of a block: `lanes`, or half as many where that covers axis a better */
     int64_t a_blocks, c_blocks;
-    int *unrolled;  /* [stage]: how many innermost axes of a reduction are */
-    bool *by_pairs; /* [stage]: fours of bytes go by PAIRS */
-    bool panels;    /* the blocks along a are the outermost loop, for the sake of the caches */
+    int *unrolled; /* [stage]: how many innermost axes of a reduction are */
+    dot_way *ways; /* [stage] */
+    bool panels;   /* the blocks along a are the outermost loop, for the sake of the caches */
     /* Placeholders in addresses of repacked constants: block along a and c, row and lane inside the block. */
     const expr *a_block, *c_block, *row, *lane;
 } tile;
@@ -71,8 +77,8 @@ bool tile_panels(const tile *t, const tile_loads *loads);
 /* The number of innermost axes of a reduction that are unrolled: short ones, so that what neighbouring rows read in
  * neighbouring steps is loaded once. */
 int tile_unrolled(const tile *t, const tile_loads *loads, int stage);
-/* Do the stage's fours cost less by PAIRS than by products of 16 bits? */
-bool tile_by_pairs(const tile *t, const tile_loads *loads, int stage);
+/* The way in which the stage's fours cost least, or little more in fewer bytes. */
+dot_way tile_way(const tile *t, const tile_loads *loads, int stage);
 /* Registers that a step of the reductions needs, with fours of bytes by PAIRS or by products of 16 bits. */
 int tile_registers_for(const tile *t, bool by_pairs);
 /* As many vector registers as the target has, or LLVM and C compilers may be asked to hold in others. */
@@ -109,6 +115,24 @@ status pairs_count(const tile *t, int stage, pair_steps *out);
 int64_t pairs_total(const pair_steps *s);
 /* Makes it go by them. */
 status pairs_pack(tile *t, int stage);
+
+/* ---- codes.c ---- */
+/* Would packing make the stage's weights fewer bytes? */
+bool codes_can(const tile *t, int stage);
+/* Vectors of bytes that hold a step's codes. */
+int codes_vectors(const tile *t, int bits);
+/* Registers that unpacking them takes. */
+int codes_registers(const tile *t, bool by_pairs);
+/* Half cycles of unpacking them. */
+double codes_cost(const tile *t, int stage, bool by_pairs);
+/* Packs weights in the order [step][lane][each]: of a step, codes_vectors whole vectors. */
+status codes_pack(const tile *t, plan_stage *g, bool by_pairs, const int8_t *weights, int64_t steps,
+                  schedule_buffer *out);
+/* Which of these vectors has the codes of the block's vector v; and they, unpacked. */
+int codes_vector_of(const plan_stage *g, int v);
+const expr *codes_unpack(builder *b, const plan_stage *g, const expr *packed, int v);
+/* Of a stage that scales: the sum as it would be without. */
+const expr *codes_divide(builder *b, const plan_stage *g, const expr *sum);
 
 /* tile_pack.c: constants that reductions read go into the order in which the tile reads them; operands whose step along
  * a is neither 0 nor 1 are transposed into scratch first. */

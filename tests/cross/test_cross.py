@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Code for other machines. aarch64: C from two compilers and objects, run by qemu-aarch64, give the interpreter's bits. cortex-m4 and
-riscv64: C and objects compile and need no library. What --triple, --cpu and --features refuse."""
+"""Code for other machines. aarch64: C from two compilers and objects, run by qemu-aarch64, give the interpreter's bits. AVX-VNNI: C and
+objects have its instruction. cortex-m4 and riscv64: C and objects compile and need no library. What --triple, --cpu and --features refuse."""
 import os
 import re
 import subprocess
@@ -137,24 +137,23 @@ def in_parallel(what, jobs):
 
 # ---- aarch64 ----
 
-def bytes_of(models):
+def bytes_of(models, end):
     """The quantised ones, anew."""
-    return [Model(m.folder, m.prefix + "_dot", m.path, m.data_set) for m in models if "int8" in m.path]
+    return [Model(m.folder, m.prefix + end, m.path, m.data_set) for m in models if "int8" in m.path]
 
 
-
-def run_all(checks, way, models, objects, folder):
+def run_all(checks, way, models, objects, folder, linker=(GCC, "-static"), runner=("qemu-aarch64",)):
     """Links all objects of one way into a program, runs it, and compares every output with the interpreter's."""
     program, table, list_file = (os.path.join(folder, f"{way}.{end}") for end in ("exe", "h", "objects"))
     with open(table, "w") as f:
         f.write("#define MODELS " + " ".join(f"ROW({m.prefix}_model)" for m in models) + "\n")
     with open(list_file, "w") as f:
         f.write("\n".join(objects))
-    linked = run([GCC, "-static", "-O1", "-include", table, "-I", os.path.join(ROOT, "runtime", "include"), os.path.join(HERE, "harness.c"),
+    linked = run([*linker, "-O1", "-include", table, "-I", os.path.join(ROOT, "runtime", "include"), os.path.join(HERE, "harness.c"),
                   f"@{list_file}", "-o", program], timeout=300)
     if not checks.check(f"{way}: links", linked.status == 0, linked.last):
         return
-    ran = run(["qemu-aarch64", program, folder], timeout=600)
+    ran = run([*runner, program, folder], timeout=600)
     codes = dict(line.split() for line in ran.out.splitlines())
     checks.check(f"{way}: runs", ran.status == 0, ran.last)
     for m in models:
@@ -187,6 +186,41 @@ def test_dotprod(checks, models, folder):
     for file in objects:
         code = run(["llvm-objdump-19", "-d", "--no-show-raw-insn", file]).out
         checks.check(f"{os.path.basename(file)}: sums by sdot", len(re.findall(r"\tsdot\t", code)) > 8)
+
+
+# ---- AVX-VNNI ----
+
+AVXVNNI_WAYS = {"avxvnni-gcc": ["gcc", "-O2", "-std=c99", *WARNINGS], "avxvnni-clang": [CLANG, "-O2", *WARNINGS]}
+EVEX = ["--features", "+avx512vl,+avx512vnni"]  # the same instruction as cores with AVX-512 have it
+
+
+def sums_of_bytes(file):
+    """How many a disassembly shows: of all, and of those without AVX-512's prefix."""
+    lines = re.findall(r":\s+((?:[0-9a-f]{2} )+)\s*\S*\s*vpdpbusd", run(["llvm-objdump-19", "-d", file]).out)
+    return len(lines), sum(line.startswith("c4 ") for line in lines)
+
+
+def test_avxvnni(checks, models, folder):
+    """C and objects have the instruction; a core with AVX-512 runs the same program with its form of it."""
+    target = ["--target", "x86-64-avxvnni"]
+    for m, wrong in zip(models, in_parallel(lambda m: m.interpret(target[1]) or prepare(m, target[1]), [(m,) for m in models])):
+        checks.check(f"{m.prefix}: interpreted, and C for {target[1]}", not wrong, wrong)
+    for way, compiler in AVXVNNI_WAYS.items():
+        for m, (done, file) in zip(models, in_parallel(compile_c, [(m, target[1], compiler, way) for m in models])):
+            if checks.check(f"{way}: {m.prefix}: compiles without a word", done.status == 0 and done.err == "", done.last):
+                found = sums_of_bytes(file)
+                checks.check(f"{way}: {m.prefix}: sums by vpdpbusd, without AVX-512", found[0] > 8 and found[0] == found[1], found)
+    built = {}
+    for name, more in (("object", []), ("evex", EVEX)):
+        made = in_parallel(compile_object, [(m, os.path.join(folder, f"avxvnni-{name}"), *target, *more) for m in models])
+        built[name] = [file for m, (done, file) in zip(models, made) if checks.check(f"avxvnni {name}: {m.prefix}: compiles", done.status == 0, done.last)]
+        for file in built[name]:
+            found = sums_of_bytes(file)
+            checks.check(f"avxvnni {name}: {os.path.basename(file)}: sums by vpdpbusd", found[0] > 8 and found[1] == (0 if more else found[0]), found)
+    with open("/proc/cpuinfo") as f:
+        flags = f.read()
+    if "avx512_vnni" in flags and "avx512vl" in flags:
+        run_all(checks, "avxvnni-evex", models, built["evex"], folder, ("gcc",), ())
 
 
 def check_symbols(checks, way, built, is_allowed):
@@ -285,7 +319,8 @@ def main():
     test_machines(checks, models[0], folder)
     test_cortex_m4(checks, models, folder)
     test_aarch64(checks, models, folder, "aarch64")
-    test_dotprod(checks, bytes_of(models), folder)
+    test_dotprod(checks, bytes_of(models, "_dot"), folder)
+    test_avxvnni(checks, bytes_of(models, "_vnni"), folder)
     checks.finish()
 
 

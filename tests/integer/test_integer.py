@@ -222,6 +222,59 @@ def sums_of_pairs(checks):
     checks.check("some of these are summed by PAIRS on x86-64-v3", spelt > 100, spelt)
 
 
+# The least and the most of weights that share bytes: signed codes, those that count from 0, and those that count from another number.
+CODES = ((-2, 1), (-1, 1), (0, 3), (-1, 2), (-8, 7), (-4, 3), (0, 15), (-3, 12), (-15, 0), (-8, 8))
+
+
+def sums_of_codes(checks):
+    """Weights of 2 to 4 bits at their ends, against data at theirs, in as many columns and rows as make all kinds of blocks."""
+    rng = np.random.default_rng(9)
+    shapes = ((1, 512, 512), (1, 301, 336), (1, 256, 160), (1, 1024, 24), (2, 512, 128), (7, 260, 130))
+    folder = os.path.join(FOLDER, "codes")
+    os.makedirs(folder, exist_ok=True)
+    packed = {"x86-64-vnni": 0, "x86-64-avxvnni": 0, "x86-64-v3": 0}
+    for x_type in (np.uint8, np.int8):
+        ends = np.array([np.iinfo(x_type).min, np.iinfo(x_type).max])
+        names, models, feeds, wants = [], [], [], []
+        for least, most in CODES:
+            for rows, inner, columns in shapes:
+                w = rng.integers(least, most + 1, (inner, columns))
+                w[:, 0], w[:, 1], w[:, -1] = least, most, np.resize((least, most), inner)
+                x = np.stack([(np.full(inner, ends[0]), np.full(inner, ends[1]), np.resize(ends, inner), rng.integers(*ends, inner))[k % 4] for k in range(1, rows + 1)])
+                names.append(f"{rows}x{inner}x{columns} weights of {least} to {most}")
+                models.append((f"x{len(names)}", f"y{len(names)}", x, w))
+                feeds.append(x.astype(x_type))
+                wants.append(x @ w)
+        path = os.path.join(folder, f"{np.dtype(x_type)}.onnx")
+        onnx.save(plain_products(models, x_type), path)
+        for target in packed:
+            loops = tenon("compile", path, "--int", "force", "--target", target, "--emit", "loops").out
+            packed[target] += len(re.findall(r"const w\d+: u8\[", loops))
+        for target in TARGETS:
+            native = Native(path, os.path.join(folder, f"{np.dtype(x_type)}-{target}"), "--int", "force", "--target", target)
+            got = native.run(feeds, [np.zeros(w.shape, np.float32) for w in wants])
+            for name, y, want in zip(names, got, wants):
+                checks.check(f"{np.dtype(x_type)} by {name}, {target}", np.array_equal(y, want), f"off by {np.abs(y - want).max()}")
+    for target, n in packed.items():
+        checks.check(f"{target}: some of these weights share bytes", n >= 2 * 9 * 2, n)
+    room_for_codes(checks)
+
+
+def room_for_codes(checks):
+    """Sums of codes times 16 and 64 that just fit 32 bits, and those that would not."""
+    folder = os.path.join(FOLDER, "room")
+    os.makedirs(folder, exist_ok=True)
+    for bits, inner in ((4, 65792), (4, 65796), (2, 65792), (2, 65796)):
+        least = -(1 << bits - 1)
+        w = np.tile(np.stack([np.full(inner, least), np.full(inner, -1 - least)], axis=1), 16)
+        x = np.full((1, inner), 255)
+        path = os.path.join(folder, f"{bits}-{inner}.onnx")
+        onnx.save(plain_products([("x", "y", x, w)], np.uint8), path)
+        for target in TARGETS:
+            got = Native(path, os.path.join(folder, f"{bits}-{inner}-{target}"), "--int", "force", "--target", target).run([x.astype(np.uint8)], [np.zeros((1, 32), np.float32)])
+            checks.check(f"{inner} products by {bits} bits, {target}", np.array_equal(got[0], (x @ w).astype(np.float32)), got[0][0, :2])
+
+
 def plain_products(products, x_type):
     """A MatMul for each, of integers with scale 1, which nobody quantises."""
     kind = helper.np_dtype_to_tensor_dtype(np.dtype(x_type))
@@ -346,6 +399,7 @@ def main():
     checks = Checks()
     extremes(checks)
     sums_of_pairs(checks)
+    sums_of_codes(checks)
     stays_inside(checks)
     far_scales(checks)
     without_floats(checks)

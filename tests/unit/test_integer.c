@@ -101,6 +101,12 @@ static void integer_costs_are_counted(void **state) {
     c = costs_on("x86-64-v3", s);
     assert_true(fabs(c.integers - (16384 * (576 * 0.58 + 5) / 8 + 36864 / 16.0)) < 1);
     assert_true(fabs(c.floats - (16384 * (576 + 8 + 3.0) / 8 + 36864 * 4 / 16.0)) < 1);
+    contraction_size small = s; /* weights of 4 bits: 8 steps in 16 bits */
+    small.largest = 8;
+    c = costs_on("x86-64-v3", small);
+    assert_true(fabs(c.integers - (16384 * (576 * 0.58 * (1 + 1 / 8.0) / 2 + 5) / 8 + 36864 / 16.0)) < 1);
+    small.largest = 127;
+    assert_true(costs_on("x86-64-v3", small).integers == costs_on("x86-64-v3", s).integers);
 }
 
 static void integer_costs_choose(void **state) {

@@ -13,7 +13,7 @@ static void target_finds_each_by_name(void **state) {
         assert_true((t->isa == ISA_NONE || t->isa == ISA_VFP) == (t->vector_bytes == 0));
         assert_non_null(strchr(t->triple, '-'));
     }
-    assert_int_equal(n, 8);
+    assert_int_equal(n, 9);
 }
 
 static void target_lists_names_where_there_is_none(void **state) {

@@ -16,6 +16,7 @@
 #define GNU (X86 | NEON)
 #define VNNI (1u << 31)
 #define DOTPROD (1u << 30)
+#define AVXVNNI (1u << 29) /* of 16 and 32 bytes, without AVX-512 */
 
 enum { HALF = 8, XMM = 16, YMM = 32, ZMM = 64, REGISTER = XMM | YMM | ZMM, SIZES = HALF | REGISTER };
 
@@ -102,12 +103,14 @@ static const vector_row rows[] = {
     INFIX(LE, ALL, "($I)($0 <= $1)"),
     CALL(PAIRS, E(I16), AVX2, REGISTER, "($T)$P_maddubs_epi16(@0, @1)"),
     CALL(DOT2, E(I32), VNNI, REGISTER, "($T)$P_dpwssd_epi32(@0, @1, @2)"),
+    CALL(DOT2, E(I32), AVXVNNI, REGISTER, "($T)$P_dpwssd_avx_epi32(@0, @1, @2)"),
     CALL(PERMUTE, E(F32), AVX2, YMM, "_mm256_permutevar8x32_ps($0, @1)"),
     CALL(PERMUTE, E(I32) | E(U32), AVX2, YMM, "($T)_mm256_permutevar8x32_epi32(@0, @1)"),
     CALL(PERMUTE, E(F32), AVX512, ZMM, "_mm512_permutexvar_ps(@1, $0)"),
     CALL(PERMUTE, E(I32) | E(U32), AVX512, ZMM, "($T)_mm512_permutexvar_epi32(@1, @0)"),
     CALL(DOT4, E(I32), DOTPROD, XMM, "($T)vdotq_s32(@0, (int8x16_t)$1, (int8x16_t)$2)"),
     CALL(DOT4, E(I32), VNNI, REGISTER, "($T)$P_dpbusd_epi32(@0, @1, @2)"),
+    CALL(DOT4, E(I32), AVXVNNI, REGISTER, "($T)$P_dpbusd_avx_epi32(@0, @1, @2)"),
     CALL(DOT4, E(I32), X86, REGISTER,
          "($T)(($U)$0 + ($U)$P_madd_epi16($P_and_$s(@1, $P_set1_epi16(255)), "
          "$P_srai_epi16($P_slli_epi16(@2, 8), 8)) + ($U)$P_madd_epi16($P_srli_epi16(@1, 8), $P_srai_epi16(@2, 8)))"),
@@ -207,8 +210,13 @@ static const char *fill(c99 *c, const char *text, dtype t, int count, const code
     return out;
 }
 
+static uint32_t isas_of(const target *t) {
+    uint32_t vnni = t->isa == ISA_AVX2 ? AVXVNNI : VNNI;
+    return (1u << t->isa) | (t->has_vnni ? vnni : 0) | (t->has_dotprod ? DOTPROD : 0);
+}
+
 static const vector_row *find_row(const c99 *c, expr_kind kind, dtype t, int bytes) {
-    uint32_t isas = (1u << c->target->isa) | (c->target->has_vnni ? VNNI : 0) | (c->target->has_dotprod ? DOTPROD : 0);
+    const uint32_t isas = isas_of(c->target);
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         const vector_row *r = &rows[i];
         if (r->kind == kind && (r->types & (1u << t)) && (r->isas & isas) && (r->bytes & bytes))
