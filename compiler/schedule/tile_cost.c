@@ -171,6 +171,9 @@ static double pairs_cost(const tile *t, const tile_loads *loads, int stage) {
         build_fail(t->p->b);
     if (t->p->stages[stage].pairs == NULL || builder_status(t->p->b) != STATUS_OK || pairs_total(&n) == 0)
         return __builtin_inf();
+    int masks = n.of[PAIR_SIGNED] > 0 ? t->vectors : 0;
+    if (tile_registers_for(t, true) + masks > tile_registers(t->p))
+        return __builtin_inf();
     double data = 1 + t->rows, weights = 0, cost = 0;
     for (size_t i = 0; i < loads->at.n; i++) {
         const tile_load *l = &loads->at.at[i];
