@@ -178,6 +178,9 @@ static double pairs_cost(const tile *t, const tile_loads *loads, int stage, bool
         build_fail(t->p->b);
     if (t->p->stages[stage].pairs == NULL || builder_status(t->p->b) != STATUS_OK || pairs_total(&n) == 0)
         return __builtin_inf();
+    int masks = n.of[PAIR_SIGNED] > 0 ? t->vectors : 0;
+    if (tile_registers_for(t, true) + masks > tile_registers(t->p))
+        return __builtin_inf();
     double points = (double)t->rows * t->vectors, each = 1 + 1 / (double)n.chain, weights = 0, cost = 0;
     double data = 1 + t->rows, steps[] = {[PAIR_PLAIN] = points * each, [PAIR_SIGNED] = points * PAIRS_SIGNED};
     if (n.chain > 1 && t->rows * t->vectors + tile_registers_for(t, true) > tile_registers(t->p))
