@@ -9,8 +9,8 @@
 typedef enum target_isa { ISA_NONE, ISA_SSE2, ISA_AVX2, ISA_AVX512, ISA_NEON, ISA_VFP } target_isa;
 
 typedef struct target {
-    const char *name; /* "generic", "x86-64", "x86-64-v3", "x86-64-v4", "x86-64-vnni", "aarch64",
-                         "aarch64-dotprod", "cortex-m4" */
+    const char *name; /* "generic", "x86-64", "x86-64-v3", "x86-64-avxvnni", "x86-64-v4", "x86-64-vnni",
+                         "aarch64", "aarch64-dotprod", "cortex-m4" */
     target_isa isa;
     int vector_bytes; /* widest vector register; 0: no vectors, every lane count is 1 */
     int vector_registers;

@@ -58,13 +58,14 @@ static void pack_step(const tile *t, const plan_stage *g, const int8_t *weights,
 status codes_pack(const tile *t, plan_stage *g, bool by_pairs, const int8_t *weights, int64_t steps,
                   schedule_buffer *out) {
     int64_t each = (int64_t)codes_vectors(t, g->bits) * t->lanes * g->each, width = tile_width(t) * g->each;
-    uint8_t *bytes = ARENA_NEW_N(t->p->memory, uint8_t, steps *each);
+    const int64_t n = steps * each;
+    uint8_t *bytes = ARENA_NEW_N(t->p->memory, uint8_t, n);
     TRY_ALLOC(bytes);
     g->packed = true;
     g->scales = can_scale(g, by_pairs);
     for (int64_t i = 0; i < steps; i++)
         pack_step(t, g, weights + i * width, bytes + i * each);
-    *out = (schedule_buffer){.kind = SCHEDULE_CONST, .elem = DT_U8, .n = steps * each, .data = bytes};
+    *out = (schedule_buffer){.kind = SCHEDULE_CONST, .elem = DT_U8, .n = n, .data = bytes};
     return STATUS_OK;
 }
 

@@ -123,14 +123,15 @@ static int64_t loads_in_step(const tile *t, const tile_load *l, int unrolled) {
 static int64_t panel_bytes(const tile *t, const tile_load *l, bool packed) {
     const plan_stage *g = &t->p->stages[l->stage];
     int first = plan_first_axis(t->p, l->stage);
-    int64_t n = tile_width(t) * (packed ? g->bits : dtype_bits(l->x.load->type.elem)) / 8;
+    int64_t n = tile_width(t) * (packed ? g->bits : dtype_bits(l->x.load->type.elem)) / 8 * (g->each > 0 ? g->each : 1);
     for (int k = 0; k < g->n_axes; k++)
         n *= !l->x.affine || l->x.step[first + k] != 0 ? g->axes[k].extent : 1;
     return n;
 }
 
 /* Does a constant come from beyond the first-level cache? What all blocks read is read again soon, its panel at a time;
- * what is read once was last read in another run of the nest, with all of it since. */
+ * what is read once was last read in another run of the nest, with all of it since. Small weights of few bits are not
+ * alone in a model, either. */
 static bool is_far(const tile *t, const tile_load *l, bool packed) {
     const plan *p = t->p;
     int l1 = p->options->target->l1_bytes;
@@ -140,7 +141,8 @@ static bool is_far(const tile *t, const tile_load *l, bool packed) {
     int64_t bytes = panel_bytes(t, l, packed), blocks = tile_blocks(tile_extent(p, t->a), tile_width(t));
     for (int i = 0; i < p->n_axes; i++)
         again |= i != t->a && i != t->c && i != t->d && p->axes[i].extent > 1;
-    return (again ? bytes : bytes * blocks) > l1 / 2;
+    bool has_codes = t->p->stages[l->stage].bits > 0;
+    return again ? bytes > l1 / 2 : bytes * blocks > (has_codes ? l1 / 8 : l1 / 2);
 }
 
 /* Do the rows lie so far apart that they share few sets of a first-level cache of 8 ways? */

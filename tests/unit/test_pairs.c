@@ -113,6 +113,25 @@ static void every_four_may_be_signed(void **state) {
     arena_free(a);
 }
 
+/* 255 * 64 twice fits 16 bits, 255 * 66 does not. */
+static void small_weights_make_chains(void **state) {
+    (void)state;
+    static const struct {
+        int weight;
+        const char *loop;
+    } cases[] = {{33, NULL}, {32, "for k < 2 "}, {-32, "for k < 2 "}, {21, "for k < 3 "}, {12, "for k < 5 "}};
+    for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
+        arena *a = arena_new(&allocator_system);
+        product p = {.target = "x86-64-v3", .data = DT_U8};
+        const kernel *k;
+        memset(p.weights, cases[c].weight, sizeof p.weights);
+        assert_int_equal(schedule_product(&p, a, &k), STATUS_OK);
+        assert_int_equal(is_spelt(k, a, "i16x16["), cases[c].loop != NULL);
+        assert_true(cases[c].loop == NULL || is_spelt(k, a, cases[c].loop));
+        arena_free(a);
+    }
+}
+
 static void only_where_there_is_nothing_better(void **state) {
     (void)state;
     static const char *const targets[] = {"x86-64", "x86-64-v3", "x86-64-v4", "x86-64-vnni", "aarch64", "generic"};
@@ -145,9 +164,8 @@ static void pairs_survive_failing_allocations(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(steps_are_what_the_weights_need),
-        cmocka_unit_test(every_four_may_be_signed),
-        cmocka_unit_test(only_where_there_is_nothing_better),
+        cmocka_unit_test(steps_are_what_the_weights_need),   cmocka_unit_test(every_four_may_be_signed),
+        cmocka_unit_test(small_weights_make_chains),         cmocka_unit_test(only_where_there_is_nothing_better),
         cmocka_unit_test(pairs_survive_failing_allocations),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
