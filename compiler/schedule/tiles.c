@@ -12,6 +12,8 @@ typedef struct tile_state {
     int n;
     pair_kind kind;        /* of the steps that are emitted */
     const expr ***results; /* [stage][point]: reduced and other kept values */
+    const expr *list;      /* across a copy: the current part, and where its sums stand; NULL: one alone */
+    const expr *sums;
 } tile_state;
 
 static void bind(tile_state *s, const expr *from, const expr *to) {
@@ -259,6 +261,11 @@ static void reduce_stages(tile_state *s, int first, int n) {
         keep_sums(s, first + i, &m.acc[i]);
 }
 
+/* Where the point's sum stands. */
+static const expr *sum_at(const tile_state *s, int k) {
+    return build_add(s->t->p->b, s->sums, build_index(s->t->p->b, (int64_t)k * s->t->lanes));
+}
+
 static void sparse_stage(tile_state *s, int stage) {
     const tile *t = s->t;
     const plan_stage *g = &t->p->stages[stage];
@@ -267,8 +274,11 @@ static void sparse_stage(tile_state *s, int stage) {
         for (int v = 0; v < t->vectors; v++)
             addresses[r * t->vectors + v] = at_point(s, stage, g->value->arg[0], v, r, 1);
     if (g->sparse->way.across)
-        number = at_point(s, stage, t->p->axes[g->sparse->axis].var, 0, 0, 1);
-    sparse_sums(t->p, g, number, addresses, t->rows * t->vectors, t->lanes, s->results[stage]);
+        number = s->list != NULL ? s->list : at_point(s, stage, t->p->axes[g->sparse->axis].var, 0, 0, 1);
+    for (int i = 0; s->sums != NULL && i < t->rows * t->vectors; i++)
+        s->results[stage][i] = build_load(t->p->b, g->sparse->slot_of_sums, LTYPE(g->result->type.elem, t->lanes),
+                                          sum_at(s, i), NULL);
+    sparse_sums(t->p, g, number, addresses, t->rows * t->vectors, t->lanes, s->sums != NULL, s->results[stage]);
 }
 
 static void let_stage(tile_state *s, int stage) {
@@ -379,6 +389,68 @@ static void emit_block(tile_state *s) {
     end(s, t->c_blocks);
 }
 
+/* ---- across a copy: results by panels, their lists by parts ---- */
+
+/* The loop over a panel's results, in this part of their lists. */
+static void open_results(tile_state *s, const sparse *z, const expr *panel, const expr *part) {
+    builder *b = s->t->p->b;
+    const expr *in_panel = loop(s, "n", z->panel), *size = build_index(b, z->panel);
+    bind(s, s->t->p->axes[z->axis].var, build_add(b, build_mul(b, panel, size), in_panel));
+    s->list = build_add(b, build_mul(b, panel, build_index(b, z->parts)), part);
+    s->list = build_add(b, build_mul(b, s->list, size), in_panel);
+    s->sums = z->parts > 1 ? build_mul(b, in_panel, build_index(b, tile_width(s->t))) : NULL;
+}
+
+static void close_results(tile_state *s, const sparse *z) {
+    end(s, z->panel);
+    s->n--;
+}
+
+static void store_sums(tile_state *s, int stage, bool zero) {
+    const plan_stage *g = &s->t->p->stages[stage];
+    builder *b = s->t->p->b;
+    for (int i = 0; i < s->t->vectors; i++)
+        build_store(b, g->sparse->slot_of_sums, sum_at(s, i),
+                    zero ? plan_neutral(b, REDUCE_SUM, LTYPE(g->result->type.elem, s->t->lanes)) : s->results[stage][i],
+                    NULL);
+}
+
+/* All parts but the last, whose sums go to the other stages. */
+static void sum_parts(tile_state *s, int stage, const expr *panel) {
+    const sparse *z = s->t->p->stages[stage].sparse;
+    builder *b = s->t->p->b;
+    open_results(s, z, panel, build_index(b, 0));
+    store_sums(s, stage, true);
+    close_results(s, z);
+    const expr *part = loop(s, "part", z->parts - 1);
+    open_results(s, z, panel, part);
+    sparse_stage(s, stage);
+    store_sums(s, stage, false);
+    close_results(s, z);
+    end(s, z->parts - 1);
+}
+
+static void emit_copied(tile_state *s, int stage) {
+    tile *t = s->t;
+    plan *p = t->p;
+    const sparse *z = p->stages[stage].sparse;
+    const expr *panel = loop(s, "panel", z->blocks / z->panel);
+    for (int i = 0; i < p->n_axes; i++)
+        if (i != t->a && i != z->axis)
+            bind(s, p->axes[i].var, loop(s, "i", p->axes[i].extent));
+    open_a(s);
+    if (z->parts > 1)
+        sum_parts(s, stage, panel);
+    open_results(s, z, panel, build_index(p->b, z->parts - 1));
+    emit_block(s);
+    close_results(s, z);
+    end(s, t->a_blocks);
+    for (int i = 0; i < p->n_axes; i++)
+        if (i != t->a && i != z->axis)
+            end(s, p->axes[i].extent);
+    end(s, z->blocks / z->panel);
+}
+
 static status new_state(tile *t, tile_state *out) {
     plan *p = t->p;
     int most = 2 * PLAN_MAX_AXES + p->n_stages * (NEST_MAX_AXES + 1) + 8;
@@ -389,6 +461,14 @@ static status new_state(tile *t, tile_state *out) {
     for (int k = 0; k < p->n_stages; k++)
         TRY_ALLOC(out->results[k] = ARENA_NEW_N(p->memory, const expr *, t->rows * t->vectors));
     return STATUS_OK;
+}
+
+/* Iterations of the loops around a panel in a block. */
+static int64_t around(const tile *t, const sparse *z) {
+    int64_t n = z->blocks / z->panel * t->a_blocks;
+    for (int i = 0; i < t->p->n_axes; i++)
+        n *= i == t->a || i == z->axis ? 1 : t->p->axes[i].extent;
+    return n;
 }
 
 status emit_tiles(plan *p, int axis, int lanes, const kernel_choice *given) {
@@ -403,10 +483,19 @@ status emit_tiles(plan *p, int axis, int lanes, const kernel_choice *given) {
     TRY(tile_pack(&t));
     TRY(plan_starts(p));
     TRY(plan_compact(p));
-    for (int k = 0; k < p->n_stages; k++)
-        if (p->stages[k].sparse != NULL)
-            TRY(sparse_slots(p, p->stages[k].sparse));
+    int copied = -1;
+    for (int k = 0; k < p->n_stages; k++) {
+        const plan_stage *g = &p->stages[k];
+        if (g->sparse == NULL)
+            continue;
+        TRY(sparse_slots(p, g, tile_width(&t), around(&t, g->sparse)));
+        copied = g->sparse->way.copied ? k : copied;
+    }
     TRY(new_state(&t, &s));
+    if (copied >= 0) {
+        emit_copied(&s, copied);
+        return STATUS_OK;
+    }
     if (t.panels)
         open_a(&s);
     for (int i = 0; i < p->n_axes; i++)
