@@ -76,8 +76,11 @@ static void add_zeros(plan *copy, const pack_dim *dims, int n, span *box) {
 }
 
 static status finish(plan *copy) {
+    bool turned;
     TRY(plan_collapse(copy));
-    TRY(emit_plan(copy));
+    TRY(emit_turned(copy, &turned));
+    if (!turned)
+        TRY(emit_plan(copy));
     return plan_finish(copy);
 }
 

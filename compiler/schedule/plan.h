@@ -103,6 +103,11 @@ status emit_rows(plan *p, int lanes); /* rows.c: vectors along the stages' inner
 /* rows_keep.c: where the store's value is made of what a reduction adds up, over the same axis, and that is not cheap,
  * the reduction stores it in place of the result, and the store takes it from there. */
 status rows_keep(plan *p);
+/* transpose.c: a copy whose data lie along one axis and go along another, by squares that are turned in registers; not
+ * done where it is no such copy. */
+status emit_turned(plan *p, bool *out_done);
+/* Of n vectors of n lanes, the i-th becomes what was lane i of each. */
+void turn_square(builder *b, const expr **x, int n);
 /* strategy.c: chooses among them by a count of loads and operations. */
 status emit_plan(plan *p);
 

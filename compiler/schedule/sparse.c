@@ -22,9 +22,10 @@
 #define CACHE_LINE 64
 #define APART 1.5
 #define APART_WHOLE 1.75
-/* Of a copy: an element that lies next to its neighbour already, loads' worth of a vector beyond the first cache, of
+/* Of a copy: an element that lies next to its neighbour already, or that is turned with others, loads' worth of a vector beyond the first cache, of
  * which so much is for the data, and a sum that is stored and loaded. */
 #define COPY 0.25
+#define TURN 1
 #define SECOND 1.6
 #define HELD 0.8
 #define SUM 3
@@ -204,6 +205,7 @@ typedef struct search {
     double best;
     kernel_choice *out;
     int parts; /* of the best */
+    bool turns;
 } search;
 
 static void try_rows(search *x, kernel_choice c) {
@@ -249,6 +251,14 @@ static void try_across(search *x) {
 
 /* ---- across a copy ---- */
 
+/* Results that go through their lists together: as many as divide all. */
+static int64_t panel_of(int64_t extent) {
+    int64_t n = PANEL;
+    while (extent % n != 0)
+        n--;
+    return n >= PANEL / 8 ? n : extent;
+}
+
 /* Is a copy for vectors along the axis no larger than the data, with a row for each step of the reduction? */
 static bool can_copy(const search *x, int axis) {
     const plan *p = x->p;
@@ -264,6 +274,21 @@ static bool can_copy(const search *x, int axis) {
            !p->written.at[x->s->data->ref] && total <= plan_slot_buffer(p, x->s->data->ref)->n;
 }
 
+static bool steps_by_one(const plan *p, const plan_stage *store, int axis) {
+    int64_t step = 0;
+    return plan_step(p, store->address, p->axes[axis].var, &step) && step == 1;
+}
+
+/* Do all results lie along the axis of the weights, for whole vectors of it? */
+static bool turns(const search *x, int along) {
+    const plan *p = x->p;
+    bool all = panel_of(x->s->extent) >= target_lanes(p->options->target, 32);
+    for (int i = 0; all && i < p->n_stages; i++)
+        all = p->stages[i].kind != STAGE_STORE ||
+              (steps_by_one(p, &p->stages[i], x->s->axis) && !steps_by_one(p, &p->stages[i], along));
+    return all;
+}
+
 /* Half cycles for what is copied, and loaded and stored lane by lane. */
 static status moved(const search *x, int axis, double *out) {
     const plan *p = x->p;
@@ -273,18 +298,15 @@ static status moved(const search *x, int axis, double *out) {
     TRY(plan_loads(p, &loads));
     for (int i = 0; i < p->n_axes; i++)
         points *= (double)p->axes[i].extent;
-    *out = (double)data->n * (x->data.step[axis] == 1 ? COPY : (int)TILE_GATHER);
+    *out = (double)data->n * (x->data.step[axis] == 1 ? COPY : TURN);
     for (size_t i = 0; i < loads.at.n; i++) {
         access l = plan_access(p, loads.at.at[i]);
         bool ends = loads.at.at[i] != x->s->data && loads.at.at[i] != x->s->weights;
-        *out += ends && !(l.affine && (l.step[axis] == 0 || l.step[axis] == 1)) ? (int)TILE_GATHER * points : 0;
+        *out += ends && !turns(x, axis) && !(l.affine && (l.step[axis] == 0 || l.step[axis] == 1)) ? (int)TILE_GATHER * points : 0;
     }
-    for (int i = 0; i < p->n_stages; i++) {
-        int64_t step = 0;
-        const plan_stage *g = &p->stages[i];
-        bool along = g->kind != STAGE_STORE || (plan_step(p, g->address, p->axes[axis].var, &step) && step == 1);
-        *out += along ? 0 : (int)TILE_SCATTER * points;
-    }
+    for (int i = 0; i < p->n_stages; i++)
+        if (p->stages[i].kind == STAGE_STORE && !steps_by_one(p, &p->stages[i], axis))
+            *out += points * (turns(x, axis) ? TURN : (int)TILE_SCATTER);
     return STATUS_OK;
 }
 
@@ -322,7 +344,7 @@ static status try_copied(search *x) {
         if (!can_copy(x, i) || extent < lanes)
             continue;
         TRY(moved(x, i, &moves));
-        for (c.vectors = 1; c.vectors <= TILE_MOST_VECTORS && c.vectors <= tile_blocks(extent, lanes); c.vectors++) {
+        for (c.vectors = 1; c.vectors <= TILE_MOST_VECTORS && (int64_t)lanes * c.vectors <= extent; c.vectors++) {
             int most = parts_for(x, (int64_t)lanes * c.vectors);
             for (int parts = 1; parts <= most; parts += most > 1 ? most - 1 : 1) {
                 double cost = moves + copied_cost(x, &c, parts);
@@ -330,6 +352,7 @@ static status try_copied(search *x) {
                     continue;
                 x->best = cost;
                 x->parts = parts;
+                x->turns = turns(x, i);
                 *x->out = c;
             }
         }
@@ -355,7 +378,7 @@ static void prepare(const plan *p, sparse *s, int parts, int64_t panel) {
 
 status sparse_cost(const plan *p, sparse *s, const sparse_way *way, kernel_choice *out, double *cost) {
     int lanes = way->across ? 1 : permuted_lanes(p, s);
-    search x = {p, s, plan_access(p, s->data), __builtin_inf(), out, 1};
+    search x = {p, s, plan_access(p, s->data), __builtin_inf(), out, 1, false};
     *cost = x.best;
     if (lanes == 1 && way->shared > 1)
         return STATUS_OK;
@@ -371,19 +394,12 @@ status sparse_cost(const plan *p, sparse *s, const sparse_way *way, kernel_choic
     else
         try_rows(&x, (kernel_choice){.along = s->axis, .runs_on = -1, .lanes = lanes, .vectors = 1, .tail = lanes});
     s->parts = x.parts;
+    s->turns = x.turns;
     *cost = x.best;
     return STATUS_OK;
 }
 
 /* ---- its statements ---- */
-
-/* Results that go through their lists together: as many as divide all. */
-static int64_t panel_of(int64_t extent) {
-    int64_t n = PANEL;
-    while (extent % n != 0)
-        n--;
-    return n >= PANEL / 8 ? n : extent;
-}
 
 /* The data, copied so that they lie along the axis; an odd number of vectors apart, so that they share no sets of a
  * cache. */
@@ -447,7 +463,7 @@ static status add_sums(plan *p, const plan_stage *g, int64_t width, int64_t arou
 status sparse_slots(plan *p, const plan_stage *g, int64_t width, int64_t around) {
     sparse *s = g->sparse;
     const int64_t lists = s->blocks * s->parts;
-    if (s->parts > 1)
+    if (s->parts > 1 || s->turns)
         TRY(add_sums(p, g, width, around));
     TRY(add_slot(p, DT_I32, lists + 1, s->groups, &s->slot_of_groups));
     TRY(add_places(p, s));

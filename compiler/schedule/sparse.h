@@ -36,6 +36,7 @@ typedef struct sparse {
     int lanes;             /* of a step: 1 where it is a list */
     int parts;             /* of a list, one after another */
     int64_t panel;         /* results whose parts lie together: all, or a divisor of the extent */
+    bool turns;            /* a copy's sums are turned, since results lie along the axis */
     int64_t room;          /* elements from one place of a copy to the next; 1 where there is none */
     int64_t blocks, steps; /* along the axis, of each part; of all blocks */
     int32_t *groups;       /* [blocks + 1]: the first of each block */
@@ -43,7 +44,7 @@ typedef struct sparse {
     uint16_t *numbers;     /* [groups][lanes]: for each step, which of the window */
     void *values;          /* [steps][lanes] */
     int slot_of_groups, slot_of_base, slot_of_numbers, slot_of_values;
-    int slot_of_sums; /* of a panel in a block of rows, between parts */
+    int slot_of_sums; /* of a panel in a block of rows, before and between parts, and before they are turned */
 } sparse;
 
 enum { SPARSE_GROUP = 4, SPARSE_NUMBER_BITS = 4, SPARSE_MOST_LANES = 16, SPARSE_MOST_POINTS = 16 };

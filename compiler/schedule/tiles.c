@@ -12,8 +12,8 @@ typedef struct tile_state {
     int n;
     pair_kind kind;        /* of the steps that are emitted */
     const expr ***results; /* [stage][point]: reduced and other kept values */
-    const expr *list;      /* across a copy: the current part, and where its sums stand; NULL: one alone */
-    const expr *sums;
+    const expr *list;      /* across a copy: the current part of a list */
+    const expr *sums;      /* where its sums stand that it begins with; NULL: nowhere */
 } tile_state;
 
 static void bind(tile_state *s, const expr *from, const expr *to) {
@@ -389,68 +389,6 @@ static void emit_block(tile_state *s) {
     end(s, t->c_blocks);
 }
 
-/* ---- across a copy: results by panels, their lists by parts ---- */
-
-/* The loop over a panel's results, in this part of their lists. */
-static void open_results(tile_state *s, const sparse *z, const expr *panel, const expr *part) {
-    builder *b = s->t->p->b;
-    const expr *in_panel = loop(s, "n", z->panel), *size = build_index(b, z->panel);
-    bind(s, s->t->p->axes[z->axis].var, build_add(b, build_mul(b, panel, size), in_panel));
-    s->list = build_add(b, build_mul(b, panel, build_index(b, z->parts)), part);
-    s->list = build_add(b, build_mul(b, s->list, size), in_panel);
-    s->sums = z->parts > 1 ? build_mul(b, in_panel, build_index(b, tile_width(s->t))) : NULL;
-}
-
-static void close_results(tile_state *s, const sparse *z) {
-    end(s, z->panel);
-    s->n--;
-}
-
-static void store_sums(tile_state *s, int stage, bool zero) {
-    const plan_stage *g = &s->t->p->stages[stage];
-    builder *b = s->t->p->b;
-    for (int i = 0; i < s->t->vectors; i++)
-        build_store(b, g->sparse->slot_of_sums, sum_at(s, i),
-                    zero ? plan_neutral(b, REDUCE_SUM, LTYPE(g->result->type.elem, s->t->lanes)) : s->results[stage][i],
-                    NULL);
-}
-
-/* All parts but the last, whose sums go to the other stages. */
-static void sum_parts(tile_state *s, int stage, const expr *panel) {
-    const sparse *z = s->t->p->stages[stage].sparse;
-    builder *b = s->t->p->b;
-    open_results(s, z, panel, build_index(b, 0));
-    store_sums(s, stage, true);
-    close_results(s, z);
-    const expr *part = loop(s, "part", z->parts - 1);
-    open_results(s, z, panel, part);
-    sparse_stage(s, stage);
-    store_sums(s, stage, false);
-    close_results(s, z);
-    end(s, z->parts - 1);
-}
-
-static void emit_copied(tile_state *s, int stage) {
-    tile *t = s->t;
-    plan *p = t->p;
-    const sparse *z = p->stages[stage].sparse;
-    const expr *panel = loop(s, "panel", z->blocks / z->panel);
-    for (int i = 0; i < p->n_axes; i++)
-        if (i != t->a && i != z->axis)
-            bind(s, p->axes[i].var, loop(s, "i", p->axes[i].extent));
-    open_a(s);
-    if (z->parts > 1)
-        sum_parts(s, stage, panel);
-    open_results(s, z, panel, build_index(p->b, z->parts - 1));
-    emit_block(s);
-    close_results(s, z);
-    end(s, t->a_blocks);
-    for (int i = 0; i < p->n_axes; i++)
-        if (i != t->a && i != z->axis)
-            end(s, p->axes[i].extent);
-    end(s, z->blocks / z->panel);
-}
-
 static status new_state(tile *t, tile_state *out) {
     plan *p = t->p;
     int most = 2 * PLAN_MAX_AXES + p->n_stages * (NEST_MAX_AXES + 1) + 8;
@@ -460,6 +398,113 @@ static status new_state(tile *t, tile_state *out) {
     TRY_ALLOC(out->results = ARENA_NEW_N(p->memory, const expr **, p->n_stages + 1));
     for (int k = 0; k < p->n_stages; k++)
         TRY_ALLOC(out->results[k] = ARENA_NEW_N(p->memory, const expr *, t->rows * t->vectors));
+    return STATUS_OK;
+}
+
+/* ---- across a copy: results by panels, their lists by parts ---- */
+
+/* The loop over a panel's results, in this part of their lists. */
+static void open_results(tile_state *s, const sparse *z, const expr *panel, const expr *part) {
+    builder *b = s->t->p->b;
+    const expr *in_panel = loop(s, "n", z->panel), *size = build_index(b, z->panel);
+    bind(s, s->t->p->axes[z->axis].var, build_add(b, build_mul(b, panel, size), in_panel));
+    s->list = build_add(b, build_mul(b, panel, build_index(b, z->parts)), part);
+    s->list = build_add(b, build_mul(b, s->list, size), in_panel);
+    s->sums = build_mul(b, in_panel, build_index(b, tile_width(s->t)));
+}
+
+static void close_results(tile_state *s, const sparse *z) {
+    end(s, z->panel);
+    s->n--;
+}
+
+/* Sums of these parts, which are added to what stands there where `begun`. */
+static void sum_parts(tile_state *s, int stage, const expr *panel, int64_t first, int64_t n, bool begun) {
+    const plan_stage *g = &s->t->p->stages[stage];
+    builder *b = s->t->p->b;
+    const expr *part = build_add(b, loop(s, "part", n), build_index(b, first));
+    open_results(s, g->sparse, panel, part);
+    const expr *sums = s->sums;
+    s->sums = begun ? sums : NULL;
+    sparse_stage(s, stage);
+    s->sums = sums;
+    for (int i = 0; i < s->t->vectors; i++)
+        build_store(b, g->sparse->slot_of_sums, sum_at(s, i), s->results[stage][i], NULL);
+    close_results(s, g->sparse);
+    end(s, n);
+}
+
+/* The other stages of a square of a panel's sums, with vectors along the results. */
+static status end_square(const tile_state *s, int stage, const expr *panel, const expr *first, int v) {
+    tile along = *s->t;
+    plan *p = along.p;
+    builder *b = p->b;
+    const sparse *z = p->stages[stage].sparse;
+    const expr *width = build_index(b, tile_width(s->t));
+    tile_state e;
+    along.a = z->axis;
+    along.c = s->t->a;
+    along.vectors = 1;
+    along.rows = along.lanes;
+    TRY(new_state(&along, &e));
+    for (; e.n < s->n; e.n++) {
+        e.from[e.n] = s->from[e.n];
+        e.to[e.n] = s->to[e.n];
+    }
+    e.a_first = build_add(b, build_mul(b, panel, build_index(b, z->panel)), first);
+    e.c_first = build_add(b, s->a_first, build_index(b, tile_vector_first(s->t, v)));
+    e.a_index = e.c_index = build_index(b, 0);
+    for (int i = 0; i < along.lanes; i++) {
+        const expr *at = build_mul(b, build_add(b, first, build_index(b, i)), width);
+        e.results[stage][i] = build_load(b, z->slot_of_sums, LTYPE(p->stages[stage].result->type.elem, along.lanes),
+                                         build_add(b, at, build_index(b, (int64_t)v * along.lanes)), NULL);
+    }
+    turn_square(b, e.results[stage], along.lanes);
+    for (int k = 0; k < p->n_stages; k++)
+        if (k != stage)
+            (p->stages[k].kind == STAGE_LET ? let_stage : store_stage)(&e, k);
+    return STATUS_OK;
+}
+
+/* The sums of a panel in a block. Where results do not lie along the block's vectors, all are in memory before they go
+ * to the other stages. */
+static status emit_panel(tile_state *s, int stage, const expr *panel) {
+    const sparse *z = s->t->p->stages[stage].sparse;
+    const int64_t before = z->parts - !z->turns;
+    if (before > 0)
+        sum_parts(s, stage, panel, 0, 1, false);
+    if (before > 1)
+        sum_parts(s, stage, panel, 1, before - 1, true);
+    if (!z->turns) {
+        open_results(s, z, panel, build_index(s->t->p->b, z->parts - 1));
+        s->sums = before > 0 ? s->sums : NULL;
+        emit_block(s);
+        close_results(s, z);
+        return STATUS_OK;
+    }
+    const int64_t squares = tile_blocks(z->panel, s->t->lanes);
+    const expr *first = block_first(s, loop(s, "nb", squares), s->t->lanes, z->panel);
+    for (int v = 0; v < s->t->vectors; v++)
+        TRY(end_square(s, stage, panel, first, v));
+    end(s, squares);
+    return STATUS_OK;
+}
+
+static status emit_copied(tile_state *s, int stage) {
+    tile *t = s->t;
+    plan *p = t->p;
+    const sparse *z = p->stages[stage].sparse;
+    const expr *panel = loop(s, "panel", z->blocks / z->panel);
+    for (int i = 0; i < p->n_axes; i++)
+        if (i != t->a && i != z->axis)
+            bind(s, p->axes[i].var, loop(s, "i", p->axes[i].extent));
+    open_a(s);
+    TRY(emit_panel(s, stage, panel));
+    end(s, t->a_blocks);
+    for (int i = 0; i < p->n_axes; i++)
+        if (i != t->a && i != z->axis)
+            end(s, p->axes[i].extent);
+    end(s, z->blocks / z->panel);
     return STATUS_OK;
 }
 
@@ -492,10 +537,8 @@ status emit_tiles(plan *p, int axis, int lanes, const kernel_choice *given) {
         copied = g->sparse->way.copied ? k : copied;
     }
     TRY(new_state(&t, &s));
-    if (copied >= 0) {
-        emit_copied(&s, copied);
-        return STATUS_OK;
-    }
+    if (copied >= 0)
+        return emit_copied(&s, copied);
     if (t.panels)
         open_a(&s);
     for (int i = 0; i < p->n_axes; i++)
