@@ -22,13 +22,16 @@
 #define CACHE_LINE 64
 #define APART 1.5
 #define APART_WHOLE 1.75
-/* Of a copy: an element that lies next to its neighbour already, or that is turned with others, loads' worth of a vector beyond the first cache, of
- * which so much is for the data, and a sum that is stored and loaded. */
+/* Of a copy: an element that lies next to its neighbour already, or that is turned with others; loads' worth of a weight
+ * with its place, and of a vector beyond the first cache, of which so much is for the data; a list; a sum that is stored
+ * and loaded. */
 #define COPY 0.25
-#define TURN 1
+#define TURN 1.5
+#define WEIGHT 1.2
 #define SECOND 1.6
 #define HELD 0.8
-#define SUM 3
+#define LIST 16
+#define SUM 1.5
 #define PANEL 128 /* results, at most */
 
 /* ---- which ---- */
@@ -328,10 +331,10 @@ static double copied_cost(const search *x, const kernel_choice *c, int parts) {
         outer *= i == s->axis || i == c->along ? 1 : (double)p->axes[i].extent;
     for (int i = 0; i < p->n_stages; i++)
         stores += p->stages[i].kind == STAGE_STORE ? STORE : 0;
-    double loads = n * (near ? 1 : SECOND) + 1 + PLACE, latency = (double)LATENCY / n;
+    double loads = n * (near ? 1 : SECOND) + WEIGHT, latency = (double)LATENCY / n;
     double lists = (double)s->extent, steps = (double)s->steps + lists * (parts - 1) * SPARSE_GROUP / 2;
-    return outer * (steps * ((loads > latency ? loads : latency) + loads / 8) +
-                    lists * (parts * (BLOCK + (parts > 1 ? SUM * n : 0)) + stores * n));
+    double sums = parts > 1 ? SUM * n : 0;
+    return outer * (steps * (loads > latency ? loads : latency) + lists * (parts * (LIST + sums) + stores * n));
 }
 
 static status try_copied(search *x) {
