@@ -175,7 +175,8 @@ void pad_order(const schedule_operand *o, int *out);
  * no. */
 status pad_operand(plan *p, const expr *read, const expr **out_load);
 /* pack.c: writes dst[t] = src[src_first + sum(stride * (t + first))] as a call of its own; dst is dense over the given
- * axes, but for a dimension's room. Elements whose position in some dimension lies outside the source are 0: see pack_dim. */
+ * axes, but for a dimension's room. Elements whose position in some dimension lies outside the source are 0: see
+ * pack_dim. */
 typedef struct pack_dim {
     int64_t extent;    /* of dst in this dimension */
     int64_t stride;    /* of src */

@@ -22,10 +22,10 @@
 #define CACHE_LINE 64
 #define APART 1.5
 #define APART_WHOLE 1.75
-/* Of a copy: an element that lies next to its neighbour already, or that is turned with others; loads' worth of a weight
- * with its place, and of a vector beyond the first cache, of which so much is for the data; a list; a sum that is stored
- * and loaded. */
-#define COPY 0.25
+/* Of a copy: an element that lies next to its neighbour already, or that is turned with others; loads' worth of a
+ * weight with its place, and of a vector beyond the first cache, of which so much is for the data; a list; a sum that
+ * is stored and loaded. */
+#define COPY 2.5
 #define TURN 1.5
 #define WEIGHT 1.2
 #define SECOND 1.6
@@ -305,7 +305,9 @@ static status moved(const search *x, int axis, double *out) {
     for (size_t i = 0; i < loads.at.n; i++) {
         access l = plan_access(p, loads.at.at[i]);
         bool ends = loads.at.at[i] != x->s->data && loads.at.at[i] != x->s->weights;
-        *out += ends && !turns(x, axis) && !(l.affine && (l.step[axis] == 0 || l.step[axis] == 1)) ? (int)TILE_GATHER * points : 0;
+        *out += ends && !turns(x, axis) && !(l.affine && (l.step[axis] == 0 || l.step[axis] == 1))
+                    ? (int)TILE_GATHER * points
+                    : 0;
     }
     for (int i = 0; i < p->n_stages; i++)
         if (p->stages[i].kind == STAGE_STORE && !steps_by_one(p, &p->stages[i], axis))
@@ -404,12 +406,13 @@ status sparse_cost(const plan *p, sparse *s, const sparse_way *way, kernel_choic
 
 /* ---- its statements ---- */
 
-/* The data, copied so that they lie along the axis; an odd number of vectors apart, so that they share no sets of a
- * cache. */
+/* The data, copied so that they lie along the axis; an odd number of lines apart, so that they share no sets of a
+ * cache.
+ */
 static status copy_data(plan *p, sparse *s, int along) {
     access x = plan_access(p, s->data);
-    int64_t lanes = target_lanes(p->options->target, dtype_bits(s->data->type.elem));
-    s->room = (tile_blocks(p->axes[along].extent, lanes) | 1) * lanes;
+    const int64_t line = CACHE_LINE * 8 / dtype_bits(s->data->type.elem);
+    s->room = (tile_blocks(p->axes[along].extent, line) | 1) * line;
     s->taps = s->counted;
     prepare(p, s, s->parts, panel_of(s->extent));
     return tile_copy(p, along, s->room, &x, &s->data);
@@ -454,7 +457,8 @@ static status add_places(plan *p, sparse *s) {
 static status add_sums(plan *p, const plan_stage *g, int64_t width, int64_t around) {
     sparse *s = g->sparse;
     dtype elem = g->result->type.elem;
-    s->slot_of_sums = plan_new_slot(p, (schedule_buffer){.kind = SCHEDULE_SCRATCH, .elem = elem, .n = s->panel * width});
+    s->slot_of_sums =
+        plan_new_slot(p, (schedule_buffer){.kind = SCHEDULE_SCRATCH, .elem = elem, .n = s->panel * width});
     if (s->slot_of_sums < 0)
         return STATUS_RESOURCE;
     p->written.at[s->slot_of_sums] = true;
@@ -488,7 +492,8 @@ static void add_step(plan *p, const plan_stage *g, const expr *group, int i, con
     const expr *step = build_add(b, build_mul(b, group, build_index(b, SPARSE_GROUP)), build_index(b, i));
     const expr *window = build_add(b, build_mul(b, group, build_index(b, SPARSE_GROUP / s->way.shared)),
                                    build_index(b, i / s->way.shared));
-    const expr *base = build_mul(b, load_index(p, s->slot_of_base, window), build_index(b, s->room)), *at = build_mul(b, step, build_index(b, s->lanes)),
+    const expr *base = build_mul(b, load_index(p, s->slot_of_base, window), build_index(b, s->room)),
+               *at = build_mul(b, step, build_index(b, s->lanes)),
                *weight = build_cast(b, t.elem, build_load(b, s->slot_of_values, LTYPE(s->elem, s->lanes), at, NULL));
     for (int k = 0; k < n; k++) {
         const expr *x =

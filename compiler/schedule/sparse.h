@@ -11,8 +11,8 @@
  * vectors has such lists, too.
  *
  * Across a copy: where data do not step so, as the rows of a matrix, or vectors would lie across two lines, they are
- * copied first, each datum of a result for all rows in turn. What a block of rows reads may be more than the first cache
- * holds: then a panel of results goes through its lists by parts, with the sums in memory between them. */
+ * copied first, each datum of a result for all rows in turn. What a block of rows reads may be more than the first
+ * cache holds: then a panel of results goes through its lists by parts, with the sums in memory between them. */
 #ifndef TENON_SCHEDULE_SPARSE_H
 #define TENON_SCHEDULE_SPARSE_H
 
@@ -28,7 +28,7 @@ typedef struct sparse {
     const expr *data, *weights; /* the loads */
     int axis;                   /* outer one, that the weights step along */
     int64_t extent, column_step;
-    dtype elem;                    /* of the weights */
+    dtype elem;                       /* of the weights */
     const struct sparse_tap *taps;    /* of one result, sorted by place */
     const struct sparse_tap *counted; /* the same in the order of the reduction, whose steps are their places */
     int64_t n_taps;

@@ -295,12 +295,11 @@ static status weigh_sparse(plan *p, sparse_candidate *c, sparse_candidate *best)
         c->cost /= GAIN;
         if (c->cost >= best->cost)
             continue;
-        TRY_ALLOC(c->form =
-                      arena_printf(p->memory, "sparse %s, vectors of %d, %d steps a window, %d sums",
-                                   c->way.copied   ? "across a copy"
-                                   : c->way.across ? "across"
-                                                   : "permuted",
-                                   c->s->lanes, c->way.shared, c->way.chains));
+        TRY_ALLOC(c->form = arena_printf(p->memory, "sparse %s, vectors of %d, %d steps a window, %d sums",
+                                         c->way.copied   ? "across a copy"
+                                         : c->way.across ? "across"
+                                                         : "permuted",
+                                         c->s->lanes, c->way.shared, c->way.chains));
         if (p->form == NULL || strcmp(c->form, p->form) == 0)
             *best = *c;
     }

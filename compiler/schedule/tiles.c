@@ -276,8 +276,8 @@ static void sparse_stage(tile_state *s, int stage) {
     if (g->sparse->way.across)
         number = s->list != NULL ? s->list : at_point(s, stage, t->p->axes[g->sparse->axis].var, 0, 0, 1);
     for (int i = 0; s->sums != NULL && i < t->rows * t->vectors; i++)
-        s->results[stage][i] = build_load(t->p->b, g->sparse->slot_of_sums, LTYPE(g->result->type.elem, t->lanes),
-                                          sum_at(s, i), NULL);
+        s->results[stage][i] =
+            build_load(t->p->b, g->sparse->slot_of_sums, LTYPE(g->result->type.elem, t->lanes), sum_at(s, i), NULL);
     sparse_sums(t->p, g, number, addresses, t->rows * t->vectors, t->lanes, s->sums != NULL, s->results[stage]);
 }
 
@@ -435,7 +435,7 @@ static void sum_parts(tile_state *s, int stage, const expr *panel, int64_t first
 }
 
 /* The other stages of a square of a panel's sums, with vectors along the results. */
-static status end_square(const tile_state *s, int stage, const expr *panel, const expr *first, int v) {
+static status end_square(const tile_state *s, int stage, const expr *panel, const expr *first, const expr *row) {
     tile along = *s->t;
     plan *p = along.p;
     builder *b = p->b;
@@ -452,12 +452,12 @@ static status end_square(const tile_state *s, int stage, const expr *panel, cons
         e.to[e.n] = s->to[e.n];
     }
     e.a_first = build_add(b, build_mul(b, panel, build_index(b, z->panel)), first);
-    e.c_first = build_add(b, s->a_first, build_index(b, tile_vector_first(s->t, v)));
+    e.c_first = build_add(b, s->a_first, row);
     e.a_index = e.c_index = build_index(b, 0);
     for (int i = 0; i < along.lanes; i++) {
         const expr *at = build_mul(b, build_add(b, first, build_index(b, i)), width);
         e.results[stage][i] = build_load(b, z->slot_of_sums, LTYPE(p->stages[stage].result->type.elem, along.lanes),
-                                         build_add(b, at, build_index(b, (int64_t)v * along.lanes)), NULL);
+                                         build_add(b, at, row), NULL);
     }
     turn_square(b, e.results[stage], along.lanes);
     for (int k = 0; k < p->n_stages; k++)
@@ -482,11 +482,12 @@ static status emit_panel(tile_state *s, int stage, const expr *panel) {
         close_results(s, z);
         return STATUS_OK;
     }
-    const int64_t squares = tile_blocks(z->panel, s->t->lanes);
-    const expr *first = block_first(s, loop(s, "nb", squares), s->t->lanes, z->panel);
-    for (int v = 0; v < s->t->vectors; v++)
-        TRY(end_square(s, stage, panel, first, v));
+    const int lanes = s->t->lanes;
+    const int64_t squares = tile_blocks(z->panel, lanes);
+    const expr *row = build_mul(s->t->p->b, loop(s, "v", s->t->vectors), build_index(s->t->p->b, lanes));
+    TRY(end_square(s, stage, panel, block_first(s, loop(s, "nb", squares), lanes, z->panel), row));
     end(s, squares);
+    end(s, s->t->vectors);
     return STATUS_OK;
 }
 
