@@ -495,17 +495,16 @@ static status emit_copied(tile_state *s, int stage) {
     tile *t = s->t;
     plan *p = t->p;
     const sparse *z = p->stages[stage].sparse;
-    const expr *panel = loop(s, "panel", z->blocks / z->panel);
     for (int i = 0; i < p->n_axes; i++)
         if (i != t->a && i != z->axis)
             bind(s, p->axes[i].var, loop(s, "i", p->axes[i].extent));
     open_a(s);
-    TRY(emit_panel(s, stage, panel));
+    TRY(emit_panel(s, stage, loop(s, "panel", z->blocks / z->panel)));
+    end(s, z->blocks / z->panel);
     end(s, t->a_blocks);
     for (int i = 0; i < p->n_axes; i++)
         if (i != t->a && i != z->axis)
             end(s, p->axes[i].extent);
-    end(s, z->blocks / z->panel);
     return STATUS_OK;
 }
 
