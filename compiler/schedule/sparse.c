@@ -306,12 +306,12 @@ static status moved(const search *x, int axis, double *out) {
         access l = plan_access(p, loads.at.at[i]);
         bool ends = loads.at.at[i] != x->s->data && loads.at.at[i] != x->s->weights;
         *out += ends && !turns(x, axis) && !(l.affine && (l.step[axis] == 0 || l.step[axis] == 1))
-                    ? (int)TILE_GATHER * points
+                    ? TILE_GATHER * points
                     : 0;
     }
     for (int i = 0; i < p->n_stages; i++)
         if (p->stages[i].kind == STAGE_STORE && !steps_by_one(p, &p->stages[i], axis))
-            *out += points * (turns(x, axis) ? TURN : (int)TILE_SCATTER);
+            *out += points * (turns(x, axis) ? TURN : TILE_SCATTER);
     return STATUS_OK;
 }
 
@@ -334,7 +334,7 @@ static double copied_cost(const search *x, const kernel_choice *c, int parts) {
     for (int i = 0; i < p->n_stages; i++)
         stores += p->stages[i].kind == STAGE_STORE ? STORE : 0;
     double loads = n * (near ? 1 : SECOND) + WEIGHT, latency = (double)LATENCY / n;
-    double lists = (double)s->extent, steps = (double)s->steps + lists * (parts - 1) * SPARSE_GROUP / 2;
+    double lists = (double)s->extent, steps = (double)s->steps + lists * (parts - 1) * (int)SPARSE_GROUP / 2;
     double sums = parts > 1 ? SUM * n : 0;
     return outer * (steps * (loads > latency ? loads : latency) + lists * (parts * (LIST + sums) + stores * n));
 }

@@ -62,7 +62,8 @@ double tile_cost(const tile *t, const tile_loads *loads);
 /* What it takes besides to transpose operands whose step along a is neither 0 nor 1, and to scatter results. */
 double tile_moves(const tile *t, const tile_loads *loads);
 /* Half cycles for each element of a copy whose step along a is not 1, or that is loaded or stored lane by lane. */
-enum { TILE_GATHER = 4, TILE_SCATTER = 3 };
+#define TILE_GATHER 4
+#define TILE_SCATTER 3
 /* Do fewer bytes come from beyond the caches where the blocks along a are the outermost loop? */
 bool tile_panels(const tile *t, const tile_loads *loads);
 /* The number of innermost axes of a reduction that are unrolled: short ones, so that what neighbouring rows read in
