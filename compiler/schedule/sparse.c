@@ -26,7 +26,7 @@
  * weight with its place, and of a vector beyond the first cache, of which so much is for the data; a list; a sum that
  * is stored and loaded. */
 #define COPY 2.5
-#define TURN 1.5
+#define TURN 2.5
 #define WEIGHT 1.2
 #define SECOND 1.6
 #define HELD 0.8
