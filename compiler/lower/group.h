@@ -43,8 +43,10 @@ typedef struct grouping {
     arena *memory;
     node_info *nodes; /* in order */
     int n;
-    map by_node; /* node -> node_info */
-    map layouts; /* value -> its operand_layout, where it is not row-major */
+    map by_node;       /* node -> node_info */
+    map layouts;       /* value -> its operand_layout, where it is not row-major */
+    bool zeros_follow; /* contractions by few weights that are not zero want the layouts of others */
+    bool has_rows;     /* set by choose_layouts: some want others */
 } grouping;
 
 node_info *group_info(const grouping *x, const node *n);

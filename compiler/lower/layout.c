@@ -15,10 +15,11 @@ typedef struct constant_use {
 } constant_use;
 
 /* So many weights in a hundred are not zero, at most, so many neighbours lie in a row, and so many products with
- * windows make a result, at least. */
+ * windows, and without, make a result, at least. */
 #define SPARSE 12
 #define ROW 8
 #define WINDOWS 576
+#define POINTS 64
 
 static void note_constant(const expr *x, void *ctx) {
     constant_use *u = ctx;
@@ -51,7 +52,7 @@ static bool has_rows(const nest *m, const schedule_operand *y) {
         }
     for (int d = 2; axes < 2 && d < y->rank - 1; d++)
         n *= y->dims[d];
-    return n >= ROW && (axes < 2 || products >= WINDOWS);
+    return n >= ROW && products >= (axes < 2 ? POINTS : WINDOWS);
 }
 
 static bool is_depthwise(const node *n) {
@@ -68,8 +69,8 @@ static bool is_among_depthwise(const node_info *root, const node_info *which) {
 }
 
 /* Does the contraction want dimension 1 of its result to lie last? Not where it multiplies vectors along a row by the
- * few weights that are not zero. */
-static status wants_channels_last(const grouping *x, const node_info *root, const node_info *which, arena *scratch,
+ * few weights that are not zero, unless x->zeros_follow. */
+static status wants_channels_last(grouping *x, const node_info *root, const node_info *which, arena *scratch,
                                   bool *out) {
     composed c;
     *out = false;
@@ -80,9 +81,12 @@ static status wants_channels_last(const grouping *x, const node_info *root, cons
     for (size_t s = 0; s < m->stages.n; s++)
         if (m->stages.at[s].kind == STAGE_REDUCE)
             expr_visit(m->stages.at[s].value, note_constant, &u);
-    if (u.sparse && store->rank >= 3 && has_rows(m, &c.operands.at[store->operand]) && !is_among_depthwise(root, which))
-        return STATUS_OK;
     *out = store->rank >= 3 && steps_along(&u, store->index[1]) && !steps_along(&u, store->index[store->rank - 1]);
+    if (!*out || x->zeros_follow || !u.sparse || !has_rows(m, &c.operands.at[store->operand]) ||
+        is_among_depthwise(root, which))
+        return STATUS_OK;
+    x->has_rows = true;
+    *out = false;
     return STATUS_OK;
 }
 

@@ -5,6 +5,7 @@
 
 #include "lower/lowering.h"
 #include "lower/packed.h"
+#include "schedule/latency.h"
 
 /* ---- buffers ---- */
 
@@ -428,21 +429,49 @@ static status plan(lowering *w) {
     return plan_memory(w->p, w->o->regions);
 }
 
+/* All steps, before they are divided among threads and get their memory. */
+static status make_steps(lowering *w, bool zeros_follow) {
+    TRY(new_program(w, w->g->name));
+    TRY(add_interface(w));
+    TRY(group_nodes(w->g, w->o, w->memory, &w->groups));
+    w->groups.zeros_follow = zeros_follow;
+    TRY(choose_layouts(&w->groups));
+    TRY(choose_borders(&w->groups));
+    TRY(find_chains(&w->groups, &w->chains));
+    TRY_ALLOC(w->temporaries = ARENA_NEW_N(w->memory, int *, w->groups.n + 1));
+    TRY(unpack_inputs(w));
+    for (int i = 0; i < w->groups.n; i++)
+        if (!w->groups.nodes[i].inlined && w->groups.nodes[i].core_of < 0)
+            TRY(lower_group(w, &w->groups.nodes[i]));
+    return copy_outputs(w);
+}
+
+/* Where weights that are mostly zero want rows, which others do not: takes the layouts of the others if the program is
+ * predicted to be faster so. */
+static status weigh_rows(lowering *w) {
+    program_cost rows, last;
+    step_nodes_list steps = {0};
+    lower_options again = *w->o;
+    again.steps = w->o->steps != NULL ? &steps : NULL;
+    lowering other = {.g = w->g, .o = &again, .memory = w->memory};
+    TRY(make_steps(&other, true));
+    TRY(program_cost_of(w->p, w->memory, &rows));
+    TRY(program_cost_of(other.p, w->memory, &last));
+    if (rows.cycles <= last.cycles)
+        return STATUS_OK;
+    if (w->o->steps != NULL)
+        *w->o->steps = steps;
+    other.o = other.groups.o = w->o;
+    *w = other;
+    return STATUS_OK;
+}
+
 status lower_graph(const graph *g, const lower_options *o, arena *a, program **out) {
     lowering w = {.g = g, .o = o, .memory = a};
     TRY(check_all(g));
-    TRY(new_program(&w, g->name));
-    TRY(add_interface(&w));
-    TRY(group_nodes(g, o, a, &w.groups));
-    TRY(choose_layouts(&w.groups));
-    TRY(choose_borders(&w.groups));
-    TRY(find_chains(&w.groups, &w.chains));
-    TRY_ALLOC(w.temporaries = ARENA_NEW_N(a, int *, w.groups.n + 1));
-    TRY(unpack_inputs(&w));
-    for (int i = 0; i < w.groups.n; i++)
-        if (!w.groups.nodes[i].inlined && w.groups.nodes[i].core_of < 0)
-            TRY(lower_group(&w, &w.groups.nodes[i]));
-    TRY(copy_outputs(&w));
+    TRY(make_steps(&w, false));
+    if (w.groups.has_rows && o->tuning == NULL)
+        TRY(weigh_rows(&w));
     if (o->threads > 1)
         TRY(schedule_parallel(w.p, o->threads));
     TRY(plan(&w));

@@ -139,11 +139,20 @@ static bool has_tile(const conv3 *c, const winograd_form *f) {
     return c->out[0] >= f->outputs && c->out[1] >= f->outputs;
 }
 
+/* Is it better to leave the zeros out? What comes of weights is half hidden behind the products; and lists whose places
+ * are anywhere have to save more than a count can tell. */
+#define SPARSE_GAIN 0.8
+
+static bool is_sparse_better(const conv3 *c, const winograd_form *f, const machine *m) {
+    double cost = winograd_cost(c, f, m) - weight_cost(c, m, f->points * f->points) / 2;
+    return sparse_cost(c, m) < SPARSE_GAIN * cost;
+}
+
 /* The cheapest form; NULL where the direct way is, and where channels do not fill a vector: a little less work is not
  * worth the weights. */
 static const winograd_form *choose(const conv3 *c, const machine *m) {
     const winograd_form *best = NULL;
-    double direct = direct_cost(c, m), sparse = sparse_cost(c, m), least = 0.95 * (direct < sparse ? direct : sparse);
+    double least = 0.95 * direct_cost(c, m);
     if (c->inputs < m->lanes || c->results < m->lanes)
         return NULL;
     for (const winograd_form *f = winograd_forms; f->outputs != 0; f++) {
@@ -153,7 +162,7 @@ static const winograd_form *choose(const conv3 *c, const machine *m) {
         least = cost;
         best = f;
     }
-    return best;
+    return best != NULL && is_sparse_better(c, best, m) ? NULL : best;
 }
 
 double winograd_share(graph *g, node *n, const target *t) {

@@ -54,7 +54,8 @@ status border_fill(const schedule_operand *o, const schedule_options *options, s
     for (int i = 0; i < o->rank; i++) {
         int d = order[i];
         int64_t low = o->layout->low[d], extent = o->dims[d];
-        dims[i] = (pack_dim){low + extent + o->layout->high[d], 0, -low, 0, extent};
+        int64_t all = low + extent + o->layout->high[d];
+        dims[i] = (pack_dim){all, 0, -low, 0, extent, all};
     }
     return pack_zeros(&p, slot, dims, o->rank);
 }

@@ -41,7 +41,7 @@ static plan_stage box_stage(plan *copy, const pack_dim *dims, const span *box, i
         from = build_add(b, from,
                          build_mul(b, build_add(b, at, build_index(b, dims[d].first)), build_index(b, dims[d].stride)));
         to = build_add(b, to, build_mul(b, at, build_index(b, total)));
-        total *= dims[d].extent;
+        total *= dims[d].room;
     }
     dtype elem = plan_slot_buffer(copy, 0)->elem;
     const expr *value = zero ? build_const(b, elem, 0) : build_load(b, 1, LTYPE(elem, 1), from, NULL);
@@ -76,8 +76,11 @@ static void add_zeros(plan *copy, const pack_dim *dims, int n, span *box) {
 }
 
 static status finish(plan *copy) {
+    bool turned;
     TRY(plan_collapse(copy));
-    TRY(emit_plan(copy));
+    TRY(emit_turned(copy, &turned));
+    if (!turned)
+        TRY(emit_plan(copy));
     return plan_finish(copy);
 }
 

@@ -205,7 +205,8 @@ static status make_copy(plan *p, int operand, const pad_reach *reach, pad_copy *
     for (int i = o->rank - 1; i >= 0; i--) {
         int d = order[i];
         const pad_reach *r = &reach[d];
-        dims[i] = (pack_dim){r->high - r->low + 1, operand_stride(o, d), r->low, r->from, r->to};
+        int64_t all = r->high - r->low + 1;
+        dims[i] = (pack_dim){all, operand_stride(o, d), r->low, r->from, r->to, all};
         out->reach[d] = *r;
         out->strides[d] = total;
         total *= dims[i].extent;

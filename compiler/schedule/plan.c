@@ -178,7 +178,10 @@ status plan_finish(plan *p) {
                                   s);
         TRY_ALLOC(name);
         buffers[s] = (kernel_buffer){name, from->elem, from->n,
-                                     p->written.at[s] ? (p->raw ? ACCESS_READ_WRITE : ACCESS_WRITE) : ACCESS_READ};
+                                     p->sums > 0 && (int)s == p->sums ? ACCESS_SCRATCH
+                                     : !p->written.at[s]              ? ACCESS_READ
+                                     : p->raw                         ? ACCESS_READ_WRITE
+                                                                      : ACCESS_WRITE};
         args[s] = p->slots.at[s];
     }
     TRY(builder_status(p->b));

@@ -70,6 +70,7 @@ typedef struct plan {
     bool raw;                           /* stored buffers may also be loaded */
     struct tile_candidates *candidates; /* where not NULL, gets every tile whose cost is asked for */
     kernel_choice chosen;               /* the tile that was emitted */
+    int sums;                           /* slot that each iteration of the outermost loop has for itself; 0: none */
 } plan;
 
 /* The kernel buffer for an operand, made on first use. -1 when out of memory. */
@@ -106,6 +107,11 @@ status emit_rows(plan *p, int lanes); /* rows.c: vectors along the stages' inner
 /* rows_keep.c: where the store's value is made of what a reduction adds up, over the same axis, and that is not cheap,
  * the reduction stores it in place of the result, and the store takes it from there. */
 status rows_keep(plan *p);
+/* transpose.c: a copy whose data lie along one axis and go along another, by squares that are turned in registers; not
+ * done where it is no such copy. */
+status emit_turned(plan *p, bool *out_done);
+/* Of n vectors of n lanes, the i-th becomes what was lane i of each. */
+void turn_square(builder *b, const expr **x, int n);
 /* strategy.c: chooses among them by a count of loads and operations. */
 status emit_plan(plan *p);
 
@@ -178,12 +184,14 @@ void pad_order(const schedule_operand *o, int *out);
  * no. */
 status pad_operand(plan *p, const expr *read, const expr **out_load);
 /* pack.c: writes dst[t] = src[src_first + sum(stride * (t + first))] as a call of its own; dst is dense over the given
- * axes. Elements whose position in some dimension lies outside the source are 0: see pack_dim. */
+ * axes, but for a dimension's room. Elements whose position in some dimension lies outside the source are 0: see
+ * pack_dim. */
 typedef struct pack_dim {
     int64_t extent;    /* of dst in this dimension */
     int64_t stride;    /* of src */
     int64_t first;     /* position in src of dst's position 0 */
     int64_t low, high; /* positions outside [low, high) of src are not read: their elements are 0 */
+    int64_t room;      /* of dst for an index of the dimension before, no less than the extent */
 } pack_dim;
 status pack_copy(plan *p, int src_slot, int64_t src_first, int dst_slot, const pack_dim *dims, int n);
 /* Writes only those 0, and leaves the rest of dst alone. */

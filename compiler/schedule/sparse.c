@@ -2,6 +2,7 @@
 #include "schedule/sparse.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "schedule/tiles.h"
 
@@ -21,6 +22,17 @@
 #define CACHE_LINE 64
 #define APART 1.5
 #define APART_WHOLE 1.75
+/* Of a copy: an element that lies next to its neighbour already, or that is turned with others; loads' worth of a
+ * weight with its place, and of a vector beyond the first cache, of which so much is for the data; a list; a sum that
+ * is stored and loaded. */
+#define COPY 2.5
+#define TURN 2.5
+#define WEIGHT 1.2
+#define SECOND 1.6
+#define HELD 0.8
+#define LIST 16
+#define SUM 1.5
+#define PANEL 128 /* results, at most */
 
 /* ---- which ---- */
 
@@ -72,13 +84,14 @@ static int by_place(const void *x, const void *y) {
     return a < b ? -1 : a > b;
 }
 
-/* All products of one result, by the place of the data. */
+/* All products of one result, in the reduction's order and by the place of the data. */
 static status list_taps(const plan *p, int stage, const access *data, const access *weights, sparse *out) {
     const plan_stage *g = &p->stages[stage];
     int first = plan_first_axis(p, stage);
     int64_t n = plan_steps(g);
-    sparse_tap *taps = ARENA_NEW_N(p->memory, sparse_tap, n + 1);
+    sparse_tap *taps = ARENA_NEW_N(p->memory, sparse_tap, n + 1), *counted = ARENA_NEW_N(p->memory, sparse_tap, n + 1);
     TRY_ALLOC(taps);
+    TRY_ALLOC(counted);
     for (int64_t i = 0; i < n; i++) {
         int64_t rest = i;
         taps[i].weight = weights->first;
@@ -88,9 +101,11 @@ static status list_taps(const plan *p, int stage, const access *data, const acce
             taps[i].weight += at * weights->step[first + k];
             rest /= g->axes[k].extent;
         }
+        counted[i] = (sparse_tap){i, taps[i].weight};
     }
     qsort(taps, (size_t)n, sizeof *taps, by_place);
     out->taps = taps;
+    out->counted = counted;
     out->n_taps = n;
     return STATUS_OK;
 }
@@ -127,6 +142,8 @@ status sparse_read(plan *p, int axis, sparse **out, int *out_stage) {
     found.extent = p->axes[axis].extent;
     found.column_step = weights.step[axis];
     found.elem = found.weights->type.elem;
+    found.parts = 1;
+    found.room = 1;
     TRY(list_taps(p, stage, &data, &weights, &found));
     if (!fits(&found))
         return STATUS_OK;
@@ -190,6 +207,8 @@ typedef struct search {
     access data;
     double best;
     kernel_choice *out;
+    int parts; /* of the best */
+    bool turns;
 } search;
 
 static void try_rows(search *x, kernel_choice c) {
@@ -206,6 +225,7 @@ static void try_rows(search *x, kernel_choice c) {
             x->best = cost;
             c.panels = is_by_panels(x->p, x->s, &c);
             *x->out = c;
+            x->parts = 1;
         }
     }
 }
@@ -232,6 +252,119 @@ static void try_across(search *x) {
     }
 }
 
+/* ---- across a copy ---- */
+
+/* Results that go through their lists together: as many as divide all. */
+static int64_t panel_of(int64_t extent) {
+    int64_t n = PANEL;
+    while (extent % n != 0)
+        n--;
+    return n >= PANEL / 8 ? n : extent;
+}
+
+/* Is a copy for vectors along the axis no larger than the data, with a row for each step of the reduction? */
+static bool can_copy(const search *x, int axis) {
+    const plan *p = x->p;
+    nest_axis axes[PLAN_MAX_AXES];
+    int n = plan_all_axes(p, axes);
+    int64_t total = 1;
+    for (int i = 0; i < n; i++) {
+        if (x->data.step[i] == 0 && i >= p->n_axes)
+            return false;
+        total *= x->data.step[i] != 0 ? axes[i].extent : 1;
+    }
+    return axis != x->s->axis && x->data.step[axis] != 0 && plan_stores_along(p, p->axes[axis].var) &&
+           !p->written.at[x->s->data->ref] && total <= plan_slot_buffer(p, x->s->data->ref)->n;
+}
+
+static bool steps_by_one(const plan *p, const plan_stage *store, int axis) {
+    int64_t step = 0;
+    return plan_step(p, store->address, p->axes[axis].var, &step) && step == 1;
+}
+
+/* Do all results lie along the axis of the weights, for whole vectors of it? */
+static bool turns(const search *x, int along) {
+    const plan *p = x->p;
+    bool all = panel_of(x->s->extent) >= target_lanes(p->options->target, 32);
+    for (int i = 0; all && i < p->n_stages; i++)
+        all = p->stages[i].kind != STAGE_STORE ||
+              (steps_by_one(p, &p->stages[i], x->s->axis) && !steps_by_one(p, &p->stages[i], along));
+    return all;
+}
+
+/* Half cycles for what is copied, and loaded and stored lane by lane. */
+static status moved(const search *x, int axis, double *out) {
+    const plan *p = x->p;
+    const schedule_buffer *data = plan_slot_buffer(p, x->s->data->ref);
+    double points = 1;
+    expr_list loads;
+    TRY(plan_loads(p, &loads));
+    for (int i = 0; i < p->n_axes; i++)
+        points *= (double)p->axes[i].extent;
+    *out = (double)data->n * (x->data.step[axis] == 1 ? COPY : TURN);
+    for (size_t i = 0; i < loads.at.n; i++) {
+        access l = plan_access(p, loads.at.at[i]);
+        bool ends = loads.at.at[i] != x->s->data && loads.at.at[i] != x->s->weights;
+        *out += ends && !turns(x, axis) && !(l.affine && (l.step[axis] == 0 || l.step[axis] == 1))
+                    ? TILE_GATHER * points
+                    : 0;
+    }
+    for (int i = 0; i < p->n_stages; i++)
+        if (p->stages[i].kind == STAGE_STORE && !steps_by_one(p, &p->stages[i], axis))
+            *out += points * (turns(x, axis) ? TURN : TILE_SCATTER);
+    return STATUS_OK;
+}
+
+/* As many parts as let the first cache hold what one reads. */
+static int parts_for(const search *x, int64_t width) {
+    int64_t bytes = x->s->n_taps * width * dtype_bits(x->s->data->type.elem) / 8;
+    int64_t held = (int64_t)(x->p->options->target->l1_bytes * HELD);
+    int64_t parts = held > 0 ? tile_blocks(bytes, held) : 1;
+    return parts < x->s->n_taps ? (int)parts : 1;
+}
+
+static double copied_cost(const search *x, const kernel_choice *c, int parts) {
+    const plan *p = x->p;
+    const sparse *s = x->s;
+    int n = c->vectors;
+    bool near = parts > 1 || parts_for(x, (int64_t)c->lanes * n) == 1;
+    double outer = (double)tile_blocks(tile_extent(p, c->along), (int64_t)c->lanes * n), stores = 0;
+    for (int i = 0; i < p->n_axes; i++)
+        outer *= i == s->axis || i == c->along ? 1 : (double)p->axes[i].extent;
+    for (int i = 0; i < p->n_stages; i++)
+        stores += p->stages[i].kind == STAGE_STORE ? STORE : 0;
+    double loads = n * (near ? 1 : SECOND) + WEIGHT, latency = (double)LATENCY / n;
+    double lists = (double)s->extent, steps = (double)s->steps + lists * (parts - 1) * (int)SPARSE_GROUP / 2;
+    double sums = parts > 1 ? SUM * n : 0;
+    return outer * (steps * (loads > latency ? loads : latency) + lists * (parts * (LIST + sums) + stores * n));
+}
+
+static status try_copied(search *x) {
+    const plan *p = x->p;
+    const int lanes = target_lanes(p->options->target, 32);
+    for (int i = 0; i < p->n_axes && lanes > 1; i++) {
+        kernel_choice c = {.along = i, .runs_on = -1, .rows_along = -1, .lanes = lanes, .rows = 1, .tail = lanes};
+        int64_t extent = p->axes[i].extent;
+        double moves;
+        if (!can_copy(x, i) || extent < lanes)
+            continue;
+        TRY(moved(x, i, &moves));
+        for (c.vectors = 1; c.vectors <= TILE_MOST_VECTORS && (int64_t)lanes * c.vectors <= extent; c.vectors++) {
+            int most = parts_for(x, (int64_t)lanes * c.vectors);
+            for (int parts = 1; parts <= most; parts += most > 1 ? most - 1 : 1) {
+                double cost = moves + copied_cost(x, &c, parts);
+                if (cost >= x->best)
+                    continue;
+                x->best = cost;
+                x->parts = parts;
+                x->turns = turns(x, i);
+                *x->out = c;
+            }
+        }
+    }
+    return STATUS_OK;
+}
+
 static int permuted_lanes(const plan *p, const sparse *s) {
     const target *t = p->options->target;
     int64_t span = s->taps[s->n_taps - 1].place - s->taps[0].place + 1;
@@ -241,30 +374,55 @@ static int permuted_lanes(const plan *p, const sparse *s) {
     return lanes;
 }
 
-double sparse_cost(const plan *p, sparse *s, const sparse_way *way, kernel_choice *out) {
+static void prepare(const plan *p, sparse *s, int parts, int64_t panel) {
+    s->parts = parts;
+    s->blocks = tile_blocks(s->extent, s->lanes);
+    s->panel = panel < s->blocks ? panel : s->blocks;
+    sparse_count(plan_constant(p, s->weights->ref), s);
+}
+
+status sparse_cost(const plan *p, sparse *s, const sparse_way *way, kernel_choice *out, double *cost) {
     int lanes = way->across ? 1 : permuted_lanes(p, s);
-    search x = {p, s, plan_access(p, s->data), __builtin_inf(), out};
+    search x = {p, s, plan_access(p, s->data), __builtin_inf(), out, 1, false};
+    *cost = x.best;
     if (lanes == 1 && way->shared > 1)
-        return x.best;
-    if (s->lanes != lanes || s->way.shared != way->shared) {
-        s->lanes = lanes;
-        s->way = *way;
-        s->blocks = tile_blocks(s->extent, lanes);
-        sparse_count(plan_constant(p, s->weights->ref), s);
-    }
+        return STATUS_OK;
+    bool counted = s->lanes == lanes && s->way.shared == way->shared && s->parts == 1;
+    s->lanes = lanes;
     s->way = *way;
-    if (way->across)
+    if (!counted)
+        prepare(p, s, 1, INT64_MAX);
+    if (way->copied)
+        TRY(try_copied(&x));
+    else if (way->across)
         try_across(&x);
     else
         try_rows(&x, (kernel_choice){.along = s->axis, .runs_on = -1, .lanes = lanes, .vectors = 1, .tail = lanes});
-    return x.best;
+    s->parts = x.parts;
+    s->turns = x.turns;
+    *cost = x.best;
+    return STATUS_OK;
 }
 
 /* ---- its statements ---- */
 
-status sparse_take(plan *p, int stage, sparse *s) {
+/* The data, copied so that they lie along the axis; an odd number of lines apart, so that they share no sets of a
+ * cache.
+ */
+static status copy_data(plan *p, sparse *s, int along) {
+    access x = plan_access(p, s->data);
+    const int64_t line = CACHE_LINE * 8 / dtype_bits(s->data->type.elem);
+    s->room = (tile_blocks(p->axes[along].extent, line) | 1) * line;
+    s->taps = s->counted;
+    prepare(p, s, s->parts, panel_of(s->extent));
+    return tile_copy(p, along, s->room, &x, &s->data);
+}
+
+status sparse_take(plan *p, int stage, sparse *s, int along) {
     plan_stage *g = &p->stages[stage];
     const expr *none = build_index(p->b, 0);
+    if (s->way.copied)
+        TRY(copy_data(p, s, along));
     for (int i = 0; i < g->n_axes; i++)
         s->data = build_substitute(p->b, s->data, &g->axes[i].var, &none, 1);
     g->value = s->data;
@@ -295,11 +453,29 @@ static status add_places(plan *p, sparse *s) {
     return add_slot(p, DT_U16, n, narrow, &s->slot_of_base);
 }
 
-status sparse_slots(plan *p, sparse *s) {
-    TRY(add_slot(p, DT_I32, s->blocks + 1, s->groups, &s->slot_of_groups));
+/* Where sums stand between parts. Of each iteration alone where there is a loop around all parts. */
+static status add_sums(plan *p, const plan_stage *g, int64_t width, int64_t around) {
+    sparse *s = g->sparse;
+    dtype elem = g->result->type.elem;
+    s->slot_of_sums =
+        plan_new_slot(p, (schedule_buffer){.kind = SCHEDULE_SCRATCH, .elem = elem, .n = s->panel * width});
+    if (s->slot_of_sums < 0)
+        return STATUS_RESOURCE;
+    p->written.at[s->slot_of_sums] = true;
+    p->raw |= around == 1;
+    p->sums = around > 1 ? s->slot_of_sums : 0;
+    return STATUS_OK;
+}
+
+status sparse_slots(plan *p, const plan_stage *g, int64_t width, int64_t around) {
+    sparse *s = g->sparse;
+    const int64_t lists = s->blocks * s->parts;
+    if (s->parts > 1 || s->turns)
+        TRY(add_sums(p, g, width, around));
+    TRY(add_slot(p, DT_I32, lists + 1, s->groups, &s->slot_of_groups));
     TRY(add_places(p, s));
     if (s->lanes > 1)
-        TRY(add_slot(p, DT_U16, s->groups[s->blocks] * s->lanes, s->numbers, &s->slot_of_numbers));
+        TRY(add_slot(p, DT_U16, s->groups[lists] * s->lanes, s->numbers, &s->slot_of_numbers));
     return add_slot(p, s->elem, s->steps * s->lanes, s->values, &s->slot_of_values);
 }
 
@@ -316,7 +492,8 @@ static void add_step(plan *p, const plan_stage *g, const expr *group, int i, con
     const expr *step = build_add(b, build_mul(b, group, build_index(b, SPARSE_GROUP)), build_index(b, i));
     const expr *window = build_add(b, build_mul(b, group, build_index(b, SPARSE_GROUP / s->way.shared)),
                                    build_index(b, i / s->way.shared));
-    const expr *base = load_index(p, s->slot_of_base, window), *at = build_mul(b, step, build_index(b, s->lanes)),
+    const expr *base = build_mul(b, load_index(p, s->slot_of_base, window), build_index(b, s->room)),
+               *at = build_mul(b, step, build_index(b, s->lanes)),
                *weight = build_cast(b, t.elem, build_load(b, s->slot_of_values, LTYPE(s->elem, s->lanes), at, NULL));
     for (int k = 0; k < n; k++) {
         const expr *x =
@@ -350,13 +527,13 @@ static void add_groups(plan *p, const plan_stage *g, const expr *number, const e
 }
 
 void sparse_sums(plan *p, const plan_stage *g, const expr *number, const expr *const *addresses, int n, int lanes,
-                 const expr **out) {
+                 bool begun, const expr **out) {
     const sparse *s = g->sparse;
     builder *b = p->b;
     ltype t = LTYPE(g->result->type.elem, lanes);
     int chains = s->way.chains, reg = build_declare(b, "acc", t, n * chains);
     for (int i = 0; i < n * chains; i++)
-        build_set(b, reg, build_index(b, i), plan_neutral(b, REDUCE_SUM, t));
+        build_set(b, reg, build_index(b, i), begun ? out[i] : plan_neutral(b, REDUCE_SUM, t));
     add_groups(p, g, number, addresses, n, t, reg);
     for (int k = 0; k < n; k++) {
         out[k] = build_reg_get(b, reg, t, build_index(b, k * chains));

@@ -8,36 +8,39 @@ typedef struct packer {
     const char *source;
     size_t size;                      /* of an element */
     int64_t first[SPARSE_MOST_LANES]; /* positions of the lanes' weights */
-    int64_t next[SPARSE_MOST_LANES];  /* the tap that comes next; n_taps: none */
+    int64_t next[SPARSE_MOST_LANES];  /* the tap that comes next; end: none */
+    int64_t end;                      /* of the part's taps */
     bool writes;
 } packer;
 
 static void skip_zeros(packer *p, int lane) {
     const sparse *s = p->s;
-    while (p->next[lane] < s->n_taps &&
+    while (p->next[lane] < p->end &&
            dtype_get_double(s->elem, p->source, (size_t)(p->first[lane] + s->taps[p->next[lane]].weight)) == 0)
         p->next[lane]++;
 }
 
 static void begin_block(packer *p, int64_t number) {
     const sparse *s = p->s;
-    int64_t first = number * s->lanes, last = s->extent - s->lanes;
+    int64_t in_panel = s->panel * s->parts, part = number % in_panel / s->panel;
+    int64_t first = (number / in_panel * s->panel + number % s->panel) * s->lanes, last = s->extent - s->lanes;
     first = first < last ? first : last;
+    p->end = s->n_taps * (part + 1) / s->parts;
     for (int lane = 0; lane < s->lanes; lane++) {
         p->first[lane] = (first + lane) * s->column_step;
-        p->next[lane] = 0;
+        p->next[lane] = s->n_taps * part / s->parts;
         skip_zeros(p, lane);
     }
 }
 
 /* The place of the lane that is furthest behind, as it was where all have ended: then false. */
 static bool hindmost(const packer *p, int64_t *place) {
-    int64_t least = p->s->n_taps;
+    int64_t least = p->end;
     for (int lane = 0; lane < p->s->lanes; lane++)
         least = p->next[lane] < least ? p->next[lane] : least;
-    if (least < p->s->n_taps)
+    if (least < p->end)
         *place = p->s->taps[least].place;
-    return least < p->s->n_taps;
+    return least < p->end;
 }
 
 static int64_t window_at(const sparse *s, int64_t place) {
@@ -53,7 +56,7 @@ static void take_step(packer *p, int64_t step, int64_t base, int64_t place) {
     int64_t group = step / SPARSE_GROUP * s->lanes;
     int shift = (int)(step % SPARSE_GROUP) * SPARSE_NUMBER_BITS;
     for (int lane = 0; lane < s->lanes; lane++) {
-        const sparse_tap *tap = p->next[lane] < s->n_taps ? &s->taps[p->next[lane]] : NULL;
+        const sparse_tap *tap = p->next[lane] < p->end ? &s->taps[p->next[lane]] : NULL;
         bool takes = tap != NULL && tap->place < base + s->lanes;
         if (p->writes && takes)
             memcpy((char *)s->values + (size_t)(step * s->lanes + lane) * p->size,
@@ -85,18 +88,18 @@ static int64_t pack_block(packer *p, int64_t number, int64_t step) {
 void sparse_count(const void *source, sparse *s) {
     packer p = {.s = s, .source = source, .size = dtype_bytes(s->elem, 1)};
     s->steps = 0;
-    for (int64_t i = 0; i < s->blocks; i++)
+    for (int64_t i = 0; i < s->blocks * s->parts; i++)
         s->steps += pack_block(&p, i, s->steps);
 }
 
 status sparse_pack(arena *a, const void *source, sparse *s) {
     packer p = {.s = s, .source = source, .size = dtype_bytes(s->elem, 1), .writes = true};
     int64_t slots = s->steps * s->lanes, step = 0;
-    TRY_ALLOC(s->groups = ARENA_NEW_N(a, int32_t, s->blocks + 1));
+    TRY_ALLOC(s->groups = ARENA_NEW_N(a, int32_t, s->blocks * s->parts + 1));
     TRY_ALLOC(s->base = ARENA_NEW_N(a, int32_t, s->steps / s->way.shared + 1));
     TRY_ALLOC(s->numbers = ARENA_NEW_N(a, uint16_t, slots / SPARSE_GROUP + 1));
     TRY_ALLOC(s->values = arena_alloc_n(a, (size_t)slots + 1, p.size));
-    for (int64_t i = 0; i < s->blocks; i++) {
+    for (int64_t i = 0; i < s->blocks * s->parts; i++) {
         step += pack_block(&p, i, step);
         s->groups[i + 1] = (int32_t)(step / SPARSE_GROUP);
     }

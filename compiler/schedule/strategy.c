@@ -285,17 +285,21 @@ typedef struct sparse_candidate {
 #define GAIN 0.9
 
 static status weigh_sparse(plan *p, sparse_candidate *c, sparse_candidate *best) {
-    static const sparse_way ways[] = {{false, 1, 1}, {false, 1, 4}, {false, 2, 1}, {false, 2, 4},
-                                      {false, 4, 1}, {false, 4, 4}, {true, 1, 1}};
+    static const sparse_way ways[] = {{false, false, 1, 1}, {false, false, 1, 4}, {false, false, 2, 1},
+                                      {false, false, 2, 4}, {false, false, 4, 1}, {false, false, 4, 4},
+                                      {true, false, 1, 1},  {true, true, 1, 1}};
     kernel_choice chosen;
     for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
         c->way = ways[i];
-        c->cost = sparse_cost(p, c->s, &c->way, &chosen) / GAIN;
+        TRY(sparse_cost(p, c->s, &c->way, &chosen, &c->cost));
+        c->cost /= GAIN;
         if (c->cost >= best->cost)
             continue;
-        TRY_ALLOC(c->form =
-                      arena_printf(p->memory, "sparse %s, vectors of %d, %d steps a window, %d sums",
-                                   c->way.across ? "across" : "permuted", c->s->lanes, c->way.shared, c->way.chains));
+        TRY_ALLOC(c->form = arena_printf(p->memory, "sparse %s, vectors of %d, %d steps a window, %d sums",
+                                         c->way.copied   ? "across a copy"
+                                         : c->way.across ? "across"
+                                                         : "permuted",
+                                         c->s->lanes, c->way.shared, c->way.chains));
         if (p->form == NULL || strcmp(c->form, p->form) == 0)
             *best = *c;
     }
@@ -316,8 +320,9 @@ static status find_sparse(plan *p, sparse_candidate *best) {
 
 static status emit_sparse(plan *p, const sparse_candidate *c) {
     kernel_choice chosen;
-    sparse_cost(p, c->s, &c->way, &chosen);
-    TRY(sparse_take(p, c->stage, c->s));
+    double cost;
+    TRY(sparse_cost(p, c->s, &c->way, &chosen, &cost));
+    TRY(sparse_take(p, c->stage, c->s, chosen.along));
     p->out->form = c->form;
     return emit_tiles(p, chosen.along, chosen.lanes, &chosen);
 }

@@ -15,8 +15,6 @@
 #define STORE_PART 8
 #define DIVISION 4
 #define BLOCK 16
-#define GATHER 4 /* of an element in a copy, or lane by lane */
-#define SCATTER 3
 
 int64_t tile_extent(const plan *p, int axis) {
     return axis < 0 ? 1 : p->axes[axis].extent;
@@ -345,7 +343,7 @@ double tile_moves(const tile *t, const tile_loads *loads) {
         const access *x = &loads->at.at[i].x;
         bool dense = x->affine && (x->step[t->a] == 0 || x->step[t->a] == 1 || loads->at.at[i].is_constant);
         if (!dense)
-            cost += GATHER * elements_of(p, x);
+            cost += TILE_GATHER * elements_of(p, x);
     }
     for (int i = 0; i < p->n_axes; i++)
         points *= (double)p->axes[i].extent;
@@ -353,7 +351,7 @@ double tile_moves(const tile *t, const tile_loads *loads) {
         int64_t step = 1;
         const plan_stage *g = &p->stages[s];
         if (g->kind == STAGE_STORE && !(plan_step(p, g->address, p->axes[t->a].var, &step) && step == 1))
-            cost += SCATTER * points * (double)plan_steps(g);
+            cost += TILE_SCATTER * points * (double)plan_steps(g);
     }
     return cost;
 }

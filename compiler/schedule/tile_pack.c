@@ -78,21 +78,19 @@ static bool tile_packs(const plan *p, const expr *load, int a) {
     return total <= MOST_GROWTH * plan_slot_buffer(p, load->ref)->n;
 }
 
-/* A dense copy over the axes that the load steps along, axis a last. */
-static status transpose_operand(tile *t, const access *x, const expr **out_load) {
-    plan *p = t->p;
+status tile_copy(plan *p, int a, int64_t room, const access *x, const expr **out_load) {
     nest_axis axes[PLAN_MAX_AXES];
     pack_dim dims[PLAN_MAX_AXES];
     const expr *vars[PLAN_MAX_AXES];
     int n_axes = plan_all_axes(p, axes), n = 0;
     int64_t total = 1;
     for (int i = 0; i <= n_axes; i++) {
-        int k = i < n_axes ? i : t->a;
-        if ((i == t->a && i < n_axes) || x->step[k] == 0)
+        int k = i < n_axes ? i : a;
+        if ((i == a && i < n_axes) || x->step[k] == 0)
             continue;
-        dims[n] = (pack_dim){axes[k].extent, x->step[k], 0, 0, axes[k].extent};
+        dims[n] = (pack_dim){axes[k].extent, x->step[k], 0, 0, axes[k].extent, i < n_axes ? axes[k].extent : room};
+        total *= dims[n].room;
         vars[n++] = axes[k].var;
-        total *= axes[k].extent;
     }
     schedule_buffer from = *plan_slot_buffer(p, x->load->ref);
     int slot = plan_new_slot(p, (schedule_buffer){.kind = SCHEDULE_SCRATCH, .elem = from.elem, .n = total});
@@ -103,7 +101,7 @@ static status transpose_operand(tile *t, const access *x, const expr **out_load)
     int64_t stride = 1;
     for (int i = n - 1; i >= 0; i--) {
         address = build_add(p->b, address, build_mul(p->b, vars[i], build_index(p->b, stride)));
-        stride *= dims[i].extent;
+        stride *= dims[i].room;
     }
     *out_load = build_load(p->b, slot, x->load->type, address, NULL);
     return STATUS_OK;
@@ -120,7 +118,7 @@ static status pack_load(tile *t, int stage, const expr *load) {
     if (plan_is_constant(p, load->ref) && moves)
         TRY(pack_constant(t, stage, &x, &better));
     else if (!plan_is_constant(p, load->ref) && x.step[t->a] != 0 && x.step[t->a] != 1 && tile_packs(p, load, t->a))
-        TRY(transpose_operand(t, &x, &better));
+        TRY(tile_copy(p, t->a, p->axes[t->a].extent, &x, &better));
     if (better != NULL)
         g->value = build_substitute(p->b, g->value, &load, &better, 1);
     return STATUS_OK;

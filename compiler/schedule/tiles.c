@@ -12,6 +12,8 @@ typedef struct tile_state {
     int n;
     pair_kind kind;        /* of the steps that are emitted */
     const expr ***results; /* [stage][point]: reduced and other kept values */
+    const expr *list;      /* across a copy: the current part of a list */
+    const expr *sums;      /* where its sums stand that it begins with; NULL: nowhere */
 } tile_state;
 
 static void bind(tile_state *s, const expr *from, const expr *to) {
@@ -402,6 +404,11 @@ static void reduce_stages(tile_state *s, int first, int n) {
         keep_sums(s, first + i, &m, &m.acc[i]);
 }
 
+/* Where the point's sum stands. */
+static const expr *sum_at(const tile_state *s, int k) {
+    return build_add(s->t->p->b, s->sums, build_index(s->t->p->b, (int64_t)k * s->t->lanes));
+}
+
 static void sparse_stage(tile_state *s, int stage) {
     const tile *t = s->t;
     const plan_stage *g = &t->p->stages[stage];
@@ -410,8 +417,11 @@ static void sparse_stage(tile_state *s, int stage) {
         for (int v = 0; v < t->vectors; v++)
             addresses[r * t->vectors + v] = at_point(s, stage, g->value->arg[0], v, r, 1);
     if (g->sparse->way.across)
-        number = at_point(s, stage, t->p->axes[g->sparse->axis].var, 0, 0, 1);
-    sparse_sums(t->p, g, number, addresses, t->rows * t->vectors, t->lanes, s->results[stage]);
+        number = s->list != NULL ? s->list : at_point(s, stage, t->p->axes[g->sparse->axis].var, 0, 0, 1);
+    for (int i = 0; s->sums != NULL && i < t->rows * t->vectors; i++)
+        s->results[stage][i] =
+            build_load(t->p->b, g->sparse->slot_of_sums, LTYPE(g->result->type.elem, t->lanes), sum_at(s, i), NULL);
+    sparse_sums(t->p, g, number, addresses, t->rows * t->vectors, t->lanes, s->sums != NULL, s->results[stage]);
 }
 
 static void let_stage(tile_state *s, int stage) {
@@ -528,6 +538,121 @@ static status new_state(tile *t, tile_state *out) {
     return STATUS_OK;
 }
 
+/* ---- across a copy: results by panels, their lists by parts ---- */
+
+/* The loop over a panel's results, in this part of their lists. */
+static void open_results(tile_state *s, const sparse *z, const expr *panel, const expr *part) {
+    builder *b = s->t->p->b;
+    const expr *in_panel = loop(s, "n", z->panel), *size = build_index(b, z->panel);
+    bind(s, s->t->p->axes[z->axis].var, build_add(b, build_mul(b, panel, size), in_panel));
+    s->list = build_add(b, build_mul(b, panel, build_index(b, z->parts)), part);
+    s->list = build_add(b, build_mul(b, s->list, size), in_panel);
+    s->sums = build_mul(b, in_panel, build_index(b, tile_width(s->t)));
+}
+
+static void close_results(tile_state *s, const sparse *z) {
+    end(s, z->panel);
+    s->n--;
+}
+
+/* Sums of these parts, which are added to what stands there where `begun`. */
+static void sum_parts(tile_state *s, int stage, const expr *panel, int64_t first, int64_t n, bool begun) {
+    const plan_stage *g = &s->t->p->stages[stage];
+    builder *b = s->t->p->b;
+    const expr *part = build_add(b, loop(s, "part", n), build_index(b, first));
+    open_results(s, g->sparse, panel, part);
+    const expr *sums = s->sums;
+    s->sums = begun ? sums : NULL;
+    sparse_stage(s, stage);
+    s->sums = sums;
+    for (int i = 0; i < s->t->vectors; i++)
+        build_store(b, g->sparse->slot_of_sums, sum_at(s, i), s->results[stage][i], NULL);
+    close_results(s, g->sparse);
+    end(s, n);
+}
+
+/* The other stages of a square of a panel's sums, with vectors along the results. */
+static status end_square(const tile_state *s, int stage, const expr *panel, const expr *first, const expr *row) {
+    tile along = *s->t;
+    plan *p = along.p;
+    builder *b = p->b;
+    const sparse *z = p->stages[stage].sparse;
+    const expr *width = build_index(b, tile_width(s->t));
+    tile_state e;
+    along.a = z->axis;
+    along.c = s->t->a;
+    along.vectors = 1;
+    along.rows = along.lanes;
+    TRY(new_state(&along, &e));
+    for (; e.n < s->n; e.n++) {
+        e.from[e.n] = s->from[e.n];
+        e.to[e.n] = s->to[e.n];
+    }
+    e.a_first = build_add(b, build_mul(b, panel, build_index(b, z->panel)), first);
+    e.c_first = build_add(b, s->a_first, row);
+    e.a_index = e.c_index = build_index(b, 0);
+    for (int i = 0; i < along.lanes; i++) {
+        const expr *at = build_mul(b, build_add(b, first, build_index(b, i)), width);
+        e.results[stage][i] = build_load(b, z->slot_of_sums, LTYPE(p->stages[stage].result->type.elem, along.lanes),
+                                         build_add(b, at, row), NULL);
+    }
+    turn_square(b, e.results[stage], along.lanes);
+    for (int k = 0; k < p->n_stages; k++)
+        if (k != stage)
+            (p->stages[k].kind == STAGE_LET ? let_stage : store_stage)(&e, k);
+    return STATUS_OK;
+}
+
+/* The sums of a panel in a block. Where results do not lie along the block's vectors, all are in memory before they go
+ * to the other stages. */
+static status emit_panel(tile_state *s, int stage, const expr *panel) {
+    const sparse *z = s->t->p->stages[stage].sparse;
+    const int64_t before = z->parts - !z->turns;
+    if (before > 0)
+        sum_parts(s, stage, panel, 0, 1, false);
+    if (before > 1)
+        sum_parts(s, stage, panel, 1, before - 1, true);
+    if (!z->turns) {
+        open_results(s, z, panel, build_index(s->t->p->b, z->parts - 1));
+        s->sums = before > 0 ? s->sums : NULL;
+        emit_block(s);
+        close_results(s, z);
+        return STATUS_OK;
+    }
+    const int lanes = s->t->lanes;
+    const int64_t squares = tile_blocks(z->panel, lanes);
+    const expr *row = build_mul(s->t->p->b, loop(s, "v", s->t->vectors), build_index(s->t->p->b, lanes));
+    TRY(end_square(s, stage, panel, block_first(s, loop(s, "nb", squares), lanes, z->panel), row));
+    end(s, squares);
+    end(s, s->t->vectors);
+    return STATUS_OK;
+}
+
+static status emit_copied(tile_state *s, int stage) {
+    tile *t = s->t;
+    plan *p = t->p;
+    const sparse *z = p->stages[stage].sparse;
+    for (int i = 0; i < p->n_axes; i++)
+        if (i != t->a && i != z->axis)
+            bind(s, p->axes[i].var, loop(s, "i", p->axes[i].extent));
+    open_a(s);
+    TRY(emit_panel(s, stage, loop(s, "panel", z->blocks / z->panel)));
+    end(s, z->blocks / z->panel);
+    end(s, t->a_blocks);
+    for (int i = 0; i < p->n_axes; i++)
+        if (i != t->a && i != z->axis)
+            end(s, p->axes[i].extent);
+    return STATUS_OK;
+}
+
+/* Iterations of the loops around a panel in a block. */
+static int64_t around(const tile *t, const sparse *z) {
+    int64_t n = z->blocks / z->panel * t->a_blocks;
+    for (int i = 0; i < t->p->n_axes; i++)
+        n *= i == t->a || i == z->axis ? 1 : t->p->axes[i].extent;
+    return n;
+}
+
 status emit_tiles(plan *p, int axis, int lanes, const kernel_choice *given) {
     tile t;
     tile_state s;
@@ -540,10 +665,17 @@ status emit_tiles(plan *p, int axis, int lanes, const kernel_choice *given) {
     TRY(tile_pack(&t));
     TRY(plan_starts(p));
     TRY(plan_compact(p));
-    for (int k = 0; k < p->n_stages; k++)
-        if (p->stages[k].sparse != NULL)
-            TRY(sparse_slots(p, p->stages[k].sparse));
+    int copied = -1;
+    for (int k = 0; k < p->n_stages; k++) {
+        const plan_stage *g = &p->stages[k];
+        if (g->sparse == NULL)
+            continue;
+        TRY(sparse_slots(p, g, tile_width(&t), around(&t, g->sparse)));
+        copied = g->sparse->way.copied ? k : copied;
+    }
     TRY(new_state(&t, &s));
+    if (copied >= 0)
+        return emit_copied(&s, copied);
     if (t.panels)
         open_a(&s);
     for (int i = 0; i < p->n_axes; i++)

@@ -72,6 +72,9 @@ status tile_loads_of(const plan *p, tile_loads *out);
 double tile_cost(const tile *t, const tile_loads *loads);
 /* What it takes besides to transpose operands whose step along a is neither 0 nor 1, and to scatter results. */
 double tile_moves(const tile *t, const tile_loads *loads);
+/* Half cycles for each element of a copy whose step along a is not 1, or that is loaded or stored lane by lane. */
+#define TILE_GATHER 4
+#define TILE_SCATTER 3
 /* Do fewer bytes come from beyond the caches where the blocks along a are the outermost loop? */
 bool tile_panels(const tile *t, const tile_loads *loads);
 /* The number of innermost axes of a reduction that are unrolled: short ones, so that what neighbouring rows read in
@@ -137,4 +140,7 @@ const expr *codes_divide(builder *b, const plan_stage *g, const expr *sum);
 /* tile_pack.c: constants that reductions read go into the order in which the tile reads them; operands whose step along
  * a is neither 0 nor 1 are transposed into scratch first. */
 status tile_pack(tile *t);
+/* A copy over the axes that the load steps along, axis a last, which has room for so many elements; *out_load reads it.
+ */
+status tile_copy(plan *p, int a, int64_t room, const access *x, const expr **out_load);
 #endif

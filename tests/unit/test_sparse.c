@@ -27,7 +27,7 @@ static void fill(weights *w, int64_t results, int in_a_hundred, int64_t gap) {
         w->taps[k] = (sparse_tap){k * gap - 7, k};
 }
 
-static sparse packed(arena *a, const weights *w, int lanes, int shared) {
+static sparse packed(arena *a, const weights *w, int lanes, int shared, int parts, int64_t panel) {
     sparse s = {.extent = w->results,
                 .column_step = TAPS,
                 .elem = DT_F32,
@@ -35,6 +35,9 @@ static sparse packed(arena *a, const weights *w, int lanes, int shared) {
                 .n_taps = TAPS,
                 .way = {.shared = shared, .chains = 1},
                 .lanes = lanes,
+                .parts = parts,
+                .panel = panel > 0 ? panel : (w->results + lanes - 1) / lanes,
+                .room = 1,
                 .blocks = (w->results + lanes - 1) / lanes};
     sparse_count(w->at, &s);
     assert_int_equal(sparse_pack(a, w->at, &s), STATUS_OK);
@@ -66,7 +69,7 @@ static void take(const weights *w, const sparse *s, int64_t step, int lane, int6
 
 static void check_packed(const weights *w, int lanes, int shared) {
     arena *a = arena_new(&allocator_system);
-    sparse s = packed(a, w, lanes, shared);
+    sparse s = packed(a, w, lanes, shared, 1, 0);
     assert_int_equal(s.groups[0], 0);
     assert_int_equal((int64_t)s.groups[s.blocks] * SPARSE_GROUP, s.steps);
     float left[MOST][TAPS];
@@ -98,6 +101,31 @@ static void every_weight_is_there_once(void **state) {
                 }
 }
 
+/* Lists by panels, in each by parts, in each by results. */
+static void parts_are_lists_of_their_own(void **state) {
+    (void)state;
+    static weights w;
+    enum { PARTS = 4, PANEL = 12, RESULTS = 36 };
+    arena *a = arena_new(&allocator_system);
+    fill(&w, RESULTS, 30, 1);
+    sparse s = packed(a, &w, 1, 1, PARTS, PANEL);
+    float left[RESULTS][TAPS];
+    memcpy(left, w.at, sizeof left);
+    for (int list = 0; list < RESULTS * PARTS; list++) {
+        int part = list / PANEL % PARTS, result = list / (PANEL * PARTS) * PANEL + list % PANEL;
+        for (int64_t step = (int64_t)s.groups[list] * SPARSE_GROUP; step < (int64_t)s.groups[list + 1] * SPARSE_GROUP;
+             step++) {
+            take(&w, &s, step, 0, result, left);
+            int k = tap_at(&w, s.base[step]);
+            assert_true(k >= TAPS * part / PARTS && k < TAPS * (part + 1) / PARTS);
+        }
+    }
+    for (int n = 0; n < RESULTS; n++)
+        for (int k = 0; k < TAPS; k++)
+            assert_true(left[n][k] == 0);
+    arena_free(a);
+}
+
 /* Two of each four: windows of eight that start together hold four of each lane, and no step has a place to spare. */
 static void two_of_four_leave_no_gap(void **state) {
     (void)state;
@@ -110,7 +138,7 @@ static void two_of_four_leave_no_gap(void **state) {
                 other = (one + 1 + (int)(test_random(&random_state) % 3)) % 4;
             w.at[n][k + one] = w.at[n][k + other] = 1;
         }
-    assert_int_equal(packed(a, &w, 8, 4).steps, 2 * 88 / 2);
+    assert_int_equal(packed(a, &w, 8, 4, 1, 0).steps, 2 * 88 / 2);
     arena_free(a);
 }
 
@@ -130,6 +158,7 @@ static void percentages(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_weight_is_there_once),
+        cmocka_unit_test(parts_are_lists_of_their_own),
         cmocka_unit_test(two_of_four_leave_no_gap),
         cmocka_unit_test(percentages),
     };
