@@ -3,7 +3,7 @@ held: so no two threads are in a graph."""
 import ctypes
 from ctypes import CFUNCTYPE, POINTER, PYFUNCTYPE, Structure, c_char_p, c_double, c_int, c_int64, c_size_t, c_uint32, c_void_p
 
-ABI = 0 << 16 | 3
+ABI = 1 << 16 | 0
 KEEPS_NUMBERS = 1
 OK, USAGE, INVALID, UNSUPPORTED, RESOURCE = 0, 2, 3, 4, 5
 BOOL, INT, FLOAT, ENUM, STRING, LIST, FLOATS, SELECTOR = range(8)
