@@ -1,6 +1,7 @@
 """What is swept: options of a pass with their values, and the points that these make."""
 import decimal
 import itertools
+import shlex
 
 MOST = 100_000
 
@@ -41,7 +42,52 @@ class Axis:
         return ", ".join(self.names)
 
     def spell(self, value):
+        """The value as items of the pass."""
         return ",".join(f"{n}={value}" for n in self.names)
+
+    def options(self, value):
+        """More options of tenon eval that come with the value."""
+        return {}
+
+
+class Settings:
+    """The lines of a file: items of the pass, and more options of tenon eval for some: "data_width=8,weight_width=8 --skip fuse-attention". What follows a # is a
+    comment."""
+
+    names, title = ["setting"], "setting"
+
+    def __init__(self, path):
+        with open(path, encoding="utf-8") as file:
+            self._lines = dict(self._parse(path, number, line) for number, line in enumerate(file, 1) if line.partition("#")[0].strip())
+        self.values = list(self._lines)
+        if not self.values:
+            raise ValueError(f"{path} has no settings: a line has items of the pass, as data_width=8,weight_width=8")
+
+    @staticmethod
+    def _parse(path, number, line):
+        text = line.partition("#")[0].strip()
+        try:
+            words = shlex.split(text)
+        except ValueError as error:
+            raise ValueError(f"{path}:{number}: {error}") from None
+        items = words.pop(0) if not words[0].startswith("--") else ""
+        options = {}
+        while words:
+            name, equals, value = words.pop(0).partition("=")
+            if not name.startswith("--") or len(name) == 2:
+                raise ValueError(f"{path}:{number}: '{name}' is no option: a line is ITEMS [--OPTION VALUE]...")
+            if not equals and words and not words[0].startswith("--"):
+                equals, value = "=", words.pop(0)
+            options.setdefault(name[2:], []).append(value if equals else None)
+        return text, (items, {n: True if v == [None] else v for n, v in options.items()})
+
+    def spell(self, value):
+        """The value as items of the pass."""
+        return self._lines[value][0]
+
+    def options(self, value):
+        """More options of tenon eval that come with the value."""
+        return self._lines[value][1]
 
 
 def number(text):
@@ -55,8 +101,17 @@ def number(text):
 def request(pass_text, axes, values):
     """The pass as -p has it, with these values."""
     name, _, items = pass_text.partition(":")
-    words = [items] if items else []
-    return f"{name}:" + ",".join(words + [axis.spell(v) for axis, v in zip(axes, values)])
+    words = [items, *(axis.spell(v) for axis, v in zip(axes, values))]
+    return f"{name}:" + ",".join(filter(None, words))
+
+
+def job(pass_text, axes, values):
+    """A point to be measured: what it is called, its values, the pass as -p has it, more options of tenon eval."""
+    text, options = request(pass_text, axes, values), {}
+    for axis, value in zip(axes, values):
+        options.update(axis.options(value))
+    words = [f"--{n}" + ("" if v is True else f" {one}") for n, v in options.items() for one in (v if v is not True else [v])]
+    return {"pass": " ".join([text, *words]), "values": list(values), "request": text, "options": options}
 
 
 def points(axes):

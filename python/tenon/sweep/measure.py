@@ -9,6 +9,11 @@ import time
 
 import numpy as np
 
+import tenon
+from tenon.model import DTYPES
+
+from .statistics import pack, pack_bits, wilson
+
 
 class Samples:
     """Labelled samples as the model's inputs take them."""
@@ -42,25 +47,72 @@ class Samples:
     def feed(self, tensor):
         array = self.array(tensor.name)
         scaled = array * self.scales[tensor.name] if tensor.name in self.scales else array
-        return np.ascontiguousarray(scaled.astype(tensor.dtype)).reshape(-1, *tensor.shape)
+        made = np.ascontiguousarray(scaled.astype(tensor.dtype)).reshape(-1, *tensor.shape)
+        if tensor.dtype.kind in "iu" and not np.array_equal(made.reshape(scaled.shape), scaled):
+            raise ValueError(f"the input '{tensor.name}' is {tensor.dtype}, and its data have numbers that are not whole or too large for that")
+        return made
 
 
-def measure(setup, samples, text):
-    """What the model is with the pass as `text` has it (None: as it is): accuracy, which samples are right, and how large it is."""
-    import tenon
-    begin = time.monotonic()
+PACKED = {21: 4, 22: 4, 23: 4, 25: 2, 26: 2}  # bits of the types that numpy sees in bytes
+
+
+def _bits(node, value, codes):
+    """Of a number of the value: those that the quantiser has used, else those of its type."""
+    width = node.annotation("tenon.width") if node is not None and node.op == "DequantizeLinear" else None
+    return int(width) if width else PACKED.get(codes.element_type) or np.dtype(DTYPES.get(codes.element_type, "f4")).itemsize * 8
+
+
+def _numbers(value, asymmetric):
+    """How many numbers of a constant are not zero; all of them where zero has another code than 0."""
+    array, bits = value.constant, PACKED.get(value.element_type)
+    if asymmetric:
+        return int(np.prod(value.shape, dtype=np.int64))
+    if bits:
+        array = (array[:, None] >> np.arange(0, 8, bits, dtype=np.uint8)) & (2**bits - 1)
+    return int(np.count_nonzero(array))
+
+
+def size_of(graph):
+    """Bits of the weights that are not zero, and of what the nodes compute: of a quantised value, the bits of its codes."""
+    weights = data = 0
+    for value in graph.values:
+        users = [n for n, i in value.uses if n is not None and i == 0 and n.op == "DequantizeLinear"]
+        producer = value.producer
+        if producer is not None and producer.op != "QuantizeLinear" and not users:
+            codes = producer.inputs[0] if producer.op == "DequantizeLinear" else value
+            if codes.constant is None:
+                data += int(np.prod([d for d in value.shape or () if isinstance(d, int)], dtype=np.int64)) * _bits(producer, value, codes)
+        elif producer is None and not value.is_input and value.uses:
+            node = users[0] if users else None
+            weights += _numbers(value, bool(users) and len(node.inputs) > 2 and node.inputs[2] is not None) * _bits(node, value, value)
+    return {"weights": weights, "data": data}
+
+
+def _margin(row, label):
+    """The output of the sample's class less the best of the others."""
+    own, row[label] = row[label], -np.inf
+    return own - row.max()
+
+
+def measure(setup, samples, request, options):
+    """What the model is with the pass as -p has it (None: as it is) and more options: accuracy, which samples are right and by how much, and how large it is."""
+    begin, size = time.monotonic(), {}
     base = tenon.load(setup["model"], **setup["options"])
-    graph = base.options(shape=samples.shapes(base))
-    graph = graph.pipeline(text) if text else graph
-    totals = graph.inspect()["totals"]
+    look = tenon.transform(lambda graph: size.update(size_of(graph)), name="sweep-size")
+    graph = base.options(**{"shape": samples.shapes(base), **options}).pipeline(*([request] if request else []), look)
     code = graph.compile()
-    feeds, name = [(t.name, samples.feed(t)) for t in code.inputs], code.outputs[0].name
-    n = len(samples.labels)
-    found = np.array([code.run({k: x[i] for k, x in feeds})[name].reshape(-1).argmax() for i in range(n)])
-    right = found == samples.labels
-    from .statistics import pack, wilson
-    return {"samples": n, "correct": int(right.sum()), "accuracy": float(right.mean()), "ci95": [float(x) for x in wilson(int(right.sum()), n)], "right": pack(right),
-            "size": {"weights": totals["weight_bits"] * (1 - totals["sparsity"]), "data": totals["data_bits"]}, "seconds": round(time.monotonic() - begin, 3)}
+    feeds, name, n = [(t.name, samples.feed(t)) for t in code.inputs], code.outputs[0].name, len(samples.labels)
+    classes = int(np.prod(code.outputs[0].shape))
+    if classes < 2 or not 0 <= samples.labels.min() <= samples.labels.max() < classes:
+        raise ValueError(f"the output '{name}' has {classes} numbers, and the labels go from {samples.labels.min()} to {samples.labels.max()}: accuracy needs a number for each class")
+    right, margins = np.empty(n, bool), np.empty(n, np.float32)
+    for i, label in enumerate(samples.labels):
+        row = code.run({k: x[i] for k, x in feeds})[name].reshape(-1).astype(np.float64)
+        right[i] = row.argmax() == label
+        margins[i] = _margin(row, label)
+    correct = int(right.sum())
+    return {"samples": n, "correct": correct, "accuracy": correct / n, "ci95": [float(x) for x in wilson(correct, n)], "right": pack_bits(right),
+            "margins": pack(margins), "size": size, "seconds": round(time.monotonic() - begin, 3)}
 
 
 def main():
@@ -71,7 +123,7 @@ def main():
         job = json.loads(line)
         try:
             samples = samples or Samples(setup)
-            answer = measure(setup, samples, job["pass"])
+            answer = measure(setup, samples, job.pop("request"), job.pop("options"))
         except KeyboardInterrupt:
             return
         except Exception as error:  # one point that fails is no reason for the others to

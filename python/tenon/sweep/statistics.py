@@ -15,13 +15,39 @@ def wilson(right, n):
     return [(middle - half) / (1 + Z * Z / n), (middle + half) / (1 + Z * Z / n)]
 
 
-def pack(right):
+def paired(won, lost, n):
+    """The difference of two accuracies on the same samples, of which `won` and `lost` are right in one alone, and its 95 % interval by Agresti and Min."""
+    apart, unlike = won - lost, won + lost + 1
+    half = Z * np.sqrt(unlike - apart * apart / (n + 2)) / (n + 2)
+    return apart / n, [float(apart / (n + 2) - half), float(apart / (n + 2) + half)]
+
+
+def pack(array):
+    """As a text."""
+    return base64.b64encode(array.tobytes()).decode()
+
+
+def pack_bits(right):
     """Which samples are right, as a text."""
-    return base64.b64encode(np.packbits(right).tobytes()).decode()
+    return pack(np.packbits(right))
 
 
-def unpack(text, n):
+def unpack_bits(text, n):
+    """pack_bits back."""
     return np.unpackbits(np.frombuffer(base64.b64decode(text), np.uint8), count=n).astype(bool)
+
+
+def _margins(point):
+    return np.frombuffer(base64.b64decode(point["margins"]), np.float32).astype(np.float64)
+
+
+def against(reference, point):
+    """The point beside the reference, sample by sample, as tenon eval --against has it."""
+    n = point["samples"]
+    was, now = unpack_bits(reference["right"], n), unpack_bits(point["right"], n)
+    difference, interval = paired(int((now & ~was).sum()), int((was & ~now).sum()), n)
+    error = float(np.square(_margins(point) - _margins(reference)).mean())
+    return {"difference": difference, "difference_ci95": interval, "margin_mse": error if np.isfinite(error) else None}
 
 
 def order(point):
@@ -34,9 +60,9 @@ def one_standard_error(points):
     """The smallest of those whose accuracy cannot be told from the best: on the same samples, the mean difference is within its standard error."""
     best = max(points, key=lambda p: (p["correct"], [-x for x in order(p)[:2]]))
     n = best["samples"]
-    right = unpack(best["right"], n)
+    right = unpack_bits(best["right"], n)
     for p in sorted(points, key=order):
-        apart = right.astype(np.int8) - unpack(p["right"], n).astype(np.int8)
+        apart = right.astype(np.int8) - unpack_bits(p["right"], n).astype(np.int8)
         if apart.mean() <= apart.std(ddof=1 if n > 1 else 0) / np.sqrt(n):
             return p
     return best

@@ -1,4 +1,5 @@
 """Points that have been measured: a file of JSON lines, each written whole and flushed, so that a sweep may end at any moment and go on."""
+import fcntl
 import hashlib
 import json
 import os
@@ -14,12 +15,14 @@ def digest(path):
 
 
 class Store:
-    """points.jsonl of a folder. A line belongs to the sweep `key`, which says on what it was measured; those of others stay, and are left alone."""
+    """points.jsonl of a folder, for one sweep at a time. A line belongs to the sweep `key`, which says on what it was measured; those of others stay, and are left
+    alone. BlockingIOError where another sweep is at work there."""
 
     def __init__(self, folder, key):
         os.makedirs(folder, exist_ok=True)
         self.path, self.key, self.known = os.path.join(folder, "points.jsonl"), key, {}
-        self.file = open(self.path, "ab+")
+        self.file = open(self.path, "ab+", buffering=0)
+        fcntl.flock(self.file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         self.file.seek(0)
         text = self.file.read()
         for line in text.split(b"\n"):
@@ -33,8 +36,8 @@ class Store:
             self._write(b"\n")
 
     def _write(self, data):
-        self.file.write(data)
-        self.file.flush()
+        while data:
+            data = data[self.file.write(data):]
         os.fsync(self.file.fileno())
 
     def add(self, point):
