@@ -26,7 +26,7 @@ STEPS = [
     ("pipeline", "plugins/test_pipeline.py", "options of passes, pipeline files, --verify-passes", 300),
     ("dead-inputs", "plugins/test_dead_inputs.py", "dead_inputs: what goes and why; bert-tiny against ONNX Runtime", 300),
     ("quantize", "plugins/test_quantize.py", "-p quantize: formats against numpy, bias correction, smoothing, equalisation, rows at run time, ONNX Runtime, errors", 1500),
-    ("quantize-bert", "plugins/test_quantize_reviews.py", "-p quantize on bert-tiny: each width on every back end, ONNX Runtime's classes; the sweeps", 1500),
+    ("quantize-bert", "plugins/test_quantize_reviews.py", "-p quantize on bert-tiny: each width on every back end, ONNX Runtime's classes; tenon sweep over settings", 1500),
     ("prune", "plugins/test_prune.py", "-p prune: masks against numpy, masks in ONNX and back, what leaves the graph in ONNX Runtime, every back end, errors", 1500),
     ("prune-models", "plugins/test_prune_models.py", "-p prune on the shipped models: ONNX Runtime, sizes, predicted time, accuracy on reviews, pictures and words; the sweep", 1500),
     ("per-node", "bench/test_per_node.py", "bench by node: names, sums, traces; JIT code in perf's map and in gdb", 600),
