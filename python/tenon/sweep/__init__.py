@@ -6,6 +6,7 @@ import argparse
 import hashlib
 import json
 import os
+import shutil
 import signal
 import sys
 import time
@@ -105,7 +106,8 @@ class Progress:
         self.done, self.fresh = self.done + 1, self.fresh + 1
         gone = time.monotonic() - self.begin
         line = f"{self.done} of {self.total}: {text}; {_time(gone)} gone, {_time(gone / self.fresh * (self.total - self.done))} left"
-        print(f"\r\x1b[K{line}" if self.terminal else line, end="" if self.terminal else "\n", file=sys.stderr, flush=True)
+        width = shutil.get_terminal_size().columns - 1
+        print(f"\r\x1b[K{line[-width:]}" if self.terminal else line, end="" if self.terminal else "\n", file=sys.stderr, flush=True)
 
     def end(self):
         if self.terminal and self.fresh:
@@ -121,7 +123,8 @@ def _measure(a, setup, store, asked):
             failed[answer["pass"]] = answer["error"]
         else:
             store.add(answer)
-        progress.step(f"{answer['pass'] or 'as it is'}: " + ("failed" if "error" in answer else f"{100 * answer['accuracy']:.2f} %"))
+        label = ",".join(axis.spell(v) for axis, v in zip(a.axes, answer["values"])) or "as it is"
+        progress.step(f"{label}: " + ("failed" if "error" in answer else f"{100 * answer['accuracy']:.2f} %"))
     progress.end()
     return failed
 
