@@ -39,6 +39,7 @@ STEPS = [
     ("explain", "eval/test_explain.py", "tenon explain: nodes put back into floats by hand and run by ONNX Runtime, formats, errors", 300),
     ("python", "python/test_python.py", "the Python package over this build: what the command gives, wrong arguments, threads", 300),
     ("python-passes", "python/test_passes.py", "passes written in Python: the same graph text as in C, options, failures, dead handles, other threads", 300),
+    ("python-services", "python/test_services.py", "evaluation, sub-graphs, criteria, costs from Python: what the specimen plugin in C does; the tables of plugin.h", 300),
     ("python-crash", "python/test_crash.py", "the Python package called with everything that is wrong, dead and foreign, from two threads: no crash", 900),
     ("onnx-backend", "python/test_onnx_backend.py", "ONNX's own test runner through tenon.onnx_backend: the cases that tenon check --suite passes", 900),
     ("sweep", "python/test_sweep.py", "tenon sweep: what tenon eval says, killed and gone on with, the best point; programs tenon-NAME as commands", 900),

@@ -9,6 +9,7 @@ Everything is done by libtenon; reports are dicts with the fields of the command
 from . import errors
 from ._library import lib as _lib
 from .context import Context, Report
+from .criterion import Criterion, criterion
 from .errors import DeadError, DifferError, Error, InvalidError, PassError, RefusedError, ResourceError, ThreadError, UnsupportedError, UsageError
 from .graph import Files, Graph, load
 from .model import Model, Tensor
@@ -29,5 +30,5 @@ def operators(name=None):
     return context.report(_lib.operators, context.handle, None if name is None else name.encode())
 
 
-__all__ = ["load", "Graph", "Model", "Tensor", "Files", "Report", "transform", "Transform", "Option", "doctor", "operators", "errors", "Error", "UsageError", "InvalidError", "UnsupportedError",
+__all__ = ["load", "Graph", "Model", "Tensor", "Files", "Report", "transform", "Transform", "Option", "criterion", "Criterion", "doctor", "operators", "errors", "Error", "UsageError", "InvalidError", "UnsupportedError",
            "ResourceError", "DifferError", "PassError", "RefusedError", "DeadError", "ThreadError", "__version__"]

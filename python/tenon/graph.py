@@ -8,6 +8,7 @@ import numpy as np
 
 from . import options as option_list
 from ._library import lib
+from .criterion import Criterion
 from .context import DIFFER, DONE, Context, Handle
 from .model import Model
 from .transform import Request, Transform, transform
@@ -58,17 +59,17 @@ class Graph:
 
     def pipeline(self, *passes, **keywords):
         """The same model changed by passes: texts as the command's -p has them ("dead_inputs:drop=labels"), and passes written in Python (tenon.transform),
-        with options or without: pipeline("quantize:weight_width=4", my_pass, my_pass(bits=3)). One of stage "clean-up" is run with the built-in passes."""
+        with options or without: pipeline("quantize:weight_width=4", my_pass, my_pass(bits=3)). One of stage "clean-up" is run with the built-in passes. A criterion
+        (tenon.criterion) is there for the passes to name."""
         spelled, transforms = list(self._spelled), list(self._transforms)
         for one in passes:
-            text, made = (one, None) if isinstance(one, str) else (one.text, one.transform) if isinstance(one, Request) else \
-                (one.name, one) if isinstance(one, Transform) else (None, None)
-            if text is None:
-                raise TypeError(f"a pass is a text as the command's -p takes it, or one made by tenon.transform, not {one!r}")
-            if made is not None and made not in transforms:
+            made = one.transform if isinstance(one, Request) else one
+            if not isinstance(made, (str, Transform, Criterion)):
+                raise TypeError(f"a pass is a text as the command's -p takes it, or one made by tenon.transform or tenon.criterion, not {one!r}")
+            if not isinstance(made, str) and made not in transforms:
                 transforms.append(made)
-            if made is None or made.stage == "edit":
-                spelled.append(("p", text))
+            if isinstance(made, str) or isinstance(made, Transform) and made.stage == "edit":
+                spelled.append(("p", made if isinstance(made, str) else one.text if isinstance(one, Request) else made.name))
         return Graph(self.path, tuple(spelled) + option_list.spell(keywords), transforms)
 
     def visit(self, function):

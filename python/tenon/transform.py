@@ -13,16 +13,41 @@
 They stand in a pipeline like any other: on a copy of the graph, which is verified afterwards; a failure leaves the model as it was. Each is a tenon_pass of
 plugin.h, made in this process.
 """
+from __future__ import annotations
+
 import ctypes
 import functools
 import inspect
 import math
+from typing import TYPE_CHECKING, Any, Callable, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple, Union, overload
 
 from . import _plugin as abi
 from . import editing
 from .errors import Error, PassError, RefusedError
 
+if TYPE_CHECKING:
+    from .context import Context
+
 NUMBERS = {abi.INT: "N", abi.FLOAT: "X", abi.BOOL: "YES", abi.STRING: "TEXT", abi.ENUM: "WORD", abi.LIST: "TEXT,...", abi.FLOATS: "X,...", abi.SELECTOR: "SELECTOR"}
+
+
+def failed(context: Context, graph: Optional[editing.Graph], error: BaseException) -> int:
+    """Says why a pass or criterion has failed, and gives the code for it."""
+    context.cause = error
+    context.interrupted |= isinstance(error, (KeyboardInterrupt, SystemExit))
+    status, id, node, text = abi.INVALID, "python-pass", None, f"{type(error).__name__}: {error}"
+    if isinstance(error, PassError):
+        status, id, text = error.status, error.id, str(error)
+        node = error.node._at if isinstance(error.node, editing.Node) and error.node._graph is graph else None
+    elif isinstance(error, Error) and error.status in (2, 3, 4, 5):
+        status = error.status
+    elif isinstance(error, (MemoryError, OSError)):
+        status = abi.RESOURCE
+    elif isinstance(error, NotImplementedError):
+        status = abi.UNSUPPORTED
+    if graph is not None:
+        graph._d.error(graph._host, node, str(id).encode(errors="replace"), b"%s", text.replace("\0", " ").encode(errors="replace"))
+    return status
 
 
 class Option:
@@ -40,6 +65,8 @@ class Option:
         if selector or choices is not None:
             if not isinstance(default, str):
                 raise TypeError(f"the default of a selector or of choices is a text, not {default!r}")
+            if not selector and default not in choices:
+                raise ValueError(f"the default {default!r} is none of the choices")
             return abi.SELECTOR if selector else abi.ENUM
         if isinstance(default, (list, tuple)):
             return abi.FLOATS if default and not isinstance(default[0], str) else abi.LIST
@@ -80,7 +107,7 @@ class Option:
             return found if self.kind == abi.FLOATS else [graph._text(t) for t in found]
         if self.kind in (abi.STRING, abi.ENUM):
             found = o.text(host, key, node)
-            return None if found is None else graph._text(found)
+            return self.default if found is None else graph._text(found)
         found = {abi.BOOL: o.boolean, abi.INT: o.integer, abi.FLOAT: o.real}[self.kind](host, key, node)
         return bool(found) if self.kind == abi.BOOL else found
 
@@ -98,9 +125,9 @@ class Request:
 class Transform:
     """A pass written in Python. Called with options it gives what a pipeline takes; `function` is the function itself."""
 
-    def __init__(self, function, name, help, stage, keeps_numbers, after, before):
+    def __init__(self, function, name, help, stage, flags, after, before):
         words = inspect.cleandoc(function.__doc__ or "").partition("\n")
-        self.function, self.name, self.stage, self.flags = function, name, stage, abi.KEEPS_NUMBERS if keeps_numbers else 0
+        self.function, self.name, self.stage, self.flags = function, name, stage, flags
         self.help, self.doc, self.after, self.before = help or words[0] or "a pass written in Python", words[2].strip(), list(after), list(before)
         self.options = self._read_options()
         code = getattr(function, "__code__", None)
@@ -129,7 +156,7 @@ class Transform:
     # ---- as a plugin ----
 
     def _c_option(self, name, o):
-        default = None if o.kind in (abi.LIST, abi.FLOATS) else o._spell(name, o.default).partition("=")[2].encode()
+        default = None if o.kind in (abi.LIST, abi.FLOATS) or o.default == "" else o._spell(name, o.default).partition("=")[2].encode()
         return abi.Option(ctypes.sizeof(abi.Option), o.kind, name.encode(), NUMBERS[o.kind].encode(), (o.help or name).encode(), default, o.least, o.most,
                           abi.texts(o.choices) if o.choices is not None else None)
 
@@ -151,38 +178,23 @@ class Transform:
             context.cause = error
             return error.status
         except BaseException as error:  # noqa: B902 - nothing may pass through C
-            return self._failed(context, graph, error)
+            return failed(context, graph, error)
         finally:
             if graph is not None:
                 graph._end()
 
-    def _failed(self, context, graph, error):
-        context.cause = error
-        context.interrupted |= isinstance(error, (KeyboardInterrupt, SystemExit))
-        status, id, node, text = abi.INVALID, "python-pass", None, f"{type(error).__name__}: {error}"
-        if isinstance(error, PassError):
-            status, id, text = error.status, error.id, str(error)
-            node = error.node._at if isinstance(error.node, editing.Node) and error.node._graph is graph else None
-        elif isinstance(error, Error) and error.status in (2, 3, 4, 5):
-            status = error.status
-        elif isinstance(error, (MemoryError, OSError)):
-            status = abi.RESOURCE
-        elif isinstance(error, NotImplementedError):
-            status = abi.UNSUPPORTED
-        if graph is not None:
-            graph._d.error(graph._host, node, str(id).encode(errors="replace"), b"%s", text.replace("\0", " ").encode(errors="replace"))
-        return status
 
-
-def transform(function=None, *, name=None, help=None, stage="edit", keeps_numbers=False, after=(), before=()):
+def transform(function=None, *, name=None, help=None, stage="edit", keeps_numbers=False, changes_inputs=False, after=(), before=()):
     """Makes a pass of a function of the graph (tenon.editing.Graph) and options, each with a default or a tenon.Option.
 
     The docstring's first line is its help, the rest what `tenon passes NAME` says. stage "edit" runs where a pipeline has it, "clean-up" with the built-in
     passes, until nothing changes, `after` and `before` those of these names. keeps_numbers promises that outputs keep their values, which
-    verify_passes=True proves.
+    verify_passes=True proves; changes_inputs says that what is fed afterwards is not what was fed before.
     """
     if function is None:
-        return functools.partial(transform, name=name, help=help, stage=stage, keeps_numbers=keeps_numbers, after=after, before=before)
+        return functools.partial(transform, name=name, help=help, stage=stage, keeps_numbers=keeps_numbers, changes_inputs=changes_inputs, after=after,
+                                 before=before)
     if not callable(function):
         raise TypeError(f"a pass is a function, not {function!r}")
-    return Transform(function, name or function.__name__, help, stage, keeps_numbers, after, before)
+    flags = (abi.KEEPS_NUMBERS if keeps_numbers else 0) | (abi.CHANGES_INPUTS if changes_inputs else 0)
+    return Transform(function, name or function.__name__, help, stage, flags, after, before)
