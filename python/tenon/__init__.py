@@ -6,6 +6,8 @@
 
 Everything is done by libtenon; reports are dicts with the fields of the command's --json, and `text` as it prints them.
 """
+from typing import Optional
+
 from . import errors
 from ._library import lib as _lib
 from .context import Context, Report
@@ -18,13 +20,13 @@ from .transform import Option, Transform, transform
 __version__ = _lib.version().decode()
 
 
-def doctor():
+def doctor() -> Report:
     """What this machine has, what is missing and how to get it."""
     context = Context()
     return context.report(_lib.doctor, context.handle)
 
 
-def operators(name=None):
+def operators(name: Optional[str] = None) -> Report:
     """Every operator that tenon knows, or the one called `name`."""
     context = Context()
     return context.report(_lib.operators, context.handle, None if name is None else name.encode())

@@ -6,6 +6,7 @@ import numpy as np
 
 
 def to_bytes(text: object, what: str = "a name") -> bytes:
+    """A text as C has it, or a TypeError or ValueError that says what is none."""
     if not isinstance(text, str):
         raise TypeError(f"{what} is a text, not {text!r}")
     if "\0" in text:
@@ -42,10 +43,12 @@ def attribute(name: str, value: Any) -> str:
 
 
 def attributes(given: Mapping[str, Any]) -> Optional[bytes]:
+    """axis=1, perm=[0, 2, 1]; None where there are none."""
     return ", ".join(attribute(n, v) for n, v in given.items()).encode() or None
 
 
 def index(i: SupportsIndex, n: int, what: str) -> int:
+    """The place of one of n, of which -1 is the last; an IndexError elsewhere."""
     place = operator.index(i)
     if not -n <= place < n:
         raise IndexError(f"there are {n} {what}, so none has the number {place}")

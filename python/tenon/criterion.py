@@ -36,7 +36,7 @@ class Criterion:
         self.help = help or inspect.cleandoc(function.__doc__ or "").partition("\n")[0] or "a criterion written in Python"
         code = getattr(function, "__code__", None)
         self.where = f"{code.co_filename}:{code.co_firstlineno}" if code else "Python"
-        functools.update_wrapper(self, function)
+        self.__doc__, self.__wrapped__ = function.__doc__, function
 
     def _plugin(self, context: Context) -> abi.Plugin:
         """A tenon_plugin with this criterion alone, for one context; whoever takes it keeps it."""
@@ -58,7 +58,7 @@ class Criterion:
             return abi.OK
         except RefusedError as error:
             context.cause = error
-            return error.status
+            return int(error.status)
         except BaseException as error:  # noqa: B902 - nothing may pass through C
             return failed(context, graph, error)
         finally:

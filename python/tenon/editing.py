@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import operator
 import threading
-from typing import TYPE_CHECKING, Any, Callable, Dict, Iterable, Iterator, List, Mapping, NoReturn, Optional, Sequence, SupportsIndex, Tuple, TypeVar, Union
+from typing import TYPE_CHECKING, Any, Callable, Dict, Iterable, Iterator, List, Mapping, NoReturn, Optional, Sequence, SupportsIndex, Tuple, TypeVar, Union, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
 ELEMENT_TYPES = {np.dtype(DTYPES[n]): n for n in sorted(DTYPES, reverse=True) if n <= 13}
 SUMMED, MIXED = -1, -2  # what Node.axis answers where an axis of the input is none of the output's
-_Int, _Float = int, float  # Node has methods of these names
+_Int = int  # Node has methods of these names
+_Float = float
 Array = npt.NDArray[Any]
 _Made = TypeVar("_Made")
 
@@ -82,7 +83,7 @@ class Node(_Handle):
     @property
     def output(self) -> Value:
         """The first output."""
-        return self._graph._value(self._graph._g.node_output(self._live, 0))
+        return cast(Value, self._graph._value(self._graph._g.node_output(self._live, 0)))
 
     @property
     def next(self) -> Optional[Node]:
@@ -100,11 +101,11 @@ class Node(_Handle):
 
     def int(self, attribute: str) -> _Int:
         """An attribute that is an integer: the node's, else the operator's default, else 0."""
-        return self._graph._g.attribute_int(self._live, to_bytes(attribute))
+        return cast(_Int, self._graph._g.attribute_int(self._live, to_bytes(attribute)))
 
     def float(self, attribute: str) -> _Float:
         """An attribute that is a float: the node's, else the operator's default, else 0."""
-        return self._graph._g.attribute_float(self._live, to_bytes(attribute))
+        return cast(_Float, self._graph._g.attribute_float(self._live, to_bytes(attribute)))
 
     def text(self, attribute: str) -> Optional[str]:
         """An attribute that is a text: the node's, else the operator's default, else None."""
@@ -162,13 +163,13 @@ class Node(_Handle):
         shape = value.shape if value is not None else None
         if shape is None:
             return MIXED
-        return self._graph._i.axis(self._graph._host, self._live, place, spelling.index(axis, len(shape), "axes"))
+        return cast(_Int, self._graph._i.axis(self._graph._host, self._live, place, spelling.index(axis, len(shape), "axes")))
 
     @property
     def macs(self) -> Optional[_Int]:
         """Multiply-accumulates; None where a dimension is not known."""
         found = self._graph._c.macs(self._graph._host, self._live)
-        return None if found < 0 else found
+        return None if found < 0 else cast(_Int, found)
 
     def __repr__(self) -> str:
         return f"<Node {self.name or '(no name)'}: {self.op}>" if self._graph._alive and self._at else "<Node, dead>"
@@ -191,7 +192,7 @@ class Value(_Handle):
     @property
     def element_type(self) -> int:
         """A number of ONNX's TensorProto.DataType; 0 where it is not known."""
-        return self._graph._g.element_type(self._live)
+        return int(self._graph._g.element_type(self._live))
 
     @property
     def shape(self) -> Optional[Tuple[Union[int, str], ...]]:
@@ -239,7 +240,7 @@ class Value(_Handle):
         if not self._graph._g.match(self._graph._host, self._live, to_bytes(pattern, "a pattern"), ctypes.byref(found)):
             self._graph._look()
             return None
-        return ([self._graph._value(v) for v in found.values[:found.n_values]], [self._graph._node(n) for n in found.nodes[:found.n_nodes]], bool(found.is_private))
+        return ([self._graph._value(v) for v in found.values[:found.n_values]], [n for at in found.nodes[:found.n_nodes] if (n := self._graph._node(at))], bool(found.is_private))
 
     def make_constant(self, array: npt.ArrayLike) -> None:
         """An output of a node becomes a constant of these contents; the node loses it."""
@@ -333,11 +334,11 @@ class Graph:
             found = self._handles[kind, at] = kind(self, at)
         return found
 
-    def _node(self, at: Optional[int]) -> Any:
-        return self._handle(Node, at)
+    def _node(self, at: Optional[int]) -> Optional[Node]:
+        return cast(Optional[Node], self._handle(Node, at))
 
-    def _value(self, at: Optional[int]) -> Any:
-        return self._handle(Value, at)
+    def _value(self, at: Optional[int]) -> Optional[Value]:
+        return cast(Optional[Value], self._handle(Value, at))
 
     def _own(self, handle: object, kind: type[_Handle]) -> int:
         if not isinstance(handle, kind):
@@ -347,7 +348,7 @@ class Graph:
         return handle._live
 
     def _forget(self, handle: _Handle) -> None:
-        self._handles.pop((type(handle), handle._at), None)
+        self._handles.pop((type(handle), handle._at or 0), None)
         handle._at = None
 
     def _sweep(self) -> None:
@@ -379,7 +380,7 @@ class Graph:
         array = np.ascontiguousarray(array).reshape(array.shape)
         dims = (ctypes.c_int64 * max(1, array.ndim))(*array.shape)
         made = self._t.make(self._host, self._live, number, array.ndim, dims, array.__array_interface__["data"][0] if array.size else None)
-        return self._made(made)
+        return self._made(cast(Optional[int], made))
 
     # ---- walking ----
 
@@ -391,12 +392,12 @@ class Graph:
     @property
     def inputs(self) -> List[Value]:
         """Values."""
-        return [self._value(self._g.input(self._live, i)) for i in range(self._g.inputs(self._live))]
+        return [v for i in range(self._g.inputs(self._live)) if (v := self._value(self._g.input(self._live, i)))]
 
     @property
     def outputs(self) -> List[Value]:
         """Values."""
-        return [self._value(self._g.output(self._live, i)) for i in range(self._g.outputs(self._live))]
+        return [v for i in range(self._g.outputs(self._live)) if (v := self._value(self._g.output(self._live, i)))]
 
     @property
     def output_names(self) -> List[str]:
@@ -406,12 +407,12 @@ class Graph:
     @property
     def nodes(self) -> List[Node]:
         """All nodes in their order, as a list that changes of the graph leave alone."""
-        return [self._node(at) for at in self._walk("first", "next")]
+        return [n for at in self._walk("first", "next") if (n := self._node(at))]
 
     @property
     def values(self) -> List[Value]:
         """All values: inputs, constants, outputs of nodes."""
-        return [self._value(at) for at in self._walk("first_value", "next_value")]
+        return [v for at in self._walk("first_value", "next_value") if (v := self._value(at))]
 
     def find_node(self, name: str) -> Optional[Node]:
         """The node of this name; None."""
@@ -522,7 +523,7 @@ class Graph:
         """Cycles that a run takes on the target (None: host) by the model of its core; nothing is measured. All shapes have to be known."""
         found = self._c.cycles(self._host, self._live, None if target is None else to_bytes(target, "a target"))
         self._look()
-        return found
+        return float(found)
 
     # ---- telling ----
 

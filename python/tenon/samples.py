@@ -22,7 +22,7 @@ class Samples:
         pairs = [f"{to_bytes(k).decode()}={to_bytes(v).decode()}" for k, v in maps.items()], [f"{to_bytes(k).decode()}={float(v)!r}" for k, v in scales.items()]
         spelled = [abi.texts(words) for words in pairs]
         self._graph = graph
-        self._at = graph._made(graph._e.open(graph._host, to_bytes(path, "a path"), *spelled))
+        self._at: int = graph._made(graph._e.open(graph._host, to_bytes(path, "a path"), *spelled))
 
     @classmethod
     def _lent(cls, graph: Graph, at: int) -> Samples:

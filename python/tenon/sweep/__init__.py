@@ -10,9 +10,11 @@ import shutil
 import signal
 import sys
 import time
+from typing import Any, Dict, List, NoReturn, Optional, Sequence, Tuple
 
 from . import statistics
 from .grid import Axis, Settings, job, number, points
+from .statistics import Point
 from .store import Store, digest
 from .table import tables
 from .workers import measured
@@ -26,7 +28,7 @@ on the same samples, the mean difference is within its standard error. Of deriva
 FORM = 2  # of a line of points.jsonl
 
 
-def _arguments(words):
+def _arguments(words: Sequence[str]) -> argparse.Namespace:
     p = argparse.ArgumentParser(prog="tenon sweep", description=__doc__.splitlines()[0].partition(": ")[2], epilog=DETAILS,
                                 formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("model", metavar="MODEL", help="an ONNX file")
@@ -67,18 +69,18 @@ def _arguments(words):
     return a
 
 
-def _fail(text, status):
+def _fail(text: str, status: int) -> NoReturn:
     print(f"tenon sweep: {text}", file=sys.stderr)
     sys.exit(status)
 
 
-def _named(texts):
+def _named(texts: Sequence[str]) -> List[str]:
     """Digests of the files that items of passes name."""
     values = [item.rpartition("=")[2] for text in texts for item in text.partition(":")[2].split(",")]
     return [digest(v) for v in values if os.path.isfile(v)]
 
 
-def _setup(a):
+def _setup(a: argparse.Namespace) -> Tuple[Dict[str, Any], str]:
     """What the processes that measure are told, and the sweep's name: what decides the numbers, by contents."""
     options = {name: getattr(a, name) for name in ("dim", "shape", "skip", "plugin", "target", "backend", "float", "int", "p") if getattr(a, name)}
     setup = {"model": os.path.abspath(a.model), "data": os.path.abspath(a.data), "limit": a.limit, "label": a.label, "map": a.map, "scale": a.scale,
@@ -91,33 +93,36 @@ def _setup(a):
     return setup, hashlib.sha256(json.dumps([held, __version__, FORM], sort_keys=True).encode()).hexdigest()[:16]
 
 
-def _time(seconds):
-    seconds = int(seconds + 0.5)
-    return f"{seconds // 3600}:{seconds // 60 % 60:02}:{seconds % 60:02}" if seconds >= 3600 else f"{seconds // 60}:{seconds % 60:02}"
+def _time(seconds: float) -> str:
+    whole = int(seconds + 0.5)
+    return f"{whole // 3600}:{whole // 60 % 60:02}:{whole % 60:02}" if whole >= 3600 else f"{whole // 60}:{whole % 60:02}"
 
 
 class Progress:
     """A line on stderr for each point that is done, with the time that is left; on a terminal it is always the same line."""
 
-    def __init__(self, total, done):
+    def __init__(self, total: int, done: int) -> None:
         self.total, self.done, self.fresh, self.begin, self.terminal = total, done, 0, time.monotonic(), sys.stderr.isatty()
 
-    def step(self, text):
+    def step(self, text: str) -> None:
+        """One more is done."""
         self.done, self.fresh = self.done + 1, self.fresh + 1
         gone = time.monotonic() - self.begin
         line = f"{self.done} of {self.total}: {text}; {_time(gone)} gone, {_time(gone / self.fresh * (self.total - self.done))} left"
         width = shutil.get_terminal_size().columns - 1
         print(f"\r\x1b[K{line[-width:]}" if self.terminal else line, end="" if self.terminal else "\n", file=sys.stderr, flush=True)
 
-    def end(self):
+    def end(self) -> None:
+        """All are."""
         if self.terminal and self.fresh:
             print(file=sys.stderr)
 
 
-def _measure(a, setup, store, asked):
+def _measure(a: argparse.Namespace, setup: Dict[str, Any], store: Store, asked: Sequence[Dict[str, Any]]) -> Dict[Optional[str], str]:
     """Measures what is not known. Failures by pass."""
     jobs = [job for job in asked if job["pass"] not in store.known]
-    progress, failed = Progress(len(asked), len(asked) - len(jobs)), {}
+    progress = Progress(len(asked), len(asked) - len(jobs))
+    failed: Dict[Optional[str], str] = {}
     for answer in measured(setup, jobs, a.jobs):
         if "error" in answer:
             failed[answer["pass"]] = answer["error"]
@@ -129,7 +134,7 @@ def _measure(a, setup, store, asked):
     return failed
 
 
-def _draw(a, reference, found, best):
+def _draw(a: argparse.Namespace, reference: Point, found: Sequence[Point], best: Optional[Point]) -> List[str]:
     from .plot import draw
     if a.settings:
         return []
@@ -141,7 +146,7 @@ def _draw(a, reference, found, best):
         return []
 
 
-def _run(a):
+def _run(a: argparse.Namespace) -> int:
     setup, key = _setup(a)
     try:
         store = Store(a.folder, key)
@@ -158,7 +163,7 @@ def _run(a):
     return _tell(a, store, asked[1:], list(failed))
 
 
-def _tell(a, store, asked, failed):
+def _tell(a: argparse.Namespace, store: Store, asked: Sequence[Dict[str, Any]], failed: Sequence[Optional[str]]) -> int:
     """The table, the curves, JSON."""
     reference = store.known[None]
     found = [{**store.known[job["pass"]], "values": job["values"]} for job in asked if job["pass"] in store.known]
@@ -177,7 +182,7 @@ def _tell(a, store, asked, failed):
     return 3 if failed else 0
 
 
-def main():
+def main() -> NoReturn:
     """The command."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:

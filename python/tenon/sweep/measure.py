@@ -3,13 +3,16 @@
 usage: python -m tenon.sweep.measure
 """
 import json
+import math
 import os
 import sys
 import time
+from typing import Any, Dict, Optional, Tuple
 
 import numpy as np
 
 import tenon
+from tenon.editing import Array, Graph, Node, Value
 from tenon.model import DTYPES
 
 from .statistics import pack, pack_bits, wilson
@@ -18,7 +21,7 @@ from .statistics import pack, pack_bits, wilson
 class Samples:
     """Labelled samples as the model's inputs take them."""
 
-    def __init__(self, setup):
+    def __init__(self, setup: Dict[str, Any]) -> None:
         arrays = np.load(setup["data"])
         maps, scales = ({k: v for k, _, v in (w.rpartition("=") for w in setup[name])} for name in ("map", "scale"))
         self.names, self.scales, limit = maps, {k: float(v) for k, v in scales.items()}, setup["limit"]
@@ -26,17 +29,19 @@ class Samples:
         if label not in arrays.files:
             raise ValueError(f"{setup['data']} has no array '{label}' with the right classes; it has {', '.join(arrays.files)}")
         self.labels = np.int64(arrays[label][:limit]).reshape(-1)
-        self.arrays, self.bound = {n: arrays[n][:limit] for n in arrays.files if n != label}, None
+        self.bound: Optional[Dict[str, Tuple[int, ...]]] = None
+        self.arrays: Dict[str, Array] = {n: arrays[n][:limit] for n in arrays.files if n != label}
         if not len(self.labels):
             raise ValueError(f"{setup['data']} has no samples")
 
-    def array(self, name):
+    def array(self, name: str) -> Array:
+        """That of the input."""
         array = self.arrays.get(self.names.get(name, name))
         if array is None:
             raise ValueError(f"there is no array for the input '{name}': --map {name}=ARRAY names one of {', '.join(self.arrays)}")
         return array
 
-    def shapes(self, model):
+    def shapes(self, model: tenon.Graph) -> Dict[str, Tuple[int, ...]]:
         """Of one sample, for inputs with dimensions that are not known and an array of as many: what binds them."""
         if self.bound is None:
             inputs = model.visit(lambda g: [(v.name, v.shape) for v in g.inputs])
@@ -44,7 +49,8 @@ class Samples:
             self.bound = {n: (1, *self.array(n).shape[1:]) for n, rank in unknown if self.array(n).ndim == rank}
         return self.bound
 
-    def feed(self, tensor):
+    def feed(self, tensor: tenon.Tensor) -> Array:
+        """The data of an input, as it takes them."""
         array = self.array(tensor.name)
         scaled = array * self.scales[tensor.name] if tensor.name in self.scales else array
         made = np.ascontiguousarray(scaled.astype(tensor.dtype)).reshape(-1, *tensor.shape)
@@ -56,47 +62,62 @@ class Samples:
 PACKED = {21: 4, 22: 4, 23: 4, 25: 2, 26: 2}  # bits of the types that numpy sees in bytes
 
 
-def _bits(node, value, codes):
-    """Of a number of the value: those that the quantiser has used, else those of its type."""
+def _bits(node: Optional[Node], codes: Value) -> int:
+    """Of a number of these codes: those that the quantiser has used, else those of the type."""
     width = node.annotation("tenon.width") if node is not None and node.op == "DequantizeLinear" else None
     return int(width) if width else PACKED.get(codes.element_type) or np.dtype(DTYPES.get(codes.element_type, "f4")).itemsize * 8
 
 
-def _numbers(value, asymmetric):
-    """How many numbers of a constant are not zero; all of them where zero has another code than 0."""
-    array, bits = value.constant, PACKED.get(value.element_type)
-    if asymmetric:
-        return int(np.prod(value.shape, dtype=np.int64))
+def _elements(value: Value) -> int:
+    return math.prod(d for d in value.shape or () if isinstance(d, int))
+
+
+def _not_zero(value: Value, constant: Array) -> int:
+    bits = PACKED.get(value.element_type)
     if bits:
-        array = (array[:, None] >> np.arange(0, 8, bits, dtype=np.uint8)) & (2**bits - 1)
-    return int(np.count_nonzero(array))
+        constant = (constant[:, None] >> np.arange(0, 8, bits, dtype=np.uint8)) & (2**bits - 1)
+    return int(np.count_nonzero(constant))
 
 
-def size_of(graph):
-    """Bits of the weights that are not zero, and of what the nodes compute: of a quantised value, the bits of its codes."""
+def _weights(value: Value, constant: Array) -> int:
+    """Bits of a constant's numbers; zeros count where zero has another code than 0."""
+    nodes = [n for n, i in value.uses if n is not None and i == 0 and n.op == "DequantizeLinear"]
+    node = nodes[0] if nodes else None
+    has_zero_point = node is not None and len(node.inputs) > 2 and node.inputs[2] is not None
+    return (_elements(value) if has_zero_point else _not_zero(value, constant)) * _bits(node, value)
+
+
+def _data(value: Value, producer: Node) -> int:
+    """Bits of what a node computes: of a quantised value, the bits of its codes, once."""
+    codes = producer.inputs[0] if producer.op == "DequantizeLinear" else value
+    read_as_codes = any(n is not None and i == 0 and n.op == "DequantizeLinear" for n, i in value.uses)
+    if codes is None or codes.constant is not None or producer.op == "QuantizeLinear" or read_as_codes:
+        return 0
+    return _elements(value) * _bits(producer, codes)
+
+
+def size_of(graph: Graph) -> Dict[str, int]:
+    """Bits of the weights that are not zero, and of what the nodes compute."""
     weights = data = 0
     for value in graph.values:
-        users = [n for n, i in value.uses if n is not None and i == 0 and n.op == "DequantizeLinear"]
-        producer = value.producer
-        if producer is not None and producer.op != "QuantizeLinear" and not users:
-            codes = producer.inputs[0] if producer.op == "DequantizeLinear" else value
-            if codes.constant is None:
-                data += int(np.prod([d for d in value.shape or () if isinstance(d, int)], dtype=np.int64)) * _bits(producer, value, codes)
-        elif producer is None and not value.is_input and value.uses:
-            node = users[0] if users else None
-            weights += _numbers(value, bool(users) and len(node.inputs) > 2 and node.inputs[2] is not None) * _bits(node, value, value)
+        producer, constant = value.producer, value.constant
+        if producer is not None:
+            data += _data(value, producer)
+        elif constant is not None and value.uses:
+            weights += _weights(value, constant)
     return {"weights": weights, "data": data}
 
 
-def _margin(row, label):
+def _margin(row: Array, label: Any) -> float:
     """The output of the sample's class less the best of the others."""
     own, row[label] = row[label], -np.inf
-    return own - row.max()
+    return float(own - row.max())
 
 
-def measure(setup, samples, request, options):
+def measure(setup: Dict[str, Any], samples: Samples, request: Optional[str], options: Dict[str, Any]) -> Dict[str, Any]:
     """What the model is with the pass as -p has it (None: as it is) and more options: accuracy, which samples are right and by how much, and how large it is."""
-    begin, size = time.monotonic(), {}
+    begin = time.monotonic()
+    size: Dict[str, int] = {}
     base = tenon.load(setup["model"], **setup["options"])
     look = tenon.transform(lambda graph: size.update(size_of(graph)), name="sweep-size")
     graph = base.options(**{"shape": samples.shapes(base), **options}).pipeline(*([request] if request else []), look)
@@ -115,7 +136,8 @@ def measure(setup, samples, request, options):
             "margins": pack(margins), "size": size, "seconds": round(time.monotonic() - begin, 3)}
 
 
-def main():
+def main() -> None:
+    """Answers jobs until there are no more."""
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what else is printed goes to stderr
     setup, samples = json.loads(sys.stdin.readline()), None

@@ -1,28 +1,32 @@
 """The curves of a sweep, by matplotlib."""
 import os
+from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple, Union
 
-from .grid import number
+from .grid import Axes, Axis, Settings, number
+from .statistics import Point
+
+Places = Dict[str, float]
 
 COLOURS = ["#c8452e", "#1b6ca8", "#5b8c2a", "#7a4fa3", "#8a6d1f", "#2a8c83", "#b0437f", "#555555"]
 MARKERS = "osD^vP"
 
 
-def _places(axis):
+def _places(axis: Union[Axis, Settings]) -> Places:
     """Where the values stand: numbers where they are such, else one beside the other."""
-    numeric = all(number(v) is not None for v in axis.values)
-    return {v: number(v) if numeric else i for i, v in enumerate(axis.values)}
+    numbers = [number(v) for v in axis.values]
+    return {v: i if None in numbers or x is None else x for i, (v, x) in enumerate(zip(axis.values, numbers))}
 
 
-def _series(axes, points, places):
+def _series(axes: Axes, points: Sequence[Point], places: Places) -> Iterator[Tuple[str, List[Point]]]:
     """Each curve: its label and its points in order."""
-    series = {}
+    series: Dict[Tuple[str, ...], List[Point]] = {}
     for p in points:
         series.setdefault(tuple(p["values"][1:]), []).append(p)
     for values, line in series.items():
         yield ", ".join(f"{a.title}={v}" for a, v in zip(axes[1:], values)), sorted(line, key=lambda p: places[p["values"][0]])
 
 
-def _curves(upper, lower, axes, title, points, places):
+def _curves(upper: Any, lower: Any, axes: Axes, title: str, points: Sequence[Point], places: Places) -> None:
     """Accuracies with their intervals above, errors of the margin below."""
     for i, (label, line) in enumerate(_series(axes, points, places)):
         x = [places[p["values"][0]] for p in line]
@@ -34,16 +38,16 @@ def _curves(upper, lower, axes, title, points, places):
     upper.fill_between([], [], color="#555", alpha=0.15, linewidth=0, label="95 % interval")
 
 
-def _mark(upper, lower, axes, best, rule, places):
+def _mark(upper: Any, lower: Any, axes: Axes, best: Point, rule: str, places: Places) -> None:
     words, x = ", ".join(f"{a.title}={v}" for a, v in zip(axes, best["values"])), [places[best["values"][0]]]
     style = {"marker": "o", "markersize": 12, "markerfacecolor": "none", "markeredgecolor": "#000", "markeredgewidth": 1.4, "linestyle": "none"}
     upper.plot(x, [100 * best["accuracy"]], label=f"best by {rule}: {words}", **style)
     lower.plot(x, [best["against"]["margin_mse"] or float("nan")], **style)
 
 
-def draw(axes, title, reference, points, best, rule, folder):
+def draw(axes: Axes, title: str, reference: Point, points: Sequence[Point], best: Optional[Point], rule: str, folder: str) -> None:
     """sweep.svg and sweep.png in the folder."""
-    import matplotlib
+    import matplotlib  # type: ignore[import-not-found,unused-ignore]
     matplotlib.use("agg")
     matplotlib.rcParams.update({"svg.hashsalt": "tenon", "svg.fonttype": "none", "font.family": "sans-serif", "font.size": 9})
     from matplotlib import pyplot, ticker
