@@ -43,7 +43,7 @@ STEPS = [
     ("python-crash", "python/test_crash.py", "the Python package called with everything that is wrong, dead and foreign, from two threads: no crash", 900),
     ("onnx-backend", "python/test_onnx_backend.py", "ONNX's own test runner through tenon.onnx_backend: the cases that tenon check --suite passes", 900),
     ("sweep", "python/test_sweep.py", "tenon sweep: what tenon eval says, killed and gone on with, the best point; programs tenon-NAME as commands", 900),
-    ("wheel", "python/test_wheel.py", "the wheel in a fresh environment: README's Python, the command", 1200),
+    ("wheel", "python/test_wheel.py", "the wheel in a fresh environment with numpy: the Python of README and docs, the tour, the command", 1200),
     ("diff", "diff/test_diff.py", "tenon diff: figures against ONNX Runtime and numpy, the first node that departs, matching", 600),
     ("draw", "draw/test_draw.py", "tenon draw: golden DOT, the shipped models, scopes, what dead_inputs takes away, odd names", 300),
     ("inspect", "models/test_inspect.py", "what inspect says of the shipped models, computed again", 300),

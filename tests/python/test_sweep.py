@@ -236,23 +236,27 @@ def test_grid(checks):
             checks.check(f"'{text}' is refused", text in str(error), str(error))
 
 
-def few_classes():
-    path = os.path.join(FOLDER, "labels.npz")
-    np.savez(path, input=np.zeros((4, 1, 28, 28), np.float32), label=np.array([0, 1, 2, 30]))
+def arrays(name, images, labels):
+    path = os.path.join(FOLDER, f"{name}.npz")
+    np.savez(path, input=images.astype(np.float32), label=np.array(labels))
     return path
 
 
 def test_refused(checks):
     over = ["--over", "weight_width=2..3", "-o", os.path.join(FOLDER, "refused")]
     for name, status, text, words in (
-            ("no model", 5, "nowhere.onnx", ["sweep", "nowhere.onnx", "--data", DIGITS, "--pass", "quantize", *over]),
-            ("no data", 5, "nowhere.npz", ["sweep", MODEL, "--data", "nowhere.npz", "--pass", "quantize", *over]),
+            ("no model", 5, "nowhere.onnx", ["sweep", "nowhere.onnx", "--data", DIGITS, "--pass", "quantize:data_width=0", *over]),
+            ("no data", 5, "nowhere.npz", ["sweep", MODEL, "--data", "nowhere.npz", "--pass", "quantize:data_width=0", *over]),
             ("an unknown pass", 3, "did you mean 'quantize'", ["sweep", MODEL, "--data", DIGITS, "--pass", "quantise", *over]),
             ("no labels", 3, "no array 'class'", [*SWEEP, "--label", "class", *over]),
             ("no array for the input", 3, "--map input=ARRAY", [*SWEEP, "--map", "input=image", *over]),
             ("swept twice", 2, "swept twice", [*SWEEP, *over, "--and", "weight_width=4"]),
             ("no numbers", 2, "goes over numbers", [*SWEEP, "--over", "frac=half,mse", "--best", "derivative"]),
-            ("no classes for the labels", 3, "number for each class", ["sweep", MODEL, "--data", few_classes(), "--pass", "quantize:data_width=0", *over]),
+            ("no classes for the labels", 3, "number for each class", ["sweep", MODEL, "--data", arrays("labels", np.zeros((4, 1, 28, 28)), [0, 1, 2, 30]), "--pass", "quantize:data_width=0", *over]),
+            ("another input's scale", 3, "no input 'image'", [*SWEEP, "--scale", "image=3", *over]),
+            ("no .npz", 3, "is no .npz file", ["sweep", MODEL, "--data", MODEL, "--pass", "quantize:data_width=0", *over]),
+            ("too few samples", 3, "3 samples for the input 'input', and 4 labels", ["sweep", MODEL, "--data", arrays("few", np.zeros((3, 1, 28, 28)), [0, 1, 2, 3]), "--pass", "quantize:data_width=0", *over]),
+            ("labels that are none", 3, "not one whole number", ["sweep", MODEL, "--data", arrays("halves", np.zeros((2, 1, 28, 28)), [0, 0.5]), "--pass", "quantize:data_width=0", *over]),
             ("neither --over nor --settings", 2, "--over --settings", SWEEP),
             ("no scale", 2, "--scale", [*SWEEP, *over, "--scale", "input=much"])):
         done = command(*words)

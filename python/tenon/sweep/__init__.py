@@ -156,7 +156,7 @@ def _run(a: argparse.Namespace) -> int:
         _fail(f"{error.filename}: cannot be written: {error.strerror}", 5)
     asked = [{"pass": None, "values": [], "request": None, "options": {}}, *(job(a.pass_text, a.axes, values) for values in points(a.axes))]
     failed = _measure(a, setup, store, asked)
-    for text, why in list(failed.items())[:1]:
+    for text, why in sorted(failed.items(), key=lambda f: f[0] is not None)[:1]:
         print(f"tenon sweep: {len(failed)} of {len(asked)} failed; {text or 'the model as it is'}:\n{why}", file=sys.stderr)
     if None in failed or len(failed) == len(asked) - 1:
         sys.exit(3)

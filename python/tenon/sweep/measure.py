@@ -7,6 +7,7 @@ import math
 import os
 import sys
 import time
+import zipfile
 from typing import Any, Dict, Optional, Tuple
 
 import numpy as np
@@ -22,13 +23,18 @@ class Samples:
     """Labelled samples as the model's inputs take them."""
 
     def __init__(self, setup: Dict[str, Any]) -> None:
+        if not zipfile.is_zipfile(setup["data"]):
+            raise ValueError(f"{setup['data']} is no .npz file")
         arrays = np.load(setup["data"])
         maps, scales = ({k: v for k, _, v in (w.rpartition("=") for w in setup[name])} for name in ("map", "scale"))
         self.names, self.scales, limit = maps, {k: float(v) for k, v in scales.items()}, setup["limit"]
         label = setup["label"]
         if label not in arrays.files:
             raise ValueError(f"{setup['data']} has no array '{label}' with the right classes; it has {', '.join(arrays.files)}")
-        self.labels = np.int64(arrays[label][:limit]).reshape(-1)
+        given = arrays[label][:limit]
+        self.labels = given.astype(np.int64).reshape(-1)
+        if len(self.labels) != len(given) or not np.array_equal(self.labels, given.reshape(-1)):
+            raise ValueError(f"the array '{label}' of {setup['data']} has not one whole number for each sample")
         self.bound: Optional[Dict[str, Tuple[int, ...]]] = None
         self.arrays: Dict[str, Array] = {n: arrays[n][:limit] for n in arrays.files if n != label}
         if not len(self.labels):
@@ -53,7 +59,9 @@ class Samples:
         """The data of an input, as it takes them."""
         array = self.array(tensor.name)
         scaled = array * self.scales[tensor.name] if tensor.name in self.scales else array
-        made = np.ascontiguousarray(scaled.astype(tensor.dtype)).reshape(-1, *tensor.shape)
+        if len(scaled) != len(self.labels):
+            raise ValueError(f"there are {len(scaled)} samples for the input '{tensor.name}', and {len(self.labels)} labels")
+        made = np.ascontiguousarray(scaled.astype(tensor.dtype)).reshape(len(scaled), *tensor.shape)
         if tensor.dtype.kind in "iu" and not np.array_equal(made.reshape(scaled.shape), scaled):
             raise ValueError(f"the input '{tensor.name}' is {tensor.dtype}, and its data have numbers that are not whole or too large for that")
         return made
@@ -123,6 +131,9 @@ def measure(setup: Dict[str, Any], samples: Samples, request: Optional[str], opt
     graph = base.options(**{"shape": samples.shapes(base), **options}).pipeline(*([request] if request else []), look)
     code = graph.compile()
     feeds, name, n = [(t.name, samples.feed(t)) for t in code.inputs], code.outputs[0].name, len(samples.labels)
+    unknown = {*samples.names, *samples.scales} - {t.name for t in code.inputs}
+    if unknown:
+        raise ValueError(f"there is no input '{sorted(unknown)[0]}' for --map and --scale; there are {', '.join(t.name for t in code.inputs)}")
     classes = int(np.prod(code.outputs[0].shape))
     if classes < 2 or not 0 <= samples.labels.min() <= samples.labels.max() < classes:
         raise ValueError(f"the output '{name}' has {classes} numbers, and the labels go from {samples.labels.min()} to {samples.labels.max()}: accuracy needs a number for each class")
