@@ -5,7 +5,9 @@ usage: python -m tenon.sweep.measure
 import json
 import math
 import os
+import queue
 import sys
+import threading
 import time
 import zipfile
 from typing import Any, Dict, Optional, Tuple
@@ -147,24 +149,30 @@ def measure(setup: Dict[str, Any], samples: Samples, request: Optional[str], opt
             "margins": pack(margins), "size": size, "seconds": round(time.monotonic() - begin, 3)}
 
 
+def _listen(jobs: "queue.Queue[Dict[str, Any]]") -> None:
+    for line in sys.stdin:
+        jobs.put(json.loads(line))
+    os._exit(0)  # whoever started this has gone, or has no more jobs
+
+
 def main() -> None:
-    """Answers jobs until there are no more."""
+    """Answers jobs until stdin ends."""
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what else is printed goes to stderr
-    setup, samples = json.loads(sys.stdin.readline()), None
-    for line in sys.stdin:
-        job = json.loads(line)
-        try:
-            samples = samples or Samples(setup)
-            answer = measure(setup, samples, job.pop("request"), job.pop("options"))
-        except KeyboardInterrupt:
-            return
-        except Exception as error:  # one point that fails is no reason for the others to
-            answer = {"error": str(error) or type(error).__name__}
-        try:
+    jobs: "queue.Queue[Dict[str, Any]]" = queue.Queue()
+    threading.Thread(target=_listen, args=(jobs,), daemon=True).start()
+    try:
+        setup, samples = jobs.get(), None
+        while True:
+            job = jobs.get()
+            try:
+                samples = samples or Samples(setup)
+                answer = measure(setup, samples, job.pop("request"), job.pop("options"))
+            except Exception as error:  # one point that fails is no reason for the others to
+                answer = {"error": str(error) or type(error).__name__}
             print(json.dumps({**job, **answer}), file=answers, flush=True)
-        except BrokenPipeError:
-            return
+    except (KeyboardInterrupt, BrokenPipeError):
+        os._exit(130)
 
 
 if __name__ == "__main__":
