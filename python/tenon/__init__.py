@@ -32,5 +32,5 @@ def operators(name: Optional[str] = None) -> Report:
     return context.report(_lib.operators, context.handle, None if name is None else name.encode())
 
 
-__all__ = ["load", "Graph", "Model", "Tensor", "Files", "Report", "transform", "Transform", "Option", "criterion", "Criterion", "doctor", "operators", "errors", "Error", "UsageError", "InvalidError", "UnsupportedError",
-           "ResourceError", "DifferError", "PassError", "RefusedError", "DeadError", "ThreadError", "__version__"]
+__all__ = ["load", "Graph", "Model", "Tensor", "Files", "Report", "transform", "Transform", "Option", "criterion", "Criterion", "doctor", "operators", "errors", "Error",
+           "UsageError", "InvalidError", "UnsupportedError", "ResourceError", "DifferError", "PassError", "RefusedError", "DeadError", "ThreadError", "__version__"]

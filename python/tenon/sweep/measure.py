@@ -138,7 +138,8 @@ def measure(setup: Dict[str, Any], samples: Samples, request: Optional[str], opt
         raise ValueError(f"there is no input '{sorted(unknown)[0]}' for --map and --scale; there are {', '.join(t.name for t in code.inputs)}")
     classes = int(np.prod(code.outputs[0].shape))
     if classes < 2 or not 0 <= samples.labels.min() <= samples.labels.max() < classes:
-        raise ValueError(f"the output '{name}' has {classes} numbers, and the labels go from {samples.labels.min()} to {samples.labels.max()}: accuracy needs a number for each class")
+        raise ValueError(f"the output '{name}' has {classes} numbers, and the labels go from {samples.labels.min()} to {samples.labels.max()}: "
+                         "accuracy needs a number for each class")
     right, margins = np.empty(n, bool), np.empty(n, np.float32)
     for i, label in enumerate(samples.labels):
         row = code.run({k: x[i] for k, x in feeds})[name].reshape(-1).astype(np.float64)
