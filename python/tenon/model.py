@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import ctypes
+import math
 import struct
 from typing import TYPE_CHECKING, Any, Callable, Dict, Mapping, Sequence, Tuple
 
@@ -68,7 +69,8 @@ class Model:
         # Lists of addresses, as bytes: packing costs less than an array of ctypes.
         self._inputs_at, self._outputs_at = (struct.Struct(f"{len(side)}P").pack for side in (self.inputs, self.outputs))
         self._wanted = [(t.dtype, t.shape, t) for t in self.inputs]
-        self._made = [(t.name, t.shape, t.dtype) for t in self.outputs]
+        self._made = [(t.name, t.shape, t.dtype, math.prod(t.shape)) for t in self.outputs]
+        self._n_inputs = len(self.inputs)
         self._names = {t.name: i for i, t in enumerate(self.inputs)}
 
     def _ordered(self, values: Sequence[Any], named: Mapping[str, Any]) -> Sequence[Any]:
@@ -91,7 +93,7 @@ class Model:
         An array of the input's type and shape is read where it is; outputs are new arrays. InvalidError where the data hold an index
         that is out of range, or the like.
         """
-        if named or len(values) != len(self.inputs) or (values and type(values[0]) is dict):
+        if named or len(values) != self._n_inputs or (values and type(values[0]) is dict):
             values = tuple(self._ordered(values, named))
         # In short steps: this is what a call costs beside the model's own time. bench/call.py measures it.
         addresses, places, keep, results = [], [], [], {}
@@ -105,9 +107,9 @@ class Model:
             value = tensor.take(value)
             keep.append(value)
             addresses.append(_address(value))
-        for name, shape, dtype in self._made:
+        for name, shape, dtype, elements in self._made:
             results[name] = result = _empty(shape, dtype)
-            places.append(_address(result))
+            places.append(_at(_byte(result)) if elements else _address(result))
         inputs, outputs = self._inputs_at(*addresses), self._outputs_at(*places)
         with self._lock:
             code = self._code._handle or self._code.value

@@ -41,7 +41,7 @@ def _curves(upper: Any, lower: Any, axes: Axes, title: str, points: Sequence[Poi
 def _mark(upper: Any, lower: Any, axes: Axes, best: Point, rule: str, places: Places) -> None:
     words, x = ", ".join(f"{a.title}={v}" for a, v in zip(axes, best["values"])), [places[best["values"][0]]]
     style = {"marker": "o", "markersize": 12, "markerfacecolor": "none", "markeredgecolor": "#000", "markeredgewidth": 1.4, "linestyle": "none"}
-    upper.plot(x, [100 * best["accuracy"]], label=f"best by {rule}: {words}", **style)
+    upper.plot(x, [100 * best["accuracy"]], label=f"best by {rule}:\n{words}", **style)
     lower.plot(x, [best["against"]["margin_mse"] or float("nan")], **style)
 
 
