@@ -80,6 +80,10 @@ static void check_criterion(checking *c, const tenon_criterion *r, int i) {
         fault(c, "criterion '%s': help or the function score is missing", r->name);
 }
 
+static bool has_criteria(const tenon_plugin *p) {
+    return TENON_HAS(p, criteria) && p->criteria != NULL && p->criteria[0] != NULL;
+}
+
 status plugin_check(const tenon_plugin *p, const char *file, diag *d) {
     checking c = {p, file, d, STATUS_OK};
     if (p->abi >> 16 != TENON_PLUGIN_ABI_MAJOR || (p->abi & 0xffff) > TENON_PLUGIN_ABI_MINOR)
@@ -91,14 +95,13 @@ status plugin_check(const tenon_plugin *p, const char *file, diag *d) {
         fault(&c, "a name of letters, digits, _ and - is missing");
     else if (p->version == NULL)
         fault(&c, "plugin '%s': its version is missing", p->name);
-    else if (p->passes == NULL || p->passes[0] == NULL)
+    else if (p->passes == NULL || (p->passes[0] == NULL && !has_criteria(p)))
         fault(&c, "plugin '%s' has no passes", p->name);
     else if (p->close != NULL && p->open == NULL)
         fault(&c, "plugin '%s' has a function close, but no open", p->name);
     for (int i = 0; c.result == STATUS_OK && p->passes[i] != NULL; i++)
         check_pass(&c, p->passes[i], i);
-    for (int i = 0; c.result == STATUS_OK && TENON_HAS(p, criteria) && p->criteria != NULL && p->criteria[i] != NULL;
-         i++)
+    for (int i = 0; c.result == STATUS_OK && has_criteria(p) && p->criteria[i] != NULL; i++)
         check_criterion(&c, p->criteria[i], i);
     return c.result;
 }
@@ -110,6 +113,6 @@ void plugin_describe(const tenon_plugin *p, strbuf *out) {
     strbuf_char(out, '\n');
     for (const tenon_pass *const *pass = p->passes; *pass != NULL; pass++)
         strbuf_printf(out, "  %-16s %s\n", (*pass)->name, (*pass)->help);
-    for (int i = 0; TENON_HAS(p, criteria) && p->criteria != NULL && p->criteria[i] != NULL; i++)
+    for (int i = 0; has_criteria(p) && p->criteria[i] != NULL; i++)
         strbuf_printf(out, "  %-16s %s (criterion)\n", p->criteria[i]->name, p->criteria[i]->help);
 }

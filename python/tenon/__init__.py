@@ -6,9 +6,12 @@
 
 Everything is done by libtenon; reports are dicts with the fields of the command's --json, and `text` as it prints them.
 """
+from typing import Optional
+
 from . import errors
 from ._library import lib as _lib
 from .context import Context, Report
+from .criterion import Criterion, criterion
 from .errors import DeadError, DifferError, Error, InvalidError, PassError, RefusedError, ResourceError, ThreadError, UnsupportedError, UsageError
 from .graph import Files, Graph, load
 from .model import Model, Tensor
@@ -17,17 +20,17 @@ from .transform import Option, Transform, transform
 __version__ = _lib.version().decode()
 
 
-def doctor():
+def doctor() -> Report:
     """What this machine has, what is missing and how to get it."""
     context = Context()
     return context.report(_lib.doctor, context.handle)
 
 
-def operators(name=None):
+def operators(name: Optional[str] = None) -> Report:
     """Every operator that tenon knows, or the one called `name`."""
     context = Context()
     return context.report(_lib.operators, context.handle, None if name is None else name.encode())
 
 
-__all__ = ["load", "Graph", "Model", "Tensor", "Files", "Report", "transform", "Transform", "Option", "doctor", "operators", "errors", "Error", "UsageError", "InvalidError", "UnsupportedError",
-           "ResourceError", "DifferError", "PassError", "RefusedError", "DeadError", "ThreadError", "__version__"]
+__all__ = ["load", "Graph", "Model", "Tensor", "Files", "Report", "transform", "Transform", "Option", "criterion", "Criterion", "doctor", "operators", "errors", "Error",
+           "UsageError", "InvalidError", "UnsupportedError", "ResourceError", "DifferError", "PassError", "RefusedError", "DeadError", "ThreadError", "__version__"]

@@ -2,6 +2,7 @@
 import ctypes
 import os
 from ctypes import CFUNCTYPE, POINTER, Structure, c_char_p, c_int, c_int64, c_size_t, c_uint32, c_void_p
+from typing import Any
 
 STOP = CFUNCTYPE(c_int, c_void_p)
 PROGRESS = CFUNCTYPE(None, c_void_p, c_char_p, c_int64, c_int64)
@@ -63,7 +64,7 @@ FUNCTIONS = {
 }
 
 
-def find():
+def find() -> str:
     """$TENON_LIBRARY, else the library in the installed package."""
     named = os.environ.get("TENON_LIBRARY")
     path = named or os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib", "libtenon.so.0")
@@ -75,7 +76,10 @@ def find():
 class Library:
     """The functions as attributes, without the prefix tenon_."""
 
-    def __init__(self, path):
+    def __getattr__(self, name: str) -> Any:  # for readers and checkers: __init__ sets them all
+        raise AttributeError(f"libtenon has no function tenon_{name} here")
+
+    def __init__(self, path: str) -> None:
         library = ctypes.CDLL(path)
         for name, (result, arguments) in FUNCTIONS.items():
             function = getattr(library, "tenon_" + name)

@@ -1,8 +1,11 @@
 """A context of libtenon's with what was made from it: one thread at a time, freed in order."""
+from __future__ import annotations
+
 import ctypes
 import json
 import threading
 import warnings
+from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence
 
 from . import errors
 from ._library import NOTE, PROGRESS, STOP, Host, lib
@@ -10,33 +13,33 @@ from ._library import NOTE, PROGRESS, STOP, Host, lib
 DONE, DIFFER = 0, 1
 
 
-class Report(dict):
+class Report(Dict[str, Any]):
     """What a command found: the fields of its JSON, and `text` as the command prints it."""
 
-    def __init__(self, fields, text):
+    def __init__(self, fields: Mapping[str, Any], text: str) -> None:
         super().__init__(fields)
         self.text = text
 
-    def __str__(self):
+    def __str__(self) -> str:
         return self.text
 
 
 class Context:
     """Owns a tenon_context. Calls hold its lock; a Ctrl-C during one ends it at tenon's next look."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.lock = threading.RLock()
         self.interrupted = self.busy = False
-        self.cause = None  # what a pass written in Python has raised
-        self.notes = []
-        self.plugins = []  # descriptors that the library has pointers to
-        self.made = {}  # what is to be freed, in the order in which it was made: address, function
+        self.cause: Optional[BaseException] = None  # what a pass written in Python has raised
+        self.notes: List[str] = []
+        self.plugins: List[Any] = []  # descriptors that the library has pointers to
+        self.made: Dict[int, Callable[[int], object]] = {}  # what is to be freed, in the order in which it was made: address, function
         self._host = Host(ctypes.sizeof(Host), None, None, STOP(self._stop), PROGRESS(), NOTE(self._note))
-        self.handle = ctypes.c_void_p()
+        self.handle: Optional[ctypes.c_void_p] = ctypes.c_void_p()
         if lib.context_new(ctypes.byref(self._host), ctypes.byref(self.handle)) != DONE:
             raise errors.ResourceError(["tenon: out of memory"])
 
-    def __del__(self):
+    def __del__(self) -> None:
         # What the garbage collector finishes together it finishes in any order: so whoever comes first frees, and here is the last chance.
         handle, self.handle = getattr(self, "handle", None), None
         if handle:
@@ -44,23 +47,23 @@ class Context:
                 self.free(address)
             lib.context_free(handle)
 
-    def free(self, address):
+    def free(self, address: int) -> None:
         """Frees something made here; a second time does nothing."""
         function = self.made.pop(address, None)
         if function:
             function(address)
 
-    def _stop(self, _):
+    def _stop(self, _: object) -> int:
         try:
             return int(self.interrupted)
         except KeyboardInterrupt:  # a signal's handler runs where Python code does: here
             self.interrupted = True
             return 1
 
-    def _note(self, _, text):
+    def _note(self, _: object, text: bytes) -> None:
         self.notes.append(text.decode(errors="replace"))
 
-    def call(self, function, *arguments, accept=(DONE,)):
+    def call(self, function: Callable[..., int], *arguments: Any, accept: Sequence[int] = (DONE,)) -> int:
         """Calls; other statuses than those accepted become exceptions. Returns the status."""
         with self.lock:
             if self.busy:
@@ -76,16 +79,16 @@ class Context:
             self._raise(status, accept)
             return status
 
-    def message_count(self):
+    def message_count(self) -> int:
         """How many messages there are."""
-        return lib.message_count(self.handle)
+        return int(lib.message_count(self.handle))
 
-    def errors(self, first):
+    def errors(self, first: int) -> List[str]:
         """Errors from number `first` on."""
         return [lib.message(self.handle, i).decode(errors="replace") for i in range(first, self.message_count()) if lib.message_is_error(self.handle, i)]
 
-    def _raise(self, status, accept):
-        handle, found, told = self.handle, [], []
+    def _raise(self, status: int, accept: Sequence[int]) -> None:
+        handle, found, told = self.handle, list[str](), list[str]()
         for i in range(lib.message_count(handle)):
             (found if lib.message_is_error(handle, i) else told).append(lib.message(handle, i).decode(errors="replace"))
         lib.messages_clear(handle)
@@ -96,13 +99,13 @@ class Context:
         for message in told:
             warnings.warn(message, errors.Warning, stacklevel=4)
 
-    def make(self, function, *arguments):
+    def make(self, function: Callable[..., int], *arguments: Any) -> ctypes.c_void_p:
         """Calls a function whose last argument is the handle that it makes."""
         handle = ctypes.c_void_p()
         self.call(function, *arguments, ctypes.byref(handle))
         return handle
 
-    def report(self, function, *arguments, accept=(DONE,)):
+    def report(self, function: Callable[..., int], *arguments: Any, accept: Sequence[int] = (DONE,)) -> Report:
         """Calls a function that makes a report, and reads it."""
         handle = ctypes.c_void_p()
         with self.lock:
@@ -116,23 +119,24 @@ class Context:
 class Handle:
     """Something made from a context: freed once, and refused afterwards."""
 
-    def __init__(self, context, handle, free):
-        self.context, self._handle = context, handle
-        context.made[handle.value] = free
+    def __init__(self, context: Context, handle: ctypes.c_void_p, free: Callable[[int], object]) -> None:
+        self.context, self._handle = context, handle.value
+        context.made[handle.value or 0] = free
 
     @property
-    def value(self):
+    def value(self) -> int:
+        """The address; a ValueError once it has been closed."""
         if not self._handle:
             raise ValueError("this object has been closed")
         return self._handle
 
-    def close(self):
+    def close(self) -> None:
         """Frees it; a second time does nothing."""
         with self.context.lock:
             handle, self._handle = self._handle, None
             if handle:
-                self.context.free(handle.value)
+                self.context.free(handle)
 
-    def __del__(self):
+    def __del__(self) -> None:
         if getattr(self, "_handle", None):
             self.close()

@@ -1,11 +1,12 @@
 """What goes wrong, as exceptions: the messages are those of the command, word for word."""
+from typing import Dict, Iterable, Optional, Sequence, Type
 
 
 class Error(Exception):
     """A call of tenon's failed. `messages` has every diagnostic, `status` the exit status that the command would end with."""
-    status = None
+    status: Optional[int] = None
 
-    def __init__(self, messages):
+    def __init__(self, messages: Iterable[str]) -> None:
         self.messages = list(messages)
         super().__init__("\n".join(self.messages) or "tenon failed without a message")
 
@@ -39,7 +40,7 @@ class Warning(UserWarning):  # noqa: A001
     """What tenon warns of."""
 
 
-BY_STATUS = {kind.status: kind for kind in (DifferError, UsageError, InvalidError, UnsupportedError, ResourceError)}
+BY_STATUS: Dict[Optional[int], Type[Error]] = {kind.status: kind for kind in (DifferError, UsageError, InvalidError, UnsupportedError, ResourceError)}
 
 
 class DeadError(ReferenceError):
@@ -54,7 +55,7 @@ class PassError(Exception):
     """For passes written in Python to raise: the pass fails with this message, at the node. status says of what kind: 2 wrong usage, 3 the model is not
     valid, 4 not supported, 5 the machine lacks something."""
 
-    def __init__(self, message, node=None, id="python-pass", status=3):
+    def __init__(self, message: str, node: object = None, id: str = "python-pass", status: int = 3) -> None:
         if status not in (2, 3, 4, 5):
             raise ValueError(f"status is 2, 3, 4 or 5, not {status!r}")
         super().__init__(message)
@@ -64,6 +65,6 @@ class PassError(Exception):
 class RefusedError(Exception):
     """tenon has refused a change of a graph, and said why: the pass has failed, even where it catches this."""
 
-    def __init__(self, messages, status=3):
+    def __init__(self, messages: Sequence[str], status: int = 3) -> None:
         super().__init__("\n".join(messages) or "refused")
         self.status = status

@@ -1,29 +1,39 @@
 """A model file, and what is to be done to it."""
+from __future__ import annotations
+
 import contextlib
 import ctypes
 import os
 import tempfile
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, TypeVar, Union, overload
 
 import numpy as np
 
+from . import editing
 from . import options as option_list
 from ._library import lib
-from .context import DIFFER, DONE, Context, Handle
+from .context import DIFFER, DONE, Context, Handle, Report
+from .criterion import Criterion
 from .model import Model
 from .transform import Request, Transform, transform
 
+Path = Union[str, "os.PathLike[str]"]
+Data = Union[Path, Mapping[str, Any]]  # a .npz file, or arrays by name
+Made = Union[Transform, Criterion]
+_T = TypeVar("_T")
 
-class Files(dict):
+
+class Files(Dict[str, bytes]):
     """What was emitted: contents by name; a single text or object under "" ."""
 
     @property
-    def data(self):
+    def data(self) -> bytes:
         """The contents, where there is one file."""
         if len(self) != 1:
             raise ValueError(f"there are {len(self)} files: {', '.join(self)}")
         return next(iter(self.values()))
 
-    def write(self, path):
+    def write(self, path: Path) -> None:
         """Writes them into the folder `path`, made where missing; a single text as the file `path`."""
         for name, data in self.items():
             target = os.path.join(path, name) if name else path
@@ -33,9 +43,9 @@ class Files(dict):
 
 
 @contextlib.contextmanager
-def _npz(data):
+def _npz(data: Data) -> Iterator[Path]:
     """A path of the data: a file's, or arrays written to one."""
-    if not isinstance(data, dict):
+    if not isinstance(data, Mapping):
         yield data
         return
     with tempfile.TemporaryDirectory(prefix="tenon-") as folder:
@@ -47,37 +57,37 @@ def _npz(data):
 class Graph:
     """A model and its options. Nothing changes it: `pipeline` and `options` make another. Files are read when work is done, once."""
 
-    def __init__(self, path, spelled=(), transforms=()):
+    def __init__(self, path: Path, spelled: option_list.Spelled = (), transforms: Iterable[Made] = ()) -> None:
         self.path, self._spelled, self._transforms = os.fspath(path), tuple(spelled), tuple(transforms)
-        self._opened = None
+        self._opened: Optional[_Opened] = None
 
-    def options(self, **keywords):
+    def options(self, **keywords: Any) -> Graph:
         """The same model with more of the command's options: dim={"batch": 1}, verify_passes=True, skip=["fold"]."""
         spelled = option_list.spell(keywords)
         return Graph(self.path, self._spelled + spelled, self._transforms) if spelled else self
 
-    def pipeline(self, *passes, **keywords):
+    def pipeline(self, *passes: Union[str, Transform, Request, Criterion], **keywords: Any) -> Graph:
         """The same model changed by passes: texts as the command's -p has them ("dead_inputs:drop=labels"), and passes written in Python (tenon.transform),
-        with options or without: pipeline("quantize:weight_width=4", my_pass, my_pass(bits=3)). One of stage "clean-up" is run with the built-in passes."""
+        with options or without: pipeline("quantize:weight_width=4", my_pass, my_pass(bits=3)). One of stage "clean-up" is run with the built-in passes. A criterion
+        (tenon.criterion) is there for the passes to name."""
         spelled, transforms = list(self._spelled), list(self._transforms)
         for one in passes:
-            text, made = (one, None) if isinstance(one, str) else (one.text, one.transform) if isinstance(one, Request) else \
-                (one.name, one) if isinstance(one, Transform) else (None, None)
-            if text is None:
-                raise TypeError(f"a pass is a text as the command's -p takes it, or one made by tenon.transform, not {one!r}")
-            if made is not None and made not in transforms:
+            made = one.transform if isinstance(one, Request) else one
+            if not isinstance(made, (str, Transform, Criterion)):
+                raise TypeError(f"a pass is a text as the command's -p takes it, or one made by tenon.transform or tenon.criterion, not {one!r}")
+            if not isinstance(made, str) and made not in transforms:
                 transforms.append(made)
-            if made is None or made.stage == "edit":
-                spelled.append(("p", text))
+            if isinstance(made, str) or isinstance(made, Transform) and made.stage == "edit":
+                spelled.append(("p", made if isinstance(made, str) else one.text if isinstance(one, Request) else made.name))
         return Graph(self.path, tuple(spelled) + option_list.spell(keywords), transforms)
 
-    def visit(self, function):
+    def visit(self, function: Callable[[editing.Graph], _T]) -> _T:
         """Calls function(graph) with the graph as the passes left it (tenon.editing.Graph), and returns what that returns. Changes are lost."""
         if not callable(function):
             raise TypeError(f"visit takes a function, not {function!r}")
-        found = []
+        found: List[_T] = []
 
-        def visit(graph):
+        def visit(graph: editing.Graph) -> None:
             found.append(function(graph))
 
         self.pipeline(transform(visit, name="python-visit"))._open()
@@ -85,19 +95,23 @@ class Graph:
 
     # ---- inside ----
 
-    def _open(self):
+    def _open(self) -> _Opened:
         if self._opened is None:
             self._opened = _Opened(self.path, self._spelled, self._transforms)
         return self._opened
 
-    def _report(self, function, *arguments, accept=(DONE,), **keywords):
+    def _report(self, function: Callable[..., int], *arguments: Any, accept: Sequence[int] = (DONE,), **keywords: Any) -> Report:
         work = self.options(**keywords)
         opened = work._open()
         return opened.context.report(function, opened.graph.value, *arguments, accept=accept)
 
     # ---- work ----
 
-    def compile(self, emit=None, **keywords):
+    @overload
+    def compile(self, emit: None = None, **keywords: Any) -> Model: ...
+    @overload
+    def compile(self, emit: str, **keywords: Any) -> Files: ...
+    def compile(self, emit: Optional[str] = None, **keywords: Any) -> Union[Model, Files]:
         """A Model that runs here (backend="jit", "object", "c" or "interp"); with emit="c", "obj", "onnx" ... Files. target= as the command's."""
         work = self.options(emit=emit, **keywords)
         opened = work._open()
@@ -111,47 +125,47 @@ class Graph:
         made.close()
         return files
 
-    def inspect(self, **keywords):
+    def inspect(self, **keywords: Any) -> Report:
         """Operators, parameters, multiply-accumulates and memory, by node and in total."""
         return self._report(lib.inspect, **keywords)
 
-    def bench(self, **keywords):
+    def bench(self, **keywords: Any) -> Report:
         """Latency, compile time, memory and code size. time=SECONDS, per_node=True."""
         return self._report(lib.bench, **keywords)
 
-    def eval(self, data, **keywords):
+    def eval(self, data: Data, **keywords: Any) -> Report:
         """Accuracy or error on labelled data: a .npz file, or a dict of arrays. against=PATH compares another model's on the same samples."""
         with _npz(data) as path:
             return self._report(lib.eval, data=path, **keywords)
 
-    def explain(self, data, **keywords):
+    def explain(self, data: Data, **keywords: Any) -> Report:
         """Where a quantised model loses its accuracy, node by node. against=PATH names the float model."""
         with _npz(data) as path:
             return self._report(lib.explain, data=path, **keywords)
 
-    def diff(self, other=None, *, data, **keywords):
+    def diff(self, other: Optional[Path] = None, *, data: Data, **keywords: Any) -> Report:
         """The values inside, compared with those of the model file `other`, or with those before the passes. "departs" says whether one does."""
         with _npz(data) as path:
             return self._report(lib.diff, None if other is None else os.fsencode(other), accept=(DONE, DIFFER), data=path, **keywords)
 
-    def draw(self, file, diff=None, **keywords):
+    def draw(self, file: Path, diff: Optional[Path] = None, **keywords: Any) -> Report:
         """A picture: file.svg, .png, .pdf or .dot; with diff=PATH of what has changed since that model."""
         other = None if diff is None else os.fsencode(diff)
         return self._report(lib.draw, other, os.fsencode(file), **keywords)
 
-    def check(self, *folders, **keywords):
+    def check(self, *folders: Path, **keywords: Any) -> Report:
         """Runs ONNX test data in the folders. "passed" and "total" say how it went."""
         paths = (ctypes.c_char_p * max(1, len(folders)))(*map(os.fsencode, folders))
         return self._report(lib.check, paths, len(folders), accept=(DONE, DIFFER), **keywords)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"<tenon.Graph {self.path}{''.join(f' --{n}' + (f' {t}' if t is not None else '') for n, t in self._spelled)}>"
 
 
 class _Opened:
     """The handles of a graph that has been read, in an order in which they can be freed."""
 
-    def __init__(self, path, spelled, transforms):
+    def __init__(self, path: str, spelled: option_list.Spelled, transforms: Sequence[Made]) -> None:
         if "\0" in path:
             raise ValueError("the path has a zero byte")
         self.context = Context()
@@ -163,13 +177,13 @@ class _Opened:
         if self.context.notes:
             self.notes = list(self.context.notes)
 
-    def __del__(self):
+    def __del__(self) -> None:
         for name in ("graph", "options"):
             if hasattr(self, name):
                 getattr(self, name).close()
 
 
-def load(path, **keywords):
+def load(path: Path, **keywords: Any) -> Graph:
     """A model: an ONNX file, or a .so that the command's --emit shared wrote. Keywords are the command's options."""
     graph = Graph(path, option_list.spell(keywords))
     graph._open()

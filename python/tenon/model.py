@@ -1,10 +1,19 @@
 """A model compiled for this machine: numpy arrays in and out."""
+from __future__ import annotations
+
 import ctypes
+import math
+import struct
+from typing import TYPE_CHECKING, Any, Callable, Dict, Mapping, Sequence, Tuple
 
 import numpy as np
+import numpy.typing as npt
 
 from ._library import lib
 from .context import DONE, Handle
+
+if TYPE_CHECKING:
+    from .graph import _Opened
 
 # By number of ONNX's TensorProto.DataType; types that numpy lacks are the unsigned integers of their width.
 DTYPES = {1: "f4", 2: "u1", 3: "i1", 4: "u2", 5: "i2", 6: "i4", 7: "i8", 9: "?", 10: "f2", 11: "f8", 12: "u4", 13: "u8", 16: "u2", 17: "u1", 18: "u1",
@@ -12,31 +21,33 @@ DTYPES = {1: "f4", 2: "u1", 3: "i1", 4: "u2", 5: "i2", 6: "i4", 7: "i8", 9: "?",
 PACKED = {21, 22, 23, 25, 26}  # 4 and 2 bits: several in a byte
 
 
-_at, _byte = ctypes.addressof, ctypes.c_char.from_buffer
+_at, _code_run, _empty, _ndarray = ctypes.addressof, lib.code_run, np.empty, np.ndarray
+_byte: Callable[[Any], ctypes.c_char] = ctypes.c_char.from_buffer
 
 
-def _address(array):
+def _address(array: npt.NDArray[Any]) -> int:
     """Where a contiguous array's elements lie. The short way is for arrays that may be written to and have elements."""
     try:
         return _at(_byte(array))
     except (TypeError, ValueError):
-        return array.__array_interface__["data"][0]
+        return int(array.__array_interface__["data"][0])
 
 
 class Tensor:
     """An input or output: `name`, `dtype`, `shape`. Types of 4 and 2 bits are packed as in TensorProto: `shape` is a vector of bytes, `dims` the model's."""
     __slots__ = ("name", "dtype", "shape", "dims", "element_type")
 
-    def __init__(self, raw):
-        self.name, self.element_type = raw.name.decode(), raw.element_type
+    def __init__(self, raw: Any) -> None:
+        self.name: str = raw.name.decode()
+        self.element_type: int = raw.element_type
         self.dtype = np.dtype(DTYPES[raw.element_type])
-        self.dims = tuple(raw.dims[i] for i in range(raw.rank))
-        self.shape = (raw.bytes,) if raw.element_type in PACKED else self.dims
+        self.dims: Tuple[int, ...] = tuple(raw.dims[i] for i in range(raw.rank))
+        self.shape: Tuple[int, ...] = (raw.bytes,) if raw.element_type in PACKED else self.dims
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"{self.name}: {self.dtype}{list(self.shape)}"
 
-    def take(self, value):
+    def take(self, value: npt.ArrayLike) -> npt.NDArray[Any]:
         """`value` as an array that can be read in place; a copy only where it is not contiguous."""
         if not isinstance(value, np.ndarray):
             value = np.asarray(value, self.dtype)
@@ -50,15 +61,19 @@ class Tensor:
 class Model:
     """Compiled code. `inputs` and `outputs` list its tensors; `run` runs it. For one thread at a time: others wait."""
 
-    def __init__(self, graph, code):
+    def __init__(self, graph: _Opened, code: ctypes.c_void_p) -> None:
         self._graph, self._code = graph, Handle(graph.context, code, lib.code_free)
         self._lock = graph.context.lock
         self.inputs = [Tensor(lib.code_input(code, i)) for i in range(lib.code_inputs(code))]
         self.outputs = [Tensor(lib.code_output(code, i)) for i in range(lib.code_outputs(code))]
-        self._in, self._out = (ctypes.c_void_p * max(1, len(side)) for side in (self.inputs, self.outputs))
+        # Lists of addresses, as bytes: packing costs less than an array of ctypes.
+        self._inputs_at, self._outputs_at = (struct.Struct(f"{len(side)}P").pack for side in (self.inputs, self.outputs))
+        self._wanted = [(t.dtype, t.shape, t) for t in self.inputs]
+        self._made = [(t.name, t.shape, t.dtype, math.prod(t.shape)) for t in self.outputs]
+        self._n_inputs = len(self.inputs)
         self._names = {t.name: i for i, t in enumerate(self.inputs)}
 
-    def _ordered(self, values, named):
+    def _ordered(self, values: Sequence[Any], named: Mapping[str, Any]) -> Sequence[Any]:
         if len(values) == 1 and isinstance(values[0], dict):
             named, values = {**values[0], **named}, ()
         if not named:
@@ -72,33 +87,39 @@ class Model:
                             + (f"; there is no {', '.join(map(repr, unknown))}" if unknown else "") + (f"; {', '.join(missing)} missing" if missing else ""))
         return [named[n] for n in self._names]
 
-    def run(self, *values, **named):
+    def run(self, *values: Any, **named: npt.ArrayLike) -> Dict[str, npt.NDArray[Any]]:
         """Outputs by name, for all inputs in their order, by name, or as one dict.
 
         An array of the input's type and shape is read where it is; outputs are new arrays. InvalidError where the data hold an index
         that is out of range, or the like.
         """
-        if named or len(values) != len(self.inputs) or (values and type(values[0]) is dict):
-            values = self._ordered(values, named)
-        inputs, outputs, keep = self._in(), self._out(), []
-        for i, (tensor, value) in enumerate(zip(self.inputs, values)):
-            if type(value) is not np.ndarray or value.dtype != tensor.dtype or value.shape != tensor.shape or not value.flags.c_contiguous:
-                value = tensor.take(value)
-                keep.append(value)
-            inputs[i] = _address(value)
-        results = {}
-        for i, tensor in enumerate(self.outputs):
-            result = results[tensor.name] = np.empty(tensor.shape, tensor.dtype)
-            outputs[i] = _address(result)
+        if named or len(values) != self._n_inputs or (values and type(values[0]) is dict):
+            values = tuple(self._ordered(values, named))
+        # In short steps: this is what a call costs beside the model's own time. bench/call.py measures it.
+        addresses, places, keep, results = [], [], [], {}
+        for value, (dtype, shape, tensor) in zip(values, self._wanted):
+            if type(value) is _ndarray and value.dtype is dtype and value.shape == shape:
+                try:
+                    addresses.append(_at(_byte(value)))
+                    continue
+                except (TypeError, ValueError):
+                    pass  # read-only, not contiguous, or without elements
+            value = tensor.take(value)
+            keep.append(value)
+            addresses.append(_address(value))
+        for name, shape, dtype, elements in self._made:
+            results[name] = result = _empty(shape, dtype)
+            places.append(_at(_byte(result)) if elements else _address(result))
+        inputs, outputs = self._inputs_at(*addresses), self._outputs_at(*places)
         with self._lock:
-            code = self._code.value
-            if lib.code_run(code, inputs, outputs) != DONE:
-                self._graph.context.call(lib.code_run, code, inputs, outputs)
+            code = self._code._handle or self._code.value
+            if _code_run(code, inputs, outputs) != DONE:
+                self._graph.context.call(_code_run, code, inputs, outputs)
         return results
 
-    def close(self):
+    def close(self) -> None:
         """Frees the code; running it then is a ValueError."""
         self._code.close()
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"<tenon.Model {', '.join(map(repr, self.inputs))} -> {', '.join(map(repr, self.outputs))}>"

@@ -10,8 +10,10 @@ import os
 import shutil
 import tempfile
 import weakref
+from typing import Any, Dict, List, Sequence, Tuple
 
 import numpy as np
+import numpy.typing as npt
 import onnx
 import onnx.checker
 import onnx.helper
@@ -19,10 +21,11 @@ import onnx.numpy_helper
 from onnx.backend.base import Backend as _Base
 from onnx.backend.base import BackendRep, namedtupledict
 
-from .graph import load
+from .graph import Graph, load
+from .model import Model, Tensor
 
 
-def _array(value):
+def _array(value: Any) -> npt.NDArray[Any]:
     """What is fed as an array of numbers."""
     if isinstance(value, onnx.TensorProto):
         value = onnx.numpy_helper.to_array(value)
@@ -31,7 +34,7 @@ def _array(value):
     return np.asarray(value)
 
 
-def _feed(tensor, array):
+def _feed(tensor: Tensor, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """An array of the types that onnx gives its tensors as the bytes that tenon reads, with numpy's types."""
     wanted = onnx.helper.tensor_dtype_to_np_dtype(tensor.element_type)
     if array.dtype != wanted:
@@ -42,7 +45,7 @@ def _feed(tensor, array):
     return np.frombuffer(raw, tensor.dtype).reshape(tensor.shape)
 
 
-def _result(tensor, array):
+def _result(tensor: Tensor, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """The other way round."""
     wanted = onnx.helper.tensor_dtype_to_np_dtype(tensor.element_type)
     if array.dtype == wanted:
@@ -53,17 +56,17 @@ def _result(tensor, array):
 class Rep(BackendRep):
     """A model made ready: compiled for the shapes of the inputs when they first come. The model lies in a file while this lives."""
 
-    def __init__(self, graph, inputs, outputs):
-        self._graph, self._inputs, self._outputs, self._compiled = graph, inputs, outputs, {}
+    def __init__(self, graph: Graph, inputs: List[str], outputs: List[str]) -> None:
+        self._graph, self._inputs, self._outputs, self._compiled = graph, inputs, outputs, dict[Any, Model]()
 
-    def _code(self, arrays):
+    def _code(self, arrays: Sequence[npt.NDArray[Any]]) -> Model:
         shapes = tuple(a.shape for a in arrays)
         if shapes not in self._compiled:
             bound = {name: shape for name, shape in zip(self._inputs, shapes) if shape}  # a scalar has nothing to bind
             self._compiled[shapes] = self._graph.options(shape=bound).compile()
         return self._compiled[shapes]
 
-    def run(self, inputs, **kwargs):
+    def run(self, inputs: Any, **kwargs: Any) -> Tuple[Any, ...]:
         """Outputs in their order, also by name, for a list of arrays or TensorProtos, a dict, or one array."""
         if isinstance(inputs, dict):
             unknown = [n for n in inputs if n not in self._inputs]
@@ -79,20 +82,21 @@ class Rep(BackendRep):
         by_name = dict(zip(self._inputs, arrays))
         found = code.run({t.name: _feed(t, by_name[t.name]) for t in code.inputs})
         results = [_result(t, found[t.name]) for t in code.outputs]
-        return namedtupledict("Outputs", self._outputs)(*results)
+        named: Tuple[Any, ...] = namedtupledict("Outputs", self._outputs)(*results)
+        return named
 
 
 class Backend(_Base):
     """The backend. `options` are tenon's for every model, such as {"backend": "interp"}."""
-    options = {}
+    options: Dict[str, Any] = {}
 
     @classmethod
-    def supports_device(cls, device):
+    def supports_device(cls, device: str) -> bool:
         """CPU alone."""
         return device.split(":")[0] == "CPU"
 
     @classmethod
-    def is_compatible(cls, model, device="CPU", **kwargs):
+    def is_compatible(cls, model: onnx.ModelProto, device: str = "CPU", **kwargs: Any) -> bool:
         """Can the model be read, all its operators included?"""
         try:
             return cls.prepare(model, device, **kwargs) is not None
@@ -100,7 +104,7 @@ class Backend(_Base):
             return False
 
     @classmethod
-    def prepare(cls, model, device="CPU", **kwargs):
+    def prepare(cls, model: onnx.ModelProto, device: str = "CPU", **kwargs: Any) -> Rep:
         """A Rep of a ModelProto. What tenon cannot do is a tenon.UnsupportedError."""
         if not cls.supports_device(device):
             raise ValueError(f"there is no device {device}: tenon compiles for CPUs")
@@ -118,7 +122,7 @@ class Backend(_Base):
         return rep
 
     @classmethod
-    def run_node(cls, node, inputs, device="CPU", outputs_info=None, **kwargs):
+    def run_node(cls, node: onnx.NodeProto, inputs: Any, device: str = "CPU", outputs_info: Any = None, **kwargs: Any) -> Tuple[Any, ...]:
         """Outputs of one operator. opset_version= says of which opset; else the newest that onnx knows."""
         version = kwargs.pop("opset_version", onnx.defs.onnx_opset_version())
         arrays = [_array(x) for x in inputs]

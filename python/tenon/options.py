@@ -1,11 +1,14 @@
 """Options of the command as keyword arguments: verify_passes=True, dim={"batch": 1}, shape={"x": (1, 128)}, skip=["fold"]."""
 import os
+from typing import Any, List, Mapping, Optional, Tuple
 
 from ._library import lib
-from .context import Handle
+from .context import Context, Handle
+
+Spelled = Tuple[Tuple[str, Optional[str]], ...]
 
 
-def _text(value, where):
+def _text(value: object, where: str) -> str:
     if isinstance(value, (str, os.PathLike)):
         return os.fspath(value)
     if isinstance(value, bool) or not isinstance(value, (int, float)):
@@ -13,7 +16,7 @@ def _text(value, where):
     return repr(value)
 
 
-def _pair(name, value, where):
+def _pair(name: object, value: object, where: str) -> str:
     if isinstance(value, (tuple, list)):
         if not all(isinstance(n, int) and not isinstance(n, bool) for n in value):
             raise TypeError(f"{where}: expected whole numbers, not {value!r}")
@@ -21,9 +24,9 @@ def _pair(name, value, where):
     return f"{_text(name, where)}={_text(value, where)}"
 
 
-def spell(keywords):
+def spell(keywords: Mapping[str, Any]) -> Spelled:
     """(name, text or None) of each option: what the command would be given."""
-    out = []
+    out: List[Tuple[str, Optional[str]]] = []
     for key, value in keywords.items():
         name = key.replace("_", "-")
         if value is None or value is False:
@@ -39,7 +42,7 @@ def spell(keywords):
     return tuple(out)
 
 
-def make(context, spelled):
+def make(context: Context, spelled: Spelled) -> Handle:
     """The options as a handle."""
     made = Handle(context, context.make(lib.options_new, context.handle), lib.options_free)
     for name, text in spelled:

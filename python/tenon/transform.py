@@ -13,33 +13,61 @@
 They stand in a pipeline like any other: on a copy of the graph, which is verified afterwards; a failure leaves the model as it was. Each is a tenon_pass of
 plugin.h, made in this process.
 """
+from __future__ import annotations
+
 import ctypes
 import functools
 import inspect
 import math
+from typing import TYPE_CHECKING, Any, Callable, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple, Union, overload
 
 from . import _plugin as abi
 from . import editing
 from .errors import Error, PassError, RefusedError
 
+if TYPE_CHECKING:
+    from .context import Context
+
 NUMBERS = {abi.INT: "N", abi.FLOAT: "X", abi.BOOL: "YES", abi.STRING: "TEXT", abi.ENUM: "WORD", abi.LIST: "TEXT,...", abi.FLOATS: "X,...", abi.SELECTOR: "SELECTOR"}
+
+
+def failed(context: Context, graph: Optional[editing.Graph], error: BaseException) -> int:
+    """Says why a pass or criterion has failed, and gives the code for it."""
+    context.cause = error
+    context.interrupted |= isinstance(error, (KeyboardInterrupt, SystemExit))
+    status, id, node, text = abi.INVALID, "python-pass", None, f"{type(error).__name__}: {error}"
+    if isinstance(error, PassError):
+        status, id, text = error.status, error.id, str(error)
+        node = error.node._at if isinstance(error.node, editing.Node) and error.node._graph is graph else None
+    elif isinstance(error, Error) and error.status in (2, 3, 4, 5):
+        status = error.status
+    elif isinstance(error, (MemoryError, OSError)):
+        status = abi.RESOURCE
+    elif isinstance(error, NotImplementedError):
+        status = abi.UNSUPPORTED
+    if graph is not None:
+        graph._d.error(graph._host, node, str(id).encode(errors="replace"), b"%s", text.replace("\0", " ").encode(errors="replace"))
+    return status
 
 
 class Option:
     """An option of a pass: its default (whose type is the option's: bool, int, float, str, a list of texts or of floats), a line of help, the range of a
     number, the choices of a text; or, with selector=True, nodes: a callable that says whether it selects a node."""
 
-    def __init__(self, default, help="", least=None, most=None, choices=None, selector=False):
+    def __init__(self, default: Any, help: str = "", least: Optional[float] = None, most: Optional[float] = None, choices: Optional[Sequence[str]] = None,
+                 selector: bool = False) -> None:
         self.default, self.help, self.choices, self.kind = default, help, choices, self._kind(default, choices, selector)
         if (least is not None or most is not None) and self.kind not in (abi.INT, abi.FLOAT):
             raise TypeError("least and most are for numbers")
         self.least, self.most = self._bounds(least, most)
 
     @staticmethod
-    def _kind(default, choices, selector):
+    def _kind(default: Any, choices: Optional[Sequence[str]], selector: bool) -> int:
         if selector or choices is not None:
             if not isinstance(default, str):
                 raise TypeError(f"the default of a selector or of choices is a text, not {default!r}")
+            if choices is not None and default not in choices:
+                raise ValueError(f"the default {default!r} is none of the choices")
             return abi.SELECTOR if selector else abi.ENUM
         if isinstance(default, (list, tuple)):
             return abi.FLOATS if default and not isinstance(default[0], str) else abi.LIST
@@ -49,13 +77,13 @@ class Option:
         raise TypeError(f"the default of an option is a bool, an int, a float, a text or a list, not {default!r}")
 
     @staticmethod
-    def _bounds(least, most):
+    def _bounds(least: Optional[float], most: Optional[float]) -> Tuple[float, float]:
         if least is None and most is None:
             return 0.0, 0.0  # any
         wide = float(2**53)
         return -wide if least is None else float(least), wide if most is None else float(most)
 
-    def _spell(self, name, value):
+    def _spell(self, name: str, value: Any) -> str:
         """The value as the command's -p has it."""
         if isinstance(value, bool):
             return f"{name}={'true' if value else 'false'}"
@@ -67,7 +95,7 @@ class Option:
             raise TypeError(f"{name}: {value!r} is neither a number nor a text")
         return f"{name}={value}"
 
-    def _read(self, graph, name, node):
+    def _read(self, graph: editing.Graph, name: str, node: Optional[int]) -> Any:
         """What was given for the pass (node None) or for the node."""
         o, host, key = graph._o, graph._host, name.encode()
         if self.kind == abi.SELECTOR:
@@ -80,7 +108,7 @@ class Option:
             return found if self.kind == abi.FLOATS else [graph._text(t) for t in found]
         if self.kind in (abi.STRING, abi.ENUM):
             found = o.text(host, key, node)
-            return None if found is None else graph._text(found)
+            return self.default if found is None else graph._text(found)
         found = {abi.BOOL: o.boolean, abi.INT: o.integer, abi.FLOAT: o.real}[self.kind](host, key, node)
         return bool(found) if self.kind == abi.BOOL else found
 
@@ -88,37 +116,37 @@ class Option:
 class Request:
     """A pass with options, for a pipeline."""
 
-    def __init__(self, transform, text):
+    def __init__(self, transform: Transform, text: str) -> None:
         self.transform, self.text = transform, text
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"<tenon pass {self.text}>"
 
 
 class Transform:
     """A pass written in Python. Called with options it gives what a pipeline takes; `function` is the function itself."""
 
-    def __init__(self, function, name, help, stage, keeps_numbers, after, before):
+    def __init__(self, function: Callable[..., object], name: str, help: Optional[str], stage: str, flags: int, after: Iterable[str], before: Iterable[str]) -> None:
         words = inspect.cleandoc(function.__doc__ or "").partition("\n")
-        self.function, self.name, self.stage, self.flags = function, name, stage, abi.KEEPS_NUMBERS if keeps_numbers else 0
+        self.function, self.name, self.stage, self.flags = function, name, stage, flags
         self.help, self.doc, self.after, self.before = help or words[0] or "a pass written in Python", words[2].strip(), list(after), list(before)
         self.options = self._read_options()
         code = getattr(function, "__code__", None)
         self.where = f"{code.co_filename}:{code.co_firstlineno}" if code else "Python"
-        functools.update_wrapper(self, function)
+        self.__doc__, self.__wrapped__ = function.__doc__, function
 
-    def _read_options(self):
+    def _read_options(self) -> Dict[str, Option]:
         parameters = list(inspect.signature(self.function).parameters.values())
         if not parameters:
             raise TypeError(f"{self.name}: a pass takes the graph")
-        options = {}
+        options: Dict[str, Option] = {}
         for p in parameters[1:]:
             if p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD) or p.default is p.empty:
                 raise TypeError(f"{self.name}: option '{p.name}' needs a default, which says what it is")
             options[p.name] = p.default if isinstance(p.default, Option) else Option(p.default)
         return options
 
-    def __call__(self, **options):
+    def __call__(self, **options: Any) -> Request:
         """The pass with these options. A pipeline takes the Transform itself, too."""
         unknown = [n for n in options if n not in self.options]
         if unknown:
@@ -128,19 +156,19 @@ class Transform:
 
     # ---- as a plugin ----
 
-    def _c_option(self, name, o):
-        default = None if o.kind in (abi.LIST, abi.FLOATS) else o._spell(name, o.default).partition("=")[2].encode()
+    def _c_option(self, name: str, o: Option) -> abi.Option:
+        default = None if o.kind in (abi.LIST, abi.FLOATS) or o.default == "" else o._spell(name, o.default).partition("=")[2].encode()
         return abi.Option(ctypes.sizeof(abi.Option), o.kind, name.encode(), NUMBERS[o.kind].encode(), (o.help or name).encode(), default, o.least, o.most,
                           abi.texts(o.choices) if o.choices is not None else None)
 
-    def _plugin(self, context):
+    def _plugin(self, context: Context) -> abi.Plugin:
         """A tenon_plugin with this pass alone, for one context; whoever takes it keeps it."""
         options = [self._c_option(n, o) for n, o in self.options.items()]
         one = abi.Pass(ctypes.sizeof(abi.Pass), self.flags, self.name.encode(), self.help.encode(), self.stage.encode(), abi.texts(self.after),
                        abi.texts(self.before), abi.pointers(abi.Option, options), abi.RUN(functools.partial(self._run, context)), self.doc.encode() or None)
         return abi.Plugin(ctypes.sizeof(abi.Plugin), abi.ABI, self.name.encode(), b"1.0", abi.pointers(abi.Pass, [one]), None, None, None, None)
 
-    def _run(self, context, host, _, at):
+    def _run(self, context: Context, host: int, _: object, at: int) -> int:
         """Called by the library. Whatever is raised becomes the pass's failure."""
         graph = None
         try:
@@ -151,38 +179,32 @@ class Transform:
             context.cause = error
             return error.status
         except BaseException as error:  # noqa: B902 - nothing may pass through C
-            return self._failed(context, graph, error)
+            return failed(context, graph, error)
         finally:
             if graph is not None:
                 graph._end()
 
-    def _failed(self, context, graph, error):
-        context.cause = error
-        context.interrupted |= isinstance(error, (KeyboardInterrupt, SystemExit))
-        status, id, node, text = abi.INVALID, "python-pass", None, f"{type(error).__name__}: {error}"
-        if isinstance(error, PassError):
-            status, id, text = error.status, error.id, str(error)
-            node = error.node._at if isinstance(error.node, editing.Node) and error.node._graph is graph else None
-        elif isinstance(error, Error) and error.status in (2, 3, 4, 5):
-            status = error.status
-        elif isinstance(error, (MemoryError, OSError)):
-            status = abi.RESOURCE
-        elif isinstance(error, NotImplementedError):
-            status = abi.UNSUPPORTED
-        if graph is not None:
-            graph._d.error(graph._host, node, str(id).encode(errors="replace"), b"%s", text.replace("\0", " ").encode(errors="replace"))
-        return status
 
-
-def transform(function=None, *, name=None, help=None, stage="edit", keeps_numbers=False, after=(), before=()):
+@overload
+def transform(function: Callable[..., object]) -> Transform: ...
+@overload
+def transform(function: None = None, *, name: Optional[str] = None, help: Optional[str] = None, stage: str = "edit", keeps_numbers: bool = False,
+              changes_inputs: bool = False, after: Iterable[str] = (), before: Iterable[str] = ()) -> Callable[[Callable[..., object]], Transform]: ...
+@overload
+def transform(function: Callable[..., object], *, name: Optional[str] = None, help: Optional[str] = None, stage: str = "edit", keeps_numbers: bool = False,
+              changes_inputs: bool = False, after: Iterable[str] = (), before: Iterable[str] = ()) -> Transform: ...
+def transform(function: Optional[Callable[..., object]] = None, *, name: Optional[str] = None, help: Optional[str] = None, stage: str = "edit", keeps_numbers: bool = False,
+              changes_inputs: bool = False, after: Iterable[str] = (), before: Iterable[str] = ()) -> Union[Transform, Callable[[Callable[..., object]], Transform]]:
     """Makes a pass of a function of the graph (tenon.editing.Graph) and options, each with a default or a tenon.Option.
 
     The docstring's first line is its help, the rest what `tenon passes NAME` says. stage "edit" runs where a pipeline has it, "clean-up" with the built-in
     passes, until nothing changes, `after` and `before` those of these names. keeps_numbers promises that outputs keep their values, which
-    verify_passes=True proves.
+    verify_passes=True proves; changes_inputs says that what is fed afterwards is not what was fed before.
     """
     if function is None:
-        return functools.partial(transform, name=name, help=help, stage=stage, keeps_numbers=keeps_numbers, after=after, before=before)
+        return functools.partial(transform, name=name, help=help, stage=stage, keeps_numbers=keeps_numbers, changes_inputs=changes_inputs, after=after,
+                                 before=before)
     if not callable(function):
         raise TypeError(f"a pass is a function, not {function!r}")
-    return Transform(function, name or function.__name__, help, stage, keeps_numbers, after, before)
+    flags = (abi.KEEPS_NUMBERS if keeps_numbers else 0) | (abi.CHANGES_INPUTS if changes_inputs else 0)
+    return Transform(function, name or function.__name__, help, stage, flags, after, before)

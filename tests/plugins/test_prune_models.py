@@ -2,7 +2,6 @@
 """prune on the shipped models: what leaves them, in ONNX Runtime; sizes and predicted time, auto=latency; accuracy on reviews, pictures and words; the sweep."""
 import json
 import os
-import shutil
 import sys
 
 import numpy as np
@@ -10,7 +9,7 @@ import onnx
 from onnx import numpy_helper
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "tools"))
-from checks import MODELS, TENON, Checks, run, tenon  # noqa: E402
+from checks import MODELS, Checks, tenon  # noqa: E402
 from onnx_models import unoptimised  # noqa: E402
 from passes import report_of  # noqa: E402
 from test_prune import BERT, F, FOLDER, PICTURES, RANDOM, REVIEWS, TINY, TRAINED, WORDS, accuracy_of, info, node, pruned, same_as_ort, save  # noqa: E402
@@ -127,18 +126,21 @@ def test_harder(checks):
 
 
 def test_sweep(checks):
-    """models/bert-tiny-imdb/sparsity.py: its table is what tenon eval says; a second run takes what is known."""
-    to = os.path.join(FOLDER, "sweep")
-    shutil.rmtree(to, ignore_errors=True)
-    command = [sys.executable, os.path.join(MODELS, "bert-tiny-imdb", "sparsity.py"), "--tenon", TENON, "-o", to, "--limit", "50", "--sparsity", "0.6", "--method", "l1", "--scope", "global"]
-    done = run(command)
-    points = json.load(open(os.path.join(to, "points.json"))) if os.path.exists(os.path.join(to, "points.json")) else {}
-    own = tenon("eval", BERT, "--data", REVIEWS, "--limit", 50, "-p", "prune:method=l1,scope=global,sparsity=0.6", "--against", BERT, "--json")
-    row = f"| 0.6 | {-100 * json.loads(own.out)['against']['difference'] + 0.0:.2f} (" if own.status == 0 else own.last
-    checks.check("sparsity.py: two points, a table", len(points) == 2 and row in done.out, f"{done.out} {done.err} {row}")
-    checks.check("sparsity.py: drawn, or said what is missing", os.path.exists(os.path.join(to, "sparsity.svg")) if done.status == 0 else "matplotlib" in done.err, done.err)
-    checks.equal("sparsity.py: the same again", run(command + ["--tenon", "/nothing"]).out, done.out)
-    checks.check("sparsity.py: a wrong option", run(command + ["--method", "best"]).status == 2)
+    """tenon sweep over sparsities: a curve for each method and scope, and its table is what tenon eval says."""
+    os.environ["PYTHON"] = sys.executable
+    done = tenon("sweep", BERT, "--data", REVIEWS, "--limit", 50, "--pass", "prune", "--over", "sparsity=0.6,0.9", "--and", "method=l1", "--and", "scope=local,global",
+                 "-o", os.path.join(FOLDER, "sweep"), "--json")
+    if not checks.check("tenon sweep", done.status == 0, done.err):
+        return
+    made = json.loads(done.out)
+    checks.equal("its points", [p["values"] for p in made["points"]], [[x, "l1", s] for s in ("local", "global") for x in ("0.6", "0.9")])
+    for p in made["points"][1:3]:
+        own = tenon("eval", BERT, "--data", REVIEWS, "--limit", 50, "-p", p["pass"], "--against", BERT, "--json")
+        against = json.loads(own.out)["against"] if checks.check(f"tenon eval {p['pass']}", own.status == 0, own.err) else {}
+        for key in ("difference", "difference_ci95", "margin_mse"):
+            checks.check(f"{p['pass']}: {key}", np.allclose(p["against"][key], against.get(key, np.inf), rtol=1e-5, atol=1e-9), f"{p} {against}")
+    sizes = {tuple(p["values"]): p["size"]["weights"] for p in made["points"]}
+    checks.check("what is pruned more is smaller", sizes["0.9", "l1", "local"] < sizes["0.6", "l1", "local"] < made["reference"]["size"]["weights"], sizes)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""quantize on bert-tiny: every width on every back end, ONNX Runtime's classes, what bias correction is for; the sweeps' tables."""
+"""quantize on bert-tiny: every width on every back end, ONNX Runtime's classes, what bias correction is for; tenon sweep over its settings."""
 import json
 import os
 import sys
@@ -7,14 +7,17 @@ import sys
 import numpy as np
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "tools"))
-from checks import BUILD, MODELS, Checks, accuracy_of, run, scratch, tenon  # noqa: E402
+from checks import BUILD, MODELS, ROOT, Checks, accuracy_of, scratch, tenon  # noqa: E402
 from onnx_models import unoptimised  # noqa: E402
+
+os.environ.update(TENON_LIBRARY=os.path.join(BUILD, "lib", "libtenon.so"), PYTHON=sys.executable)
+sys.path.insert(0, os.path.join(ROOT, "python"))
+from tenon.sweep import grid  # noqa: E402
 
 FOLDER = scratch("quantize_reviews")
 BERT = os.path.join(MODELS, "bert-tiny-imdb", "dynamic.onnx")
 REVIEWS = os.path.join(MODELS, "bert-tiny-imdb", "test_5000.npz")
 TRAINED = os.path.join(MODELS, "bert-tiny-imdb", "train_5000.npz")
-LIBRARY = os.path.join(BUILD, "lib", "libtenon.so.0")
 EACH = 40  # reviews for ONNX Runtime, other ones for each width
 
 
@@ -58,32 +61,31 @@ def test_correction_on_reviews(checks):
     checks.check("without corrected biases, points are lost; with them, none", right["floats"] - right["not"] >= 5 and right["floats"] - right["corrected"] <= 1, right)
 
 
-def sweep(script, *words):
-    return run([sys.executable, os.path.join(MODELS, *script.split("/")), "--library", LIBRARY, *words])
+def row_of(done):
+    """What the sweep's table says, of what tenon eval --against has found."""
+    against = json.loads(done.out)["against"]
+    lost = [-100 * x + 0.0 for x in (against["difference"], *reversed(against["difference_ci95"]))]
+    return "{:.2f} ({:.2f} to {:.2f}), margin {:.2g}".format(*lost, against["margin_mse"])
 
 
 def test_sweep(checks):
-    """models/bert-tiny-imdb/sweep.py: its table is what tenon eval says; a second run takes what is known."""
-    to = os.path.join(FOLDER, "sweep")
-    words = ["-o", to, "--limit", "50", "--widths", "4", "--frac", "half"]
-    done = sweep("bert-tiny-imdb/sweep.py", *words)
-    points = json.load(open(os.path.join(to, "points.json"))) if os.path.exists(os.path.join(to, "points.json")) else {}
-    own = tenon("eval", BERT, "--data", REVIEWS, "--limit", 50, "-p", f"quantize:data_width=4,weight_width=4,frac=half,per=tensor,calibration={TRAINED}",
-                "--against", BERT, "--json")
-    checks.check("sweep.py: two points", len(points) == 2 and own.status == 0, done.err + own.err)
-    if own.status == 0:
-        found, other = json.loads(own.out), json.loads(own.out)["against"]
-        lost = [-100 * x for x in (other["difference"], *reversed(other["difference_ci95"]))]
-        row = "| 4 | {:.4f}, lost {:.2f} ({:.2f} to {:.2f}), margin {:.2g} |".format(found["accuracy"], *(x + 0.0 for x in lost), other["margin_mse"])
-        checks.check("sweep.py: the table is what tenon eval says", row in done.out, f"{done.out} {done.err} {row}")
-        point = next((p for key, p in points.items() if "half" in key), {})
-        checks.check("sweep.py: the accuracy's interval, the classes", np.allclose(point.get("ci95", 0), found["ci95"], atol=1e-12) and point["same_class"] == other["same_class"], point)
-    checks.check("sweep.py: drawn, or said what is missing", os.path.exists(os.path.join(to, "sweep.svg")) if done.status == 0 else "matplotlib" in done.err, done.err)
-    checks.equal("sweep.py: the same again", sweep("bert-tiny-imdb/sweep.py", *words, "--library", "/nothing").out, done.out)
-    checks.check("sweep.py: what is not known needs the library", "--library" in sweep("bert-tiny-imdb/sweep.py", *words[:-1], "mse", "--library", "/nothing").err)
-    checks.check("sweep.py: a wrong option", sweep("bert-tiny-imdb/sweep.py", *words, "--frac", "best").status == 2)
-    few = sweep("mlperf-tiny/sweep.py", "-o", to, "--limit", "60", "--widths", "4", "--models", "words")
-    checks.check("mlperf-tiny/sweep.py: a table", few.status == 0 and "| 4 | " in few.out and "rounding=hessian" in few.out, few.out + few.err)
+    """The settings of models/bert-tiny-imdb/settings.txt: all can be read, and two of them are what tenon eval says."""
+    few, n = os.path.join(FOLDER, "few.txt"), 50
+    settings = grid.Settings(os.path.join(MODELS, "bert-tiny-imdb", "settings.txt"))
+    checks.equal("settings.txt: 19 settings, one without a pass", (len(settings.values), [v for v in settings.values if settings.options(v)]),
+                 (19, ["format=symmetric,data=all --skip fuse-attention"]))
+    items = [settings.values[2], "format=symmetric,data=all --skip fuse-attention"]
+    with open(few, "w") as f:
+        f.write("# two\n" + "\n".join(items) + "\n")
+    common = f"samples=4,calibration={TRAINED}"
+    done = tenon("sweep", BERT, "--data", REVIEWS, "--limit", n, "--pass", f"quantize:{common}", "--settings", few, "-o", os.path.join(FOLDER, "sweep"))
+    if not checks.check("tenon sweep --settings", done.status == 0, done.err):
+        return
+    for line in items:
+        words, _, skip = line.partition(" --skip ")
+        own = tenon("eval", BERT, "--data", REVIEWS, "--limit", n, "-p", f"quantize:{common},{words}", *(["--skip", skip] if skip else []), "--against", BERT, "--json")
+        row = f"| `{line}` | {row_of(own)} |" if checks.check(f"tenon eval {line}", own.status == 0, own.err) else None
+        checks.check(f"the row of {line}", row and row in done.out.replace("**", ""), f"{done.out} {row}")
 
 
 if __name__ == "__main__":

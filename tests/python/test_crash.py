@@ -58,7 +58,7 @@ def poke(r, things, pool, mine):
         found = getattr(thing, name)
         if callable(found):
             given = [r.choice(every) for _ in range(r.choice([0, 1, 1, 2, 2, 3, 4]))]
-            named = {r.choice(["axis", "before", "outputs", "dim", "emit", "backend", "name", "node", "p", "nothing"]): r.choice(every) for _ in range(r.choice([0, 0, 0, 1]))}
+            named = {r.choice(["axis", "before", "outputs", "each", "first", "dim", "emit", "backend", "name", "node", "p", "nothing"]): r.choice(every) for _ in range(r.choice([0, 0, 0, 1]))}
             found = found(*given, **named)
         elif r.random() < 0.1:
             setattr(thing, name, r.choice(every))
@@ -75,17 +75,24 @@ def work(seed, calls, shared):
 
     def within(graph):
         """The same inside of a pass, on its graph."""
-        inner = [graph, *graph.nodes[:4], *graph.values[:6]]
+        inner = [graph, *graph.nodes[:4], *graph.values[:6], graph.samples(os.path.join(MODELS, "mnist-cnn", "test_10000.npz"))]
         for _ in range(60):
             poke(r, inner + things[-20:], pool, inner)
         things.extend(inner)  # dead, soon
         if r.random() < 0.3:
             raise r.choice([ValueError("v"), tenon.PassError("p", r.choice(inner)), RuntimeError("\0\ud800"), OSError()])
 
+    def worth(graph, node, i, *samples):
+        """The same inside of a criterion."""
+        for _ in range(20):
+            poke(r, [graph, node, *graph.nodes[:4], *graph.values[:6]], pool, things)
+        return abs(node.inputs[i].constant) if r.random() < 0.5 else r.choice(pool)
+
     for i in range(calls):
         if i % 25 == 0:
             try:
-                tenon.load(MLP, dim={"batch": 1}).pipeline(tenon.transform(within, name="within")).inspect()
+                made = [tenon.criterion(worth, name="worth"), "prune:criterion=worth,sparsity=0.5"] if i % 50 else [tenon.transform(within, name="within")]
+                tenon.load(MLP, dim={"batch": 1}).pipeline(*made).inspect()
             except tenon.Error:
                 pass
         poke(r, things, pool, things)
@@ -101,7 +108,8 @@ def child(seed):
     closed = graph.compile()
     closed.close()
     kept = graph.visit(lambda g: [g, *g.nodes, *g.values])
-    shared = [graph, model, closed, *model.inputs, tenon.load(MLP), tenon.Option(3), tenon.transform(lambda g, n=3: None, name="shared"), *kept]
+    shared = [graph, model, closed, *model.inputs, tenon.load(MLP), tenon.Option(3), tenon.transform(lambda g, n=3: None, name="shared"),
+              *kept]
     threads = [threading.Thread(target=work, args=(seed * 2 + k, CALLS, shared)) for k in range(2)]
     for t in threads:
         t.start()

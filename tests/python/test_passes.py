@@ -237,7 +237,8 @@ def test_dead(checks):
     kept = {}
 
     def keep(g):
-        kept.update(graph=g, node=g.find_node("b"), value=g.find_value("w"), erased=g.find_node("drop"), gone=g.find_node("drop").output, used=g.find_node("a"))
+        np.savez(os.path.join(FOLDER, "x.npz"), x=np.zeros((2, 3), np.float32))
+        kept.update(samples=g.samples(os.path.join(FOLDER, "x.npz")), graph=g, node=g.find_node("b"), value=g.find_value("w"), erased=g.find_node("drop"), gone=g.find_node("drop").output, used=g.find_node("a"))
         kept["erased"].output.replace(kept["used"].output)
         kept["erased"].erase()
         for name, call in (("op of an erased node", lambda: kept["erased"].op), ("its output", lambda: kept["gone"].name), ("erasing it again", kept["erased"].erase),
@@ -254,6 +255,7 @@ def test_dead(checks):
         raises(checks, "after clean_up", tenon.DeadError, "no longer", lambda: kept["node"].op)
 
     tenon.load(small()).visit(keep)
+    samples = kept["samples"]
     for name in ("graph", "node", "value"):
         handle = kept[name]
         for member in sorted(n for n in dir(type(handle)) if not n.startswith("_")):
@@ -264,7 +266,8 @@ def test_dead(checks):
                             "remove_output": (0,), "find_node": ("a",), "find_value": ("a",), "warn": ("a",), "option": ("a",), "fail": ("a",), "has": ("a",), "int": ("a",),
                             "float": ("a",), "text": ("a",), "ints": ("a",), "annotation": ("a",), "annotate": ("a", "b"), "set_input": (0, kept["value"]),
                             "insert_before": (0, "Relu"), "move_before": (None,), "replace": (kept["value"],), "insert_after": ("Relu",), "match": ("Relu(x)",),
-                            "make_constant": (1.0,), "bind": (1.0,)}.get(member, ()))
+                            "make_constant": (1.0,), "bind": (1.0,), "given": ("a",), "nearest": ("a", ["b"]), "run": (samples, []), "samples": ("a",), "axis": (0, 0),
+                            "score": ("a", kept["node"], 0), "change": ([],), "extract": ([], [])}.get(member, ()))
             if member not in ("fail", "option"):
                 raises(checks, f"when the pass has returned: {name}.{member}", tenon.DeadError, "returned", touch)
         checks.check(f"repr of a dead {name}", "dead" in repr(handle), repr(handle))

@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
 """The Python package over the library of this build: what its calls give is what the command gives; wrong arguments, dead handles, two threads."""
+import inspect
 import json
 import os
 import sys
 import threading
+import types
 
 import numpy as np
 
@@ -161,6 +163,40 @@ def test_threads(checks):
     checks.equal("three threads, two models: no wrong output", wrong, [])
 
 
+def test_types(checks):
+    """Type hints everywhere, as mypy --strict wants them; py.typed says that they are there."""
+    done = run([sys.executable, "-m", "mypy", "--strict", "--cache-dir", os.path.join(FOLDER, "mypy"), "-p", "tenon"], cwd=FOLDER, env={"MYPYPATH": os.path.join(ROOT, "python")})
+    checks.check("mypy --strict", done.status == 0 and "no issues" in done.out, done.out + done.err)
+    checks.check("py.typed", os.path.exists(os.path.join(ROOT, "python", "tenon", "py.typed")))
+
+
+def public(thing, where):
+    """(name, what it is) of everything public of ours in a module or class."""
+    for name, member in vars(thing).items():
+        own = getattr(inspect.unwrap(member) if callable(member) else member, "__module__", "tenon")
+        if name.startswith("_") or isinstance(member, (types.ModuleType, int, str, float, dict, set, tuple, list)) or not str(own).startswith("tenon"):
+            continue
+        if inspect.isclass(member) or callable(member) or isinstance(member, (property, staticmethod, classmethod)):
+            yield f"{where}.{name}", member
+        if inspect.isclass(member) and member.__module__.startswith("tenon"):
+            yield from public(member, f"{where}.{name}")
+
+
+def test_docstrings(checks):
+    import tenon.editing
+    import tenon.onnx_backend
+    import tenon.samples
+    import tenon.sweep
+    seen = {}
+    for module in (tenon, tenon.editing, tenon.samples, tenon.errors, tenon.onnx_backend, tenon.sweep, sys.modules["tenon.graph"], sys.modules["tenon.model"],
+                   sys.modules["tenon.transform"], sys.modules["tenon.criterion"], sys.modules["tenon.context"]):
+        checks.check(f"{module.__name__}: a docstring", module.__doc__)
+        seen.update(public(module, module.__name__))
+    for name, member in sorted(seen.items()):
+        checks.check(f"{name}: a docstring", (member.__func__ if isinstance(member, (staticmethod, classmethod)) else member).__doc__)
+    checks.check("they were found", len(seen) > 100 and "tenon.editing.Graph.extract" in seen and "tenon.model.Model.run" in seen, f"{len(seen)}")
+
+
 def test_tour(checks):
     """The cells of docs/tour.ipynb, one after the other."""
     done = run([sys.executable, os.path.join(ROOT, "tests", "python", "run_tour.py")], cwd=ROOT, env={"PYTHONPATH": os.path.join(ROOT, "python")})
@@ -171,7 +207,7 @@ def test_tour(checks):
 
 def main():
     checks = Checks()
-    for test in (test_run, test_wrong_arguments, test_reports, test_files, test_threads, test_tour):
+    for test in (test_run, test_wrong_arguments, test_reports, test_files, test_threads, test_types, test_docstrings, test_tour):
         test(checks)
     checks.finish()
 

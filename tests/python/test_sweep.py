@@ -4,6 +4,7 @@ import glob
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -11,6 +12,8 @@ import sys
 import time
 
 import numpy as np
+import onnx
+from onnx import TensorProto, numpy_helper
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "tools"))
 from checks import BUILD, MODELS, ROOT, TENON, Checks, scratch, tenon as command  # noqa: E402
@@ -41,12 +44,15 @@ def test_points(checks):
     checks.equal("points", [p["values"] for p in made["points"]], [[w, f] for f in ("half", "mse") for w in "234"])
     for p in made["points"][::2] + [made["reference"]]:
         words = ["-p", p["pass"]] if p["pass"] else []
-        own = json.loads(command("eval", MODEL, "--data", DIGITS, "--scale", SCALE, "--limit", LIMIT, "--json", *words).out)
+        own = json.loads(command("eval", MODEL, "--data", DIGITS, "--scale", SCALE, "--limit", LIMIT, "--against", MODEL, "--json", *words).out)
         checks.check(f"{p['pass']}: what tenon eval says", p["correct"] == own["correct"] and np.allclose(p["ci95"], own["ci95"], atol=1e-9), f"{p} {own}")
+        for key in ("difference", "difference_ci95", "margin_mse") if words else ():
+            checks.check(f"{p['pass']}: {key}, as eval --against has it", np.allclose(p["against"][key], own["against"][key], rtol=1e-5, atol=1e-9), f"{p} {own}")
     table = open(os.path.join(to, "table.md")).read()
     best = next(p for p in made["points"] if p["pass"] == made["best"])
     checks.check("table.md: the best is marked", f"**{100 * best['accuracy']:.2f} (" in table and "| weight_width | frac=half | frac=mse |" in table, table)
     checks.check("progress: the last has 0:00 left", "7 of 7: " in done.err and done.err.count(" left\n") == 7 and ", 0:00 left" in done.err, done.err)
+    checks.check("table.md: points lost, too", re.search(r"\| 4 \| -?[0-9.]+ \(-?[0-9.]+ to -?[0-9.]+\), margin ", table), table)
     drawn = [os.path.exists(os.path.join(to, f"sweep.{form}")) for form in ("svg", "png")]
     checks.check("drawn, or said what is missing", all(drawn) or "matplotlib" in done.err and not any(drawn), done.err)
     again = command(*SWEEP, "--over", "weight_width=2..4", "--and", "frac=half,mse", "-o", to, "--json")
@@ -55,6 +61,82 @@ def test_points(checks):
     checks.check("another range: only what is new", more.status == 0 and more.err.count(" left\n") == 1, more.err)
     other = command(*SWEEP, "--limit", LIMIT // 2, "--over", "weight_width=4..4", "-o", to)
     checks.check("other samples: others' points are not taken", other.status == 0 and other.err.count(" left\n") == 2, other.err)
+
+
+def test_settings(checks):
+    """Lines of a file in place of values: items of the pass and more options; what can be wrong with them."""
+    path, to = os.path.join(FOLDER, "settings.txt"), os.path.join(FOLDER, "settings")
+
+    def write(text):
+        with open(path, "w") as f:
+            f.write(text)
+
+    write("# two\n\nweight_width=4,frac=mse  # good\nweight_width=3 --skip fold --skip=cse\n")
+    held = grid.Settings(path)
+    checks.equal("read", [(held.spell(v), held.options(v)) for v in held.values], [("weight_width=4,frac=mse", {}), ("weight_width=3", {"skip": ["fold", "cse"]})])
+    done = command(*SWEEP, "--settings", path, "--and", "per=tensor,channel", "-o", to, "--json")
+    points = json.loads(done.out)["points"] if checks.check("--settings --and", done.status == 0, done.err) else []
+    checks.equal("four points", [p["pass"] for p in points], [f"quantize:data_width=0,{items},per={per}{more}" for per in ("tensor", "channel")
+                 for items, more in (("weight_width=4,frac=mse", ""), ("weight_width=3", " --skip fold --skip cse"))])
+    checks.check("no curves", not os.path.exists(os.path.join(to, "sweep.svg")))
+    checks.check("the same again: nothing is measured", " left" not in command(*SWEEP, "--settings", path, "--and", "per=tensor,channel", "-o", to).err)
+    for text, why in (("a=1 b=2", "is no option"), ("a=1 'b", ":1: "), ("# nothing\n", "no settings"), ("a=1 --", "is no option")):
+        write(text)
+        wrong = command(*SWEEP, "--settings", path, "-o", to)
+        checks.check(f"'{text.strip()}' is refused", wrong.status == 2 and why in wrong.err, wrong.err)
+    write("weight_width=4 --wurst 5\nweight_width=4\n")
+    part = command(*SWEEP, "--settings", path, "-o", to)
+    checks.check("an option that is none: that point fails", part.status == 3 and "--wurst" in part.err and "failed" in part.out, part.err + part.out)
+
+
+def test_first_pass(checks):
+    """-p changes the model as it is, too; names of files in passes count by the files' contents."""
+    to, bytes_in = os.path.join(FOLDER, "first"), "input:type=uint8,scale=0.00392157"
+    done = command("sweep", MODEL, "--data", DIGITS, "--limit", LIMIT, "-p", bytes_in, "--pass", "quantize:data_width=0", "--over", "weight_width=8", "-o", to, "--json")
+    if checks.check("-p input", done.status == 0, done.err):
+        own = json.loads(command("eval", MODEL, "--data", DIGITS, "--limit", LIMIT, "-p", bytes_in, "--json").out)
+        checks.equal("-p input: what tenon eval says", json.loads(done.out)["reference"]["correct"], own["correct"])
+    data = os.path.join(FOLDER, "calibration.npz")
+    z = np.load(DIGITS)
+    np.savez(data, input=z["input"][:20])
+    asked = ["sweep", MODEL, "--data", DIGITS, "--scale", SCALE, "--limit", LIMIT, "--pass", f"quantize:calibration={data},calibration_scale={SCALE}", "--over", "weight_width=8", "-o", to]
+    first, again = command(*asked), command(*asked)
+    np.savez(data, input=z["input"][20:40])
+    third = command(*asked)
+    checks.equal("another calibration file of the same name: measured anew", [d.err.count(" left\n") for d in (first, again, third)], [2, 0, 2])
+
+
+def test_size(checks):
+    """The bits of weights that are not zero: 32 each, the quantiser's width, none for what is pruned."""
+    made = {}
+    for name, words in (("quantize", ["quantize:data_width=0", "--over", "weight_width=3,4,6"]), ("prune", ["prune:method=l1", "--over", "sparsity=0.25,0.5"]),
+                        ("neuron", ["prune:method=l2,granularity=channel", "--over", "sparsity=0.5,0.75"])):
+        done = command("sweep", MODEL, "--data", DIGITS, "--limit", 10, "--pass", *words, "-o", os.path.join(FOLDER, "size"), "--json")
+        if checks.check(f"{name} runs", done.status == 0, done.err):
+            report = json.loads(done.out)
+            made[name] = [report["reference"]["size"]["weights"]] + [p["size"]["weights"] for p in report["points"]]
+    n = sum(np.count_nonzero(numpy_helper.to_array(t)) for t in onnx.load(MODEL).graph.initializer if t.data_type == TensorProto.FLOAT)
+    checks.equal("as it is: 32 bits for each number", made["quantize"][0], 32 * n)
+    as_it_is, three, four, six = made["quantize"]
+    checks.check("a width: at most as many bits for each number, and the biases and scales", three < four < six < as_it_is * 6.6 / 32 and four < as_it_is * 4.6 / 32, made)
+    checks.check("pruned: that share less", abs(made["prune"][1] / as_it_is - 0.75) < 0.02 and abs(made["prune"][2] / as_it_is - 0.5) < 0.02, made)
+    checks.check("what has left the graph is no part of it", made["neuron"][2] < made["neuron"][1] < 0.7 * as_it_is, made)
+
+
+def test_lock(checks):
+    """A second sweep in the same folder is refused while the first is at work; Ctrl-C ends one and its processes."""
+    to = os.path.join(FOLDER, "lock")
+    words = [TENON, *map(str, SWEEP), "--limit", "3000", "--over", "weight_width=2..16", "-o", to]
+    first = subprocess.Popen(words, env={**os.environ, "TENON_TEST_MARK": to}, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    first.stderr.readline()
+    second = command(*words[1:])
+    checks.check("another sweep is at work there", second.status == 5 and "at work" in second.err, second.err)
+    os.killpg(first.pid, signal.SIGINT)
+    told = first.communicate(timeout=60)[1]
+    checks.check("Ctrl-C: one line, and how to go on", first.returncode == 130 and "goes on from here" in told and "Traceback" not in told, f"{first.returncode} {told}")
+    checks.equal("Ctrl-C: no process is left behind", left_after(20, to), [])
+    again = command(*SWEEP, "--limit", 3000, "--over", "weight_width=2..2", "-o", to)
+    checks.check("then it is free", again.status == 0, again.err)
 
 
 def marked(mark):
@@ -68,6 +150,14 @@ def marked(mark):
         except OSError:
             pass
     return found
+
+
+def left_after(seconds, mark):
+    """Those that are there still after so long, at the most."""
+    end = time.monotonic() + seconds
+    while marked(mark) and time.monotonic() < end:
+        time.sleep(0.1)
+    return marked(mark)
 
 
 def test_killed(checks):
@@ -97,15 +187,12 @@ def test_killed(checks):
     torn = command(*SWEEP, "--over", "weight_width=2..8", "-o", to)
     checks.check("half a line at the end: that point is measured again", torn.status == 0 and torn.err.count(" left\n") == 1, torn.err)
     checks.check("and the file is whole again", len({p["pass"] for p in map(json.loads, [t for t in open(path) if t.startswith("{") and t.endswith("}\n")])}) == 8)
-    end = time.monotonic() + 60  # they end when they have measured the point that they are at
-    while marked(to) and time.monotonic() < end:
-        time.sleep(0.1)
-    checks.equal("no process is left behind", marked(to), [])
+    checks.equal("no process is left behind", left_after(20, to), [])
 
 
 def point(values, right, weights, data=32):
     right = np.asarray(right, bool)
-    return {"values": values, "samples": len(right), "correct": int(right.sum()), "accuracy": right.mean(), "right": statistics.pack(right), "size": {"weights": weights, "data": data}}
+    return {"values": values, "samples": len(right), "correct": int(right.sum()), "accuracy": right.mean(), "right": statistics.pack_bits(right), "size": {"weights": weights, "data": data}}
 
 
 def test_best(checks):
@@ -121,7 +208,7 @@ def test_best(checks):
     lost[:1] = False
     checks.equal("... one sample of a thousand, always lost, is at the limit", statistics.one_standard_error([point(["2"], lost, 2), point(["8"], good, 8)])["values"], ["2"])
     checks.equal("... alike: the smaller", statistics.one_standard_error([point(["8"], good, 8), point(["6"], good, 6)])["values"], ["6"])
-    checks.equal("packed and back", statistics.unpack(statistics.pack(good), n).tolist(), good.tolist())
+    checks.equal("packed and back", statistics.unpack_bits(statistics.pack_bits(good), n).tolist(), good.tolist())
     share = {2: 0.5, 4: 0.8, 6: 0.9, 8: 0.92, 10: 0.92, 12: 0.92}
     curve = [point([str(w)], np.arange(n) < a * n, w) for w, a in share.items()]
     x, y = np.array(list(share), float), np.array(list(share.values()))
@@ -151,16 +238,28 @@ def test_grid(checks):
             checks.check(f"'{text}' is refused", text in str(error), str(error))
 
 
+def arrays(name, images, labels):
+    path = os.path.join(FOLDER, f"{name}.npz")
+    np.savez(path, input=images.astype(np.float32), label=np.array(labels))
+    return path
+
+
 def test_refused(checks):
     over = ["--over", "weight_width=2..3", "-o", os.path.join(FOLDER, "refused")]
     for name, status, text, words in (
-            ("no model", 5, "nowhere.onnx", ["sweep", "nowhere.onnx", "--data", DIGITS, "--pass", "quantize", *over]),
-            ("no data", 5, "nowhere.npz", ["sweep", MODEL, "--data", "nowhere.npz", "--pass", "quantize", *over]),
+            ("no model", 5, "nowhere.onnx", ["sweep", "nowhere.onnx", "--data", DIGITS, "--pass", "quantize:data_width=0", *over]),
+            ("no data", 5, "nowhere.npz", ["sweep", MODEL, "--data", "nowhere.npz", "--pass", "quantize:data_width=0", *over]),
             ("an unknown pass", 3, "did you mean 'quantize'", ["sweep", MODEL, "--data", DIGITS, "--pass", "quantise", *over]),
             ("no labels", 3, "no array 'class'", [*SWEEP, "--label", "class", *over]),
             ("no array for the input", 3, "--map input=ARRAY", [*SWEEP, "--map", "input=image", *over]),
             ("swept twice", 2, "swept twice", [*SWEEP, *over, "--and", "weight_width=4"]),
             ("no numbers", 2, "goes over numbers", [*SWEEP, "--over", "frac=half,mse", "--best", "derivative"]),
+            ("no classes for the labels", 3, "number for each class", ["sweep", MODEL, "--data", arrays("labels", np.zeros((4, 1, 28, 28)), [0, 1, 2, 30]), "--pass", "quantize:data_width=0", *over]),
+            ("another input's scale", 3, "no input 'image'", [*SWEEP, "--scale", "image=3", *over]),
+            ("no .npz", 3, "is no .npz file", ["sweep", MODEL, "--data", MODEL, "--pass", "quantize:data_width=0", *over]),
+            ("too few samples", 3, "3 samples for the input 'input', and 4 labels", ["sweep", MODEL, "--data", arrays("few", np.zeros((3, 1, 28, 28)), [0, 1, 2, 3]), "--pass", "quantize:data_width=0", *over]),
+            ("labels that are none", 3, "not one whole number", ["sweep", MODEL, "--data", arrays("halves", np.zeros((2, 1, 28, 28)), [0, 0.5]), "--pass", "quantize:data_width=0", *over]),
+            ("neither --over nor --settings", 2, "--over --settings", SWEEP),
             ("no scale", 2, "--scale", [*SWEEP, *over, "--scale", "input=much"])):
         done = command(*words)
         checks.check(f"{name}: status {status} and why", done.status == status and text in done.err, f"{done.status} {done.err}")
@@ -185,7 +284,7 @@ def test_external(checks):
 
 def main():
     checks = Checks()
-    for test in (test_grid, test_best, test_points, test_killed, test_refused, test_external):
+    for test in (test_grid, test_best, test_points, test_settings, test_first_pass, test_size, test_lock, test_killed, test_refused, test_external):
         test(checks)
     checks.finish()
 

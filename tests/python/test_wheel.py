@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The wheel: built by pip, installed into a fresh environment with numpy alone; README's example and the command run there."""
+"""The wheel: built by pip, installed into a fresh environment with numpy alone; the Python of README and docs, the tour and the command run there."""
 import glob
 import os
 import re
@@ -16,9 +16,11 @@ CLEAN = {k: v for k, v in os.environ.items() if k not in ("TENON_LIBRARY", "PYTH
 
 
 def examples():
-    """The Python of README.md."""
-    text = open(os.path.join(ROOT, "README.md")).read()
-    return re.findall(r"```python\n(.*?)```", text, re.S)
+    """(file and number, code) of the Python in README.md and docs."""
+    for path in [os.path.join(ROOT, "README.md"), *sorted(glob.glob(os.path.join(ROOT, "docs", "*.md")))]:
+        with open(path, encoding="utf-8") as f:
+            for number, code in enumerate(re.findall(r"```python\n(.*?)```", f.read(), re.S)):
+                yield f"{os.path.relpath(path, ROOT)} {number}", code
 
 
 def main():
@@ -31,12 +33,15 @@ def main():
         python = os.path.join(place, "bin", "python")
         put = run([python, "-m", "pip", "install", "-q", "numpy", found[0]], cwd=FOLDER)
         checks.check("installed with numpy", put.status == 0, put.err[-600:])
+        have = run([python, "-m", "pip", "list", "--format=freeze"], cwd=FOLDER).out.split("\n")
+        checks.equal("and nothing else", sorted(p.partition("==")[0] for p in have if p and p.partition("==")[0] not in ("pip", "setuptools", "wheel")), ["numpy", "tenon"])
         there = run([python, "-c", "import tenon; print(tenon.__file__)"], cwd=FOLDER)
         checks.check("it is the installed one", there.status == 0 and there.out.startswith(place), there.last)
-        checks.check("README has examples", len(examples()) >= 1)
-        for number, code in enumerate(examples()):
+        codes = dict(examples())
+        checks.check("README and docs have examples", {"README.md 0", "README.md 1", "docs/plugins.md 0"} <= set(codes), codes)
+        for name, code in codes.items():
             done = subprocess.run([python, "-c", code], cwd=ROOT, env=CLEAN, capture_output=True, text=True, timeout=300)
-            checks.check(f"README's example {number}", done.returncode == 0 and done.stderr == "", done.stderr[-600:])
+            checks.check(f"the example {name}", done.returncode == 0 and done.stderr == "", done.stderr[-600:])
         command = run([os.path.join(place, "bin", "tenon"), "inspect", os.path.join(MODELS, "mnist-mlp", "model.onnx"), "--dim", "batch=1"], cwd=FOLDER)
         checks.check("the command", command.status == 0 and "Gemm" in command.out, command.last)
         tour = run([python, os.path.join(ROOT, "tests", "python", "run_tour.py")], cwd=ROOT)

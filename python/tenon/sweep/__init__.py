@@ -6,45 +6,56 @@ import argparse
 import hashlib
 import json
 import os
+import shutil
 import signal
 import sys
 import time
+from typing import Any, Dict, List, NoReturn, Optional, Sequence, Tuple
 
 from . import statistics
-from .grid import Axis, number, points, request
+from .grid import Axis, Settings, job, number, points
+from .statistics import Point
 from .store import Store, digest
+from .table import tables
 from .workers import measured
 
 DETAILS = """\
 Values: FIRST..LAST (2..16, 0.1..0.9: by steps of the last digit), FIRST..LAST..STEP, or VALUE,VALUE. OPTION,OPTION=... gives several options the same value.
+FILE of --settings has a setting a line: items of the pass, then options of tenon eval where it needs some: data_width=8,weight_width=8 --skip fuse-attention
 What has been measured stands in FOLDER/points.jsonl, one JSON object a line; the same command goes on where it was ended, however that was.
 The best point, of one-standard-error: the smallest model (bits of weights that are not zero, then of data) whose accuracy cannot be told from the best one's:
 on the same samples, the mean difference is within its standard error. Of derivative: the least |d accuracy / d value| times value, zeros left out."""
+FORM = 2  # of a line of points.jsonl
 
 
-def _arguments(words):
+def _arguments(words: Sequence[str]) -> argparse.Namespace:
     p = argparse.ArgumentParser(prog="tenon sweep", description=__doc__.splitlines()[0].partition(": ")[2], epilog=DETAILS,
                                 formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("model", metavar="MODEL", help="an ONNX file")
     p.add_argument("--data", metavar="FILE", required=True, help="labelled samples, as of tenon eval")
     p.add_argument("--pass", dest="pass_text", metavar="NAME[:ITEMS]", required=True, help="the pass, and options that stay")
-    p.add_argument("--over", metavar="OPTION=VALUES", required=True, help="what goes along the curve")
+    rows = p.add_mutually_exclusive_group(required=True)
+    rows.add_argument("--over", metavar="OPTION=VALUES", help="what goes along the curve")
+    rows.add_argument("--settings", metavar="FILE", help="settings of several options, a line each, in place of --over: a table without curves")
     p.add_argument("--and", dest="others", metavar="OPTION=VALUES", action="append", default=[], help="a curve for each value; may be given several times")
     p.add_argument("--best", choices=sorted(statistics.RULES), default="one-standard-error", help="which point is marked (default: one-standard-error)")
-    p.add_argument("-o", dest="folder", metavar="FOLDER", default="sweep", help="for points.jsonl, table.md, sweep.svg and sweep.png (default: sweep)")
+    p.add_argument("-o", dest="folder", metavar="FOLDER", default="sweep", help="for points.jsonl, table.md, sweep.svg and sweep.png (default: %(default)s)")
     p.add_argument("--jobs", type=int, metavar="N", default=len(os.sched_getaffinity(0)), help="points at once (default: the cores)")
     p.add_argument("--limit", type=int, metavar="N", help="only the first samples")
     p.add_argument("--label", metavar="ARRAY", default="label", help="the array with the right classes (default: label)")
     p.add_argument("--map", metavar="INPUT=ARRAY", action="append", default=[], help="where the names of input and array differ")
     p.add_argument("--scale", metavar="INPUT=X", action="append", default=[], help="a factor of an input's data")
-    for name, metavar in (("dim", "NAME=N"), ("skip", "PASS"), ("plugin", "FILE.so")):
+    p.add_argument("-p", metavar="PASS[:ITEMS]", action="append", default=[], help="a pass that runs first, in the model as it is, too")
+    for name, metavar in (("dim", "NAME=N"), ("shape", "INPUT=1x128"), ("skip", "PASS"), ("plugin", "FILE.so")):
         p.add_argument(f"--{name}", metavar=metavar, action="append", default=[], help="as of tenon eval")
-    for name, metavar in (("target", "TARGET"), ("backend", "BACKEND")):
+    for name, metavar in (("target", "TARGET"), ("backend", "BACKEND"), ("float", "any|none"), ("int", "best|force")):
         p.add_argument(f"--{name}", metavar=metavar, help="as of tenon eval")
     p.add_argument("--json", action="store_true", help="one JSON object on stdout, and nothing else there")
     a = p.parse_args(words)
     try:
-        a.axes = [Axis(text) for text in [a.over, *a.others]]
+        a.axes = [Settings(a.settings) if a.settings else Axis(a.over), *map(Axis, a.others)]
+    except OSError as error:
+        p.error(f"--settings {a.settings}: {error.strerror}")
     except ValueError as error:
         p.error(str(error))
     names = [n for axis in a.axes for n in axis.names]
@@ -58,79 +69,75 @@ def _arguments(words):
     return a
 
 
-def _fail(text, status):
+def _fail(text: str, status: int) -> NoReturn:
     print(f"tenon sweep: {text}", file=sys.stderr)
     sys.exit(status)
 
 
-def _setup(a):
+def _named(texts: Sequence[str]) -> List[str]:
+    """Digests of the files that items of passes name."""
+    values = [item.rpartition("=")[2] for text in texts for item in text.partition(":")[2].split(",")]
+    return [digest(v) for v in values if os.path.isfile(v)]
+
+
+def _setup(a: argparse.Namespace) -> Tuple[Dict[str, Any], str]:
     """What the processes that measure are told, and the sweep's name: what decides the numbers, by contents."""
-    options = {name: getattr(a, name) for name in ("dim", "skip", "plugin", "target", "backend") if getattr(a, name)}
+    options = {name: getattr(a, name) for name in ("dim", "shape", "skip", "plugin", "target", "backend", "float", "int", "p") if getattr(a, name)}
     setup = {"model": os.path.abspath(a.model), "data": os.path.abspath(a.data), "limit": a.limit, "label": a.label, "map": a.map, "scale": a.scale,
              "options": options}
     try:
-        held = {**setup, "model": digest(a.model), "data": digest(a.data)}
+        held = {**setup, "model": digest(a.model), "data": digest(a.data), "files": _named([a.pass_text, *a.p]), "plugins": [digest(path) for path in a.plugin]}
     except OSError as error:
         _fail(f"{error.filename}: cannot be read: {error.strerror}", 5)
     from .. import __version__
-    return setup, hashlib.sha256(json.dumps([held, __version__], sort_keys=True).encode()).hexdigest()[:16]
+    return setup, hashlib.sha256(json.dumps([held, __version__, FORM], sort_keys=True).encode()).hexdigest()[:16]
 
 
-def _time(seconds):
-    seconds = int(seconds + 0.5)
-    return f"{seconds // 3600}:{seconds // 60 % 60:02}:{seconds % 60:02}" if seconds >= 3600 else f"{seconds // 60}:{seconds % 60:02}"
+def _time(seconds: float) -> str:
+    whole = int(seconds + 0.5)
+    return f"{whole // 3600}:{whole // 60 % 60:02}:{whole % 60:02}" if whole >= 3600 else f"{whole // 60}:{whole % 60:02}"
 
 
 class Progress:
     """A line on stderr for each point that is done, with the time that is left; on a terminal it is always the same line."""
 
-    def __init__(self, total, done):
+    def __init__(self, total: int, done: int) -> None:
         self.total, self.done, self.fresh, self.begin, self.terminal = total, done, 0, time.monotonic(), sys.stderr.isatty()
 
-    def step(self, text):
+    def step(self, text: str) -> None:
+        """One more is done."""
         self.done, self.fresh = self.done + 1, self.fresh + 1
         gone = time.monotonic() - self.begin
         line = f"{self.done} of {self.total}: {text}; {_time(gone)} gone, {_time(gone / self.fresh * (self.total - self.done))} left"
-        print(f"\r\x1b[K{line}" if self.terminal else line, end="" if self.terminal else "\n", file=sys.stderr, flush=True)
+        width = shutil.get_terminal_size().columns - 1
+        print(f"\r\x1b[K{line[-width:]}" if self.terminal else line, end="" if self.terminal else "\n", file=sys.stderr, flush=True)
 
-    def end(self):
+    def end(self) -> None:
+        """All are."""
         if self.terminal and self.fresh:
             print(file=sys.stderr)
 
 
-def _measure(a, setup, store, asked):
+def _measure(a: argparse.Namespace, setup: Dict[str, Any], store: Store, asked: Sequence[Dict[str, Any]]) -> Dict[Optional[str], str]:
     """Measures what is not known. Failures by pass."""
-    jobs = [{"pass": text, "values": values} for text, values in asked if text not in store.known]
-    progress, failed = Progress(len(asked), len(asked) - len(jobs)), {}
+    jobs = [job for job in asked if job["pass"] not in store.known]
+    progress = Progress(len(asked), len(asked) - len(jobs))
+    failed: Dict[Optional[str], str] = {}
     for answer in measured(setup, jobs, a.jobs):
         if "error" in answer:
             failed[answer["pass"]] = answer["error"]
         else:
             store.add(answer)
-        progress.step(f"{answer['pass'] or 'as it is'}: " + ("failed" if "error" in answer else f"{100 * answer['accuracy']:.2f} %"))
+        label = ",".join(axis.spell(v) for axis, v in zip(a.axes, answer["values"])) or "as it is"
+        progress.step(f"{label}: " + ("failed" if "error" in answer else f"{100 * answer['accuracy']:.2f} %"))
     progress.end()
     return failed
 
 
-def _cell(p, best):
-    text = "{0:.2f} ({1:.2f} to {2:.2f})".format(100 * p["accuracy"], *(100 * x for x in p["ci95"])) if p else "failed"
-    return f"**{text}**" if p and p is best else text
-
-
-def _table(a, reference, found, best):
-    """Markdown: a row for each value, a column for each curve."""
-    columns = points(a.axes[1:]) if len(a.axes) > 1 else [()]
-    heads = [", ".join(f"{axis.title}={v}" for axis, v in zip(a.axes[1:], values)) or a.pass_text for values in columns]
-    lines = [f"Accuracy on {reference['samples']:,} samples in %, with its 95 % interval; as it is: {_cell(reference, None)}.", "",
-             "| " + " | ".join([a.axes[0].title, *heads]) + " |", "|" + "---|" * (len(heads) + 1)]
-    lines += [f"| {x} | " + " | ".join(_cell(found.get((x, *values)), best) for values in columns) + " |" for x in a.axes[0].values]
-    if best:
-        lines += ["", f"Best by {a.best}: `{best['pass']}`, {100 * best['accuracy']:.2f} %"]
-    return "\n".join(lines) + "\n"
-
-
-def _draw(a, reference, found, best):
+def _draw(a: argparse.Namespace, reference: Point, found: Sequence[Point], best: Optional[Point]) -> List[str]:
     from .plot import draw
+    if a.settings:
+        return []
     try:
         draw(a.axes, a.pass_text.partition(":")[0], reference, found, best, a.best, a.folder)
         return [os.path.join(a.folder, "sweep." + form) for form in ("svg", "png")]
@@ -139,36 +146,43 @@ def _draw(a, reference, found, best):
         return []
 
 
-def _run(a):
+def _run(a: argparse.Namespace) -> int:
     setup, key = _setup(a)
     try:
         store = Store(a.folder, key)
+    except BlockingIOError:
+        _fail(f"{a.folder}: another sweep is at work there: name another folder by -o", 5)
     except OSError as error:
         _fail(f"{error.filename}: cannot be written: {error.strerror}", 5)
-    asked = [(None, [])] + [(request(a.pass_text, a.axes, values), list(values)) for values in points(a.axes)]
+    asked = [{"pass": None, "values": [], "request": None, "options": {}}, *(job(a.pass_text, a.axes, values) for values in points(a.axes))]
     failed = _measure(a, setup, store, asked)
-    for text, why in list(failed.items())[:1]:
+    for text, why in sorted(failed.items(), key=lambda f: f[0] is not None)[:1]:
         print(f"tenon sweep: {len(failed)} of {len(asked)} failed; {text or 'the model as it is'}:\n{why}", file=sys.stderr)
     if None in failed or len(failed) == len(asked) - 1:
         sys.exit(3)
+    return _tell(a, store, asked[1:], list(failed))
+
+
+def _tell(a: argparse.Namespace, store: Store, asked: Sequence[Dict[str, Any]], failed: Sequence[Optional[str]]) -> int:
+    """The table, the curves, JSON."""
     reference = store.known[None]
-    measured_points = [{**store.known[text], "values": values} for text, values in asked[1:] if text in store.known]
-    best = statistics.RULES[a.best](measured_points)
-    found = {tuple(p["values"]): p for p in measured_points}
-    table = _table(a, reference, found, best)
+    found = [{**store.known[job["pass"]], "values": job["values"]} for job in asked if job["pass"] in store.known]
+    found = [{**p, "against": statistics.against(reference, p)} for p in found]
+    best = statistics.RULES[a.best](found)
+    table = tables(a.axes, a.pass_text, reference, found, best, a.best)
     with open(os.path.join(a.folder, "table.md"), "w", encoding="utf-8") as f:
         f.write(table)
-    drawn = _draw(a, reference, measured_points, best)
+    drawn = _draw(a, reference, found, best)
     if a.json:
-        shown = [{k: v for k, v in p.items() if k not in ("right", "sweep")} for p in [reference, *measured_points]]
-        print(json.dumps({"reference": shown[0], "points": shown[1:], "rule": a.best, "best": best and best["pass"], "failed": list(failed), "files": drawn}, indent=1))
+        shown = [{k: v for k, v in p.items() if k not in ("right", "margins", "sweep")} for p in [reference, *found]]
+        print(json.dumps({"reference": shown[0], "points": shown[1:], "rule": a.best, "best": best and best["pass"], "failed": failed, "files": drawn}, indent=1))
     else:
         print(table, end="")
         print(f"\nIn {a.folder}: points.jsonl, table.md{', sweep.svg, sweep.png' if drawn else ''}")
     return 3 if failed else 0
 
 
-def main():
+def main() -> NoReturn:
     """The command."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:

@@ -1,6 +1,8 @@
 """What is swept: options of a pass with their values, and the points that these make."""
 import decimal
 import itertools
+import shlex
+from typing import Any, Dict, List, Optional, Sequence, Tuple, Union
 
 MOST = 100_000
 
@@ -9,7 +11,7 @@ class Axis:
     """An option, or several that take the same value, and the values: "data_width=2..16", "data_width,weight_width=2..8", "sparsity=0.1..0.9..0.2",
     "frac=half,mse"."""
 
-    def __init__(self, text):
+    def __init__(self, text: str) -> None:
         names, equals, values = text.partition("=")
         self.names = names.split(",")
         if not equals or not all(self.names) or not values:
@@ -20,7 +22,7 @@ class Axis:
         self.values = list(dict.fromkeys(self.values))
 
     @staticmethod
-    def _range(text, values):
+    def _range(text: str, values: str) -> List[str]:
         """From the first to the last, by steps of the last digit that is written, or as given."""
         try:
             ends = [decimal.Decimal(x) for x in values.split("..")]
@@ -29,7 +31,7 @@ class Axis:
         if len(ends) not in (2, 3) or not all(x.is_finite() for x in ends):
             raise ValueError(f"'{text}': a range is FIRST..LAST or FIRST..LAST..STEP")
         first, last = ends[:2]
-        step = ends[2] if len(ends) == 3 else decimal.Decimal(1).scaleb(min(0, *(x.as_tuple().exponent for x in ends)))
+        step = ends[2] if len(ends) == 3 else decimal.Decimal(1).scaleb(min(0, *(int(x.as_tuple().exponent) for x in ends)))
         if step <= 0 or last < first:
             raise ValueError(f"'{text}': the first is above the last, or the step is not above 0")
         if (last - first) / step > MOST:
@@ -37,14 +39,63 @@ class Axis:
         return [format(first + i * step, "f") for i in range(int((last - first) / step) + 1)]
 
     @property
-    def title(self):
+    def title(self) -> str:
+        """What tables and curves call it."""
         return ", ".join(self.names)
 
-    def spell(self, value):
+    def spell(self, value: str) -> str:
+        """The value as items of the pass."""
         return ",".join(f"{n}={value}" for n in self.names)
 
+    def options(self, value: str) -> Dict[str, Any]:
+        """More options of tenon eval that come with the value."""
+        return {}
 
-def number(text):
+
+class Settings:
+    """The lines of a file: items of the pass, and more options of tenon eval for some: "data_width=8,weight_width=8 --skip fuse-attention". What follows a # is a
+    comment."""
+
+    names, title = ["setting"], "setting"
+
+    def __init__(self, path: str) -> None:
+        with open(path, encoding="utf-8") as file:
+            self._lines = dict(self._parse(path, number, line) for number, line in enumerate(file, 1) if line.partition("#")[0].strip())
+        self.values = list(self._lines)
+        if not self.values:
+            raise ValueError(f"{path} has no settings: a line has items of the pass, as data_width=8,weight_width=8")
+
+    @staticmethod
+    def _parse(path: str, number: int, line: str) -> Tuple[str, Tuple[str, Dict[str, Any]]]:
+        text = line.partition("#")[0].strip()
+        try:
+            words = shlex.split(text)
+        except ValueError as error:
+            raise ValueError(f"{path}:{number}: {error}") from None
+        items = words.pop(0) if not words[0].startswith("--") else ""
+        options: Dict[str, Any] = {}
+        while words:
+            name, equals, value = words.pop(0).partition("=")
+            if not name.startswith("--") or len(name) == 2:
+                raise ValueError(f"{path}:{number}: '{name}' is no option: a line is ITEMS [--OPTION VALUE]...")
+            if not equals and words and not words[0].startswith("--"):
+                equals, value = "=", words.pop(0)
+            options.setdefault(name[2:], []).append(value if equals else None)
+        return text, (items, {n: True if v == [None] else v for n, v in options.items()})
+
+    def spell(self, value: str) -> str:
+        """The value as items of the pass."""
+        return self._lines[value][0]
+
+    def options(self, value: str) -> Dict[str, Any]:
+        """More options of tenon eval that come with the value."""
+        return self._lines[value][1]
+
+
+Axes = Sequence[Union[Axis, Settings]]
+
+
+def number(text: str) -> Optional[float]:
     """The value as a number; None where it is none."""
     try:
         return float(text)
@@ -52,13 +103,23 @@ def number(text):
         return None
 
 
-def request(pass_text, axes, values):
+def request(pass_text: str, axes: Axes, values: Sequence[str]) -> str:
     """The pass as -p has it, with these values."""
     name, _, items = pass_text.partition(":")
-    words = [items] if items else []
-    return f"{name}:" + ",".join(words + [axis.spell(v) for axis, v in zip(axes, values)])
+    words = [items, *(axis.spell(v) for axis, v in zip(axes, values))]
+    return f"{name}:" + ",".join(filter(None, words))
 
 
-def points(axes):
+def job(pass_text: str, axes: Axes, values: Sequence[str]) -> Dict[str, Any]:
+    """A point to be measured: what it is called, its values, the pass as -p has it, more options of tenon eval."""
+    text = request(pass_text, axes, values)
+    options: Dict[str, Any] = {}
+    for axis, value in zip(axes, values):
+        options.update(axis.options(value))
+    words = [f"--{n}" + ("" if v is True else f" {one}") for n, v in options.items() for one in (v if v is not True else [v])]
+    return {"pass": " ".join([text, *words]), "values": list(values), "request": text, "options": options}
+
+
+def points(axes: Axes) -> List[Tuple[str, ...]]:
     """Every combination of values; the first axis varies fastest, so that each series is soon seen whole."""
     return [tuple(reversed(v)) for v in itertools.product(*(a.values for a in reversed(axes)))]

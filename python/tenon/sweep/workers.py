@@ -1,63 +1,75 @@
 """Points measured side by side, each process one at a time."""
+from __future__ import annotations
+
 import json
 import os
 import queue
 import subprocess
 import sys
 import threading
+from typing import Any, Dict, Iterator, Optional, Sequence
+
+Job = Dict[str, Any]
+Jobs = queue.Queue[Job]
 
 
 class Worker:
     """A process of measure.py, and a thread that hands it points."""
 
-    def __init__(self, setup, jobs, results):
-        self.setup, self.jobs, self.results, self.process = setup, jobs, results, None
+    def __init__(self, setup: Job, jobs: Jobs, results: Jobs) -> None:
+        self.setup, self.jobs, self.results = setup, jobs, results
+        self.process: Optional[subprocess.Popen[str]] = None
         self.thread = threading.Thread(target=self._work, daemon=True)
         self.thread.start()
 
-    def _start(self):
+    def _start(self) -> subprocess.Popen[str]:
         # One thread each: the points are what runs side by side.
         env = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
         package = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
         env["PYTHONPATH"] = os.pathsep.join([package, *filter(None, [env.get("PYTHONPATH")])])
-        self.process = subprocess.Popen([sys.executable, "-m", "tenon.sweep.measure"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=env)
-        self._tell(self.setup)
+        process = subprocess.Popen([sys.executable, "-m", "tenon.sweep.measure"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=env)
+        self._tell(process, self.setup)
+        return process
 
-    def _tell(self, what):
-        self.process.stdin.write(json.dumps(what) + "\n")
-        self.process.stdin.flush()
+    def _tell(self, process: subprocess.Popen[str], what: Job) -> None:
+        assert process.stdin is not None
+        process.stdin.write(json.dumps(what) + "\n")
+        process.stdin.flush()
 
-    def _one(self, job):
+    def _one(self, job: Job) -> Job:
         try:
-            if self.process is None:
-                self._start()
-            self._tell(job)
+            self.process = self.process or self._start()
+            self._tell(self.process, job)
+            assert self.process.stdout is not None
             line = self.process.stdout.readline()
         except OSError:
             line = ""
         if line:
-            return json.loads(line)
+            answer: Job = json.loads(line)
+            return answer
         status, self.process = (self.process.wait() if self.process else "not started"), None
         return {**job, "error": f"the process that measured it ended ({status})"}
 
-    def _work(self):
+    def _work(self) -> None:
         while True:
             try:
                 job = self.jobs.get_nowait()
             except queue.Empty:
                 break
             self.results.put(self._one(job))
-        if self.process:
+        if self.process and self.process.stdin:
             self.process.stdin.close()
 
-    def kill(self):
+    def kill(self) -> None:
+        """Ends its process."""
         if self.process:
             self.process.kill()
 
 
-def measured(setup, jobs, n):
+def measured(setup: Job, jobs: Sequence[Job], n: int) -> Iterator[Job]:
     """Each job's answer, as it comes, from n processes."""
-    waiting, results = queue.Queue(), queue.Queue()
+    waiting: Jobs = queue.Queue()
+    results: Jobs = queue.Queue()
     for job in jobs:
         waiting.put(job)
     workers = [Worker(setup, waiting, results) for _ in range(min(n, len(jobs)))]
