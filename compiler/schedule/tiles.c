@@ -405,7 +405,7 @@ static void reduce_stages(tile_state *s, int first, int n) {
 }
 
 /* Where the point's sum stands. */
-static const expr *sum_at(const tile_state *s, int k) {
+static const expr *place_of_sum(const tile_state *s, int k) {
     return build_add(s->t->p->b, s->sums, build_index(s->t->p->b, (int64_t)k * s->t->lanes));
 }
 
@@ -419,8 +419,8 @@ static void sparse_stage(tile_state *s, int stage) {
     if (g->sparse->way.across)
         number = s->list != NULL ? s->list : at_point(s, stage, t->p->axes[g->sparse->axis].var, 0, 0, 1);
     for (int i = 0; s->sums != NULL && i < t->rows * t->vectors; i++)
-        s->results[stage][i] =
-            build_load(t->p->b, g->sparse->slot_of_sums, LTYPE(g->result->type.elem, t->lanes), sum_at(s, i), NULL);
+        s->results[stage][i] = build_load(t->p->b, g->sparse->slot_of_sums, LTYPE(g->result->type.elem, t->lanes),
+                                          place_of_sum(s, i), NULL);
     sparse_sums(t->p, g, number, addresses, t->rows * t->vectors, t->lanes, s->sums != NULL, s->results[stage]);
 }
 
@@ -566,7 +566,7 @@ static void sum_parts(tile_state *s, int stage, const expr *panel, int64_t first
     sparse_stage(s, stage);
     s->sums = sums;
     for (int i = 0; i < s->t->vectors; i++)
-        build_store(b, g->sparse->slot_of_sums, sum_at(s, i), s->results[stage][i], NULL);
+        build_store(b, g->sparse->slot_of_sums, place_of_sum(s, i), s->results[stage][i], NULL);
     close_results(s, g->sparse);
     end(s, n);
 }
