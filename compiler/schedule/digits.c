@@ -67,7 +67,7 @@ static bool add_place(int64_t *places, int *n, int64_t place) {
 /* Where digits begin and end, from 1 to the extent: each has to divide the next. */
 static bool find_places(const digit_list *l, int64_t *places, int *n) {
     *n = 0;
-    if (!add_place(places, n, 1) || !add_place(places, n, l->extent))
+    if (l->extent < 2 || !add_place(places, n, 1) || !add_place(places, n, l->extent))
         return false;
     for (size_t i = 0; i < l->at.n; i++)
         if (!add_place(places, n, l->at.at[i].low) || !add_place(places, n, l->at.at[i].high))
