@@ -73,7 +73,7 @@ def test_auto_latency(checks):
         checks.check("auto=latency:0.01: cannot be", done.status == 2 and "gets there" in done.err, done.err)
         for asked in (0.8, 0.6):
             options = f"auto=latency:{asked},method=l1,bias_correction=false,target={target},calibration={data}"
-            r = report_of(model, options, "--dim", "n=1")
+            r = report_of("prune", model, options, "--dim", "n=1")
             if not checks.check(f"auto=latency:{asked}, {target}", r is not None):
                 continue
             shares[asked] = [w["sparsity"] for w in r["weights"]]
