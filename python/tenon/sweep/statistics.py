@@ -15,7 +15,8 @@ def wilson(right: int, n: int) -> List[float]:
     """The 95 % interval of an accuracy."""
     share = right / n
     middle, half = share + Z * Z / (2 * n), Z * np.sqrt(share * (1 - share) / n + Z * Z / (4 * n * n))
-    return [float(x) for x in ((middle - half) / (1 + Z * Z / n), (middle + half) / (1 + Z * Z / n))]
+    low, high = (float(x / (1 + Z * Z / n)) for x in (middle - half, middle + half))
+    return [low if right > 0 else 0.0, high if right < n else 1.0]
 
 
 def paired(won: int, lost: int, n: int) -> Tuple[float, List[float]]:
