@@ -68,10 +68,10 @@ bool quotient_of(const target *t, double scale, int64_t lo, int64_t hi, quotient
     part_reciprocal(out);
     if (out->low == 0)
         return true;
-    for (int64_t k = lo - 1; target_has_fma(t, DT_F32) && k <= hi; k++)
-        if (!agrees_at(k, out))
-            return false;
-    return target_has_fma(t, DT_F32);
+    bool agree = target_has_fma(t, DT_F32);
+    for (int64_t k = lo - 1; agree && k <= hi; k++)
+        agree = agrees_at(k, out);
+    return agree;
 }
 
 const expr *nearest_of_quotient(builder *b, const expr *x, const quotient *by, double least) {

@@ -68,6 +68,8 @@ status integer_retype(integer_work *w, node *like, value *x, int64_t from, span 
 status integer_say(integer_work *w, value *sum, dtype x, dtype weights, const char *more);
 /* v takes the place of output 0 of n, and its name; n is erased. */
 status integer_replace(integer_work *w, node *n, value *v);
+/* x within a border of `zero`, by pads as of Pad. */
+status integer_surround(integer_work *w, node *like, value *x, const int64_t *pads, int64_t zero, value **out);
 /* A constant of n integers of type t, shaped `dims` (rank 0: a scalar). */
 status integer_constant(integer_work *w, dtype t, int rank, const int64_t *dims, const int64_t *numbers, value **out);
 status real_constant(integer_work *w, int rank, const int64_t *dims, const double *numbers, value **out);

@@ -80,6 +80,12 @@ status real_constant(integer_work *w, int rank, const int64_t *dims, const doubl
     return STATUS_OK;
 }
 
+status integer_surround(integer_work *w, node *like, value *x, const int64_t *pads, int64_t zero, value **out) {
+    const attr attrs[] = {{.name = "pads", .kind = ATTR_INTS, .ints = pads, .n = 2 * x->type.rank},
+                          INT_ATTR("value", zero)};
+    return integer_node(w, like, "Surround", &x, 1, attrs, 2, out);
+}
+
 status integer_dequantize(integer_work *w, node *like, value *q, const quantised *x, value **out) {
     value *inputs[] = {q, node_input(x->n, 1), node_input(x->n, 2)};
     return integer_node(w, like, "DequantizeLinear", inputs, inputs[2] != NULL ? 3 : 2, x->n->attrs, x->n->n_attrs,

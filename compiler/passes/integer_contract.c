@@ -159,9 +159,7 @@ static status padded(contraction *c, value **x) {
     int rank = c->x.q->type.rank;
     int64_t pads[2 * TENSOR_MAX_RANK] = {0};
     read_padding(c, pads + 2, pads + rank + 2);
-    const attr attrs[] = {{.name = "pads", .kind = ATTR_INTS, .ints = pads, .n = 2 * rank},
-                          INT_ATTR("value", c->x_zero)};
-    return integer_node(c->work, c->n, "Surround", x, 1, attrs, 2, x);
+    return integer_surround(c->work, c->n, *x, pads, c->x_zero, x);
 }
 
 /* The type of `most` bits or fewer, a byte or more, that holds all of the span; DT_NONE where there is none. */

@@ -289,9 +289,7 @@ static status from_windows(integer_work *w, const quantiser *q, quantised *x, va
         if (!w->o->no_float && has_ties(scales[i] / q->scale))
             return STATUS_OK;
     r.scales = scales;
-    const attr border[] = {{.name = "pads", .kind = ATTR_INTS, .ints = pads, .n = 2 * t->rank},
-                           INT_ATTR("value", zero)};
-    TRY(integer_node(w, q->n, "Surround", &x->q, 1, border, 2, &conv[0]));
+    TRY(integer_surround(w, q->n, x->q, pads, zero, &conv[0]));
     TRY(integer_constant(w, DT_I8, t->rank, kernel, ones, &conv[1]));
     const attr attrs[] = {INT_ATTR("group", channels),
                           {.name = "strides", .kind = ATTR_INTS, .ints = strides, .n = t->rank - 2}};

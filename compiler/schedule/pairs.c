@@ -74,13 +74,6 @@ static int64_t around_of(const weights_view *v) {
     return n;
 }
 
-static int64_t fours_of(const plan_stage *g) {
-    int64_t n = 1;
-    for (int i = 0; i < g->n_axes; i++)
-        n *= g->axes[i].extent;
-    return n;
-}
-
 /* How far the i-th place of the axes lies, outermost first, by the steps of `step`. */
 static int64_t place_of(const nest_axis *axes, const int *which, int n, const int64_t *step, int64_t i) {
     int64_t at = 0;
@@ -108,14 +101,6 @@ static int together(int x, int y) {
     return more > -less ? more : -less;
 }
 
-static bool holds(int x, int y) {
-    return together(x, y) <= MOST;
-}
-
-static bool is_plain(const int8_t *w) {
-    return holds(w[0], w[1]) && holds(w[2], w[3]);
-}
-
 static int most_together(const int8_t *w) {
     int first = together(w[0], w[1]), second = together(w[2], w[3]);
     return first > second ? first : second;
@@ -129,7 +114,7 @@ static int64_t chain_of(int together) {
 static status look_at_weights(const plan *p, int stage, int a, byte_pairs *out) {
     weights_view v = view_of(p, stage, a);
     *out = (byte_pairs){.around = around_of(&v), .channels = p->axes[a].extent};
-    out->fours = fours_of(&p->stages[stage]);
+    out->fours = plan_steps(&p->stages[stage]);
     int64_t *fours;
     TRY(places_of_fours(p, &v, out->fours, &fours));
     bool *plain = ARENA_NEW_N(p->memory, bool, out->around * out->channels * out->fours);
@@ -141,8 +126,8 @@ static status look_at_weights(const plan *p, int stage, int a, byte_pairs *out) 
             const int8_t *row =
                 v.at + v.x.first + c * v.x.step[a] + place_of(v.axes, v.around, v.n_around, v.x.step, i);
             for (int64_t k = 0; k < out->fours; k++) {
-                *plain++ = is_plain(row + fours[k]);
                 int own = most_together(row + fours[k]);
+                *plain++ = own <= MOST;
                 most = own > most ? own : most;
             }
         }
@@ -323,7 +308,7 @@ static const expr *block_number(const packing *k) {
 /* Where the data's fours lie beside the first; its address with that. */
 static status places_of_data(packing *k, const expr *address, const expr **out_first) {
     const plan *p = k->t->p;
-    int64_t step[PLAN_MAX_AXES] = {0}, fours = fours_of(k->g);
+    int64_t step[PLAN_MAX_AXES] = {0}, fours = plan_steps(k->g);
     int which[PLAN_MAX_AXES];
     const expr *zero = build_index(p->b, 0);
     TRY_ALLOC(k->data = ARENA_NEW_N(p->memory, int64_t, fours));

@@ -18,9 +18,8 @@ import numpy as np
 
 from . import _plugin as abi
 from . import editing
-from .errors import RefusedError
 from .samples import Samples
-from .transform import failed
+from .transform import called
 
 if TYPE_CHECKING:
     from .context import Context
@@ -45,9 +44,7 @@ class Criterion:
 
     def _score(self, context: Context, host: int, _: object, at: int, node: int, i: int, samples: Optional[int], n: int, scores: Any) -> int:
         """Called by the library. Whatever is raised becomes the failure of the pass that asked."""
-        graph = None
-        try:
-            graph = editing.Graph(host, at, context, {}, fixed=True)
+        def work(graph: editing.Graph) -> None:
             of = graph._made(graph._node(node))
             found = np.asarray(self.function(graph, of, i, None if samples is None else Samples._lent(graph, samples), n), np.float64)
             value = of.inputs[i]
@@ -55,15 +52,8 @@ class Criterion:
             if found.shape != shape:
                 raise ValueError(f"criterion '{self.name}' gave an array of the shape {found.shape} for a constant of the shape {shape}")
             ctypes.memmove(scores, np.ascontiguousarray(found).ctypes.data, found.nbytes)
-            return abi.OK
-        except RefusedError as error:
-            context.cause = error
-            return int(error.status)
-        except BaseException as error:  # noqa: B902 - nothing may pass through C
-            return failed(context, graph, error)
-        finally:
-            if graph is not None:
-                graph._end()
+
+        return called(context, lambda: editing.Graph(host, at, context, {}, fixed=True), work)
 
 
 @overload

@@ -50,6 +50,23 @@ def failed(context: Context, graph: Optional[editing.Graph], error: BaseExceptio
     return status
 
 
+def called(context: Context, open_graph: Callable[[], editing.Graph], work: Callable[[editing.Graph], object]) -> int:
+    """What the library calls: work on a graph that ends with it. Whatever is raised becomes a failure."""
+    graph = None
+    try:
+        graph = open_graph()
+        work(graph)
+        return abi.OK
+    except RefusedError as error:
+        context.cause = error
+        return int(error.status)
+    except BaseException as error:  # noqa: B902 - nothing may pass through C
+        return failed(context, graph, error)
+    finally:
+        if graph is not None:
+            graph._end()
+
+
 class Option:
     """An option of a pass: its default (whose type is the option's: bool, int, float, str, a list of texts or of floats), a line of help, the range of a
     number, the choices of a text; or, with selector=True, nodes: a callable that says whether it selects a node."""
@@ -170,19 +187,8 @@ class Transform:
 
     def _run(self, context: Context, host: int, _: object, at: int) -> int:
         """Called by the library. Whatever is raised becomes the pass's failure."""
-        graph = None
-        try:
-            graph = editing.Graph(host, at, context, self.options)
-            self.function(graph, **{n: graph.option(n) for n in self.options})
-            return abi.OK
-        except RefusedError as error:
-            context.cause = error
-            return error.status
-        except BaseException as error:  # noqa: B902 - nothing may pass through C
-            return failed(context, graph, error)
-        finally:
-            if graph is not None:
-                graph._end()
+        return called(context, lambda: editing.Graph(host, at, context, self.options),
+                      lambda graph: self.function(graph, **{n: graph.option(n) for n in self.options}))
 
 
 @overload

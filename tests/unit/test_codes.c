@@ -1,8 +1,6 @@
 /* rooms: schedule loop base */
 /* Weights of 4 and 2 bits: which of them share bytes, and what takes them apart. */
-#include "test_support.h"
-
-#include "schedule/schedule.h"
+#include "schedule_support.h"
 
 #define TAPS 512
 #define COLUMNS 512
@@ -13,7 +11,8 @@ typedef struct product {
     int rows, least, most;
 } product;
 
-static status schedule_product(const product *p, arena *a, const kernel **out) {
+static status schedule_product(const void *of, arena *a, const kernel **out) {
+    const product *p = of;
     const int64_t dims[3][2] = {{p->rows, TAPS}, {TAPS, COLUMNS}, {p->rows, COLUMNS}};
     const dtype types[3] = {DT_U8, DT_I8, DT_I32};
     const target *t = target_find(p->target, NULL);
@@ -56,14 +55,6 @@ static int64_t in_byte(const kernel *k) {
     return (int64_t)TAPS * COLUMNS / bytes;
 }
 
-static bool is_spelt(const kernel *k, arena *a, const char *what) {
-    strbuf s = strbuf_in(a);
-    const char *text;
-    kernel_print(k, &s);
-    assert_int_equal(strbuf_finish(&s, &text), STATUS_OK);
-    return strstr(text, what) != NULL;
-}
-
 static void few_bits_share_bytes(void **state) {
     (void)state;
     static const struct {
@@ -102,18 +93,10 @@ static void rows_pay_for_unpacking(void **state) {
     }
 }
 
-static status schedule_once(const allocator *from, void *ctx) {
-    arena *a = arena_new(from);
-    const kernel *k;
-    status s = a != NULL ? schedule_product(ctx, a, &k) : STATUS_RESOURCE;
-    arena_free(a);
-    return s;
-}
-
 static void codes_survive_failing_allocations(void **state) {
     (void)state;
     product p = {"x86-64-vnni", 1, -8, 7};
-    assert_true(test_each_allocation(schedule_once, &p) > 2);
+    survives_failing_allocations(schedule_product, &p);
 }
 
 int main(void) {

@@ -84,17 +84,19 @@ static integer_costs costs_on(const char *target_name, contraction_size s) {
 }
 
 /* A convolution of 64 by 64 channels over 16x16, windows of 3x3: by hand, 256*64 results of 576 products. */
+static const contraction_size convolution = {.results = 16384,
+                                             .taps = 576,
+                                             .row = 192,
+                                             .reads = 16384,
+                                             .weights = 36864,
+                                             .channels = 64,
+                                             .share = 1,
+                                             .by_fours = true,
+                                             .quantised = 16384};
+
 static void integer_costs_are_counted(void **state) {
     (void)state;
-    const contraction_size s = {.results = 16384,
-                                .taps = 576,
-                                .row = 192,
-                                .reads = 16384,
-                                .weights = 36864,
-                                .channels = 64,
-                                .share = 1,
-                                .by_fours = true,
-                                .quantised = 16384};
+    const contraction_size s = convolution;
     integer_costs c = costs_on("x86-64-vnni", s);
     assert_true(fabs(c.integers - (16384 * (576 / 4.0 + 5) / 16 + 36864 / 16.0)) < 1);
     assert_true(fabs(c.floats - (16384 * (576 + 8 + 3.0) / 16 + 36864 * 4 / 16.0)) < 1);
@@ -111,15 +113,6 @@ static void integer_costs_are_counted(void **state) {
 
 static void integer_costs_choose(void **state) {
     (void)state;
-    const contraction_size convolution = {.results = 16384,
-                                          .taps = 576,
-                                          .row = 192,
-                                          .reads = 16384,
-                                          .weights = 36864,
-                                          .channels = 64,
-                                          .share = 1,
-                                          .by_fours = true,
-                                          .quantised = 16384};
     const contraction_size depthwise = {.results = 16384,
                                         .taps = 9,
                                         .row = 3,

@@ -1,8 +1,6 @@
 /* rooms: schedule loop base */
 /* Fours of bytes by PAIRS: what the weights allow, and how many steps it takes. */
-#include "test_support.h"
-
-#include "schedule/schedule.h"
+#include "schedule_support.h"
 
 #define ROWS 6
 #define FOURS 8
@@ -15,7 +13,8 @@ typedef struct product {
 } product;
 
 /* y[i, j] = sum over k of x[i, k] * w[k, j] */
-static status schedule_product(const product *p, arena *a, const kernel **out) {
+static status schedule_product(const void *of, arena *a, const kernel **out) {
+    const product *p = of;
     static const int64_t dims[3][2] = {{ROWS, 4 * FOURS}, {4 * FOURS, COLUMNS}, {ROWS, COLUMNS}};
     const dtype types[3] = {p->data, DT_I8, DT_I32};
     const target *t = target_find(p->target, NULL);
@@ -59,14 +58,6 @@ static steps steps_of(const kernel *k) {
         n.changed += b->elem == DT_U8 && b->name[0] == 'w' ? b->n / (4 * COLUMNS) : 0;
     }
     return n;
-}
-
-static bool is_spelt(const kernel *k, arena *a, const char *what) {
-    strbuf s = strbuf_in(a);
-    const char *text;
-    kernel_print(k, &s);
-    assert_int_equal(strbuf_finish(&s, &text), STATUS_OK);
-    return strstr(text, what) != NULL;
 }
 
 /* The first four's weights in two columns; all others are 1. */
@@ -146,20 +137,12 @@ static void only_where_there_is_nothing_better(void **state) {
     }
 }
 
-static status schedule_once(const allocator *from, void *ctx) {
-    arena *a = arena_new(from);
-    const kernel *k;
-    status s = a != NULL ? schedule_product(ctx, a, &k) : STATUS_RESOURCE;
-    arena_free(a);
-    return s;
-}
-
 static void pairs_survive_failing_allocations(void **state) {
     (void)state;
     product p = product_of((const int8_t[2][4]){{100, 100, 0, 0}, {100, -100, 0, 0}});
-    assert_true(test_each_allocation(schedule_once, &p) > 2);
+    survives_failing_allocations(schedule_product, &p);
     p.data = DT_I8;
-    assert_true(test_each_allocation(schedule_once, &p) > 2);
+    survives_failing_allocations(schedule_product, &p);
 }
 
 int main(void) {
