@@ -187,6 +187,16 @@ const expr *build_permute(builder *b, const expr *x, const expr *lanes) {
     return x->kind == EXPR_BROADCAST ? x : build_raw(b, EXPR_PERMUTE, x->type, args, 2);
 }
 
+/* The same of x and y. */
+const expr *build_permute2(builder *b, const expr *x, const expr *y, const expr *lanes) {
+    if (b->failed)
+        return b->poison;
+    TENON_ASSERT(ltype_equal(x->type, y->type) && x->type.lanes == lanes->type.lanes &&
+                 dtype_bits(x->type.elem) == dtype_bits(lanes->type.elem));
+    const expr *args[] = {x, y, lanes};
+    return x == y ? build_permute(b, x, lanes) : build_raw(b, EXPR_PERMUTE2, x->type, args, 3);
+}
+
 /* ---- operations ---- */
 
 static bool is_reduce(expr_kind k) {

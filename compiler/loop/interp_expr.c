@@ -295,6 +295,7 @@ static const value_fn VALUES[] = {
     [EXPR_BROADCAST] = value_broadcast,
     [EXPR_SHUFFLE] = value_shuffle,
     WHOLE(PERMUTE),
+    WHOLE(PERMUTE2),
     WHOLE(RAMP),
     WHOLE(REDUCE_ADD),
     WHOLE(REDUCE_MUL),
@@ -335,11 +336,11 @@ static const value_fn VALUES[] = {
     WHOLE(DOT2),
     WHOLE(DOT4),
 };
-_Static_assert(EXPR_COUNT == 48, "a new expression needs a row in VALUES and its meaning in interp_lanes.h");
+_Static_assert(EXPR_COUNT == 49, "a new expression needs a row in VALUES and its meaning in interp_lanes.h");
 
 /* May the result be written over an operand? All but these read a lane before they write it. */
 static bool works_in_place(const expr *x) {
-    return x->kind != EXPR_SHUFFLE && x->kind != EXPR_PERMUTE;
+    return x->kind != EXPR_SHUFFLE && x->kind != EXPR_PERMUTE && x->kind != EXPR_PERMUTE2;
 }
 
 /* Instructions that compute x; *out is where its value will be until the statement ends. With `dest` it is put there.

@@ -272,13 +272,25 @@ DEFINE_DOT4(I8, int8_t)
             out[j] = x[lanes[j] & (U)(p->n - 1)];                                                                      \
         return p + 1;                                                                                                  \
     }
-#define PERMUTE_ROW(D, T, U) [EXPR_PERMUTE][DT_##D] = {PERMUTE_##D, PERMUTE_##D},
+#define DEFINE_PERMUTE2(D, T, U)                                                                                       \
+    static const op *PERMUTE2_##D(const op *p) {                                                                       \
+        const T *x = p->a, *y = p->b;                                                                                  \
+        const U *lanes = p->c;                                                                                         \
+        const U n = (U)p->n;                                                                                           \
+        T *out = p->out;                                                                                               \
+        for (U j = 0; j < n; j++)                                                                                      \
+            out[j] = (lanes[j] & n) == 0 ? x[lanes[j] & (U)(n - 1)] : y[lanes[j] & (U)(n - 1)];                        \
+        return p + 1;                                                                                                  \
+    }
+#define PERMUTE_ROW(D, T, U)                                                                                           \
+    [EXPR_PERMUTE][DT_##D] = {PERMUTE_##D, PERMUTE_##D}, [EXPR_PERMUTE2][DT_##D] = {PERMUTE2_##D, PERMUTE2_##D},
 /* clang-format off */
 #define EACH_PERMUTE(X)                                                                                                \
     X(I8, int8_t, uint8_t) X(U8, uint8_t, uint8_t) X(I16, int16_t, uint16_t) X(U16, uint16_t, uint16_t)                \
     X(I32, int32_t, uint32_t) X(U32, uint32_t, uint32_t) X(I64, int64_t, uint64_t) X(U64, uint64_t, uint64_t)          \
     X(F32, float, uint32_t) X(F64, double, uint64_t)
 EACH_PERMUTE(DEFINE_PERMUTE)
+EACH_PERMUTE(DEFINE_PERMUTE2)
 /* clang-format on */
 
 #define LANES_ROW(kind, D, T, R, result) [EXPR_##kind][DT_##D] = {kind##_##D##_1, kind##_##D##_n},

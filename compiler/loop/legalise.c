@@ -36,6 +36,19 @@ static const expr *legalise_permute(builder *b, const expr *x, const expr *lanes
     return result;
 }
 
+/* From either half, where the target has an instruction for that; then a choice by the sign, as blends make it. */
+static const expr *legalise_permute2(builder *b, const expr *x, const expr *y, const expr *lanes) {
+    static const dtype by_bytes[] = {[1] = DT_I8, [2] = DT_I16, [4] = DT_I32, [8] = DT_I64};
+    const int n = x->type.lanes, bits = dtype_bits(lanes->type.elem);
+    const dtype t = by_bytes[bits / 8];
+    const bool can = target_permutes(builder_target(b), bits, n);
+    const expr *of_x = can ? build_permute(b, x, lanes) : legalise_permute(b, x, lanes),
+               *of_y = can ? build_permute(b, y, lanes) : legalise_permute(b, y, lanes),
+               *up = build_broadcast(b, build_int(b, t, bits - 1 - __builtin_ctz((unsigned)n)), n),
+               *sign = build_binary(b, EXPR_SHL, build_bitcast(b, t, lanes), up);
+    return build_select(b, build_lt(b, sign, build_int(b, t, 0)), of_y, of_x);
+}
+
 static const expr *legalise_pairs(builder *b, const expr *x, const expr *y) {
     const expr *zero = build_broadcast(b, build_int(b, DT_I32, 0), x->type.lanes / 2);
     return build_saturate(b, DT_I16, legalise_dot(b, zero, x, y));
@@ -66,6 +79,8 @@ static bool is_legal(const target *t, const expr *x) {
         return t->dot4 > 0 && !t->has_dotprod && x->type.lanes > 1;
     case EXPR_PERMUTE:
         return target_permutes(t, dtype_bits(x->type.elem), x->type.lanes);
+    case EXPR_PERMUTE2:
+        return target_permutes2(t, dtype_bits(x->type.elem), x->type.lanes);
     case EXPR_DOT4:
         return t->dot4 > 0 && x->type.lanes > 1 && x->arg[1]->type.elem == target_dot4_data(t);
     case EXPR_FMA:
@@ -94,6 +109,8 @@ static const expr *spell(builder *b, const expr *x, const expr *const *args) {
         return legalise_pairs(b, args[0], args[1]);
     case EXPR_PERMUTE:
         return legalise_permute(b, args[0], args[1]);
+    case EXPR_PERMUTE2:
+        return legalise_permute2(b, args[0], args[1], args[2]);
     default:
         return legalise_dot(b, args[0], args[1], args[2]);
     }

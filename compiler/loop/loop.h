@@ -19,6 +19,7 @@
  *   SHUFFLE x y     lane j is lane `lanes[j]` of the concatenation of x and y (which have one type)
  *   PERMUTE x i     lane j is lane i[j] modulo n of x; i are integers as wide as x's elements, n lanes each, a power of
  *                   two
+ *   PERMUTE2 x y i  the same of the concatenation of x and y: lane i[j] modulo 2n
  *   REDUCE_* x      lanes to a scalar: a fixed tree that halves: x[0..n/2) op x[n/2..n), again until one lane is left.
  *                   n is a power of two
  *   NEG ABS         integers wrap (ABS of the smallest is itself); floats change the sign bit only
@@ -284,6 +285,7 @@ const expr *build_broadcast(builder *b, const expr *x, int lanes); /* x itself w
 const expr *build_ramp(builder *b, const expr *base, int64_t stride, int lanes);
 const expr *build_shuffle(builder *b, const expr *x, const expr *y, const uint8_t *lanes, int n);
 const expr *build_permute(builder *b, const expr *x, const expr *lanes);
+const expr *build_permute2(builder *b, const expr *x, const expr *y, const expr *lanes);
 const expr *build_unary(builder *b, expr_kind k, const expr *x); /* NEG .. RINT, REDUCE_* */
 const expr *build_cast(builder *b, dtype t, const expr *x);
 const expr *build_saturate(builder *b, dtype t, const expr *x);

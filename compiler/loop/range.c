@@ -116,6 +116,7 @@ range range_of(const expr *shape, const expr *const *args) {
     case EXPR_REDUCE_MAX:
         return expr_range(args[0]);
     case EXPR_SHUFFLE:
+    case EXPR_PERMUTE2:
         return range_join(expr_range(args[0]), expr_range(args[1]));
     case EXPR_SELECT:
         return range_join(expr_range(args[1]), expr_range(args[2]));

@@ -30,6 +30,8 @@ static const expr *like_operation(builder *b, const expr *x, const expr *const *
         return build_shuffle(b, args[0], args[1], x->lanes, x->type.lanes);
     case EXPR_PERMUTE:
         return build_permute(b, args[0], args[1]);
+    case EXPR_PERMUTE2:
+        return build_permute2(b, args[0], args[1], args[2]);
     case EXPR_CAST:
         return build_cast(b, x->type.elem, args[0]);
     case EXPR_SATURATE:

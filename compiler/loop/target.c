@@ -225,6 +225,10 @@ bool target_permutes(const target *t, int bits, int lanes) {
     return bits == 32 && ((lanes == 8 && (avx512 || t->isa == ISA_AVX2)) || (lanes == 16 && avx512));
 }
 
+bool target_permutes2(const target *t, int bits, int lanes) {
+    return t->isa == ISA_AVX512 && target_permutes(t, bits, lanes);
+}
+
 int target_lanes(const target *t, int bits) {
     int lanes = t->vector_bytes * 8 / bits;
     return lanes > 1 ? lanes : 1;

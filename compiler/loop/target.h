@@ -43,8 +43,9 @@ bool target_runs_here(const target *t);
 bool target_has_fma(const target *t, dtype elem);
 bool target_has_sqrt(const target *t, dtype elem);
 bool target_has_rint(const target *t, dtype elem);
-/* Is a PERMUTE of so many lanes one instruction? */
+/* Is a PERMUTE, or PERMUTE2, of so many lanes one instruction? */
 bool target_permutes(const target *t, int bits, int lanes);
+bool target_permutes2(const target *t, int bits, int lanes);
 /* Which type of the first factors DOT4 is made for: u8, or i8. */
 dtype target_dot4_data(const target *t);
 /* Lanes of one vector of elements of `bits` bits; 1 where the target has no vectors. */

@@ -110,9 +110,10 @@ static bool shuffle_holds(verifier *v, const expr *x) {
 
 static bool permute_holds(verifier *v, const expr *x) {
     (void)v;
-    ltype t = x->type, i = x->arg[1]->type;
-    return ltype_equal(x->arg[0]->type, t) && class_of(i.elem) == INTS && dtype_bits(i.elem) == dtype_bits(t.elem) &&
-           i.lanes == t.lanes && t.lanes > 1 && (t.lanes & (t.lanes - 1)) == 0;
+    ltype t = x->type, i = x->arg[x->n_args - 1]->type;
+    return ltype_equal(x->arg[0]->type, t) && (x->n_args == 2 || ltype_equal(x->arg[1]->type, t)) &&
+           class_of(i.elem) == INTS && dtype_bits(i.elem) == dtype_bits(t.elem) && i.lanes == t.lanes && t.lanes > 1 &&
+           (t.lanes & (t.lanes - 1)) == 0;
 }
 
 static bool reduce_holds(verifier *v, const expr *x) {
@@ -190,6 +191,7 @@ static const rule rules[EXPR_COUNT] = {
     [EXPR_RAMP] = {spread_holds, INTS, "a scalar integer operand and several lanes"},
     [EXPR_SHUFFLE] = {shuffle_holds, STORABLE, "two operands of one type and lanes within them"},
     [EXPR_PERMUTE] = {permute_holds, NUMBERS, "a power of two of lanes, and integers as wide and as many"},
+    [EXPR_PERMUTE2] = {permute_holds, NUMBERS, "two operands of its type, and integers as PERMUTE has them"},
     [EXPR_REDUCE_ADD] = {reduce_holds, NUMBERS, "lanes that are a power of two, to a scalar"},
     [EXPR_REDUCE_MUL] = {reduce_holds, NUMBERS, "lanes that are a power of two, to a scalar"},
     [EXPR_REDUCE_MIN] = {reduce_holds, NUMBERS, "lanes that are a power of two, to a scalar"},

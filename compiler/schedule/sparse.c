@@ -12,6 +12,8 @@
  * of a step besides, of a row's store, of a block; and until a sum can be added to again. */
 #define PERMUTED 1.8
 #define PERMUTED_WHOLE 1.5
+#define PERMUTED_TWICE 3.2
+#define PERMUTED_TWICE_WHOLE 3.0
 #define STEP 1.0
 #define STORE 6
 #define BLOCK 40
@@ -22,6 +24,8 @@
 #define CACHE_LINE 64
 #define APART 1.5
 #define APART_WHOLE 1.75
+#define APART_TWICE 1.4 /* of each vector of a window of two */
+#define APART_TWICE_WHOLE 1.35
 /* Of a copy: an element that lies next to its neighbour already, or that is turned with others; loads' worth of a
  * weight with its place, and of a vector beyond the first cache, of which so much is for the data; a list; a sum that
  * is stored and loaded. */
@@ -154,19 +158,27 @@ status sparse_read(plan *p, int axis, sparse **out, int *out_stage) {
 
 /* ---- what it costs ---- */
 
-static double bytes_of(const sparse *s) {
-    double numbers = s->lanes > 1 ? (int)SPARSE_NUMBER_BITS / 8.0 : 0;
+/* Of a lane in a group. */
+static int bytes_of_numbers(const sparse *s) {
+    return s->group * s->number_bits > 16 ? 4 : 2;
+}
+
+double sparse_bytes(const sparse *s) {
+    double numbers = s->lanes > 1 ? (double)bytes_of_numbers(s) / s->group : 0;
     return (double)s->steps * (s->lanes * (dtype_bits(s->elem) / 8.0 + numbers) + 2.0 / s->way.shared);
 }
 
 /* Half cycles of a step for so many vectors of the data. `far`: the constants lie beyond the first cache. */
 static double step_cost(const sparse *s, int points, int lanes, bool far) {
+    static const double aparts[2][2] = {{APART, 2 * APART_TWICE}, {APART_WHOLE, 2 * APART_TWICE_WHOLE}},
+                        permutations[2][2] = {{PERMUTED, PERMUTED_TWICE}, {PERMUTED_WHOLE, PERMUTED_TWICE_WHOLE}};
     bool permutes = s->lanes > 1, whole = lanes * 4 == CACHE_LINE;
-    double apart = lanes == 1 ? 1 : whole ? APART_WHOLE : APART, permuted = whole ? PERMUTED_WHOLE : PERMUTED;
+    double apart = lanes == 1 ? 1 : aparts[whole][s->way.vectors - 1];
+    double permuted = permutations[whole][s->way.vectors - 1];
     double loads = points * (s->way.shared > 1 ? 1.0 / s->way.shared : apart) + 1;
-    loads += (permutes ? 1.0 / (int)SPARSE_GROUP : 0) + PLACE / s->way.shared;
+    loads += (permutes ? 1.0 / s->group : 0) + PLACE / s->way.shared;
     double most = permutes ? permuted * points + STEP : points, latency = (double)LATENCY / (s->way.chains * points);
-    double streamed = far ? FAR * bytes_of(s) / (double)s->steps / (4 * s->lanes) : 0;
+    double streamed = far ? FAR * sparse_bytes(s) / (double)s->steps / (4 * s->lanes) : 0;
     most = most > loads ? most : loads;
     most = most > streamed ? most : streamed;
     return (most > latency ? most : latency) + loads / 8;
@@ -181,7 +193,7 @@ static double cost_of(const plan *p, const sparse *s, const kernel_choice *c) {
     outer *= s->way.across ? (double)tile_blocks(tile_extent(p, c->along), (int64_t)c->lanes * c->vectors) : 1;
     for (int i = 0; i < p->n_stages; i++)
         stores += p->stages[i].kind == STAGE_STORE ? STORE : 0;
-    double bytes = bytes_of(s) / (outer > 1 ? (double)s->blocks : 1);
+    double bytes = sparse_bytes(s) / (outer > 1 ? (double)s->blocks : 1);
     bool far = p->options->target->l1_bytes > 0 && bytes > p->options->target->l1_bytes / 2;
     return outer *
            ((double)s->steps * step_cost(s, points, c->lanes, far) + (double)s->blocks * (BLOCK + stores * points));
@@ -193,12 +205,12 @@ static bool is_by_panels(const plan *p, const sparse *s, const kernel_choice *c)
     for (int i = 0; i < p->n_axes; i++)
         around *= i == s->axis || i == c->along || i == c->rows_along ? 1 : (double)p->axes[i].extent;
     double data = (double)plan_slot_buffer(p, s->data->ref)->n * dtype_bits(s->data->type.elem) / 8;
-    return !s->way.across && bytes_of(s) * (around - 1) > data * (double)(s->blocks - 1);
+    return !s->way.across && sparse_bytes(s) * (around - 1) > data * (double)(s->blocks - 1);
 }
 
 /* Sums, a window for each row where it is kept, and what passes through. */
 static int registers_for(const sparse *s, int points) {
-    return points * s->way.chains + (s->way.shared > 1 ? points : 1) + 2;
+    return points * s->way.chains + (s->way.shared > 1 ? points : 1) + 1 + s->way.vectors;
 }
 
 typedef struct search {
@@ -334,7 +346,7 @@ static double copied_cost(const search *x, const kernel_choice *c, int parts) {
     for (int i = 0; i < p->n_stages; i++)
         stores += p->stages[i].kind == STAGE_STORE ? STORE : 0;
     double loads = n * (near ? 1 : SECOND) + WEIGHT, latency = (double)LATENCY / n;
-    double lists = (double)s->extent, steps = (double)s->steps + lists * (parts - 1) * (int)SPARSE_GROUP / 2;
+    double lists = (double)s->extent, steps = (double)s->steps + lists * (parts - 1) * s->group / 2.0;
     double sums = parts > 1 ? SUM * n : 0;
     return outer * (steps * (loads > latency ? loads : latency) + lists * (parts * (LIST + sums) + stores * n));
 }
@@ -365,11 +377,11 @@ static status try_copied(search *x) {
     return STATUS_OK;
 }
 
-static int permuted_lanes(const plan *p, const sparse *s) {
+static int permuted_lanes(const plan *p, const sparse *s, int vectors) {
     const target *t = p->options->target;
     int64_t span = s->taps[s->n_taps - 1].place - s->taps[0].place + 1;
     int lanes = target_lanes(t, 32);
-    while (lanes > 1 && (lanes > s->extent || lanes > span || !target_permutes(t, 32, lanes)))
+    while (lanes > 1 && (lanes > s->extent || lanes * vectors > span || !target_permutes(t, 32, lanes)))
         lanes /= 2;
     return lanes;
 }
@@ -382,12 +394,12 @@ static void prepare(const plan *p, sparse *s, int parts, int64_t panel) {
 }
 
 status sparse_cost(const plan *p, sparse *s, const sparse_way *way, kernel_choice *out, double *cost) {
-    int lanes = way->across ? 1 : permuted_lanes(p, s);
+    int lanes = way->across ? 1 : permuted_lanes(p, s, way->vectors);
     search x = {p, s, plan_access(p, s->data), __builtin_inf(), out, 1, false};
     *cost = x.best;
-    if (lanes == 1 && way->shared > 1)
+    if (lanes == 1 && (way->shared > 1 || way->vectors > 1))
         return STATUS_OK;
-    bool counted = s->lanes == lanes && s->way.shared == way->shared && s->parts == 1;
+    bool counted = s->lanes == lanes && s->way.shared == way->shared && s->way.vectors == way->vectors && s->parts == 1;
     s->lanes = lanes;
     s->way = *way;
     if (!counted)
@@ -453,6 +465,16 @@ static status add_places(plan *p, sparse *s) {
     return add_slot(p, DT_U16, n, narrow, &s->slot_of_base);
 }
 
+static status add_numbers(plan *p, sparse *s, int64_t n) {
+    if (bytes_of_numbers(s) == 4)
+        return add_slot(p, DT_U32, n, s->numbers, &s->slot_of_numbers);
+    uint16_t *narrow = ARENA_NEW_N(p->memory, uint16_t, n + 1);
+    TRY_ALLOC(narrow);
+    for (int64_t i = 0; i < n; i++)
+        narrow[i] = (uint16_t)s->numbers[i];
+    return add_slot(p, DT_U16, n, narrow, &s->slot_of_numbers);
+}
+
 /* Where sums stand between parts. Of each iteration alone where there is a loop around all parts. */
 static status add_sums(plan *p, const plan_stage *g, int64_t width, int64_t around) {
     sparse *s = g->sparse;
@@ -475,7 +497,7 @@ status sparse_slots(plan *p, const plan_stage *g, int64_t width, int64_t around)
     TRY(add_slot(p, DT_I32, lists + 1, s->groups, &s->slot_of_groups));
     TRY(add_places(p, s));
     if (s->lanes > 1)
-        TRY(add_slot(p, DT_U16, s->groups[lists] * s->lanes, s->numbers, &s->slot_of_numbers));
+        TRY(add_numbers(p, s, s->groups[lists] * s->lanes));
     return add_slot(p, s->elem, s->steps * s->lanes, s->values, &s->slot_of_values);
 }
 
@@ -484,22 +506,28 @@ static const expr *load_index(plan *p, int slot, const expr *at) {
     return build_cast(p->b, DT_I64, build_load(p->b, slot, t, at, NULL));
 }
 
+static const expr *window_vector(const plan *p, const plan_stage *g, const expr *place, ltype t) {
+    ltype loaded = LTYPE(g->value->type.elem, t.lanes);
+    return build_cast(p->b, t.elem, build_load(p->b, g->value->ref, loaded, place, NULL));
+}
+
 /* Step i of a group in all points. */
 static void add_step(plan *p, const plan_stage *g, const expr *group, int i, const expr *numbers,
                      const expr *const *addresses, int n, ltype t, int reg) {
     const sparse *s = g->sparse;
     builder *b = p->b;
-    const expr *step = build_add(b, build_mul(b, group, build_index(b, SPARSE_GROUP)), build_index(b, i));
-    const expr *window = build_add(b, build_mul(b, group, build_index(b, SPARSE_GROUP / s->way.shared)),
-                                   build_index(b, i / s->way.shared));
+    const expr *step = build_add(b, build_mul(b, group, build_index(b, s->group)), build_index(b, i));
+    const expr *window =
+        build_add(b, build_mul(b, group, build_index(b, s->group / s->way.shared)), build_index(b, i / s->way.shared));
     const expr *base = build_mul(b, load_index(p, s->slot_of_base, window), build_index(b, s->room)),
                *at = build_mul(b, step, build_index(b, s->lanes)),
                *weight = build_cast(b, t.elem, build_load(b, s->slot_of_values, LTYPE(s->elem, s->lanes), at, NULL));
     for (int k = 0; k < n; k++) {
-        const expr *x =
-            build_load(b, g->value->ref, LTYPE(g->value->type.elem, t.lanes), build_add(b, addresses[k], base), NULL);
-        x = build_cast(b, t.elem, x);
-        x = numbers != NULL ? build_permute(b, x, numbers) : x;
+        const expr *place = build_add(b, addresses[k], base), *x = window_vector(p, g, place, t);
+        if (numbers != NULL && s->way.vectors > 1)
+            x = build_permute2(b, x, window_vector(p, g, build_add(b, place, build_index(b, t.lanes)), t), numbers);
+        else if (numbers != NULL)
+            x = build_permute(b, x, numbers);
         const expr *sum = build_index(b, k * s->way.chains + i % s->way.chains);
         build_set(b, reg, sum, plan_combine(b, REDUCE_SUM, build_reg_get(b, reg, t, sum), build_mul(b, x, weight)));
     }
@@ -513,14 +541,15 @@ static void add_groups(plan *p, const plan_stage *g, const expr *number, const e
                *end = load_index(p, s->slot_of_groups, build_add(b, number, one));
     const expr *group = build_add(b, first, build_for(b, "k", build_sub(b, end, first), LOOP_SERIAL)), *numbers = NULL;
     if (s->lanes > 1)
-        numbers = build_cast(b, DT_U32,
-                             build_load(b, s->slot_of_numbers, LTYPE(DT_U16, s->lanes),
-                                        build_mul(b, group, build_index(b, s->lanes)), NULL));
-    for (int i = 0; i < SPARSE_GROUP; i++) {
+        numbers =
+            build_cast(b, DT_U32,
+                       build_load(b, s->slot_of_numbers, LTYPE(plan_slot_buffer(p, s->slot_of_numbers)->elem, s->lanes),
+                                  build_mul(b, group, build_index(b, s->lanes)), NULL));
+    for (int i = 0; i < s->group; i++) {
         const expr *shifted = numbers;
         if (numbers != NULL && i > 0)
             shifted = build_binary(b, EXPR_SHR, numbers,
-                                   build_broadcast(b, build_int(b, DT_U32, i * SPARSE_NUMBER_BITS), s->lanes));
+                                   build_broadcast(b, build_int(b, DT_U32, i * s->number_bits), s->lanes));
         add_step(p, g, group, i, shifted, addresses, n, t, reg);
     }
     build_end(b);

@@ -277,44 +277,50 @@ typedef struct sparse_candidate {
     sparse *s; /* NULL: there is none */
     int stage;
     sparse_way way;
-    double cost;
+    double cost, bytes;
     const char *form;
 } sparse_candidate;
 
 /* Where zeros are left out, so much of a dense kernel's time has to be left out, too. */
 #define GAIN 0.9
 
-static status weigh_sparse(plan *p, sparse_candidate *c, sparse_candidate *best) {
-    static const sparse_way ways[] = {{false, false, 1, 1}, {false, false, 1, 4}, {false, false, 2, 1},
-                                      {false, false, 2, 4}, {false, false, 4, 1}, {false, false, 4, 4},
-                                      {true, false, 1, 1},  {true, true, 1, 1}};
+/* bests[v - 1]: with windows of v vectors. */
+static status weigh_sparse(plan *p, sparse_candidate *c, sparse_candidate *bests) {
+    static const sparse_way ways[] = {{false, false, 1, 1, 1}, {false, false, 1, 4, 1}, {false, false, 2, 1, 1},
+                                      {false, false, 2, 4, 1}, {false, false, 4, 1, 1}, {false, false, 4, 4, 1},
+                                      {true, false, 1, 1, 1},  {true, true, 1, 1, 1},   {false, false, 1, 1, 2},
+                                      {false, false, 1, 4, 2}};
     kernel_choice chosen;
     for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
         c->way = ways[i];
         TRY(sparse_cost(p, c->s, &c->way, &chosen, &c->cost));
         c->cost /= GAIN;
+        c->bytes = sparse_bytes(c->s);
+        sparse_candidate *best = &bests[c->way.vectors - 1];
         if (c->cost >= best->cost)
             continue;
-        TRY_ALLOC(c->form = arena_printf(p->memory, "sparse %s, vectors of %d, %d steps a window, %d sums",
+        TRY_ALLOC(c->form = arena_printf(p->memory, "sparse %s, vectors of %d, %d a window, %d steps a window, %d sums",
                                          c->way.copied   ? "across a copy"
                                          : c->way.across ? "across"
                                                          : "permuted",
-                                         c->s->lanes, c->way.shared, c->way.chains));
+                                         c->s->lanes, c->way.vectors, c->way.shared, c->way.chains));
         if (p->form == NULL || strcmp(c->form, p->form) == 0)
             *best = *c;
     }
     return STATUS_OK;
 }
 
-/* The best way to leave out zeros. */
-static status find_sparse(plan *p, sparse_candidate *best) {
-    *best = (sparse_candidate){.cost = __builtin_inf()};
+/* The best way to leave out zeros, and the one whose product of time and bytes is the least. */
+static status find_sparse(plan *p, sparse_candidate *best, sparse_candidate *small) {
+    sparse_candidate bests[2] = {{.cost = __builtin_inf()}, {.cost = __builtin_inf()}};
     for (int i = 0; i < p->n_axes; i++) {
         sparse_candidate c = {0};
         TRY(sparse_read(p, i, &c.s, &c.stage));
         if (c.s != NULL)
-            TRY(weigh_sparse(p, &c, best));
+            TRY(weigh_sparse(p, &c, bests));
     }
+    *best = bests[bests[1].cost < bests[0].cost];
+    *small = bests[bests[1].cost * bests[1].bytes < bests[0].cost * bests[0].bytes];
     return STATUS_OK;
 }
 
@@ -330,10 +336,13 @@ static status emit_sparse(plan *p, const sparse_candidate *c) {
 /* The best that keeps the form. */
 static status choose_form(plan *p, const plan_stage *plain, candidate *best, sparse_candidate *zeros) {
     size_t bytes = (size_t)p->n_stages * sizeof *plain;
+    sparse_candidate small;
     memcpy(p->stages, plain, bytes);
-    TRY(find_sparse(p, zeros));
+    TRY(find_sparse(p, zeros, &small));
     TRY(plan_dots(p));
     TRY(choose(p, best));
+    if (small.cost < best->cost)
+        *zeros = small;
     if (zeros->cost < best->cost)
         memcpy(p->stages, plain, bytes);
     else

@@ -395,9 +395,9 @@ static void permutations(void **state) {
     static const struct {
         const char *target;
         int lanes;
-        bool stays;
-    } cases[] = {{"x86-64-v4", 16, true}, {"x86-64-v4", 8, true}, {"x86-64-v3", 8, true},
-                 {"x86-64-v3", 4, false}, {"x86-64", 4, false},   {"aarch64", 4, false}};
+        bool stays, stays2;
+    } cases[] = {{"x86-64-v4", 16, true, true},  {"x86-64-v4", 8, true, true}, {"x86-64-v3", 8, true, false},
+                 {"x86-64-v3", 4, false, false}, {"x86-64", 4, false, false},  {"aarch64", 4, false, false}};
     for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
         bench x = bench_new(bench_target(cases[k].target));
         const int lanes = cases[k].lanes;
@@ -408,7 +408,9 @@ static void permutations(void **state) {
         const expr *at = build_mul(x.b, i, build_index(x.b, lanes));
         const expr *from = build_load(x.b, 0, LTYPE(DT_F32, lanes), at, NULL),
                    *numbers = build_load(x.b, 1, LTYPE(DT_U32, lanes), at, NULL);
+        bench_buffer(&x, DT_F32, N, ACCESS_WRITE);
         build_store(x.b, 2, at, build_permute(x.b, from, numbers), NULL);
+        build_store(x.b, 3, at, build_permute2(x.b, from, build_unary(x.b, EXPR_NEG, from), numbers), NULL);
         build_end(x.b);
         assert_int_equal(bench_finish(&x), STATUS_OK);
         legalise(&x, bench_target(cases[k].target));
@@ -417,16 +419,20 @@ static void permutations(void **state) {
         kernel_print(x.k, &text);
         assert_int_equal(strbuf_finish(&text, &printed), STATUS_OK);
         assert_int_equal(strstr(printed, "permute(") != NULL, cases[k].stays);
-        static float in[N], got[N];
+        assert_int_equal(strstr(printed, "permute2(") != NULL, cases[k].stays2);
+        static float in[N], got[N], both[N];
         static uint32_t lane[N];
         uint64_t seed = 9;
         for (size_t j = 0; j < N; j++) {
             in[j] = (float)j;
             lane[j] = (uint32_t)(next_random(&seed) >> 40); /* counted modulo the lanes */
         }
-        assert_int_equal(bench_run(&x, (void *const[]){in, lane, got}), 0);
-        for (size_t j = 0; j < N; j++)
-            assert_true(got[j] == in[j - j % (size_t)lanes + lane[j] % (uint32_t)lanes]);
+        assert_int_equal(bench_run(&x, (void *const[]){in, lane, got, both}), 0);
+        for (size_t j = 0; j < N; j++) {
+            float of = in[j - j % (size_t)lanes + lane[j] % (uint32_t)lanes];
+            assert_true(got[j] == of);
+            assert_true(both[j] == (lane[j] / (uint32_t)lanes % 2 == 0 ? of : -of));
+        }
         bench_free(&x);
     }
 }

@@ -124,8 +124,11 @@ static void make_arithmetic(cases *c) {
     for (int i = 0; i < COUNT(binary); i++)
         result(c, kind_name(binary[i]), build_binary(c->b, binary[i], x, y));
     result(c, "select", build_select(c->b, c->choice, y, c->operand[2]));
-    if (c->type.lanes > 1)
-        result(c, "permute", build_permute(c->b, x, build_bitcast(c->b, integer_of(c->type.elem), y)));
+    if (c->type.lanes > 1) {
+        const expr *lanes = build_bitcast(c->b, integer_of(c->type.elem), y);
+        result(c, "permute", build_permute(c->b, x, lanes));
+        result(c, "permute2", build_permute2(c->b, x, c->operand[2], lanes));
+    }
     for (expr_kind k = EXPR_REDUCE_ADD; k <= EXPR_REDUCE_MAX; k++)
         result(c, kind_name(k), build_unary(c->b, k, x));
 }

@@ -108,6 +108,8 @@ static const vector_row rows[] = {
     CALL(PERMUTE, E(I32) | E(U32), AVX2, YMM, "($T)_mm256_permutevar8x32_epi32(@0, @1)"),
     CALL(PERMUTE, E(F32), AVX512, ZMM, "_mm512_permutexvar_ps(@1, $0)"),
     CALL(PERMUTE, E(I32) | E(U32), AVX512, ZMM, "($T)_mm512_permutexvar_epi32(@1, @0)"),
+    CALL(PERMUTE2, E(F32), AVX512, YMM | ZMM, "$P_permutex2var_ps($0, @2, $1)"),
+    CALL(PERMUTE2, E(I32) | E(U32), AVX512, YMM | ZMM, "($T)$P_permutex2var_epi32(@0, @2, @1)"),
     CALL(DOT4, E(I32), DOTPROD, XMM, "($T)vdotq_s32(@0, (int8x16_t)$1, (int8x16_t)$2)"),
     CALL(DOT4, E(I32), VNNI, REGISTER, "($T)$P_dpbusd_epi32(@0, @1, @2)"),
     CALL(DOT4, E(I32), AVXVNNI, REGISTER, "($T)$P_dpbusd_avx_epi32(@0, @1, @2)"),

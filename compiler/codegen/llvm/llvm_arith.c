@@ -201,6 +201,13 @@ LLVMValueRef llvm_arith_permute(emitter *e, const expr *x, const LLVMValueRef *a
     return llvm_intrinsic(e, names[x->type.lanes == 16][llvm_is_real(x->type.elem)], NULL, 0, operands, 2);
 }
 
+LLVMValueRef llvm_arith_permute2(emitter *e, const expr *x, const LLVMValueRef *args) {
+    static const char *const names[2][2] = {{"llvm.x86.avx512.vpermi2var.d.256", "llvm.x86.avx512.vpermi2var.ps.256"},
+                                            {"llvm.x86.avx512.vpermi2var.d.512", "llvm.x86.avx512.vpermi2var.ps.512"}};
+    LLVMValueRef operands[] = {args[0], args[2], args[1]};
+    return llvm_intrinsic(e, names[x->type.lanes == 16][llvm_is_real(x->type.elem)], NULL, 0, operands, 3);
+}
+
 static LLVMValueRef widened(emitter *e, const expr *x, LLVMValueRef value) {
     LLVMTypeRef wide = llvm_type(e, (ltype){DT_I32, x->type.lanes});
     return dtype_is_signed(x->type.elem) ? LLVMBuildSExt(e->at, value, wide, "")

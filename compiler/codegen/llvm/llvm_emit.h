@@ -90,6 +90,7 @@ LLVMValueRef llvm_arith_select(emitter *e, const expr *x, const LLVMValueRef *ar
 LLVMValueRef llvm_arith_fma(emitter *e, const expr *x, const LLVMValueRef *args);
 LLVMValueRef llvm_arith_pairs(emitter *e, const expr *x, const LLVMValueRef *args);
 LLVMValueRef llvm_arith_permute(emitter *e, const expr *x, const LLVMValueRef *args);
+LLVMValueRef llvm_arith_permute2(emitter *e, const expr *x, const LLVMValueRef *args);
 LLVMValueRef llvm_arith_dot(emitter *e, const expr *x, const LLVMValueRef *args);
 
 /* ---- llvm_convert.c ---- */
