@@ -53,8 +53,12 @@ def test_points(checks):
     checks.check("table.md: the best is marked", f"**{100 * best['accuracy']:.2f} (" in table and "| weight_width | frac=half | frac=mse |" in table, table)
     checks.check("progress: the last has 0:00 left", "7 of 7: " in done.err and done.err.count(" left\n") == 7 and ", 0:00 left" in done.err, done.err)
     checks.check("table.md: points lost, too", re.search(r"\| 4 \| -?[0-9.]+ \(-?[0-9.]+ to -?[0-9.]+\), margin ", table), table)
-    drawn = [os.path.exists(os.path.join(to, f"sweep.{form}")) for form in ("svg", "png")]
-    checks.check("drawn, or said what is missing", all(drawn) or "matplotlib" in done.err and not any(drawn), done.err)
+    with open(os.path.join(to, "sweep.svg"), encoding="utf-8") as svg, open(os.path.join(to, "sweep.png"), "rb") as png:
+        drawn, header = svg.read(), png.read(8)
+    for text in ("weight_width (bits) of quantize", "accuracy on 200 samples (%)", "frac=half", "frac=mse", "95 % interval", "as it is: ", "best by one-standard-error:",
+                 f"weight_width={best['values'][0]}, frac={best['values'][1]}"):
+        checks.check(f"sweep.svg says '{text}'", f">{text}" in drawn, drawn[-2000:])
+    checks.equal("sweep.png is a PNG", header, b"\x89PNG\r\n\x1a\n")
     again = command(*SWEEP, "--over", "weight_width=2..4", "--and", "frac=half,mse", "-o", to, "--json")
     checks.check("the same again: nothing is measured", json.loads(again.out)["points"] == made["points"] and " left" not in again.err, again.err)
     more = command(*SWEEP, "--over", "weight_width=2..5", "--and", "frac=mse", "-o", to)
