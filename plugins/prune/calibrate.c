@@ -122,9 +122,9 @@ static void add_rows(seen *s, int64_t part, const float *x, float *was, int64_t 
     for (int64_t i = 0; i < n * s->k && was != NULL; i++)
         was[i] -= x[i];
     if (was != NULL)
-        obs_add_cross(s->cross + part * s->k * s->k, s->k, was, x, n, room);
+        obs_add_cross(s->cross + part * s->k * s->k, s->k, was, x, n);
     if (!s->is_diagonal) {
-        obs_add(s->sums + part * s->k * s->k, s->k, x, n, room);
+        obs_add(s->sums + part * s->k * s->k, s->k, x, n);
         return;
     }
     double *sum = s->sums + part * s->k;
@@ -166,6 +166,22 @@ typedef struct calibration {
     float *kept;   /* what of[0] was in the dense model; NULL: not asked for */
 } calibration;
 
+/* Room for what hessian compares with later, of the first layers, as far as it is not too much. */
+static int make_kept(const calibration *c) {
+    int64_t left = 1 << 27;
+    for (int i = 0; i < c->n; i++) {
+        seen *s = c->of[i];
+        const int64_t numbers = s->dense != NULL ? c->j->n_samples * s->elements : left;
+        if (numbers >= left)
+            continue;
+        s->kept = prune_room(c->j, (size_t)numbers + 1, sizeof *s->kept);
+        if (s->kept == NULL)
+            return TENON_PASS_RESOURCE;
+        left -= numbers;
+    }
+    return TENON_OK;
+}
+
 static int keep(void *context, int64_t sample, const tenon_tensor *const *values) {
     const calibration *c = context;
     const int64_t n = c->of[0]->elements;
@@ -191,6 +207,21 @@ static int see(void *context, int64_t sample, const tenon_tensor *const *values)
     return TENON_OK;
 }
 
+static int see_means(void *context, int64_t sample, const tenon_tensor *const *values) {
+    const calibration *c = context;
+    const job *j = c->j;
+    for (int i = 0; i < c->n; i++)
+        c->of[i]->elements = j->tensor->count(values[i]);
+    if (sample == 0)
+        TRY(make_kept(c));
+    for (int i = 0; i < c->n; i++) {
+        seen *s = c->of[i];
+        if (s->kept != NULL)
+            memcpy(s->kept + sample * s->elements, j->tensor->data(values[i]), (size_t)s->elements * sizeof *s->kept);
+    }
+    return see(context, sample, values);
+}
+
 static void forget(seen *s) {
     s->rows = 0;
     memset(s->totals, 0, (size_t)(s->groups * s->k) * sizeof *s->totals);
@@ -205,19 +236,24 @@ static int run(const job *j, seen *const *of, int n, int only_means) {
         values[i] = of[i]->value;
         forget(of[i]);
     }
-    return n > 0 ? j->eval->run(j->host, j->g, j->samples, 0, j->n_samples, values, n, see, &c) : TENON_OK;
+    return n > 0 ? j->eval->run(j->host, j->g, j->samples, 0, j->n_samples, values, n, only_means ? see_means : see, &c)
+                 : TENON_OK;
 }
 
-/* With the dense model beside it, by as many samples as there is room for. */
+/* With the dense model beside it, by as many samples as there is room for; or with what was kept of it. */
 static int run_both(job *j, seen *s) {
     enum { KEPT_NUMBERS = 1 << 24 };
     int64_t at_once = s->elements < KEPT_NUMBERS ? KEPT_NUMBERS / (s->elements + 1) + 1 : 1;
     at_once = at_once < j->n_samples ? at_once : j->n_samples;
-    calibration c = {
-        .j = j, .of = &s, .n = 1, .kept = (float *)prune_grown(j, &j->kept, (size_t)(at_once * s->elements + 1) / 2)};
+    calibration c = {.j = j, .of = &s, .n = 1, .kept = s->kept};
+    forget(s);
+    if (s->kept != NULL) {
+        s->kept = NULL; /* it becomes the differences */
+        return j->eval->run(j->host, j->g, j->samples, 0, j->n_samples, &s->value, 1, see, &c);
+    }
+    c.kept = (float *)prune_grown(j, &j->kept, (size_t)(at_once * s->elements + 1) / 2);
     if (c.kept == NULL)
         return TENON_PASS_RESOURCE;
-    forget(s);
     for (; c.first < j->n_samples; c.first += at_once) {
         int64_t left = j->n_samples - c.first, n = left < at_once ? left : at_once;
         TRY(j->eval->run(j->host, j->dense, j->samples, c.first, n, &s->dense, 1, keep, &c));

@@ -8,28 +8,34 @@
 /* By eight rows at a time, in floats: a product of the sum is read and written once for the eight. */
 enum { ROWS_AT_ONCE = 8 };
 
+static void add_products(double *restrict sum, int64_t n, const float *by, const float *const *row) {
+    const float *const r[ROWS_AT_ONCE] = {row[0], row[1], row[2], row[3], row[4], row[5], row[6], row[7]};
+    for (int64_t i = 0; i < n; i++)
+        sum[i] += (double)(by[0] * r[0][i] + by[1] * r[1][i] + by[2] * r[2][i] + by[3] * r[3][i] + by[4] * r[4][i] +
+                           by[5] * r[5][i] + by[6] * r[6][i] + by[7] * r[7][i]);
+}
+
 /* From column a * from on. */
-static void add(double *sum, int64_t k, const float *left, const float *x, int64_t n, int64_t from, float *room) {
-    for (; n > 0; n -= ROWS_AT_ONCE, left += ROWS_AT_ONCE * k, x += ROWS_AT_ONCE * k)
+static void add(double *sum, int64_t k, const float *left, const float *x, int64_t n, int64_t from) {
+    for (int64_t first = 0; first < n; first += ROWS_AT_ONCE)
         for (int64_t a = 0; a < k; a++) {
-            for (int64_t b = a * from; b < k; b++)
-                room[b] = 0;
-            for (int64_t r = 0; r < n && r < ROWS_AT_ONCE; r++) {
-                const float by = left[r * k + a], *row = x + r * k;
-                for (int64_t b = a * from; b < k && by != 0; b++)
-                    room[b] += by * row[b];
+            float by[ROWS_AT_ONCE];
+            const float *row[ROWS_AT_ONCE];
+            for (int64_t r = 0; r < ROWS_AT_ONCE; r++) {
+                const int64_t at = first + r < n ? first + r : first; /* once more, by 0, where there are fewer */
+                by[r] = first + r < n ? left[at * k + a] : 0;
+                row[r] = x + at * k + a * from;
             }
-            for (int64_t b = a * from; b < k; b++)
-                sum[a * k + b] += (double)room[b];
+            add_products(sum + a * k + a * from, k - a * from, by, row);
         }
 }
 
-void obs_add(double *sum, int64_t k, const float *x, int64_t n, float *room) {
-    add(sum, k, x, x, n, 1, room);
+void obs_add(double *sum, int64_t k, const float *x, int64_t n) {
+    add(sum, k, x, x, n, 1);
 }
 
-void obs_add_cross(double *sum, int64_t k, const float *d, const float *x, int64_t n, float *room) {
-    add(sum, k, d, x, n, 0, room);
+void obs_add_cross(double *sum, int64_t k, const float *d, const float *x, int64_t n) {
+    add(sum, k, d, x, n, 0);
 }
 
 /* ---- linear algebra, on k x k matrices ---- */

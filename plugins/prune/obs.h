@@ -6,10 +6,10 @@
 
 #include "grain.h"
 
-/* Adds n rows of k numbers to the upper half of the sum of products; room: k * k. */
-void obs_add(double *sum, int64_t k, const float *x, int64_t n, float *room);
-/* Adds n rows of d, each number by all of the same row of x, to the k x k sum; room: k. */
-void obs_add_cross(double *sum, int64_t k, const float *d, const float *x, int64_t n, float *room);
+/* Adds n rows of k numbers to the upper half of the sum of products. */
+void obs_add(double *sum, int64_t k, const float *x, int64_t n);
+/* Adds n rows of d, each number by all of the same row of x, to the k x k sum. */
+void obs_add_cross(double *sum, int64_t k, const float *d, const float *x, int64_t n);
 /* The inverse of the damped sum, into `inverse`; h is room of k * k. 0 where there is none: the sum is not finite. */
 int obs_invert(const double *sum, int64_t k, double *h, double *inverse);
 /* Replaces an inverse by the factor that obs_prune wants: row i has what input i's error does to those behind. */

@@ -50,6 +50,7 @@ typedef struct seen {
     tenon_value *dense; /* the same in j->dense, the model as it was; NULL: it cannot have become another */
     double *cross;      /* groups x k x k: (what it was - what it is) by what it is; NULL: not seen */
     int64_t elements;   /* of a sample */
+    float *kept;        /* what `dense` is in all samples, for the next run; NULL: it has to be computed again */
 } seen;
 
 /* A further node that has the same weight. */
