@@ -83,7 +83,7 @@ static LLVMValueRef emit_shuffle(emitter *e, const expr *x, const LLVMValueRef *
 #define ROWS(ROW)                                                                                             \
     ROW(INT, emit_int) ROW(FLOAT, emit_float) ROW(VAR, emit_var) ROW(LOAD, emit_load) ROW(REG, emit_reg)      \
     ROW(READ, emit_read) ROW(BROADCAST, emit_broadcast) ROW(RAMP, emit_ramp) ROW(SHUFFLE, emit_shuffle)       \
-    ROW(PERMUTE, llvm_arith_permute) ROW(PERMUTE2, llvm_arith_permute2)                                                                          \
+    ROW(PERMUTE, llvm_arith_permute) ROW(PERMUTE2, llvm_arith_permute2)                                       \
     ROW(REDUCE_ADD, llvm_arith_reduce) ROW(REDUCE_MUL, llvm_arith_reduce) ROW(REDUCE_MIN, llvm_arith_reduce)  \
     ROW(REDUCE_MAX, llvm_arith_reduce) ROW(NEG, llvm_arith_neg) ROW(ABS, llvm_arith_abs)                      \
     ROW(NOT, llvm_arith_not) ROW(SQRT, llvm_arith_float_unary) ROW(FLOOR, llvm_arith_float_unary)             \
