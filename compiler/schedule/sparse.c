@@ -448,31 +448,20 @@ static status add_slot(plan *p, dtype elem, int64_t n, const void *data, int *ou
     return *out < 0 ? STATUS_RESOURCE : STATUS_OK;
 }
 
-/* The places in 16 bits where they fit. */
-static status add_places(plan *p, sparse *s) {
+/* In 16 bits where they fit. */
+static status add_integers(plan *p, int64_t n, const int32_t *all, int *out) {
     int32_t low = 0, high = 0;
-    int64_t n = s->steps / s->way.shared;
     for (int64_t i = 0; i < n; i++) {
-        low = s->base[i] < low ? s->base[i] : low;
-        high = s->base[i] > high ? s->base[i] : high;
+        low = all[i] < low ? all[i] : low;
+        high = all[i] > high ? all[i] : high;
     }
     if (low < 0 || high > UINT16_MAX)
-        return add_slot(p, DT_I32, n, s->base, &s->slot_of_base);
+        return add_slot(p, DT_I32, n, all, out);
     uint16_t *narrow = ARENA_NEW_N(p->memory, uint16_t, n + 1);
     TRY_ALLOC(narrow);
     for (int64_t i = 0; i < n; i++)
-        narrow[i] = (uint16_t)s->base[i];
-    return add_slot(p, DT_U16, n, narrow, &s->slot_of_base);
-}
-
-static status add_numbers(plan *p, sparse *s, int64_t n) {
-    if (bytes_of_numbers(s) == 4)
-        return add_slot(p, DT_U32, n, s->numbers, &s->slot_of_numbers);
-    uint16_t *narrow = ARENA_NEW_N(p->memory, uint16_t, n + 1);
-    TRY_ALLOC(narrow);
-    for (int64_t i = 0; i < n; i++)
-        narrow[i] = (uint16_t)s->numbers[i];
-    return add_slot(p, DT_U16, n, narrow, &s->slot_of_numbers);
+        narrow[i] = (uint16_t)all[i];
+    return add_slot(p, DT_U16, n, narrow, out);
 }
 
 /* Where sums stand between parts. Of each iteration alone where there is a loop around all parts. */
@@ -495,9 +484,9 @@ status sparse_slots(plan *p, const plan_stage *g, int64_t width, int64_t around)
     if (s->parts > 1 || s->turns)
         TRY(add_sums(p, g, width, around));
     TRY(add_slot(p, DT_I32, lists + 1, s->groups, &s->slot_of_groups));
-    TRY(add_places(p, s));
+    TRY(add_integers(p, s->steps / s->way.shared, s->base, &s->slot_of_base));
     if (s->lanes > 1)
-        TRY(add_numbers(p, s, s->groups[lists] * s->lanes));
+        TRY(add_integers(p, s->groups[lists] * s->lanes, s->numbers, &s->slot_of_numbers));
     return add_slot(p, s->elem, s->steps * s->lanes, s->values, &s->slot_of_values);
 }
 

@@ -45,7 +45,7 @@ typedef struct sparse {
     int64_t blocks, steps; /* along the axis, of each part; of all blocks */
     int32_t *groups;       /* [blocks + 1]: the first of each block */
     int32_t *base;         /* [steps / shared]: where the window lies from the first of the data */
-    uint32_t *numbers;     /* [groups][lanes]: for each step, which of the window */
+    int32_t *numbers;      /* [groups][lanes]: for each step, which of the window */
     void *values;          /* [steps][lanes] */
     int slot_of_groups, slot_of_base, slot_of_numbers, slot_of_values;
     int slot_of_sums; /* of a panel in a block of rows, before and between parts, and before they are turned */

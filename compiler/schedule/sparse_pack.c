@@ -69,7 +69,7 @@ static void take_step(packer *p, int64_t step, int64_t base, int64_t place) {
             memcpy((char *)s->values + (size_t)(step * s->lanes + lane) * p->size,
                    p->source + (p->first[lane] + tap->weight) * (int64_t)p->size, p->size);
         if (p->writes && s->lanes > 1)
-            s->numbers[group + lane] |= (uint32_t)((takes ? tap->place : place) - base) << shift;
+            s->numbers[group + lane] |= (int32_t)((takes ? tap->place : place) - base) << shift;
         if (takes) {
             p->next[lane]++;
             skip_zeros(p, lane);
@@ -107,7 +107,7 @@ status sparse_pack(arena *a, const void *source, sparse *s) {
     int64_t slots = s->steps * s->lanes, step = 0;
     TRY_ALLOC(s->groups = ARENA_NEW_N(a, int32_t, s->blocks * s->parts + 1));
     TRY_ALLOC(s->base = ARENA_NEW_N(a, int32_t, s->steps / s->way.shared + 1));
-    TRY_ALLOC(s->numbers = ARENA_NEW_N(a, uint32_t, slots / s->group + 1));
+    TRY_ALLOC(s->numbers = ARENA_NEW_N(a, int32_t, slots / s->group + 1));
     TRY_ALLOC(s->values = arena_alloc_n(a, (size_t)slots + 1, p.size));
     for (int64_t i = 0; i < s->blocks * s->parts; i++) {
         step += pack_block(&p, i, step);
