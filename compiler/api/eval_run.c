@@ -73,13 +73,24 @@ static status read_labels(evaluation *e) {
     return data_file_array(&e->file, e->t->o->label, "--label NAME names the array with what is expected", &e->labels);
 }
 
+static status check_labels(const evaluation *e, const evaluated *s) {
+    for (int64_t i = 0; i < data_file_samples(&e->file); i++) {
+        double label = dtype_get_double(e->labels->elem, e->labels->data, (size_t)i);
+        if (!(label >= 0 && label < (double)elements(s)) || label != floor(label))
+            return diag_error(e->d, STATUS_INVALID, "label", DIAG_NOWHERE,
+                              "array '%s' has label %g for sample %lld; output '%s' has classes 0 to %lld",
+                              e->t->o->label, label, (long long)i, title(s), (long long)elements(s) - 1);
+    }
+    return STATUS_OK;
+}
+
 static status begin_accuracy(evaluation *e, evaluated *s) {
     TRY(read_labels(e));
     if (e->labels->count != e->file.samples)
         return diag_error(e->d, STATUS_INVALID, "wrong-shape", DIAG_NOWHERE,
                           "array '%s' has more than one label for a sample", e->t->o->label);
     if (model_side_classes(&s->m, &s->judged))
-        return STATUS_OK;
+        return check_labels(e, s);
     return diag_error(e->d, STATUS_UNSUPPORTED, "metric", DIAG_NOWHERE,
                       "accuracy needs an output with an element for each class");
 }
@@ -111,7 +122,7 @@ static void pair_accuracy(evaluation *e) {
     double apart = e->sides[0].margin - e->sides[1].margin;
     e->same_class += e->sides[0].class == e->sides[1].class;
     if (!isfinite(apart))
-        return; /* the label is no class */
+        return;
     e->n_margins++;
     e->margin_squares += apart * apart;
 }
@@ -239,9 +250,11 @@ static status evaluate(evaluation *e, report *out, bool *out_stopped) {
     *out_stopped = e->sides[e->n_sides - 1].m.code == NULL;
     if (*out_stopped)
         return STATUS_OK;
+    int64_t n = data_file_samples(&e->file);
+    if (n == 0)
+        return diag_error(e->d, STATUS_INVALID, "no-samples", DIAG_NOWHERE, "%s has no samples", e->t->o->data);
     for (int i = 0; i < e->n_sides; i++)
         TRY(m->begin(e, &e->sides[i]));
-    int64_t n = data_file_samples(&e->file);
     TRY(run_samples(e, m, n));
     const tenon_code *code = e->sides[0].m.code;
     eval_result r = {.head = report_head_of(e->t, code->p->target),

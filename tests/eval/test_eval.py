@@ -133,8 +133,11 @@ def check_errors_of_numbers(checks):
     one = evaluate(checks, "sqnr of one", factor("double", 2), "--metric", "sqnr", "--label", "want", *words)
     want = 10 * math.log10(np.sum(y.astype(np.float64) ** 2) / np.sum((2.0 * x - y) ** 2))
     checks.check("sqnr against the labels", close(one.get("sqnr_db"), want, 1e-5), f"{one} {want}")
-    odd = evaluate(checks, "a label that is no class", factor("double", 2), "--against", factor("same", 1), *words)
-    checks.equal("no margin then", (odd.get("correct"), odd.get("against", {}).get("margin_mse", 9)), (0, None))
+    none = os.path.join(FOLDER, "none.npz")
+    np.savez(none, x=x[:0], label=np.full(0, 1))
+    for data, says in ((path, "array 'label' has label 7 for sample 0; output 'y' has classes 0 to 2"), (none, "none.npz has no samples")):
+        done = tenon("eval", factor("double", 2), "--data", data)
+        checks.check(f"refused: {says}", done.status == 3 and says in done.err, done.err)
 
 
 def main():
