@@ -6,7 +6,8 @@
 /* ---- the file ---- */
 
 status data_file_open(tenon_context *c, const tenon_options *o, arena *a, data_file *out) {
-    *out = (data_file){.c = c, .o = o, .memory = a, .arrays = map_in(a), .samples = -1};
+    *out = (data_file){
+        .c = c, .o = o, .memory = a, .arrays = map_in(a), .samples = -1, .map = "--map", .scale = "--scale"};
     if (o->data == NULL)
         return diag_error(c->diags, STATUS_USAGE, "usage", DIAG_NOWHERE,
                           "the data are missing: give them with --data FILE.npz");
@@ -63,11 +64,11 @@ static void find_quantum(const value *v, array_want *w) {
 }
 
 /* A sample with fewer dimensions than the input gets dimensions of 1 in front: the batch. */
-static status sample_shape(arena *a, fed_input *in) {
+static status sample_shape(const data_file *f, fed_input *in) {
     int rank = in->samples->rank - 1;
     int wanted = in->v->type.rank > rank ? in->v->type.rank : rank;
-    int64_t *dims = ARENA_NEW_N(a, int64_t, wanted + 1);
-    const char *giver = arena_printf(a, "a sample of array '%s'", in->array_name);
+    int64_t *dims = ARENA_NEW_N(f->memory, int64_t, wanted + 1);
+    const char *giver = arena_printf(f->memory, "a sample of array '%s' of %s", in->array_name, f->o->data);
     if (dims == NULL || giver == NULL)
         return STATUS_RESOURCE;
     for (int i = 0; i < wanted; i++)
@@ -101,12 +102,14 @@ static status read_input(data_file *f, fed_input *in) {
     }
     in->want = (array_want){.name = in->v->name, .elem = in->v->type.elem, .scale = 1};
     if (factor != NULL && !options_real(factor, &in->want.scale))
-        return diag_error(f->c->diags, STATUS_USAGE, "usage", DIAG_NOWHERE, "--scale %s=%s: expected a number",
+        return diag_error(f->c->diags, STATUS_USAGE, "usage", DIAG_NOWHERE, "%s %s=%s: expected a number", f->scale,
                           in->v->name, factor);
     find_quantum(in->v, &in->want);
-    TRY(data_file_array(f, in->array_name, "--map INPUT=ARRAY names the array of an input", &in->samples));
+    const char *hint = arena_printf(f->memory, "%s INPUT=ARRAY names the array of an input", f->map);
+    TRY_ALLOC(hint);
+    TRY(data_file_array(f, in->array_name, hint, &in->samples));
     array_prepare(in->samples, &in->want);
-    return sample_shape(f->memory, in);
+    return sample_shape(f, in);
 }
 
 status fed_data_read(data_file *f, const tenon_graph *t, fed_data *out) {

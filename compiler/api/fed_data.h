@@ -14,6 +14,7 @@ typedef struct data_file {
     map arrays;                /* name -> array */
     int64_t samples;           /* -1 until an array has been read */
     const bound_inputs *bound; /* for inputs that the file has no array for; NULL */
+    const char *map, *scale;   /* what messages call the options */
 } data_file;
 
 /* An input of the model, and the array that brings its samples. */

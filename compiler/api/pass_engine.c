@@ -76,7 +76,13 @@ static status open(const plugin_engine *self, const char *path, const char *cons
     s->o->backend = has_jit(self, s->c, a) ? "jit" : "interp";
     TRY(read_pairs("map", maps, a, d, &s->o->maps));
     TRY(read_pairs("scale", scales, a, d, &s->o->scales));
-    s->file = (data_file){.c = s->c, .o = s->o, .memory = a, .arrays = map_in(a), .samples = -1};
+    s->file = (data_file){.c = s->c,
+                          .o = s->o,
+                          .memory = a,
+                          .arrays = map_in(a),
+                          .samples = -1,
+                          .map = "calibration map",
+                          .scale = "calibration scale"};
     TRY(npz_open(path, a, d, &s->file.file));
     *out = s;
     return STATUS_OK;
@@ -95,8 +101,8 @@ static status begin(const engine_samples *s, graph *g, arena *a, engine_run *out
     t->plan.skip.at = (const char **)(uintptr_t)skip;
     t->plan.skip.n = 1;
     t->seen = true;
-    TRY(input_check_names(s->c, g, NULL, "calibration map", &s->o->maps));
-    return input_check_names(s->c, g, NULL, "calibration scale", &s->o->scales);
+    TRY(input_check_names(s->c, g, NULL, s->file.map, &s->o->maps));
+    return input_check_names(s->c, g, NULL, s->file.scale, &s->o->scales);
 }
 
 /* What an output is: a tensor over the memory that runs write. */

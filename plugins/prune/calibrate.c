@@ -1,4 +1,5 @@
 /* Calibration: what the weights multiply, on data. */
+#include <math.h>
 #include <string.h>
 
 #include "obs.h"
@@ -274,6 +275,18 @@ static void centre(seen *s) {
     }
 }
 
+/* The sums of finite numbers may be more than a float holds within the model. */
+static int check_seen(const job *j, const seen *s) {
+    for (int64_t i = 0; i < s->groups * s->k; i++)
+        if (!isfinite(s->totals[i])) {
+            j->diag->error(j->host, NULL, "not-finite",
+                           "calibration=%s: '%s', by which weights are multiplied, becomes %g on these data",
+                           j->option->text(j->host, "calibration", NULL), j->graph->value_name(s->value), s->totals[i]);
+            return TENON_PASS_INVALID;
+        }
+    return TENON_OK;
+}
+
 int prune_see(job *j, seen *s) {
     size_t size = (size_t)(s->groups * s->k) * (s->is_diagonal ? 1 : (size_t)s->k);
     if (!s->is_diagonal)
@@ -286,6 +299,7 @@ int prune_see(job *j, seen *s) {
     if (s->dense != NULL)
         memset(s->cross, 0, size * sizeof *s->cross);
     TRY(s->dense != NULL ? run_both(j, s) : run(j, &s, 1, 0));
+    TRY(check_seen(j, s));
     if (j->corrects && !s->is_diagonal)
         centre(s);
     return TENON_OK;
@@ -304,6 +318,8 @@ int prune_see_means(job *j) {
             of[n++] = j->weights[i].seen;
     }
     TRY(run(j, of, n, 1));
+    for (int i = 0; i < n; i++)
+        TRY(check_seen(j, of[i]));
     for (int i = 0; i < n; i++)
         for (int64_t k = 0; k < of[i]->groups * of[i]->k; k++)
             of[i]->means[k] = of[i]->totals[k] / (double)(of[i]->rows > 0 ? of[i]->rows : 1);

@@ -1,4 +1,5 @@
 /* The weights of a graph, as matrices. */
+#include <math.h>
 #include <string.h>
 
 #include "prune.h"
@@ -106,6 +107,13 @@ static int take_numbers(const job *j, weight *w, const tenon_tensor *t) {
         for (int64_t i = 0; i < w->shape.inputs; i++)
             w->x[at++] = from[weight_place(w, o, i)];
     memset(w->keep, 1, (size_t)w->count);
+    for (int64_t i = 0; i < w->count; i++)
+        if (!isfinite(w->x[i])) {
+            const char *node = j->graph->node_name(w->node);
+            j->diag->error(j->host, w->node, "not-finite", "%s has %g: keep=%s leaves it as it is", w->name,
+                           (double)w->x[i], node[0] != '\0' ? node : "NODE");
+            return TENON_PASS_INVALID;
+        }
     return TENON_OK;
 }
 

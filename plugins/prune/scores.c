@@ -6,7 +6,7 @@
 
 int weight_no_hessian(const job *j, const weight *w) {
     j->diag->error(j->host, w->node, "no-hessian",
-                   "method=hessian: the sum of products of its data has no inverse; are they finite?");
+                   "method=hessian: the sum of products of its data has no inverse: the data are too large");
     return TENON_PASS_INVALID;
 }
 

@@ -1,5 +1,6 @@
 #include "judge.h"
 
+#include <math.h>
 #include <string.h>
 
 enum { PROBES = 64 };
@@ -26,7 +27,7 @@ static int see_output(void *context, int64_t sample, const tenon_tensor *const *
     for (int64_t i = 0; i < a->size; i++)
         a->harm += ((double)y[i] - (double)was[i]) * ((double)y[i] - (double)was[i]);
     if (a->labels != NULL)
-        a->right += largest(y, a->size) == a->tensor->integer(a->labels, sample);
+        a->right += (double)largest(y, a->size) == a->tensor->real(a->labels, sample);
     return TENON_OK;
 }
 
@@ -79,9 +80,24 @@ int judge_find_labels(judge *a) {
                : judge_refuse(a, "the labels are not one for each sample");
 }
 
+static int check_labels(const judge *a) {
+    const tenon_diag_1 *diag = a->host->get_interface(a->host, TENON_DIAG_1);
+    for (int64_t i = 0; a->labels != NULL && i < a->n; i++) {
+        const double label = a->tensor->real(a->labels, i);
+        if (label >= 0 && label < (double)a->size && label == floor(label))
+            continue;
+        diag->error(a->host, NULL, "label",
+                    "auto=%s: the label of sample %lld is %g; the first output has classes 0 to %lld", a->text,
+                    (long long)i, label, (long long)a->size - 1);
+        return TENON_PASS_INVALID;
+    }
+    return TENON_OK;
+}
+
 int judge_reference(judge *a) {
     a->keeps = 1;
     TRY(judge_run(a, a->n));
+    TRY(check_labels(a));
     a->keeps = 0;
     a->before = a->right;
     return TENON_OK;

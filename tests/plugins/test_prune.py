@@ -337,7 +337,22 @@ def test_errors(checks):
     checks.equal("a refused pass changes nothing", tenon("compile", model, "--emit", "graph").out, before)
     bad = os.path.join(FOLDER, "bad.npz")
     np.savez(bad, x=np.where(X > 1, np.nan, X).astype(np.float32))
-    checks.check("data that are not finite", "error[no-hessian]" in pruned(model, f"method=hessian,calibration={bad}")[2].err)
+    for method in ("l1", "wanda", "hessian"):
+        done = pruned(model, f"method={method},calibration={bad}")[2]
+        checks.check(f"data that are not finite, {method}", done.status == 3 and "of input 'x' has nan" in done.err, done.err)
+    np.savez(bad, x=np.float32(1e38) * np.sign(X))
+    checks.check("data that become too large within the model", "error[not-finite]" in pruned(model, f"method=wanda,calibration={bad}")[2].err)
+    np.savez(bad, x=X, label=np.full(len(X), 99))
+    checks.check("labels that are no classes", "the label of sample 0 is 99" in pruned(model, f"auto=accuracy:1,calibration={bad}")[2].err)
+    np.savez(bad, other=X)
+    checks.check("an array of another name", "note: calibration map INPUT=ARRAY names the array" in pruned(model, f"method=wanda,calibration={bad}")[2].err)
+    holed = onnx.load(model)
+    weights = numpy_helper.to_array(holed.graph.initializer[0]).copy()
+    weights.flat[3] = np.nan
+    holed.graph.initializer[0].CopyFrom(numpy_helper.from_array(weights, holed.graph.initializer[0].name))
+    onnx.save(holed, os.path.join(FOLDER, "holed.onnx"))
+    done = pruned(os.path.join(FOLDER, "holed.onnx"), "sparsity=0.5")[2]
+    checks.check("weights that are not finite", done.status == 3 and "has nan: keep=" in done.err, done.err)
     np.savez(bad, x=X[:0])
     checks.check("no samples", "error[no-data]" in pruned(model, f"method=wanda,calibration={bad}")[2].err)
     help_text = tenon("passes", "prune").out

@@ -408,6 +408,8 @@ def test_errors(checks):
         _, _, done = quantised(model, options)
         checks.check(f"quantize:{options} is refused", done.status == status and "error[" in done.err and says in done.err, f"{done.status} {done.err}")
     checks.equal("a refused pass changes nothing", tenon("compile", model, "--emit", "graph").out, before)
+    np.savez(os.path.join(FOLDER, "odd.npz"), x=np.where(X > 1, np.inf, X).astype(np.float32))
+    checks.check("data that are not finite", "of input 'x' has inf" in quantised(model, f"calibration={FOLDER}/odd.npz")[2].err)
     np.savez(os.path.join(FOLDER, "empty.npz"), x=X[:0])
     checks.check("no samples", "error[no-data]" in quantised(model, f"calibration={FOLDER}/empty.npz")[2].err)
     help_text = tenon("passes", "quantize").out
