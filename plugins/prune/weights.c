@@ -295,6 +295,10 @@ int prune_weights(job *j) {
         weight *w = &j->weights[i];
         TRY(weight_see(j, w));
         TRY(weight_prune(j, w));
+        if (w->zeros == w->count && w->how.sparsity < 1 && w->error > 0)
+            j->diag->warning(j->host, w->node, "all-zero",
+                             "nothing of %s is left; keep=NODE, a lower sparsity or a finer granularity would leave some",
+                             w->name);
         TRY(weight_put(j, w, w->pruned));
         TRY(prune_correct(j, w));
         TRY(mask_write(j, w));

@@ -355,6 +355,9 @@ def test_errors(checks):
     checks.check("weights that are not finite", done.status == 3 and "has nan: keep=" in done.err, done.err)
     np.savez(bad, x=X[:0])
     checks.check("no samples", "error[no-data]" in pruned(model, f"method=wanda,calibration={bad}")[2].err)
+    for options, warns in (("granularity=block:99x99", True), ("granularity=block:99x99,sparsity=1", False), ("sparsity=0.9", False)):
+        done = pruned(model, options)[2]
+        checks.equal(f"{options}: is it said that nothing is left?", "warning[all-zero]: nothing of " in done.err, warns)
     help_text = tenon("passes", "prune").out
     checks.check("tenon passes prune lists the options", all(f"  {o}=" in help_text for o in ("method", "sparsity", "granularity", "criterion", "keep")))
     constant = os.path.join(FOLDER, "constant.npz")
