@@ -286,15 +286,21 @@ static tenon_value *add_constant(const tenon_plugin_host *h, tenon_graph *g, con
     return (tenon_value *)graph_add_constant(GRAPH(g), as, (tensor *)t);
 }
 
+static bool is_named(const tenon_plugin_host *h, const char *as, const char *what) {
+    if (as[0] == '\0')
+        pass_host_blame(pass_host_of(h), "no-name", "adds an %s without a name", what);
+    return as[0] != '\0';
+}
+
 static tenon_value *add_input(const tenon_plugin_host *h, tenon_graph *g, const char *as, const char *type) {
-    (void)h;
     tensor_type t;
+    if (!is_named(h, as, "input"))
+        return NULL;
     return graph_parse_type(GRAPH(g), type, &t) == STATUS_OK ? (tenon_value *)graph_add_input(GRAPH(g), as, &t) : NULL;
 }
 
 static int add_output(const tenon_plugin_host *h, tenon_graph *g, tenon_value *v, const char *as) {
-    (void)h;
-    return (int)graph_add_output(GRAPH(g), VALUE(v), as);
+    return is_named(h, as, "output") ? (int)graph_add_output(GRAPH(g), VALUE(v), as) : TENON_PASS_INVALID;
 }
 
 /* ---- changing ---- */

@@ -319,7 +319,7 @@ static void make_constant_takes_an_output_away(void **state) {
     end(&w);
 }
 
-static void set_output_and_set_input_know_what_there_is(void **state) {
+static void inputs_and_outputs_are_what_there_is_and_have_names(void **state) {
     (void)state;
     work w;
     begin(&w);
@@ -336,6 +336,10 @@ static void set_output_and_set_input_know_what_there_is(void **state) {
     assert_refused(&w, "no-such-input", "sets input 2 of node 'a', which has 1");
     assert_int_equal(plugin_graph.set_input(w.host, node_of(&w, "a"), -1, value_of(&w, "x")), TENON_PASS_INVALID);
     assert_refused(&w, "no-such-input", "sets input -1");
+    assert_int_equal(plugin_graph.add_output(w.host, GRAPH(w.g), value_of(&w, "i"), ""), TENON_PASS_INVALID);
+    assert_refused(&w, "no-name", "adds an output without a name");
+    assert_null(plugin_graph.add_input(w.host, GRAPH(w.g), "", "f32[2]"));
+    assert_refused(&w, "no-name", "adds an input without a name");
     end(&w);
 }
 
@@ -473,7 +477,7 @@ int main(void) {
         cmocka_unit_test(insert_before_changes_one_input),
         cmocka_unit_test(move_before_keeps_definitions_before_uses),
         cmocka_unit_test(make_constant_takes_an_output_away),
-        cmocka_unit_test(set_output_and_set_input_know_what_there_is),
+        cmocka_unit_test(inputs_and_outputs_are_what_there_is_and_have_names),
         cmocka_unit_test(set_attributes_infers_anew),
         cmocka_unit_test(replace_all_uses_brings_types_up_to_date),
         cmocka_unit_test(removing_names_the_users),
