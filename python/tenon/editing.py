@@ -516,7 +516,7 @@ class Graph:
             raise ValueError(f"input {place} of {node!r} is no constant")
         scores = np.zeros([int(d) for d in value.shape or ()], np.float64)
         data, n = (None, 0) if samples is None else (samples._own(self), samples._range(self, 0, n)[1])
-        self._done(self._k.score(self._host, to_bytes(criterion), self._live, at, place, data, n, scores.ctypes.data))
+        self._done(self._context.signals.within_c(self._k.score, self._host, to_bytes(criterion), self._live, at, place, data, n, scores.ctypes.data))
         return scores
 
     def cycles(self, target: Optional[str] = None) -> float:

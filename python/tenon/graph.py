@@ -12,7 +12,7 @@ import numpy as np
 from . import editing
 from . import options as option_list
 from ._library import lib
-from .context import DIFFER, DONE, Context, Handle, Report
+from .context import DIFFER, DONE, Context, Report
 from .criterion import Criterion
 from .model import Model
 from .transform import Request, Transform, transform
@@ -116,8 +116,8 @@ class Graph:
         work = self.options(emit=emit, **keywords)
         opened = work._open()
         if emit is None:
-            return Model(opened, opened.context.make(lib.code_new, opened.graph.value))
-        made = Handle(opened.context, opened.context.make(lib.emit, opened.graph.value), lib.files_free)
+            return Model(opened, opened.context.make(lib.code_free, lib.code_new, opened.graph.value))
+        made = opened.context.make(lib.files_free, lib.emit, opened.graph.value)
         files, size = Files(), ctypes.c_size_t()
         for i in range(lib.files_count(made.value)):
             data = lib.files_data(made.value, i, ctypes.byref(size))
@@ -173,7 +173,7 @@ class _Opened:
         self.context.plugins = [t._plugin(self.context) for t in transforms]
         for t, plugin in zip(transforms, self.context.plugins):
             self.context.call(lib.options_add_plugin, self.options.value, ctypes.addressof(plugin), None, t.where.encode(errors="replace"))
-        self.graph = Handle(self.context, self.context.make(lib.graph_open, self.context.handle, os.fsencode(path), self.options.value), lib.graph_free)
+        self.graph = self.context.make(lib.graph_free, lib.graph_open, self.context.handle, os.fsencode(path), self.options.value)
         if self.context.notes:
             self.notes = list(self.context.notes)
 

@@ -61,11 +61,10 @@ class Tensor:
 class Model:
     """Compiled code. `inputs` and `outputs` list its tensors; `run` runs it. For one thread at a time: others wait."""
 
-    def __init__(self, graph: _Opened, code: ctypes.c_void_p) -> None:
-        self._graph, self._code = graph, Handle(graph.context, code, lib.code_free)
-        self._lock = graph.context.lock
-        self.inputs = [Tensor(lib.code_input(code, i)) for i in range(lib.code_inputs(code))]
-        self.outputs = [Tensor(lib.code_output(code, i)) for i in range(lib.code_outputs(code))]
+    def __init__(self, graph: _Opened, code: Handle) -> None:
+        self._graph, self._code, self._lock = graph, code, graph.context.lock
+        self.inputs = [Tensor(lib.code_input(code.value, i)) for i in range(lib.code_inputs(code.value))]
+        self.outputs = [Tensor(lib.code_output(code.value, i)) for i in range(lib.code_outputs(code.value))]
         # Lists of addresses, as bytes: packing costs less than an array of ctypes.
         self._inputs_at, self._outputs_at = (struct.Struct(f"{len(side)}P").pack for side in (self.inputs, self.outputs))
         self._wanted = [(t.dtype, t.shape, t) for t in self.inputs]

@@ -44,7 +44,7 @@ def spell(keywords: Mapping[str, Any]) -> Spelled:
 
 def make(context: Context, spelled: Spelled) -> Handle:
     """The options as a handle."""
-    made = Handle(context, context.make(lib.options_new, context.handle), lib.options_free)
+    made = context.make(lib.options_free, lib.options_new, context.handle)
     for name, text in spelled:
         if "\0" in name or "\0" in (text or ""):
             raise ValueError(f"{name}: a text has a zero byte")

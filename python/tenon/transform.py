@@ -31,13 +31,22 @@ if TYPE_CHECKING:
 NUMBERS = {abi.INT: "N", abi.FLOAT: "X", abi.BOOL: "YES", abi.STRING: "TEXT", abi.ENUM: "WORD", abi.LIST: "TEXT,...", abi.FLOATS: "X,...", abi.SELECTOR: "SELECTOR"}
 
 
+def _text(thing: object) -> str:
+    """Its text, even where that cannot be had."""
+    try:
+        return str(thing)
+    except BaseException as error:  # noqa: B902 - a __str__ may raise anything
+        return f"(its text raises {type(error).__name__})"
+
+
 def failed(context: Context, graph: Optional[editing.Graph], error: BaseException) -> int:
     """Says why a pass or criterion has failed, and gives the code for it."""
     context.cause = error
-    context.interrupted |= isinstance(error, (KeyboardInterrupt, SystemExit))
-    status, id, node, text = abi.INVALID, "python-pass", None, f"{type(error).__name__}: {error}"
+    if not isinstance(error, Exception):  # such as KeyboardInterrupt and SystemExit: they are no failures, and raised again
+        context.signals.raised = context.signals.raised or error
+    status, id, node, text = abi.INVALID, "python-pass", None, f"{type(error).__name__}: {_text(error)}"
     if isinstance(error, PassError):
-        status, id, text = error.status, error.id, str(error)
+        status, id, text = error.status, _text(error.id), _text(error)
         node = error.node._at if isinstance(error.node, editing.Node) and error.node._graph is graph else None
     elif isinstance(error, Error) and error.status in (2, 3, 4, 5):
         status = error.status
@@ -46,7 +55,7 @@ def failed(context: Context, graph: Optional[editing.Graph], error: BaseExceptio
     elif isinstance(error, NotImplementedError):
         status = abi.UNSUPPORTED
     if graph is not None:
-        graph._d.error(graph._host, node, str(id).encode(errors="replace"), b"%s", text.replace("\0", " ").encode(errors="replace"))
+        graph._d.error(graph._host, node, id.encode(errors="replace"), b"%s", text.replace("\0", " ").encode(errors="replace"))
     return status
 
 
@@ -55,7 +64,7 @@ def called(context: Context, open_graph: Callable[[], editing.Graph], work: Call
     graph = None
     try:
         graph = open_graph()
-        work(graph)
+        context.signals.within_python(work, graph)
         return abi.OK
     except RefusedError as error:
         context.cause = error
