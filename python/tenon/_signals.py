@@ -33,7 +33,7 @@ class Signals:
         """(signal, its handler, ours in its place); only the main thread has handlers."""
         if threading.current_thread() is not threading.main_thread():
             return []
-        made = [(n, before, functools.partial(self._handle, before)) for n in NUMBERS if callable(before := signal.getsignal(n))]
+        made: List[Tuple[int, Handler, Handler]] = [(n, before, functools.partial(self._handle, before)) for n in NUMBERS if callable(before := signal.getsignal(n))]
         for number, _, own in made:
             signal.signal(number, own)
         return made

@@ -45,6 +45,7 @@ class Context:
         self.signals = Signals(Context._stop.__code__)
         self.cause: Optional[BaseException] = None  # what a pass written in Python has raised
         self.notes: List[str] = []
+        self.scoring: List[object] = []  # criteria at work, each asked for by the one before
         self.plugins: List[Any] = []  # descriptors that the library has pointers to
         self.made: Dict[int, Callable[[int], object]] = {}  # what is to be freed, in the order in which it was made: address, function
         self._host = Host(ctypes.sizeof(Host), None, None, STOP(self._stop), PROGRESS(), NOTE(self._note))

@@ -31,6 +31,12 @@ class Samples:
         made._graph, made._at = graph, at
         return made
 
+    @staticmethod
+    def _of(given: object) -> Samples:
+        if not isinstance(given, Samples):
+            raise TypeError(f"expected samples, as graph.samples makes them, not {given!r}")
+        return given
+
     def _own(self, graph: Graph) -> int:
         self._graph._check()
         if graph is not self._graph and graph not in self._graph._parts:
