@@ -71,7 +71,7 @@ class Graph:
 
     def __init__(self, path: Path, spelled: option_list.Spelled = (), transforms: Iterable[Made] = (), folder: Optional[str] = None) -> None:
         self.path, self._spelled, self._transforms = spelling.path_text(path, "a model"), tuple(spelled), tuple(transforms)
-        self._folder = os.getcwd() if folder is None else folder
+        self._folder = folder or ("" if os.path.isabs(self.path) else os.getcwd())
         self._opened: Optional[_Opened] = None
 
     def __reduce__(self) -> Tuple[Any, ...]:
@@ -113,8 +113,8 @@ class Graph:
 
     def _open(self) -> _Opened:
         if self._opened is None:
-            path = self.path if self._folder == os.getcwd() else os.path.join(self._folder, self.path)
-            self._opened = _Opened(path, self._spelled, self._transforms)
+            here = os.path.isabs(self.path) or self._folder == os.getcwd()  # messages have the path as it was given where that names the file
+            self._opened = _Opened(self.path if here else os.path.join(self._folder, self.path), self._spelled, self._transforms)
         return self._opened
 
     def _report(self, function: Callable[..., int], *arguments: Any, accept: Sequence[int] = (DONE,), **keywords: Any) -> Report:
