@@ -17,7 +17,7 @@ from ._library import lib
 from .context import DIFFER, DONE, Context, Report
 from .criterion import Criterion
 from .model import Model
-from .transform import Request, Transform, transform
+from .transform import Request, Transform, plain, transform
 
 Path = Union[str, "os.PathLike[str]"]
 Data = Union[Path, Mapping[str, Any]]  # a .npz file, or arrays by name
@@ -61,7 +61,10 @@ def _npz(data: Data) -> Iterator[Path]:
         with zipfile.ZipFile(path, "w") as made:  # np.savez does not take every name
             for name, array in data.items():
                 with made.open(spelling.to_bytes(name, "the name of an array").decode() + ".npy", "w", force_zip64=True) as member:
-                    np.lib.format.write_array(member, np.asanyarray(array), allow_pickle=False)
+                    try:
+                        np.lib.format.write_array(member, np.asanyarray(array), allow_pickle=False)
+                    except ValueError as error:
+                        raise ValueError(f"array '{name}': {error}") from None
         yield path
 
 
@@ -99,8 +102,7 @@ class Graph:
 
     def visit(self, function: Callable[[editing.Graph], _T]) -> _T:
         """Calls function(graph) with the graph as the passes left it (tenon.editing.Graph), and returns what that returns. Changes are lost."""
-        if not callable(function):
-            raise TypeError(f"visit takes a function, not {function!r}")
+        plain("what visit calls", function)
         found: List[_T] = []
 
         def visit(graph: editing.Graph) -> None:

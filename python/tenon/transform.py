@@ -89,17 +89,22 @@ class Described(NamedTuple):
     where: str
 
 
-def described(what: str, function: Any, name: Optional[str]) -> Described:
-    """The function of a pass or criterion, or a TypeError that says why it cannot be one."""
+def plain(what: str, function: Any) -> None:
+    """Raises a TypeError where this is no function that runs when it is called."""
     if not callable(function):
         raise TypeError(f"{what} is a function, not {function!r}")
+    if any(kind(function) for kind in (inspect.isgeneratorfunction, inspect.iscoroutinefunction, inspect.isasyncgenfunction)):
+        raise TypeError(f"{function!r}: {what} is a plain function; with yield or async nothing in it would be run")
+
+
+def described(what: str, function: Any, name: Optional[str]) -> Described:
+    """The function of a pass or criterion, or a TypeError that says why it cannot be one."""
+    plain(what, function)
     own = function.func if isinstance(function, functools.partial) else function
     name = getattr(own, "__name__", "<unnamed>") if name is None else name
     to_bytes(name, f"the name of {what}")
     if name.startswith("<"):
         raise TypeError(f"{function!r} has no name for {what}: give it one, name=\"my-name\"")
-    if any(kind(function) for kind in (inspect.isgeneratorfunction, inspect.iscoroutinefunction, inspect.isasyncgenfunction)):
-        raise TypeError(f"{name}: {what} is a plain function; with yield or async nothing in it would be run")
     code = getattr(own, "__code__", None)
     return Described(name, own.__doc__ or "", f"{code.co_filename}:{code.co_firstlineno}" if code else "Python")
 

@@ -232,9 +232,10 @@ def test_functions(checks):
     async def both(g):
         yield g
 
+    raises(checks, "visit by a generator", TypeError, "what visit calls is a plain function", graph.visit, generator)
     for make, what in ((tenon.transform, "a pass"), (tenon.criterion, "a criterion")):
         for function in (generator, coroutine, both, functools.partial(generator)):
-            raises(checks, f"{what}: {function}", TypeError, "is a plain function", make, function)
+            raises(checks, f"{what}: {function}", TypeError, f"{what} is a plain function", make, function)
         raises(checks, f"{what}: a lambda", TypeError, 'give it one, name="my-name"', make, lambda *_: None)
         raises(checks, f"{what}: an object", TypeError, "give it one, name=", make, Callable())
         raises(checks, f"{what}: a number as its name", TypeError, f"the name of {what} is a text, not 3", make(name=3), work)

@@ -132,6 +132,7 @@ def test_odd_arguments(checks):
     for name in ("eval", "explain"):
         raises(checks, f"{name} of a list", TypeError, "the path of an .npz file, or a dict of arrays, not [1, 2]", getattr(graph, name), [1, 2])
     raises(checks, "diff of a number", TypeError, "the path of an .npz file", graph.diff, data=5)
+    raises(checks, "data: no numbers", ValueError, "array 'input': ", graph.eval, {"input": np.array([None])})
     raises(checks, "data: a name that is none", TypeError, "the name of an array", graph.eval, {3: np.zeros(2)})
     scaled = tenon.load(CNN, dim={"batch": np.int64(1)}).eval(DIGITS, scale={"input": np.float64(0.00392156862745098)}, limit=np.int64(50))
     checks.equal("numpy's scalars as options", scaled["samples"], 50)
