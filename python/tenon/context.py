@@ -37,7 +37,7 @@ class Report(Dict[str, Any]):
 
 
 class Context:
-    """Owns a tenon_context. Calls hold its lock; a Ctrl-C during one ends it at tenon's next look."""
+    """Owns a tenon_context. Calls hold its lock; what a signal's handler raises during one, such as Ctrl-C, ends it at tenon's next look."""
 
     def __init__(self) -> None:
         self.lock = threading.RLock()
@@ -78,8 +78,9 @@ class Context:
         with self.lock:
             if self.busy:
                 raise RuntimeError("a pass cannot use the very graph or model that it is run for")
-            self.cause, self.busy = None, True
+            self.cause = None
             lib.messages_clear(self.handle)
+            self.busy = True
             try:
                 status = self.signals.call(function, *arguments)
             finally:
