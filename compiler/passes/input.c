@@ -122,7 +122,7 @@ static const node *find_dequantize(const value *v) {
 /* ---- what cannot be done ---- */
 
 static status check_numbers(const change *c, const char *name, const option_value *x) {
-    if (x->n <= 1)
+    if (x->n == 1 || !x->given)
         return STATUS_OK;
     if (c->channels >= c->model.rank)
         return refuse(c, "'%s' has no channels: give one number for %s=", c->v->name, name);

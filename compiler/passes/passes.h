@@ -118,8 +118,8 @@ typedef struct pass_request {
 } pass_request;
 
 /* Reads NAME[:ITEMS]. Items are split at commas; one that does not begin with a declared option and '=' continues the
- * list before it; double quotes protect ',', '=' and ':'. [unknown-pass], [usage] STATUS_USAGE. Everything lives in
- * `a`. */
+ * list before it; double quotes protect ',', '=' and ':', two of them within are one, and "" is an empty text, [] a
+ * list without items. [unknown-pass], [usage] STATUS_USAGE. Everything lives in `a`. */
 status request_parse(const pass_registry *r, const char *text, arena *a, diag *d, pass_request *out);
 /* A request with every option at its default, for request_set. [unknown-pass]. */
 status request_begin(const pass_registry *r, const char *name, const char *where, arena *a, diag *d, pass_request *out);

@@ -144,25 +144,34 @@ static status set_selector(const setting *s) {
 /* What there is to know of a kind of option. */
 static const struct kind_row {
     status (*set)(const setting *s);
-    bool is_list;
+    bool is_list, takes_none /* a list without items */, takes_empty /* a text without characters */;
 } kinds[] = {
-    [TENON_OPTION_BOOL] = {set_bool, false},     [TENON_OPTION_INT] = {set_int, false},
-    [TENON_OPTION_FLOAT] = {set_float, false},   [TENON_OPTION_ENUM] = {set_enum, false},
-    [TENON_OPTION_STRING] = {set_string, false}, [TENON_OPTION_LIST] = {set_string, true},
-    [TENON_OPTION_FLOATS] = {set_floats, true},  [TENON_OPTION_SELECTOR] = {set_selector, true},
+    [TENON_OPTION_BOOL] = {set_bool, false, false, false},
+    [TENON_OPTION_INT] = {set_int, false, false, false},
+    [TENON_OPTION_FLOAT] = {set_float, false, false, false},
+    [TENON_OPTION_ENUM] = {set_enum, false, false, false},
+    [TENON_OPTION_STRING] = {set_string, false, false, true},
+    [TENON_OPTION_LIST] = {set_string, true, true, true},
+    [TENON_OPTION_FLOATS] = {set_floats, true, true, false},
+    [TENON_OPTION_SELECTOR] = {set_selector, true, false, false},
 };
 
 static bool is_list(const tenon_option *o) {
     return kinds[o->kind].is_list;
 }
 
+static status needs_value(const setting *s) {
+    return wrong(s, NULL, "needs a value", as_written(s, ""));
+}
+
 static status set_value(const setting *s) {
-    if (s->n == 0 || (*s->items[0] == '\0' && s->n == 1))
-        return wrong(s, NULL, "needs a value", as_written(s, ""));
+    const struct kind_row *kind = &kinds[s->option->kind];
+    if ((s->n == 0 && !kind->takes_none) || (s->n == 1 && *s->items[0] == '\0' && !kind->takes_empty))
+        return needs_value(s);
     if (s->n > 1 && !is_list(s->option))
         return wrong(s, NULL, "takes one value", s->option->name);
-    *s->to = (option_value){.text = s->items[0], .items = s->items, .n = s->n};
-    return kinds[s->option->kind].set(s);
+    *s->to = (option_value){.text = s->n > 0 ? s->items[0] : NULL, .items = s->items, .n = s->n};
+    return kind->set(s);
 }
 
 static int find_option(const pass_request *q, const char *name, size_t bytes) {
@@ -244,8 +253,9 @@ status request_begin(const pass_registry *r, const char *name, const char *where
 
 typedef struct reading {
     const pass_request *q;
-    const char *at;   /* what is left of the items */
-    const char *name; /* of the option whose items are gathered; NULL: none yet */
+    const char *at;             /* what is left of the items */
+    const tenon_option *option; /* whose items are gathered; NULL: none yet */
+    bool quoted;                /* the first of them */
     VEC(const char *) items;
     arena *a;
     diag *d;
@@ -256,16 +266,21 @@ typedef struct item {
     const char *text;
     int option;        /* that it names; -1: none */
     size_t name_bytes; /* before its first '=' outside of quotes; 0: none */
+    bool quoted;       /* in part at least */
 } item;
 
-/* Takes the text up to the next comma outside of quotes. A quoted name is none of an option's. */
+/* Takes the text up to the next comma outside of quotes, in which two quotes are one. A quoted name is none of an
+ * option's. */
 static status next_item(reading *r, item *out) {
     strbuf s = strbuf_in(r->a);
     bool quoted = false, quoted_name = *r->at == '"';
-    *out = (item){NULL, -1, 0};
+    *out = (item){NULL, -1, 0, false};
     for (; *r->at != '\0' && (quoted || *r->at != ','); r->at++) {
-        if (*r->at == '"') {
+        if (*r->at == '"' && quoted && r->at[1] == '"') {
+            r->at++;
+        } else if (*r->at == '"') {
             quoted = !quoted;
+            out->quoted = true;
             continue;
         }
         if (*r->at == '=' && !quoted && out->name_bytes == 0)
@@ -281,17 +296,26 @@ static status next_item(reading *r, item *out) {
 
 /* Sets the option whose items have been gathered. */
 static status finish_option(reading *r) {
-    if (r->name == NULL)
+    if (r->option == NULL)
         return STATUS_OK;
-    const char **items = arena_copy(r->a, r->items.at, r->items.n * sizeof *items);
+    setting s = {.q = r->q, .option = r->option, .a = r->a, .d = r->d};
+    if (r->items.n == 1 && *r->items.at[0] == '\0' && !r->quoted)
+        return needs_value(&s);
+    const char **items = ARENA_NEW_N(r->a, const char *, r->items.n + 1);
     TRY_ALLOC(items);
-    return request_set(r->q, r->q->values, r->name, items, r->items.n, r->a, r->d);
+    for (size_t i = 0; i < r->items.n; i++)
+        items[i] = r->items.at[i];
+    return request_set(r->q, r->q->values, r->option->name, items, r->items.n, r->a, r->d);
 }
 
-static status begin_option(reading *r, const tenon_option *o, const char *text) {
+/* With its first item; a bare "[]" is a list without items. */
+static status begin_option(reading *r, const tenon_option *o, const char *text, bool quoted) {
     TRY(finish_option(r));
-    r->name = o->name;
+    r->option = o;
+    r->quoted = quoted;
     r->items.n = 0;
+    if (is_list(o) && !quoted && strcmp(text, "[]") == 0)
+        return STATUS_OK;
     return VEC_PUSH(r->a, r->items, text);
 }
 
@@ -302,14 +326,14 @@ static status read_item(reading *r, const tenon_option **last) {
     TRY(next_item(r, &x));
     if (x.option >= 0) {
         *last = options[x.option];
-        return begin_option(r, *last, x.text + x.name_bytes + 1);
+        return begin_option(r, *last, x.text + x.name_bytes + 1, x.quoted);
     }
     if (*last != NULL && is_list(*last))
         return VEC_PUSH(r->a, r->items, x.text);
     int flag = find_option(r->q, x.text, strlen(x.text));
     if (flag >= 0 && options[flag]->kind == TENON_OPTION_BOOL) {
         *last = options[flag];
-        return begin_option(r, *last, "true");
+        return begin_option(r, *last, "true", false);
     }
     setting here = {.q = r->q, .a = r->a, .d = r->d};
     const char *name = x.name_bytes > 0 ? arena_strndup(r->a, x.text, x.name_bytes) : x.text;

@@ -10,6 +10,7 @@ from typing import Optional
 
 from . import errors
 from ._library import lib as _lib
+from ._spelling import to_bytes as _to_bytes
 from .context import Context, Report
 from .criterion import Criterion, criterion
 from .errors import DeadError, DifferError, Error, InvalidError, PassError, RefusedError, ResourceError, ThreadError, UnsupportedError, UsageError
@@ -29,7 +30,7 @@ def doctor() -> Report:
 def operators(name: Optional[str] = None) -> Report:
     """Every operator that tenon knows, or the one called `name`."""
     context = Context()
-    return context.report(_lib.operators, context.handle, None if name is None else name.encode())
+    return context.report(_lib.operators, context.handle, None if name is None else _to_bytes(name, "an operator"))
 
 
 __all__ = ["load", "Graph", "Model", "Tensor", "Files", "Report", "transform", "Transform", "Option", "criterion", "Criterion", "doctor", "operators", "errors", "Error",

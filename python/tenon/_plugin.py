@@ -4,6 +4,8 @@ import ctypes
 from ctypes import CFUNCTYPE, POINTER, PYFUNCTYPE, Structure, c_char_p, c_double, c_int, c_int64, c_size_t, c_uint32, c_void_p
 from typing import Any, Dict, Iterable, Sequence, Tuple
 
+from ._spelling import to_bytes
+
 ABI = 1 << 16
 KEEPS_NUMBERS, CHANGES_INPUTS = 1, 2
 OK, USAGE, INVALID, UNSUPPORTED, RESOURCE = 0, 2, 3, 4, 5
@@ -137,7 +139,7 @@ def interfaces(host: int) -> Dict[str, Any]:
 
 def texts(words: Iterable[str]) -> Any:
     """A NULL-terminated list of texts."""
-    spelled = [w.encode() for w in words]
+    spelled = [to_bytes(w, "a word") for w in words]
     return (c_char_p * (len(spelled) + 1))(*spelled, None)
 
 

@@ -1,8 +1,12 @@
 """How names and attributes are handed to the graph's functions: as its text form has them."""
 import operator
+import os
+import re
 from typing import Any, Mapping, Optional, SupportsIndex
 
 import numpy as np
+
+PLAIN = re.compile(r"[\w./:*?+-]+", re.ASCII)  # nothing that -p gives a meaning
 
 
 def to_bytes(text: object, what: str = "a name") -> bytes:
@@ -12,6 +16,22 @@ def to_bytes(text: object, what: str = "a name") -> bytes:
     if "\0" in text:
         raise ValueError(f"{what} has a zero byte: {text!r}")
     return text.encode()
+
+
+def path_text(path: object, what: str = "a path") -> str:
+    """A path as a text, or a TypeError or ValueError that says what is none."""
+    text = path if isinstance(path, str) else os.fspath(path) if isinstance(path, os.PathLike) else None
+    if not isinstance(text, str):
+        raise TypeError(f"{what} is a text or a pathlib.Path, not {path!r}")
+    if "\0" in text:
+        raise ValueError(f"{what} has a zero byte: {text!r}")
+    return text
+
+
+def item(text: str, what: str) -> str:
+    """A text as -p has it: in quotes where something in it would mean more."""
+    text = to_bytes(text, what).decode()
+    return text if PLAIN.fullmatch(text) else '"' + text.replace('"', '""') + '"'
 
 
 def quoted(text: str) -> str:

@@ -3,14 +3,26 @@ from __future__ import annotations
 
 import ctypes
 import json
+import os
+import sys
 import threading
 import warnings
 from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence
 
 from . import errors
 from ._library import NOTE, PROGRESS, STOP, Host, lib
+from ._signals import Signals
 
 DONE, DIFFER = 0, 1
+FOLDER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "")
+
+
+def _user_level() -> int:
+    """The stacklevel by which the caller of this warns where the package was called."""
+    frame, level = sys._getframe(1), 1
+    while frame.f_back is not None and os.path.abspath(frame.f_code.co_filename).startswith(FOLDER):
+        frame, level = frame.f_back, level + 1
+    return level
 
 
 class Report(Dict[str, Any]):
@@ -25,13 +37,15 @@ class Report(Dict[str, Any]):
 
 
 class Context:
-    """Owns a tenon_context. Calls hold its lock; a Ctrl-C during one ends it at tenon's next look."""
+    """Owns a tenon_context. Calls hold its lock; what a signal's handler raises during one, such as Ctrl-C, ends it at tenon's next look."""
 
     def __init__(self) -> None:
         self.lock = threading.RLock()
-        self.interrupted = self.busy = False
+        self.busy = False
+        self.signals = Signals(Context._stop.__code__)
         self.cause: Optional[BaseException] = None  # what a pass written in Python has raised
         self.notes: List[str] = []
+        self.scoring: List[object] = []  # criteria at work, each asked for by the one before
         self.plugins: List[Any] = []  # descriptors that the library has pointers to
         self.made: Dict[int, Callable[[int], object]] = {}  # what is to be freed, in the order in which it was made: address, function
         self._host = Host(ctypes.sizeof(Host), None, None, STOP(self._stop), PROGRESS(), NOTE(self._note))
@@ -54,11 +68,7 @@ class Context:
             function(address)
 
     def _stop(self, _: object) -> int:
-        try:
-            return int(self.interrupted)
-        except KeyboardInterrupt:  # a signal's handler runs where Python code does: here
-            self.interrupted = True
-            return 1
+        return int(self.signals.raised is not None)
 
     def _note(self, _: object, text: bytes) -> None:
         self.notes.append(text.decode(errors="replace"))
@@ -68,10 +78,11 @@ class Context:
         with self.lock:
             if self.busy:
                 raise RuntimeError("a pass cannot use the very graph or model that it is run for")
-            self.interrupted, self.cause, self.busy = False, None, True
+            self.cause = None
             lib.messages_clear(self.handle)
+            self.busy = True
             try:
-                status = function(*arguments)
+                status = self.signals.call(function, *arguments)
             finally:
                 self.busy = False
             if status in accept and not lib.message_count(self.handle):
@@ -92,25 +103,26 @@ class Context:
         for i in range(lib.message_count(handle)):
             (found if lib.message_is_error(handle, i) else told).append(lib.message(handle, i).decode(errors="replace"))
         lib.messages_clear(handle)
-        if self.interrupted:
-            raise KeyboardInterrupt from self.cause
         if status not in accept:
             raise errors.BY_STATUS.get(status, errors.Error)(found) from self.cause
         for message in told:
-            warnings.warn(message, errors.Warning, stacklevel=4)
+            warnings.warn(message, errors.Warning, stacklevel=_user_level())
 
-    def make(self, function: Callable[..., int], *arguments: Any) -> ctypes.c_void_p:
-        """Calls a function whose last argument is the handle that it makes."""
+    def make(self, free: Callable[[int], object], function: Callable[..., int], *arguments: Any) -> Handle:
+        """Calls a function whose last argument is the handle that it makes, and `free` frees."""
         handle = ctypes.c_void_p()
-        self.call(function, *arguments, ctypes.byref(handle))
-        return handle
+        try:
+            self.call(function, *arguments, ctypes.byref(handle))
+        finally:
+            made = Handle(self, handle, free)
+        return made
 
     def report(self, function: Callable[..., int], *arguments: Any, accept: Sequence[int] = (DONE,)) -> Report:
         """Calls a function that makes a report, and reads it."""
         handle = ctypes.c_void_p()
         with self.lock:
-            self.call(function, *arguments, ctypes.byref(handle), accept=accept)
             try:
+                self.call(function, *arguments, ctypes.byref(handle), accept=accept)
                 return Report(json.loads(lib.report_json(handle)), lib.report_text(handle).decode())
             finally:
                 lib.report_free(handle)
@@ -121,7 +133,8 @@ class Handle:
 
     def __init__(self, context: Context, handle: ctypes.c_void_p, free: Callable[[int], object]) -> None:
         self.context, self._handle = context, handle.value
-        context.made[handle.value or 0] = free
+        if handle.value:
+            context.made[handle.value] = free
 
     @property
     def value(self) -> int:

@@ -372,7 +372,7 @@ class Graph:
 
     def _tensor(self, given: npt.ArrayLike) -> int:
         array = np.asarray(given)
-        if array.dtype == np.float64 and not isinstance(given, np.ndarray):
+        if array.dtype == np.float64 and not isinstance(given, (np.ndarray, np.generic)):
             array = array.astype(np.float32)
         number = ELEMENT_TYPES.get(array.dtype)
         if number is None:
@@ -503,7 +503,7 @@ class Graph:
             for own, array in zip(found, arrays):
                 own.append(array)
 
-        samples._run(self, [self._own(v, Value) for v in values], first, n, each or keep)
+        Samples._of(samples)._run(self, [self._own(v, Value) for v in values], first, n, each or keep)
         return found
 
     def score(self, criterion: str, node: Node, i: SupportsIndex, samples: Optional[Samples] = None, n: int = 0) -> Array:
@@ -515,8 +515,8 @@ class Graph:
         if value is None or constant is None:
             raise ValueError(f"input {place} of {node!r} is no constant")
         scores = np.zeros([int(d) for d in value.shape or ()], np.float64)
-        data, n = (None, 0) if samples is None else (samples._own(self), samples._range(self, 0, n)[1])
-        self._done(self._k.score(self._host, to_bytes(criterion), self._live, at, place, data, n, scores.ctypes.data))
+        data, n = (None, 0) if samples is None else (Samples._of(samples)._own(self), samples._range(self, 0, n)[1])
+        self._done(self._context.signals.within_c(self._k.score, self._host, to_bytes(criterion), self._live, at, place, data, n, scores.ctypes.data))
         return scores
 
     def cycles(self, target: Optional[str] = None) -> float:
@@ -557,6 +557,8 @@ class Graph:
     def report(self, line: Optional[str] = None, **fields: Any) -> None:
         """A line for people, and fields for the JSON of --json ("passes"): numbers, texts, and lists and dicts of such."""
         self._check()
+        if "pass" in fields:
+            raise ValueError("the field 'pass' of a report is the name of the pass: give this another name")
         reporting.check(fields, "a report")
         if line is not None:
             self._r.line(self._host, b"%s", to_bytes(line, "a line"))

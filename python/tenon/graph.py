@@ -5,17 +5,19 @@ import contextlib
 import ctypes
 import os
 import tempfile
-from typing import Any, Callable, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, TypeVar, Union, overload
+import zipfile
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Tuple, TypeVar, Union, overload
 
 import numpy as np
 
+from . import _spelling as spelling
 from . import editing
 from . import options as option_list
 from ._library import lib
-from .context import DIFFER, DONE, Context, Handle, Report
+from .context import DIFFER, DONE, Context, Report
 from .criterion import Criterion
 from .model import Model
-from .transform import Request, Transform, transform
+from .transform import Request, Transform, plain, transform
 
 Path = Union[str, "os.PathLike[str]"]
 Data = Union[Path, Mapping[str, Any]]  # a .npz file, or arrays by name
@@ -42,29 +44,46 @@ class Files(Dict[str, bytes]):
                 f.write(data)
 
 
+def _path(path: Path) -> bytes:
+    return os.fsencode(spelling.path_text(path))
+
+
 @contextlib.contextmanager
 def _npz(data: Data) -> Iterator[Path]:
     """A path of the data: a file's, or arrays written to one."""
-    if not isinstance(data, Mapping):
+    if isinstance(data, (str, os.PathLike)):
         yield data
         return
+    if not isinstance(data, Mapping):
+        raise TypeError(f"data is the path of an .npz file, or a dict of arrays, not {data!r}")
     with tempfile.TemporaryDirectory(prefix="tenon-") as folder:
         path = os.path.join(folder, "data.npz")
-        np.savez(path, **data)
+        with zipfile.ZipFile(path, "w") as made:  # np.savez does not take every name
+            for name, array in data.items():
+                with made.open(spelling.to_bytes(name, "the name of an array").decode() + ".npy", "w", force_zip64=True) as member:
+                    try:
+                        np.lib.format.write_array(member, np.asanyarray(array), allow_pickle=False)
+                    except ValueError as error:
+                        raise ValueError(f"array '{name}': {error}") from None
         yield path
 
 
 class Graph:
-    """A model and its options. Nothing changes it: `pipeline` and `options` make another. Files are read when work is done, once."""
+    """A model and its options. Nothing changes it: `pipeline` and `options` make another. Files are read when work is done, once; a path is meant from the folder
+    in which the process was when the model was loaded."""
 
-    def __init__(self, path: Path, spelled: option_list.Spelled = (), transforms: Iterable[Made] = ()) -> None:
-        self.path, self._spelled, self._transforms = os.fspath(path), tuple(spelled), tuple(transforms)
+    def __init__(self, path: Path, spelled: option_list.Spelled = (), transforms: Iterable[Made] = (), folder: Optional[str] = None) -> None:
+        self.path, self._spelled, self._transforms = spelling.path_text(path, "a model"), tuple(spelled), tuple(transforms)
+        self._folder = folder or ("" if os.path.isabs(self.path) else os.getcwd())
         self._opened: Optional[_Opened] = None
+
+    def __reduce__(self) -> Tuple[Any, ...]:
+        return Graph, (self.path, self._spelled, self._transforms, self._folder)
 
     def options(self, **keywords: Any) -> Graph:
         """The same model with more of the command's options: dim={"batch": 1}, verify_passes=True, skip=["fold"]."""
         spelled = option_list.spell(keywords)
-        return Graph(self.path, self._spelled + spelled, self._transforms) if spelled else self
+        return Graph(self.path, self._spelled + spelled, self._transforms, self._folder) if spelled else self
 
     def pipeline(self, *passes: Union[str, Transform, Request, Criterion], **keywords: Any) -> Graph:
         """The same model changed by passes: texts as the command's -p has them ("dead_inputs:drop=labels"), and passes written in Python (tenon.transform),
@@ -79,12 +98,11 @@ class Graph:
                 transforms.append(made)
             if isinstance(made, str) or isinstance(made, Transform) and made.stage == "edit":
                 spelled.append(("p", made if isinstance(made, str) else one.text if isinstance(one, Request) else made.name))
-        return Graph(self.path, tuple(spelled) + option_list.spell(keywords), transforms)
+        return Graph(self.path, tuple(spelled) + option_list.spell(keywords), transforms, self._folder)
 
     def visit(self, function: Callable[[editing.Graph], _T]) -> _T:
         """Calls function(graph) with the graph as the passes left it (tenon.editing.Graph), and returns what that returns. Changes are lost."""
-        if not callable(function):
-            raise TypeError(f"visit takes a function, not {function!r}")
+        plain("what visit calls", function)
         found: List[_T] = []
 
         def visit(graph: editing.Graph) -> None:
@@ -97,7 +115,8 @@ class Graph:
 
     def _open(self) -> _Opened:
         if self._opened is None:
-            self._opened = _Opened(self.path, self._spelled, self._transforms)
+            here = os.path.isabs(self.path) or self._folder == os.getcwd()  # messages have the path as it was given where that names the file
+            self._opened = _Opened(self.path if here else os.path.join(self._folder, self.path), self._spelled, self._transforms)
         return self._opened
 
     def _report(self, function: Callable[..., int], *arguments: Any, accept: Sequence[int] = (DONE,), **keywords: Any) -> Report:
@@ -116,8 +135,8 @@ class Graph:
         work = self.options(emit=emit, **keywords)
         opened = work._open()
         if emit is None:
-            return Model(opened, opened.context.make(lib.code_new, opened.graph.value))
-        made = Handle(opened.context, opened.context.make(lib.emit, opened.graph.value), lib.files_free)
+            return Model(opened, opened.context.make(lib.code_free, lib.code_new, opened.graph.value))
+        made = opened.context.make(lib.files_free, lib.emit, opened.graph.value)
         files, size = Files(), ctypes.c_size_t()
         for i in range(lib.files_count(made.value)):
             data = lib.files_data(made.value, i, ctypes.byref(size))
@@ -146,16 +165,18 @@ class Graph:
     def diff(self, other: Optional[Path] = None, *, data: Data, **keywords: Any) -> Report:
         """The values inside, compared with those of the model file `other`, or with those before the passes. "departs" says whether one does."""
         with _npz(data) as path:
-            return self._report(lib.diff, None if other is None else os.fsencode(other), accept=(DONE, DIFFER), data=path, **keywords)
+            return self._report(lib.diff, None if other is None else _path(other), accept=(DONE, DIFFER), data=path, **keywords)
 
     def draw(self, file: Path, diff: Optional[Path] = None, **keywords: Any) -> Report:
         """A picture: file.svg, .png, .pdf or .dot; with diff=PATH of what has changed since that model."""
-        other = None if diff is None else os.fsencode(diff)
-        return self._report(lib.draw, other, os.fsencode(file), **keywords)
+        other = None if diff is None else _path(diff)
+        return self._report(lib.draw, other, _path(file), **keywords)
 
     def check(self, *folders: Path, **keywords: Any) -> Report:
         """Runs ONNX test data in the folders. "passed" and "total" say how it went."""
-        paths = (ctypes.c_char_p * max(1, len(folders)))(*map(os.fsencode, folders))
+        if not folders:
+            raise TypeError("check takes folders with ONNX test data, one at least")
+        paths = (ctypes.c_char_p * len(folders))(*map(_path, folders))
         return self._report(lib.check, paths, len(folders), accept=(DONE, DIFFER), **keywords)
 
     def __repr__(self) -> str:
@@ -166,14 +187,12 @@ class _Opened:
     """The handles of a graph that has been read, in an order in which they can be freed."""
 
     def __init__(self, path: str, spelled: option_list.Spelled, transforms: Sequence[Made]) -> None:
-        if "\0" in path:
-            raise ValueError("the path has a zero byte")
         self.context = Context()
         self.options = option_list.make(self.context, spelled)
         self.context.plugins = [t._plugin(self.context) for t in transforms]
         for t, plugin in zip(transforms, self.context.plugins):
             self.context.call(lib.options_add_plugin, self.options.value, ctypes.addressof(plugin), None, t.where.encode(errors="replace"))
-        self.graph = Handle(self.context, self.context.make(lib.graph_open, self.context.handle, os.fsencode(path), self.options.value), lib.graph_free)
+        self.graph = self.context.make(lib.graph_free, lib.graph_open, self.context.handle, os.fsencode(path), self.options.value)
         if self.context.notes:
             self.notes = list(self.context.notes)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 import ctypes
 import math
 import struct
-from typing import TYPE_CHECKING, Any, Callable, Dict, Mapping, Sequence, Tuple
+from typing import TYPE_CHECKING, Any, Callable, Dict, Mapping, NoReturn, Sequence, Tuple
 
 import numpy as np
 import numpy.typing as npt
@@ -47,10 +47,25 @@ class Tensor:
     def __repr__(self) -> str:
         return f"{self.name}: {self.dtype}{list(self.shape)}"
 
+    def _convert(self, value: npt.ArrayLike) -> npt.NDArray[Any]:
+        """Numbers and lists of them, where this type can hold them: floats are rounded, nothing else changes."""
+        try:
+            given = np.asarray(value)
+        except ValueError as error:
+            raise ValueError(f"input '{self.name}': {error}") from None
+        if given.dtype.kind not in "biuf":
+            raise TypeError(f"input '{self.name}' takes an array of {self.dtype}, or numbers, not {value!r:.80}")
+        with np.errstate(all="ignore"):
+            made = given.astype(self.dtype)
+        kept = np.isfinite(made) == np.isfinite(given) if self.dtype.kind == "f" else made == given
+        if not kept.all():
+            raise TypeError(f"input '{self.name}' is {self.dtype}, which cannot hold {given[~kept].flat[0]}")
+        return made
+
     def take(self, value: npt.ArrayLike) -> npt.NDArray[Any]:
         """`value` as an array that can be read in place; a copy only where it is not contiguous."""
         if not isinstance(value, np.ndarray):
-            value = np.asarray(value, self.dtype)
+            value = self._convert(value)
         if value.dtype != self.dtype:
             raise TypeError(f"input '{self.name}' is {self.dtype}, not {value.dtype}: convert it with .astype")
         if value.shape != self.shape:
@@ -61,11 +76,10 @@ class Tensor:
 class Model:
     """Compiled code. `inputs` and `outputs` list its tensors; `run` runs it. For one thread at a time: others wait."""
 
-    def __init__(self, graph: _Opened, code: ctypes.c_void_p) -> None:
-        self._graph, self._code = graph, Handle(graph.context, code, lib.code_free)
-        self._lock = graph.context.lock
-        self.inputs = [Tensor(lib.code_input(code, i)) for i in range(lib.code_inputs(code))]
-        self.outputs = [Tensor(lib.code_output(code, i)) for i in range(lib.code_outputs(code))]
+    def __init__(self, graph: _Opened, code: Handle) -> None:
+        self._graph, self._code, self._lock = graph, code, graph.context.lock
+        self.inputs = [Tensor(lib.code_input(code.value, i)) for i in range(lib.code_inputs(code.value))]
+        self.outputs = [Tensor(lib.code_output(code.value, i)) for i in range(lib.code_outputs(code.value))]
         # Lists of addresses, as bytes: packing costs less than an array of ctypes.
         self._inputs_at, self._outputs_at = (struct.Struct(f"{len(side)}P").pack for side in (self.inputs, self.outputs))
         self._wanted = [(t.dtype, t.shape, t) for t in self.inputs]
@@ -74,7 +88,7 @@ class Model:
         self._names = {t.name: i for i, t in enumerate(self.inputs)}
 
     def _ordered(self, values: Sequence[Any], named: Mapping[str, Any]) -> Sequence[Any]:
-        if len(values) == 1 and isinstance(values[0], dict):
+        if len(values) == 1 and isinstance(values[0], Mapping):
             named, values = {**values[0], **named}, ()
         if not named:
             if len(values) != len(self.inputs):
@@ -88,12 +102,12 @@ class Model:
         return [named[n] for n in self._names]
 
     def run(self, *values: Any, **named: npt.ArrayLike) -> Dict[str, npt.NDArray[Any]]:
-        """Outputs by name, for all inputs in their order, by name, or as one dict.
+        """Outputs by name, for all inputs in their order, by name, or as one mapping.
 
         An array of the input's type and shape is read where it is; outputs are new arrays. InvalidError where the data hold an index
         that is out of range, or the like.
         """
-        if named or len(values) != self._n_inputs or (values and type(values[0]) is dict):
+        if named or len(values) != self._n_inputs or (values and type(values[0]) is not _ndarray and isinstance(values[0], Mapping)):
             values = tuple(self._ordered(values, named))
         # In short steps: this is what a call costs beside the model's own time. bench/call.py measures it.
         addresses, places, keep, results = [], [], [], {}
@@ -120,6 +134,9 @@ class Model:
     def close(self) -> None:
         """Frees the code; running it then is a ValueError."""
         self._code.close()
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a Model cannot be copied or pickled: it is code in this process. Its Graph can: compile it where it is to run")
 
     def __repr__(self) -> str:
         return f"<tenon.Model {', '.join(map(repr, self.inputs))} -> {', '.join(map(repr, self.outputs))}>"

@@ -10,7 +10,7 @@ import os
 import shutil
 import tempfile
 import weakref
-from typing import Any, Dict, List, Sequence, Tuple
+from typing import Any, Dict, List, Mapping, Sequence, Tuple
 
 import numpy as np
 import numpy.typing as npt
@@ -32,6 +32,20 @@ def _array(value: Any) -> npt.NDArray[Any]:
     if isinstance(value, (list, tuple, dict)) or value is None:
         raise TypeError(f"inputs are tensors, not {type(value).__name__}")
     return np.asarray(value)
+
+
+def _ordered(inputs: Any, names: Sequence[str]) -> List[npt.NDArray[Any]]:
+    """Arrays of these names, from a mapping, a list in their order, or one array."""
+    listed = ", ".join(names)
+    if isinstance(inputs, Mapping):
+        if set(inputs) != set(names):
+            raise TypeError(f"inputs are {listed}; given {', '.join(map(str, inputs)) or 'none'}")
+        inputs = [inputs[n] for n in names]
+    elif not isinstance(inputs, (list, tuple)):
+        inputs = [inputs]
+    if len(inputs) != len(names):
+        raise TypeError(f"there are {len(names)} inputs ({listed}), not {len(inputs)}")
+    return [_array(x) for x in inputs]
 
 
 def _feed(tensor: Tensor, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
@@ -68,16 +82,7 @@ class Rep(BackendRep):
 
     def run(self, inputs: Any, **kwargs: Any) -> Tuple[Any, ...]:
         """Outputs in their order, also by name, for a list of arrays or TensorProtos, a dict, or one array."""
-        if isinstance(inputs, dict):
-            unknown = [n for n in inputs if n not in self._inputs]
-            if unknown or len(inputs) != len(self._inputs):
-                raise TypeError(f"inputs are {', '.join(self._inputs)}; given {', '.join(map(str, inputs)) or 'none'}")
-            inputs = [inputs[n] for n in self._inputs]
-        elif not isinstance(inputs, (list, tuple)):
-            inputs = [inputs]
-        if len(inputs) != len(self._inputs):
-            raise TypeError(f"the model has {len(self._inputs)} inputs ({', '.join(self._inputs)}), not {len(inputs)}")
-        arrays = [_array(x) for x in inputs]
+        arrays = _ordered(inputs, self._inputs)
         code = self._code(arrays)
         by_name = dict(zip(self._inputs, arrays))
         found = code.run({t.name: _feed(t, by_name[t.name]) for t in code.inputs})
@@ -106,6 +111,8 @@ class Backend(_Base):
     @classmethod
     def prepare(cls, model: onnx.ModelProto, device: str = "CPU", **kwargs: Any) -> Rep:
         """A Rep of a ModelProto. What tenon cannot do is a tenon.UnsupportedError."""
+        if not isinstance(model, onnx.ModelProto):
+            raise TypeError(f"a model is an onnx.ModelProto, not {model!r:.80}; tenon.load reads files")
         if not cls.supports_device(device):
             raise ValueError(f"there is no device {device}: tenon compiles for CPUs")
         held = {t.name for t in model.graph.initializer} | {t.values.name for t in model.graph.sparse_initializer}
@@ -123,13 +130,14 @@ class Backend(_Base):
 
     @classmethod
     def run_node(cls, node: onnx.NodeProto, inputs: Any, device: str = "CPU", outputs_info: Any = None, **kwargs: Any) -> Tuple[Any, ...]:
-        """Outputs of one operator. opset_version= says of which opset; else the newest that onnx knows."""
+        """Outputs of one operator, for its inputs in their order or by name. opset_version= says of which opset; else the newest that onnx knows."""
         version = kwargs.pop("opset_version", onnx.defs.onnx_opset_version())
-        arrays = [_array(x) for x in inputs]
         names = [n for n in node.input if n]
-        if len(arrays) != len(names):
-            raise TypeError(f"{node.op_type} has {len(names)} inputs, not {len(arrays)}")
-        infos = [onnx.helper.make_tensor_value_info(n, onnx.helper.np_dtype_to_tensor_dtype(a.dtype), a.shape) for n, a in zip(names, arrays)]
+        arrays: Dict[str, npt.NDArray[Any]] = {}
+        for name, array in zip(names, _ordered(inputs, names)):
+            if arrays.setdefault(name, array).tobytes() != array.tobytes():
+                raise ValueError(f"{node.op_type} has the input '{name}' twice, and the two arrays are not the same")
+        infos = [onnx.helper.make_tensor_value_info(n, onnx.helper.np_dtype_to_tensor_dtype(a.dtype), a.shape) for n, a in arrays.items()]
         outputs = [onnx.helper.make_empty_tensor_value_info(n) for n in node.output if n]
         graph = onnx.helper.make_graph([node], "node", infos, outputs)
         model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid(node.domain, version)])

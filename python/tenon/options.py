@@ -2,7 +2,10 @@
 import os
 from typing import Any, List, Mapping, Optional, Tuple
 
+import numpy as np
+
 from ._library import lib
+from ._spelling import path_text, to_bytes
 from .context import Context, Handle
 
 Spelled = Tuple[Tuple[str, Optional[str]], ...]
@@ -10,7 +13,8 @@ Spelled = Tuple[Tuple[str, Optional[str]], ...]
 
 def _text(value: object, where: str) -> str:
     if isinstance(value, (str, os.PathLike)):
-        return os.fspath(value)
+        return path_text(value, where)
+    value = value.item() if isinstance(value, np.generic) else value
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise TypeError(f"{where}: expected a text or a number, not {value!r}")
     return repr(value)
@@ -18,7 +22,7 @@ def _text(value: object, where: str) -> str:
 
 def _pair(name: object, value: object, where: str) -> str:
     if isinstance(value, (tuple, list)):
-        if not all(isinstance(n, int) and not isinstance(n, bool) for n in value):
+        if not all(isinstance(n, (int, np.integer)) and not isinstance(n, bool) for n in value):
             raise TypeError(f"{where}: expected whole numbers, not {value!r}")
         value = "x".join(map(str, value))
     return f"{_text(name, where)}={_text(value, where)}"
@@ -29,11 +33,11 @@ def spell(keywords: Mapping[str, Any]) -> Spelled:
     out: List[Tuple[str, Optional[str]]] = []
     for key, value in keywords.items():
         name = key.replace("_", "-")
-        if value is None or value is False:
+        if value is None or isinstance(value, (bool, np.bool_)) and not value:
             continue
-        if value is True:
+        if isinstance(value, (bool, np.bool_)):
             out.append((name, None))
-        elif isinstance(value, dict):
+        elif isinstance(value, Mapping):
             out += [(name, _pair(k, v, key)) for k, v in value.items()]
         elif isinstance(value, (tuple, list)):
             out += [(name, _text(v, key)) for v in value]
@@ -44,11 +48,9 @@ def spell(keywords: Mapping[str, Any]) -> Spelled:
 
 def make(context: Context, spelled: Spelled) -> Handle:
     """The options as a handle."""
-    made = Handle(context, context.make(lib.options_new, context.handle), lib.options_free)
+    made = context.make(lib.options_free, lib.options_new, context.handle)
     for name, text in spelled:
-        if "\0" in name or "\0" in (text or ""):
-            raise ValueError(f"{name}: a text has a zero byte")
-        context.call(lib.options_set, made.value, name.encode(), None if text is None else os.fsencode(text))
+        context.call(lib.options_set, made.value, to_bytes(name, "an option"), None if text is None else os.fsencode(text))
     return made
 
 

@@ -31,6 +31,12 @@ class Samples:
         made._graph, made._at = graph, at
         return made
 
+    @staticmethod
+    def _of(given: object) -> Samples:
+        if not isinstance(given, Samples):
+            raise TypeError(f"expected samples, as graph.samples makes them, not {given!r}")
+        return given
+
     def _own(self, graph: Graph) -> int:
         self._graph._check()
         if graph is not self._graph and graph not in self._graph._parts:
@@ -62,16 +68,17 @@ class Samples:
     def _run(self, graph: Graph, values: List[int], first: int, n: Optional[int], each: Callable[[int, List[npt.NDArray[Any]]], object]) -> None:
         first, n = self._range(graph, first, n)
         raised: List[BaseException] = []
+        context = graph._context
 
         def see(_: object, number: int, tensors: Any) -> int:
             try:
-                each(number, [graph._contents(tensors[i]) for i in range(len(values))])
+                context.signals.within_python(each, number, [graph._contents(tensors[i]) for i in range(len(values))])
                 return abi.OK
             except BaseException as error:  # noqa: B902 - nothing may pass through C
                 raised.append(error)
                 return abi.INVALID
 
-        code = graph._e.run(graph._host, graph._live, self._own(graph), first, n, (ctypes.c_void_p * max(1, len(values)))(*values), len(values), abi.EACH(see), None)
+        code = context.signals.within_c(graph._e.run, graph._host, graph._live, self._own(graph), first, n, (ctypes.c_void_p * max(1, len(values)))(*values), len(values), abi.EACH(see), None)
         if raised:
             raise raised[0]
         graph._done(code)

@@ -19,10 +19,14 @@ import ctypes
 import functools
 import inspect
 import math
-from typing import TYPE_CHECKING, Any, Callable, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple, Union, overload
+from typing import TYPE_CHECKING, Any, Callable, Dict, Iterable, List, Mapping, NamedTuple, Optional, Sequence, Tuple, Union, overload
+
+import numpy as np
 
 from . import _plugin as abi
+from . import _spelling as spelling
 from . import editing
+from ._spelling import to_bytes
 from .errors import Error, PassError, RefusedError
 
 if TYPE_CHECKING:
@@ -31,13 +35,24 @@ if TYPE_CHECKING:
 NUMBERS = {abi.INT: "N", abi.FLOAT: "X", abi.BOOL: "YES", abi.STRING: "TEXT", abi.ENUM: "WORD", abi.LIST: "TEXT,...", abi.FLOATS: "X,...", abi.SELECTOR: "SELECTOR"}
 
 
+def _text(thing: object) -> str:
+    """Its text, even where that cannot be had."""
+    try:
+        return str(thing)
+    except BaseException as error:  # noqa: B902 - a __str__ may raise anything
+        return f"(its text raises {type(error).__name__})"
+
+
 def failed(context: Context, graph: Optional[editing.Graph], error: BaseException) -> int:
     """Says why a pass or criterion has failed, and gives the code for it."""
     context.cause = error
-    context.interrupted |= isinstance(error, (KeyboardInterrupt, SystemExit))
-    status, id, node, text = abi.INVALID, "python-pass", None, f"{type(error).__name__}: {error}"
+    if not isinstance(error, Exception):  # such as KeyboardInterrupt and SystemExit: they are no failures, and raised again
+        context.signals.raised = context.signals.raised or error
+    if isinstance(error, RefusedError):
+        return error.status
+    status, id, node, text = abi.INVALID, "python-pass", None, f"{type(error).__name__}: {_text(error)}"
     if isinstance(error, PassError):
-        status, id, text = error.status, error.id, str(error)
+        status, id, text = error.status, _text(error.id), _text(error)
         node = error.node._at if isinstance(error.node, editing.Node) and error.node._graph is graph else None
     elif isinstance(error, Error) and error.status in (2, 3, 4, 5):
         status = error.status
@@ -46,33 +61,62 @@ def failed(context: Context, graph: Optional[editing.Graph], error: BaseExceptio
     elif isinstance(error, NotImplementedError):
         status = abi.UNSUPPORTED
     if graph is not None:
-        graph._d.error(graph._host, node, str(id).encode(errors="replace"), b"%s", text.replace("\0", " ").encode(errors="replace"))
+        graph._d.error(graph._host, node, id.encode(errors="replace"), b"%s", text.replace("\0", " ").encode(errors="replace"))
     return status
 
 
-def called(context: Context, open_graph: Callable[[], editing.Graph], work: Callable[[editing.Graph], object]) -> int:
-    """What the library calls: work on a graph that ends with it. Whatever is raised becomes a failure."""
+def called(context: Context, open_graph: Callable[[], editing.Graph], work: Callable[[editing.Graph], object], note: Optional[str] = None) -> int:
+    """What the library calls: work on a graph that ends with it. Whatever is raised becomes a failure, with the note."""
     graph = None
     try:
         graph = open_graph()
-        work(graph)
+        context.signals.within_python(work, graph)
         return abi.OK
-    except RefusedError as error:
-        context.cause = error
-        return int(error.status)
     except BaseException as error:  # noqa: B902 - nothing may pass through C
-        return failed(context, graph, error)
+        code = failed(context, graph, error)
+        if graph is not None and note is not None:
+            graph._d.note(graph._host, b"%s", note.encode(errors="replace"))
+        return code
     finally:
         if graph is not None:
             graph._end()
 
 
+class Described(NamedTuple):
+    """What there is to say of a function."""
+    name: str
+    doc: str
+    where: str
+
+
+def plain(what: str, function: Any) -> None:
+    """Raises a TypeError where this is no function that runs when it is called."""
+    if not callable(function):
+        raise TypeError(f"{what} is a function, not {function!r}")
+    if any(kind(function) for kind in (inspect.isgeneratorfunction, inspect.iscoroutinefunction, inspect.isasyncgenfunction)):
+        raise TypeError(f"{function!r}: {what} is a plain function; with yield or async nothing in it would be run")
+
+
+def described(what: str, function: Any, name: Optional[str]) -> Described:
+    """The function of a pass or criterion, or a TypeError that says why it cannot be one."""
+    plain(what, function)
+    own = function.func if isinstance(function, functools.partial) else function
+    name = getattr(own, "__name__", "<unnamed>") if name is None else name
+    to_bytes(name, f"the name of {what}")
+    if name.startswith("<"):
+        raise TypeError(f"{function!r} has no name for {what}: give it one, name=\"my-name\"")
+    code = getattr(own, "__code__", None)
+    return Described(name, own.__doc__ or "", f"{code.co_filename}:{code.co_firstlineno}" if code else "Python")
+
+
 class Option:
     """An option of a pass: its default (whose type is the option's: bool, int, float, str, a list of texts or of floats), a line of help, the range of a
-    number, the choices of a text; or, with selector=True, nodes: a callable that says whether it selects a node."""
+    number, the choices of a text; or, with selector=True, nodes: a callable that says whether it selects a node. A selector is given as a text, or several as
+    a list."""
 
     def __init__(self, default: Any, help: str = "", least: Optional[float] = None, most: Optional[float] = None, choices: Optional[Sequence[str]] = None,
                  selector: bool = False) -> None:
+        default = default.item() if isinstance(default, np.generic) else default
         self.default, self.help, self.choices, self.kind = default, help, choices, self._kind(default, choices, selector)
         if (least is not None or most is not None) and self.kind not in (abi.INT, abi.FLOAT):
             raise TypeError("least and most are for numbers")
@@ -102,15 +146,22 @@ class Option:
 
     def _spell(self, name: str, value: Any) -> str:
         """The value as the command's -p has it."""
-        if isinstance(value, bool):
-            return f"{name}={'true' if value else 'false'}"
         if isinstance(value, (list, tuple)):
-            return f"{name}={','.join(map(str, value))}"
+            return f"{name}={','.join(self._spell_one(name, v) for v in value) or '[]'}"
+        return f"{name}={self._spell_one(name, value)}"
+
+    @staticmethod
+    def _spell_one(name: str, value: Any) -> str:
+        value = value.item() if isinstance(value, np.generic) else value
+        if isinstance(value, bool):
+            return "true" if value else "false"
         if isinstance(value, float) and not math.isfinite(value):
             raise ValueError(f"{name}: a finite number, not {value!r}")
-        if not isinstance(value, (str, int, float)):
+        if isinstance(value, str):
+            return spelling.item(value, f"option {name}")
+        if not isinstance(value, (int, float)):
             raise TypeError(f"{name}: {value!r} is neither a number nor a text")
-        return f"{name}={value}"
+        return str(value)
 
     def _read(self, graph: editing.Graph, name: str, node: Optional[int]) -> Any:
         """What was given for the pass (node None) or for the node."""
@@ -143,14 +194,15 @@ class Request:
 class Transform:
     """A pass written in Python. Called with options it gives what a pipeline takes; `function` is the function itself."""
 
-    def __init__(self, function: Callable[..., object], name: str, help: Optional[str], stage: str, flags: int, after: Iterable[str], before: Iterable[str]) -> None:
-        words = inspect.cleandoc(function.__doc__ or "").partition("\n")
-        self.function, self.name, self.stage, self.flags = function, name, stage, flags
+    def __init__(self, function: Callable[..., object], name: Optional[str], help: Optional[str], stage: str, flags: int, after: Iterable[str], before: Iterable[str]) -> None:
+        own = described("a pass", function, name)
+        words = inspect.cleandoc(own.doc).partition("\n")
+        self.function, self.name, self.where, self.stage, self.flags = function, own.name, own.where, stage, flags
         self.help, self.doc, self.after, self.before = help or words[0] or "a pass written in Python", words[2].strip(), list(after), list(before)
+        for text in (self.help, self.doc, stage):
+            to_bytes(text, f"{self.name}: a text of the pass")
         self.options = self._read_options()
-        code = getattr(function, "__code__", None)
-        self.where = f"{code.co_filename}:{code.co_firstlineno}" if code else "Python"
-        self.__doc__, self.__wrapped__ = function.__doc__, function
+        self.__doc__, self.__wrapped__ = own.doc, function
 
     def _read_options(self) -> Dict[str, Option]:
         parameters = list(inspect.signature(self.function).parameters.values())
@@ -168,14 +220,16 @@ class Transform:
         unknown = [n for n in options if n not in self.options]
         if unknown:
             raise TypeError(f"pass '{self.name}' has no option {', '.join(map(repr, unknown))}; there are {', '.join(self.options) or 'none'}")
+        if options and self.stage != "edit":
+            raise TypeError(f"pass '{self.name}' is of stage \"{self.stage}\" and runs by itself, with its defaults: it cannot be given options; one of stage \"edit\" can")
         words = ",".join(self.options[n]._spell(n, v) for n, v in options.items())
         return Request(self, f"{self.name}:{words}" if words else self.name)
 
     # ---- as a plugin ----
 
     def _c_option(self, name: str, o: Option) -> abi.Option:
-        default = None if o.kind in (abi.LIST, abi.FLOATS) or o.default == "" else o._spell(name, o.default).partition("=")[2].encode()
-        return abi.Option(ctypes.sizeof(abi.Option), o.kind, name.encode(), NUMBERS[o.kind].encode(), (o.help or name).encode(), default, o.least, o.most,
+        default = None if o.kind in (abi.LIST, abi.FLOATS) or o.default == "" else to_bytes(o.default, name) if isinstance(o.default, str) else o._spell_one(name, o.default).encode()
+        return abi.Option(ctypes.sizeof(abi.Option), o.kind, name.encode(), NUMBERS[o.kind].encode(), to_bytes(o.help or name, "a help text"), default, o.least, o.most,
                           abi.texts(o.choices) if o.choices is not None else None)
 
     def _plugin(self, context: Context) -> abi.Plugin:
@@ -210,7 +264,5 @@ def transform(function: Optional[Callable[..., object]] = None, *, name: Optiona
     if function is None:
         return functools.partial(transform, name=name, help=help, stage=stage, keeps_numbers=keeps_numbers, changes_inputs=changes_inputs, after=after,
                                  before=before)
-    if not callable(function):
-        raise TypeError(f"a pass is a function, not {function!r}")
     flags = (abi.KEEPS_NUMBERS if keeps_numbers else 0) | (abi.CHANGES_INPUTS if changes_inputs else 0)
-    return Transform(function, name or function.__name__, help, stage, flags, after, before)
+    return Transform(function, name, help, stage, flags, after, before)

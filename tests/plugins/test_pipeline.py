@@ -61,6 +61,8 @@ rate = 1
     got = sorted(set(marks(done)))
     want = [("Conv", f"bits 4, rate 0.5, deep, {words}"), ("Conv", f"bits 4, rate 1, deep, {words}"), ("Gemm", f"bits 2, rate 0.5, flat, {words}")]
     checks.equal("options and overrides of a pipeline file", got, want)
+    for asked in (("-p", "mark:nodes=op:Conv,bits=4,words=[]"), ("--pipeline", file("empty.toml", '[[pass]]\nname = "mark"\nnodes = "op:Conv"\nbits = 4\nwords = []'))):
+        checks.equal(f"an empty list by {asked[0]}", set(marks(graph("--plugin", PROBE, *asked, "--isolate"))), {("Conv", "bits 4, rate 0.5, flat")})
 
 
 def test_order(checks):
@@ -83,7 +85,7 @@ def test_bad_files(checks):
              ('[[pass]]\nname = "mark"\n[[pass.override]]\nbits = 4', "line 3: an override without select", 2),
              ('[[pass]]\nname = "mark"\n[[pass.override]]\nselect = "re:("', "line 3: select: '(' is not a regular expression", 2),
              ('[[pass]]\nname = "mark"\nwords = [["a"]]', "line 3: an array has no place here", 2),
-             ('[[pass]]\nname = "mark"\nwords = []', "line 3: pass mark: 'words=': needs a value", 2),
+             ('[[pass]]\nname = "mark"\nbits = []', "line 3: pass mark: 'bits=': needs a value", 2),
              ('skip = ["cze"]', "--skip cze: there is no such pass", 2),
              ('plugins = ["absent.so"]', "absent.so: error[plugin]: the plugin cannot be loaded", 5)]
     for i, (text, says, status) in enumerate(cases):

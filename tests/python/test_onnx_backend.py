@@ -109,11 +109,18 @@ def test_node(checks):
     checks.equal("run_node", found[0].tolist(), (x + y).tolist())
     found = backend.run_node(helper.make_node("Clip", ["x", "", "most"], ["z"]), [x, np.float32(2)], opset_version=13)
     checks.equal("run_node: an input left out, an opset", found["z"].tolist(), [[1, 2], [2, 2]])
-    try:
-        backend.run_node(helper.make_node("Add", ["x", "y"], ["z"]), [x])
-        checks.check("run_node: too few", False)
-    except TypeError as error:
-        checks.check("run_node: too few", "Add has 2 inputs, not 1" in str(error), str(error))
+    twice, add = helper.make_node("Add", ["x", "x"], ["z"]), helper.make_node("Add", ["x", "y"], ["z"])
+    checks.equal("run_node: one input twice", [backend.run_node(twice, given)[0].tolist() for given in ([x, x], {"x": x})], [(x + x).tolist()] * 2)
+    checks.equal("run_node: by name", backend.run_node(add, {"y": y, "x": x})[0].tolist(), (x + y).tolist())
+    for name, kind, text, call in (("too few", TypeError, "there are 2 inputs (x, y), not 1", lambda: backend.run_node(add, [x])),
+                                   ("another name", TypeError, "inputs are x, y; given x, w", lambda: backend.run_node(add, {"x": x, "w": y})),
+                                   ("twice, and not the same", ValueError, "'x' twice", lambda: backend.run_node(twice, [x, y])),
+                                   ("no model", TypeError, "an onnx.ModelProto, not None", lambda: backend.prepare(None))):
+        try:
+            call()
+            checks.check(f"run_node: {name}", False, "nothing was raised")
+        except kind as error:
+            checks.check(f"run_node: {name}", text in str(error), str(error))
 
 
 def main():

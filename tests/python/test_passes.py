@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """Passes written in Python: the same graph text as a C plugin's, options, failures, reports; walking and editing; handles that are dead; other threads."""
+import functools
 import os
 import sys
 import threading
@@ -141,6 +142,8 @@ def test_editing(checks):
         g.inputs[0].bind(np.array([[1, 2, 3]], np.float32))
         g.clean_up()
 
+    types = tenon.load(small()).visit(lambda g: [g.constant(x).type for x in (3.0, [3.0], np.float64(3), np.float32(3), np.int32(3), np.zeros(1))])
+    checks.equal("constants: types", types, ["f32[]", "f32[1]", "f64[]", "f32[]", "i32[]", "f64[1]"])
     bound = tenon.load(small()).pipeline(bind)
     checks.equal("bind and clean_up", bound.visit(lambda g: (len(g.inputs), len(g.nodes))), (0, 0))
     checks.equal("its output", bound.compile().run()["y"].tolist(), [[16, 22]])
@@ -162,11 +165,81 @@ def test_options(checks):
     raises(checks, "out of range", tenon.UsageError, "bits", graph.pipeline(given(bits=17)).visit, str)
     raises(checks, "no such choice", tenon.UsageError, "word", graph.pipeline(given(word="c")).visit, str)
     raises(checks, "an unknown option", TypeError, "no option 'bit'", given, bit=3)
-    raises(checks, "an option without a default", TypeError, "needs a default", tenon.transform, lambda g, x: None)
+    raises(checks, "an option without a default", TypeError, "needs a default", tenon.transform(name="lacking"), lambda g, x: None)
     raises(checks, "no function", TypeError, "a pass is a function", tenon.transform, 5)
-    raises(checks, "no graph", TypeError, "takes the graph", tenon.transform, lambda: None)
-    raises(checks, "a name that is none", tenon.InvalidError, "name of letters", graph.pipeline(tenon.transform(lambda g: None)).visit, str)
+    raises(checks, "no graph", TypeError, "takes the graph", tenon.transform(name="lacking"), lambda: None)
+    raises(checks, "a name that is none", tenon.InvalidError, "name of letters", graph.pipeline(tenon.transform(lambda g: None, name="a b")).visit, str)
     raises(checks, "the name of another", tenon.InvalidError, "two passes 'fold'", graph.pipeline(tenon.transform(lambda g: None, name="fold")).visit, str)
+
+
+def test_texts(checks):
+    """What is given is what the pass gets, whatever is in it."""
+    got = {}
+
+    @tenon.transform
+    def given(g, text="x", n=1, flag=False, names=["a"], numbers=[1.0], nodes=tenon.Option("*", selector=True), data=""):
+        got.update(text=text, n=n, flag=flag, names=names, numbers=numbers, data=data)
+        got["nodes"] = [node.name for node in g.nodes if nodes(node)]
+
+    graph = tenon.load(small())
+    plain = {"text": "x", "n": 1, "flag": False, "names": ["a"], "numbers": [1.0], "nodes": ["a", "drop", "b", "out"], "data": ""}
+    for text in ("x,n=5", "a,flag", 'say "hi"', '"', '""', '",n=5,"', "", "[]", "/data/a,b.npz", "a=b:c", " a ", "\n", "ä", "true", "\\"):
+        graph.pipeline(given(text=text)).visit(str)
+        checks.equal(f"the text {text!r}", got, {**plain, "text": text})
+        graph.pipeline(given(names=[text, "n=7"])).visit(str)
+        checks.equal(f"the text {text!r} in a list", got, {**plain, "names": [text, "n=7"]})
+        graph.pipeline(given(names=[text])).visit(str)
+        checks.equal(f"the text {text!r} alone in a list", got, {**plain, "names": [text]})
+    graph.pipeline(given(names=[], numbers=[])).visit(str)
+    checks.equal("empty lists", got, {**plain, "names": [], "numbers": []})
+    graph.pipeline(given(nodes=["a", "op:MatMul"])).visit(str)
+    checks.equal("selectors", got, {**plain, "nodes": ["a", "b"]})
+    graph.pipeline(given(nodes="re:^(a|b,n=5)$")).visit(str)
+    checks.equal("a selector with a comma", got, {**plain, "nodes": ["a"]})
+    graph.pipeline(given(n=np.int64(3), flag=np.bool_(True), numbers=[np.float32(0.5)], names=("p",))).visit(str)
+    checks.equal("numpy's scalars", got, {**plain, "n": 3, "flag": True, "numbers": [0.5], "names": ["p"]})
+    checks.equal("numpy's scalars as defaults", [tenon.Option(d).kind for d in (np.int64(3), np.float64(1), np.bool_(False))], [tenon.Option(d).kind for d in (3, 1.0, False)])
+    raises(checks, "a zero byte in an option", ValueError, "zero byte", lambda: given(text="a\0b"))
+    raises(checks, "a choice with a zero byte", ValueError, "zero byte", graph.pipeline(tenon.transform(lambda g, w=tenon.Option("a", choices=["a", "b\0"]): None, name="w")).visit, str)
+    raises(checks, "a list in a list", TypeError, "neither a number nor a text", given, names=[["a"]])
+    raises(checks, "nothing behind =", tenon.UsageError, "needs a value", graph.pipeline(given, "given:text=").visit, str)
+    raises(checks, "no selector", tenon.UsageError, "needs a value", graph.pipeline(given(nodes=[])).visit, str)
+
+
+def test_functions(checks):
+    """What can be a pass, and what it is called."""
+    graph, seen = tenon.load(small()), []
+
+    def work(g, word="a"):
+        """one line"""
+        seen.append(word)
+
+    class Callable:
+        def __call__(self, g, n=3):
+            seen.append(n)
+
+    partial = tenon.transform(functools.partial(work, word="b"))
+    checks.equal("a partial: name, help", (partial.name, partial.help), ("work", "one line"))
+    graph.pipeline(partial, tenon.transform(Callable(), name="object")).visit(str)
+    checks.equal("a partial and an object with __call__ run", seen, ["b", 3])
+
+    def generator(g):
+        yield g
+
+    async def coroutine(g):
+        pass
+
+    async def both(g):
+        yield g
+
+    raises(checks, "visit by a generator", TypeError, "what visit calls is a plain function", graph.visit, generator)
+    for make, what in ((tenon.transform, "a pass"), (tenon.criterion, "a criterion")):
+        for function in (generator, coroutine, both, functools.partial(generator)):
+            raises(checks, f"{what}: {function}", TypeError, f"{what} is a plain function", make, function)
+        raises(checks, f"{what}: a lambda", TypeError, 'give it one, name="my-name"', make, lambda *_: None)
+        raises(checks, f"{what}: an object", TypeError, "give it one, name=", make, Callable())
+        raises(checks, f"{what}: a number as its name", TypeError, f"the name of {what} is a text, not 3", make(name=3), work)
+        raises(checks, f"{what}: a zero byte", ValueError, "zero byte", make(name="work", help="a\0b"), work)
 
 
 def test_failures(checks):
@@ -182,6 +255,11 @@ def test_failures(checks):
     raises(checks, "not supported", tenon.UnsupportedError, "later", fail_by(NotImplementedError("later")).inspect)
     raises(checks, "no memory", tenon.ResourceError, "MemoryError", fail_by(MemoryError()).inspect)
     raises(checks, "at a node", tenon.UsageError, "bad-bits", fail_by(lambda g: tenon.PassError("too few", g.find_node("b"), id="bad-bits", status=2)).inspect)
+    ended = raises(checks, "sys.exit", SystemExit, "7", fail_by(SystemExit(7)).inspect)
+    checks.equal("sys.exit: its status", ended and ended.code, 7)
+    mute = type("Mute", (Exception,), {"__str__": lambda self: 1 / 0})
+    raises(checks, "no text", tenon.InvalidError, "Mute: (its text raises ZeroDivisionError)", fail_by(mute()).inspect)
+    raises(checks, "no text in a PassError", tenon.InvalidError, "(its text raises ZeroDivisionError)", fail_by(tenon.PassError(mute(), id=mute())).inspect)
     raises(checks, "Ctrl-C", KeyboardInterrupt, "", fail_by(KeyboardInterrupt()).inspect)
     raises(checks, "a % in a message", tenon.InvalidError, "100 %s %n", fail_by(ValueError("100 %s %n")).inspect)
 
@@ -205,6 +283,7 @@ def test_failures(checks):
         warnings.simplefilter("always")
         graph.pipeline(tenon.transform(lambda g: g.warn("mind this", g.nodes[0]), name="warning")).visit(str)
     checks.check("a warning", any("mind this" in str(w.message) for w in told), [str(w.message) for w in told])
+    checks.equal("a warning: where it points", {os.path.basename(w.filename) for w in told}, {"test_passes.py"})
     own = []
     again = graph.pipeline(tenon.transform(lambda g: own[0].inspect(), name="itself"))
     own.append(again)
@@ -221,6 +300,9 @@ def test_clean_up_stage(checks):
     graph = tenon.load(small(), shape={"x": (1, 3)}).pipeline(counted)
     graph.compile()
     checks.check("of stage clean-up: run with the built-in ones", len(count) >= 1, count)
+    given = tenon.transform(lambda g, n=1: None, stage="clean-up", name="given")
+    raises(checks, "of stage clean-up: no options", TypeError, "it cannot be given options", given, n=5)
+    checks.check("of stage clean-up: called without options", "given" in repr(given()))
 
 
 def test_run_once(checks):
@@ -275,7 +357,7 @@ def test_dead(checks):
 
 def main():
     checks = Checks()
-    for test in (test_beside_c, test_walking, test_editing, test_options, test_failures, test_clean_up_stage, test_run_once, test_dead):
+    for test in (test_beside_c, test_walking, test_editing, test_options, test_texts, test_functions, test_failures, test_clean_up_stage, test_run_once, test_dead):
         test(checks)
     checks.finish()
 

@@ -1,13 +1,17 @@
 #!/usr/bin/env python3
 """The Python package over the library of this build: what its calls give is what the command gives; wrong arguments, dead handles, two threads."""
+import collections
+import copy
 import inspect
 import json
 import os
+import pickle
 import sys
 import threading
 import types
 
 import numpy as np
+import onnx
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "tools"))
 from checks import BUILD, MODELS, ROOT, Checks, run, scratch, tenon as command  # noqa: E402
@@ -89,6 +93,87 @@ def test_wrong_arguments(checks):
     model.close()
     model.close()
     raises(checks, "a closed model", ValueError, "closed", model.run, x)
+
+
+def test_conversions(checks):
+    """Numbers and lists of them become an input's type where nothing changes but by rounding; any mapping names inputs."""
+    info, node = onnx.helper.make_tensor_value_info, onnx.helper.make_node
+    path = os.path.join(FOLDER, "gather.onnx")
+    kinds = {"x": onnx.TensorProto.FLOAT, "i": onnx.TensorProto.INT64, "b": onnx.TensorProto.INT8, "f": onnx.TensorProto.BOOL}
+    graph = onnx.helper.make_graph([node("Identity", [n], [n + "y"]) for n in kinds], "g", [info(n, t, [2] if n != "x" else []) for n, t in kinds.items()],
+                                   [info(n + "y", t, [2] if n != "x" else []) for n, t in kinds.items()])
+    onnx.save(onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)], ir_version=8), path)
+    model = tenon.load(path).compile()
+    good = {"x": 2.5, "i": [1, 2], "b": [-128, 127], "f": [True, False]}
+
+    def result(**changed):
+        return {n[:-1]: a.tolist() for n, a in model.run({**good, **changed}).items()}
+
+    for changed in ({}, {"x": 0.1}, {"x": 3}, {"x": np.float64(2)}, {"i": (3, 4)}, {"i": [1.0, 2.0]}, {"f": [1, 0]}, {"x": float("nan")}):
+        want = {n: np.asarray(v, np.float32 if n == "x" else None).tolist() for n, v in {**good, **changed}.items()}
+        checks.check(f"as given: {changed}", str(result(**changed)) == str(want) or "f" in changed or "i" in changed and result(**changed) == want, str(result(**changed)))
+    for changed, kind, text in (({"x": None}, TypeError, "input 'x' takes an array of float32"), ({"x": "2"}, TypeError, "not '2'"), ({"i": [1.7, 2]}, TypeError, "input 'i' is int64, which cannot hold 1.7"),
+                                ({"b": [1, 300]}, TypeError, "input 'b' is int8, which cannot hold 300"), ({"f": [2, 0]}, TypeError, "cannot hold 2"), ({"x": 1e300}, TypeError, "cannot hold 1e+300"),
+                                ({"i": [float("nan"), 1]}, TypeError, "cannot hold nan"), ({"i": [[1, 2], [3]]}, ValueError, "input 'i': "), ({"i": [2**70, 1]}, TypeError, "input 'i'"),
+                                ({"x": 1j}, TypeError, "input 'x'"), ({"i": {"a": 1}}, TypeError, "input 'i'"), ({"i": [1]}, ValueError, "has shape (2,), not (1,)")):
+        raises(checks, f"refused: {changed}", kind, text, result, **changed)
+    one, x = tenon.load(MLP, **ONE).compile(), digit()
+    want = one.run(x)["logits"].tobytes()
+    for kind in (collections.OrderedDict, types.MappingProxyType, collections.ChainMap, collections.UserDict):
+        for each, given in ((one, {"input": x}), (model, good)):
+            checks.check(f"run: {kind.__name__}, {len(given)} inputs", len(each.run(kind(given))) == len(given))
+    checks.equal("run: a mapping's bits", one.run(types.MappingProxyType({"input": x}))["logits"].tobytes(), want)
+    raises(checks, "a mapping with another name", TypeError, "there is no 'image'", one.run, types.MappingProxyType({"image": x}))
+
+
+def test_odd_arguments(checks):
+    graph, model = tenon.load(MLP, **ONE), tenon.load(MLP, **ONE).compile()
+    raises(checks, "check without folders", TypeError, "one at least", graph.check)
+    for name in ("eval", "explain"):
+        raises(checks, f"{name} of a list", TypeError, "the path of an .npz file, or a dict of arrays, not [1, 2]", getattr(graph, name), [1, 2])
+    raises(checks, "diff of a number", TypeError, "the path of an .npz file", graph.diff, data=5)
+    raises(checks, "data: no numbers", ValueError, "array 'input': ", graph.eval, {"input": np.array([None])})
+    raises(checks, "data: a name that is none", TypeError, "the name of an array", graph.eval, {3: np.zeros(2)})
+    scaled = tenon.load(CNN, dim={"batch": np.int64(1)}).eval(DIGITS, scale={"input": np.float64(0.00392156862745098)}, limit=np.int64(50))
+    checks.equal("numpy's scalars as options", scaled["samples"], 50)
+    checks.check("numpy's scalars in a shape", tenon.load(MLP, shape={"input": tuple(np.array([1, 1, 28, 28]))}).compile().inputs[0].shape == (1, 1, 28, 28))
+    checks.equal("numpy's bools", [tenon.load(MLP, verify_passes=np.bool_(b))._spelled for b in (True, False)], [(("verify-passes", None),), ()])
+    z = np.load(DIGITS)
+    arrays = {"file": z["input"][:20].astype(np.float32) / 255, "label": z["label"][:20], "allow_pickle": np.zeros(20)}
+    checks.equal("data with the names of numpy's arguments", tenon.load(CNN).eval(arrays, map={"input": "file"})["samples"], 20)
+    for name, call in (("operators", lambda: tenon.operators("a\0b")), ("load", lambda: tenon.load("a\0b")), ("draw", lambda: graph.draw("a\0b.dot")), ("diff", lambda: graph.diff("a\0b", data=DIGITS)),
+                       ("check", lambda: graph.check("a\0b")), ("eval", lambda: graph.eval("a\0b")), ("an option", lambda: graph.options(target="a\0b").inspect()),
+                       ("the data's name", lambda: graph.eval({"a\0": np.zeros(1)}))):
+        raises(checks, f"a zero byte: {name}", ValueError, "zero byte", call)
+    raises(checks, "load of bytes", TypeError, "a model is a text or a pathlib.Path, not b'm'", tenon.load, b"m")
+    raises(checks, "operators of a number", TypeError, "an operator is a text, not 3", tenon.operators, 3)
+    raises(checks, "a model cannot be copied", TypeError, "Its Graph can", copy.deepcopy, model)
+    for name, made in (("copied", copy.deepcopy(graph)), ("pickled", pickle.loads(pickle.dumps(graph)))):
+        checks.equal(f"a graph, {name}", made.compile().run(digit())["logits"].tobytes(), model.run(digit())["logits"].tobytes())
+
+
+def test_folder(checks):
+    """A relative path is one of the folder in which the model was loaded."""
+    before = os.getcwd()
+    try:
+        os.chdir(os.path.dirname(MLP))
+        graph = tenon.load("model.onnx", **ONE)
+        raises(checks, "messages have the path as it was given", tenon.ResourceError, "none.onnx: error", tenon.load, "none.onnx")
+        os.chdir("/")
+        checks.equal("another folder", graph.compile(target="x86-64").inputs[0].name, "input")
+        checks.equal("another folder, a pipeline", pickle.loads(pickle.dumps(graph)).pipeline("dead_inputs").inspect()["passes"][0]["pass"], "dead_inputs")
+    finally:
+        os.chdir(before)
+
+
+def test_signals(checks):
+    done = run([sys.executable, os.path.join(ROOT, "tests", "python", "run_signals.py"), MODELS], env={"PYTHONPATH": os.path.join(ROOT, "python")})
+    told = dict(line.split(": ", 1) for line in done.out.splitlines())
+    want = {n: "KeyboardInterrupt" for n in ("bench", "eval", "graph.run in a pass", "each of graph.run", "a pass's own code", "the main thread while another is in a call")}
+    want.update({"the handler afterwards": "default_int_handler", "a handler that raises nothing": "nothing", "it was called": "2", "SIGALRM": "TimeoutError late",
+                 "the other's call": "has ended", "and it still runs": "(1, 10)"})
+    checks.equal("signals: what is raised", told, want)
+    checks.equal("signals: nothing on stderr", (done.status, done.err), (0, ""))
 
 
 def test_reports(checks):
@@ -207,7 +292,7 @@ def test_tour(checks):
 
 def main():
     checks = Checks()
-    for test in (test_run, test_wrong_arguments, test_reports, test_files, test_threads, test_types, test_docstrings, test_tour):
+    for test in (test_run, test_wrong_arguments, test_conversions, test_odd_arguments, test_folder, test_signals, test_reports, test_files, test_threads, test_types, test_docstrings, test_tour):
         test(checks)
     checks.finish()
 

@@ -137,7 +137,10 @@ def test_evaluating(checks):
         for name, kind, text, call in (
                 ("beyond the end", IndexError, "7 samples", lambda: g.run(samples, [y], 5, 3)), ("before the beginning", IndexError, "7 samples", lambda: g.run(samples, [y], -1)),
                 ("another graph's value", ValueError, "another graph", lambda: part.run(samples, [y])), ("no value", TypeError, "expected a Value", lambda: g.run(samples, [1])),
-                ("an exception in each", ZeroDivisionError, "", lambda: g.run(samples, [y], each=lambda *_: 1 / 0)), ("no path", TypeError, "a path", lambda: g.samples(3))):
+                ("an exception in each", ZeroDivisionError, "", lambda: g.run(samples, [y], each=lambda *_: 1 / 0)), ("no path", TypeError, "a path", lambda: g.samples(3)),
+                ("no samples", TypeError, "expected samples, as graph.samples makes them, not 'x'", lambda: g.run("x", [])),
+                ("no samples to score by", TypeError, "expected samples", lambda: g.score("x", g.find_node("first"), 1, samples=3)),
+                ("the pass's own field", ValueError, "the field 'pass'", lambda: g.report("x", **{"pass": 1}))):
             raises(checks, f"run: {name}", kind, text, call)
         return np.stack(first), np.stack(last), samples.array("label").tolist(), samples.count, only, [n.op for n in part.nodes], part, samples
 
@@ -219,6 +222,17 @@ def test_criterion(checks):
     for name, text, function in (("another shape", "shape (3,)", lambda *_: np.zeros(3)), ("an exception", "ValueError: no", lambda *_: (_ for _ in ()).throw(ValueError("no"))),
                                  ("it cannot change the graph", "cannot change", lambda g, node, *_: node.erase())):
         raises(checks, name, tenon.InvalidError, text, graph.pipeline(odd(function), "prune:criterion=odd,sparsity=0.5").inspect)
+    places = raises(checks, "an exception: which criterion", tenon.InvalidError, "in criterion 'odd' (", graph.pipeline(odd(lambda *_: 1 / 0), "prune:criterion=odd,sparsity=0.5").inspect)
+    checks.check("an exception: where it is", "test_services.py:" in str(places), str(places))
+    raises(checks, "it asks for itself", tenon.InvalidError, "criterion 'odd' asks for itself",
+           graph.pipeline(odd(lambda g, node, i, *_: g.score("odd", node, i)), "prune:criterion=odd,sparsity=0.5").inspect)
+    for name, kind, text, given in (("NaN", tenon.InvalidError, "1 scores that are no numbers (NaN)", lambda c: np.where(c == c.max(), np.nan, c)),
+                                    ("complex", tenon.InvalidError, "gave complex64 for scores", lambda c: c.astype(np.complex64)),
+                                    ("none", tenon.InvalidError, "gave object for scores", lambda c: None)):
+        raises(checks, f"scores: {name}", kind, text, graph.pipeline(odd(lambda g, node, i, *_, given=given: given(node.inputs[i].constant)), "prune:criterion=odd,sparsity=0.5").inspect)
+    half = odd(lambda g, node, i, *_: g.score("magnitude", node, i))
+    checks.check("a criterion that asks another", graph.pipeline(magnitude, half, "prune:criterion=odd,sparsity=0.5,select=first").visit(
+        lambda g: (g.find_node("first").inputs[1].constant == 0).sum()) == 15)
     raises(checks, "no function", TypeError, "a criterion is a function", tenon.criterion, 5)
     raises(checks, "another name", tenon.UsageError, "did you mean 'magnitude'", graph.pipeline(magnitude, "prune:criterion=magnitud,sparsity=0.5").inspect)
     moved = tenon.transform(lambda g: g.inputs[0].insert_after("Neg"), name="negated", changes_inputs=True)

@@ -45,9 +45,10 @@ static void lists_go_on_until_the_next_option(void **state) {
 static void quotes_protect(void **state) {
     (void)state;
     static const char *const texts[][2] = {
-        {"input:name=\"a,b\"", "a,b"}, {"input:name=a\",\"b", "a,b"}, {"input:name=\"type=int8\"", "type=int8"},
-        {"input:name=x=y:z", "x=y:z"}, {"input:name=\"a:b\"", "a:b"}, {"input:type=int8,name=\",\"", ","},
-        {"input:name=\"\"x\"\"", "x"},
+        {"input:name=\"a,b\"", "a,b"}, {"input:name=a\",\"b", "a,b"},     {"input:name=\"type=int8\"", "type=int8"},
+        {"input:name=x=y:z", "x=y:z"}, {"input:name=\"a:b\"", "a:b"},     {"input:type=int8,name=\",\"", ","},
+        {"input:name=\"\"x\"\"", "x"}, {"input:name=\"a\"\"b\"", "a\"b"}, {"input:name=\"\"\"\"", "\""},
+        {"input:name=\"\"", ""},       {"input:name=[]", "[]"},
     };
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         fixture f = begin();
@@ -77,6 +78,10 @@ static void what_is_wrong_is_refused(void **state) {
         "input:name=\"x",
         "input:=1",
         "input:type=",
+        "input:type=\"\"",
+        "input:name=",
+        "input:mean=",
+        "input:mean=\"[]\"",
         "input:type=u8",
         "input:\"name\"=x",
         "input :a=1",
