@@ -55,6 +55,10 @@ const tenon_option *const prune_options[] = {&o_method,      &o_criterion,  &o_s
                                              &o_seed,        &o_activation, &o_auto,     &o_target, &o_auto_samples,
                                              &o_label,       &o_select,     &o_keep,     NULL};
 
+const tenon_option *const prune_whole[] = {&o_scope,  &o_calibration,  &o_samples,         &o_map,
+                                           &o_scale,  &o_seed,         &o_bias_correction, &o_auto,
+                                           &o_target, &o_auto_samples, &o_label,           NULL};
+
 /* ---- granularity ---- */
 
 static const struct {
@@ -131,10 +135,25 @@ static int contradiction(const job *j, const tenon_node *node, const char *text)
     return TENON_PASS_USAGE;
 }
 
+/* An override that says N:M supersedes the share that the pass has for all. */
+static int is_superseded(const job *j, const tenon_node *node, const settings *s) {
+    return strcmp(j->option->text(j->host, "granularity", node), j->option->text(j->host, "granularity", NULL)) != 0 &&
+           s->sparsity == j->option->real(j->host, "sparsity", NULL);
+}
+
+/* target= is read by nobody else. */
+static int has_idle_target(const job *j) {
+    const char *goal = j->option->text(j->host, "auto", NULL);
+    return j->option->given(j->host, "target") && (goal == NULL || strncmp(goal, "latency:", 8) != 0);
+}
+
 static int check(const job *j, const tenon_node *node, const settings *s) {
     double of_m = 1 - (double)s->grain.kept / (double)s->grain.columns;
     int has_data = j->option->text(j->host, "calibration", NULL) != NULL;
-    if (s->by == BY_N_OF_M && j->option->given_for(j->host, "sparsity", node) && s->sparsity != of_m)
+    if (node == NULL && has_idle_target(j))
+        return contradiction(j, node, "target= is of auto=latency: give that, or leave target= away");
+    if (s->by == BY_N_OF_M && j->option->given_for(j->host, "sparsity", node) && s->sparsity != of_m &&
+        !is_superseded(j, node, s))
         return contradiction(j, node, "granularity=N:M says how many stay: leave sparsity= away");
     if (s->by == BY_N_OF_M && j->is_global)
         return contradiction(j, node, "granularity=N:M is the same everywhere: scope=global chooses nothing there");
