@@ -328,7 +328,7 @@ def test_errors(checks):
              ("target=z80", 2, "target= is of auto=latency"), (f"target=host,auto=accuracy:1,calibration={DATA}", 2, "target= is of auto=latency"),
              ("criterion=none", 2, "error[unknown-criterion]"), ("criterion=x,method=l1", 2, "give one of them"), ("activation_sparsity=0.5", 2, "nobody knows what values are small"),
              ("auto=speed:0.5", 2, "expected accuracy:POINTS or latency:SHARE"), ("auto=latency:1.5", 2, "from 0 to 1"), ("auto=latency:0.5", 2, "give calibration=FILE.npz"),
-             (f"auto=latency:0.5,target=z80,calibration={DATA}", 2, "z80"), (f"auto=latency:0.5,calibration={DATA}", 2, "dimension 'n' of input 'x' has no size: give it with --dim n=N"), ("auto=accuracy:much", 2, "expected points"), ("auto=accuracy:1", 2, "give calibration=FILE.npz"),
+             (f"auto=latency:0.5,calibration={DATA}", 2, "dimension 'n' of input 'x' has no size: give it with --dim n=N"), ("auto=accuracy:much", 2, "expected points"), ("auto=accuracy:1", 2, "give calibration=FILE.npz"),
              (f"auto=accuracy:1,sparsity=0.5,calibration={DATA}", 2, "leave sparsity="), (f"auto=accuracy:1,granularity=neuron,calibration={DATA}", 2, "not for what leaves the graph"),
              (f"auto=accuracy:1,granularity=2:4,calibration={DATA}", 2, "nothing to choose"), (f"auto=accuracy:1,label=classes,calibration={DATA}", 2, "classes"),
              (f"calibration={FOLDER}/none.npz,method=wanda", 5, "none.npz")]
@@ -336,6 +336,8 @@ def test_errors(checks):
     for options, status, says in cases:
         done = pruned(model, options)[2]
         checks.check(f"prune:{options}", done.status in (status, 3) and says in done.err, f"{done.status} {done.err}")
+    done = pruned(model, f"auto=latency:0.5,target=z80,calibration={DATA}", "--dim", "n=1")[2]
+    checks.check("no such target", done.status == 2 and "z80" in done.err, done.err)
     checks.equal("an open batch is said once", pruned(model, f"auto=latency:0.5,calibration={DATA}")[2].err.count("error["), 1)
     checks.check("a pattern that keeps nothing is a warning", "warning[no-node]: -p prune: 'keep=re:^third' selects no node" in pruned(model, "keep=re:^third")[2].err)
     checks.equal("a refused pass changes nothing", tenon("compile", model, "--emit", "graph").out, before)
@@ -365,7 +367,7 @@ def test_unpruned(checks):
     mixed = layers("mixed", np.float32, F, [left[0], right[1]])
     r = report_of("prune", mixed, "sparsity=0.5")
     checks.check("a part: what stays, in JSON", [w["node"] for w in r["weights"]] == ["m2"] and [(l["node"], "left operand" in l["why"]) for l in r["left"]] == [("m1", True)], r)
-    checks.check("a part: what stays, for people", re.search(r"m1 +stays: its constant is the left operand", tenon("inspect", mixed, "-p", "prune").out) is not None)
+    checks.check("a part: what stays, for people", re.search(r"m1 +stays: its constant is the left operand", tenon("inspect", mixed, "-p", "prune").err) is not None)
     for options, why in (("granularity=channel", "'first': granularity=channel is of Conv"), ("granularity=head", "'second': granularity=head is of Attention")):
         done = pruned(two_layers(), options)[2]
         checks.check(f"{options}: no such layer", done.status == 2 and why in done.err, done.err)
@@ -467,9 +469,10 @@ def test_neurons(checks):
     checks.check("neurons by hessian: those that stay make up for the others", off["hessian"] < 0.5 * off["wanda"], off)
     barred = structures_of(model, "granularity=neuron", "--dim", "n=1")
     checks.check("what the model gives out stays", barred["second"]["gone"] == 0 and "gives it out" in barred["second"]["barrier"] and barred["first"]["gone"] == 10)
-    idle = save("tail", [node("MatMul", ["x", "w1"], ["h"], name="m"), node("Unsqueeze", ["h", "axes"], ["u"]), node("Squeeze", ["u", "axes"], ["result"])], [info("x", F, [2, 24])], [info("result", F, [2, 20])],
-                [("w1", W1), ("axes", np.int64([2]))])
-    checks.check("an output goes by its own name", "all 20 stay: the model gives it out (result)" in tenon("inspect", idle, "-p", "prune:granularity=row").out)
+    bare = save("bare", [node("MatMul", ["x", "w1"], ["h"], name="first"), node("Relu", ["h"], ["r"]), node("MatMul", ["r", "w2"], ["result"], name="second")], [info("x", F, ["n", 24])], [info("result", F, ["n", 6])],
+                [("w1", W1), ("w2", np.ascontiguousarray(W2.T))])
+    done = tenon("inspect", bare, "-p", f"prune:granularity=row,calibration={DATA}", "--dim", "n=1")
+    checks.check("an output goes by its own name, also behind a bias that was added", "all 6 stay: the model gives it out (result)" in done.err, done.err)
 
 
 def residual_net():
