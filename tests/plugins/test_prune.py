@@ -403,6 +403,12 @@ def test_overrides(checks):
         checks.check("override: N:M beside the share of the others", (zeros.sum(1) == 2).all() and (constant_of(made, "second") == 0).sum() == round(0.8 * W2.size))
     done = piped('granularity = "2:4"\nsparsity = 0.3')[0]
     checks.check("override: N:M and a share of its own", done.status == 2 and "leave sparsity= away" in done.err and "line 5 gives this node" in done.err, done.err)
+    library = os.path.join(FOLDER, "criterion.so")
+    for of, line, want in (('method = "l2"', 'criterion = "last"', ["last", "l2"]), ('criterion = "last"', 'method = "l1"', ["l1", "last"])):
+        done = piped(line, "--plugin", library, of=of)[0]
+        checks.equal(f"override: {line} where the pass has {of}", (done.status, re.findall(r"(?:first|second) +(\w+) ", done.err)), (0, want))
+    done = piped('method = "l2"\ncriterion = "last"', "--plugin", library)[0]
+    checks.check("override: a method and a criterion of its own", done.status == 2 and "give one of them" in done.err, done.err)
     done = piped("sparsity = 0.3", of='granularity = "2:4"')[0]
     checks.check("override: a share where the pass has N:M", done.status == 2 and "leave sparsity= away" in done.err, done.err)
 
