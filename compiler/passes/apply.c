@@ -91,18 +91,34 @@ static status run(pass_host *h) {
     return judge(h, code, errors, first);
 }
 
+/* Is there a node for all that selects some? */
+static status check_nodes(const pass_request *q, const graph *g, arena *a) {
+    size_t n;
+    const tenon_option *const *options = request_options(q->entry, &n);
+    for (size_t i = 0; i < n; i++) {
+        const option_value *v = &q->values[i];
+        if (v->given)
+            TRY(selector_check(&v->select, g, v->where, options[i]->name, a, g->diags));
+    }
+    for (size_t i = 0; i < q->overrides.n; i++)
+        TRY(selector_check(&q->overrides.at[i].where, g, q->overrides.at[i].line, "select", a, g->diags));
+    return STATUS_OK;
+}
+
 status pass_apply(const pass_registry *r, const pass_request *q, graph **g, pass_report *report, bound_inputs *bound,
                   arena *a) {
     arena *memory = arena_new(arena_allocator(a));
     TRY_ALLOC(memory);
+    status s = check_nodes(q, *g, memory);
     pass_host h;
     pass_host_begin(&h, r, q->entry, (*g)->diags, memory);
     h.request = q;
     h.report = report;
     h.bound = bound;
     h.bound_memory = a;
-    h.g = graph_copy(*g);
-    status s = h.g != NULL ? run(&h) : STATUS_RESOURCE;
+    h.g = s == STATUS_OK ? graph_copy(*g) : NULL;
+    if (s == STATUS_OK)
+        s = h.g != NULL ? run(&h) : STATUS_RESOURCE;
     if (s == STATUS_OK) {
         graph *before = *g;
         *g = h.g;

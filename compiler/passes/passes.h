@@ -87,12 +87,16 @@ typedef struct selector {
 /* Reads the terms, which stay borrowed. STATUS_USAGE with the reason in *out_why where one is not a selector. */
 status selector_read(arena *a, const char *const *terms, size_t n, selector *out, const char **out_why);
 bool selector_has(const selector *s, const node *n);
+/* Does each term select a node of g? A name that no node has is [usage], STATUS_USAGE, with the nearest; any other term
+ * a warning [no-node]. where: how messages begin; option: what the user calls the selector. */
+status selector_check(const selector *s, const graph *g, const char *where, const char *option, arena *a, diag *d);
 
 /* ---- request.c ---- */
 
 /* What an option is, by its kind. */
 typedef struct option_value {
     bool given;               /* by the user */
+    const char *where;        /* given: how messages about it begin */
     const char *text;         /* BOOL, INT, FLOAT, STRING, ENUM; NULL: none */
     int64_t i;                /* BOOL, INT; ENUM: the choice's index */
     double f;                 /* FLOAT */
@@ -105,6 +109,7 @@ typedef struct option_value {
 /* Other values for some nodes. */
 typedef struct pass_override {
     selector where;
+    const char *line;           /* "pipeline.toml: line 7" */
     const option_value *values; /* those that are `given` count */
 } pass_override;
 

@@ -206,6 +206,7 @@ status request_set(const pass_request *q, option_value *values, const char *name
         return wrong(&s, NULL, "given twice", name);
     TRY(set_value(&s));
     s.to->given = true;
+    s.to->where = q->where;
     return STATUS_OK;
 }
 

@@ -54,6 +54,41 @@ static bool term_has(const selector_term *t, const node *n) {
     return strcmp(t->glob, text) == 0 || text_glob(t->glob, text);
 }
 
+/* A name, of those that there are: what it was perhaps meant to be. */
+static status suggest_node(const char *name, const graph *g, arena *a, diag *d) {
+    VEC(const char *) names = {0};
+    for (const node *n = g->first; n != NULL; n = n->next) {
+        TRY(VEC_PUSH(a, names, name_of(n)));
+        if (strcmp(n->op, name) != 0)
+            continue;
+        diag_note(d, "op:%s selects by operator", name);
+        return STATUS_OK;
+    }
+    pass_suggest(d, name, names.at, names.n);
+    return STATUS_OK;
+}
+
+static status check_term(const selector_term *t, const graph *g, const char *where, const char *option, arena *a,
+                         diag *d) {
+    for (const node *n = g->first; n != NULL; n = n->next)
+        if (term_has(t, n))
+            return STATUS_OK;
+    if (t->is_op || t->glob == NULL || strpbrk(t->glob, "*?") != NULL) {
+        diag_warn(d, "no-node", DIAG_NOWHERE, "%s: '%s=%s' selects no node of the model", where, option, t->text);
+        return STATUS_OK;
+    }
+    diag_error(d, STATUS_USAGE, "usage", DIAG_NOWHERE, "%s: '%s=%s': the model has no node of this name", where, option,
+               t->text);
+    TRY(suggest_node(t->text, g, a, d));
+    return STATUS_USAGE;
+}
+
+status selector_check(const selector *s, const graph *g, const char *where, const char *option, arena *a, diag *d) {
+    for (size_t i = 0; i < s->n; i++)
+        TRY(check_term(&s->terms[i], g, where, option, a, d));
+    return STATUS_OK;
+}
+
 bool selector_has(const selector *s, const node *n) {
     for (size_t i = 0; i < s->n; i++)
         if (term_has(&s->terms[i], n))

@@ -164,6 +164,7 @@ static void put_request(strbuf *out, const pass_host *h) {
     for (size_t i = 0; i < q->overrides.n; i++) {
         const pass_override *o = &q->overrides.at[i];
         strbuf_add(out, "override");
+        wire_put(out, o->line);
         for (size_t k = 0; k < o->where.n; k++) {
             strbuf_add(out, " select");
             wire_put(out, o->where.terms[k].text);

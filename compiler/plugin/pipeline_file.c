@@ -237,8 +237,9 @@ static status set_options(const pass_request *q, const char *path, option_value 
 static status add_override(pass_request *q, const pipeline_file *f, const pipeline_override *from, arena *a, diag *d) {
     option_value *values = ARENA_NEW_N(a, option_value, q->n_options + 1);
     const char *why = NULL;
-    pass_override made = {.values = values};
+    pass_override made = {.values = values, .line = arena_printf(a, "%s: line %d", f->path, from->line)};
     TRY_ALLOC(values);
+    TRY_ALLOC(made.line);
     status s = selector_read(a, from->select, from->n_select, &made.where, &why);
     if (s == STATUS_USAGE)
         return diag_error(d, s, "pipeline", (diag_place){f->path, NULL, -1, NULL, NULL}, "line %d: select: %s",

@@ -53,7 +53,7 @@ static status read_override(serving *j, pass_request *q) {
     const char *const *terms, *why = NULL;
     size_t n;
     option_value *values = ARENA_NEW_N(j->a, option_value, q->n_options + 1);
-    pass_override o = {.values = values};
+    pass_override o = {.values = values, .line = wire_text(&j->in)};
     TRY_ALLOC(values);
     TRY(read_items(&j->in, "select", &terms, &n));
     TRY(selector_read(j->a, terms, n, &o.where, &why));

@@ -16,12 +16,22 @@ static const char *format_text(pass_host *h, const char *format, va_list args) {
     return strbuf_finish(&s, &text) == STATUS_OK ? text : "out of memory";
 }
 
+/* Where the node's options come from, if not from the pass's. */
+static void say_overrides(pass_host *h, const tenon_node *n) {
+    for (size_t i = 0; n != NULL && h->request != NULL && i < h->request->overrides.n; i++) {
+        const pass_override *o = &h->request->overrides.at[i];
+        if (selector_has(&o->where, plugin_node(n)))
+            diag_note(h->d, "%s gives this node other options", o->line);
+    }
+}
+
 static void error(const tenon_plugin_host *host, const tenon_node *n, const char *id, const char *format, ...) {
     pass_host *h = pass_host_of(host);
     va_list args;
     va_start(args, format);
     diag_error(h->d, STATUS_INVALID, id, place_of(h, n), "%s", format_text(h, format, args));
     va_end(args);
+    say_overrides(h, n);
 }
 
 static void warning(const tenon_plugin_host *host, const tenon_node *n, const char *id, const char *format, ...) {

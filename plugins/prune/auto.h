@@ -19,8 +19,8 @@ typedef struct judging {
     job *j;
     judge by;
     const struct goal *goal;
-    double asked;  /* the number behind the colon */
-    candidate *of; /* each weight */
+    double asked;       /* the number behind the colon */
+    candidate *of;      /* each weight */
     const char *target; /* latency */
     double cycles_before;
 } judging;

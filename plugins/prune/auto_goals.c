@@ -31,7 +31,25 @@ static int cycles_of(const judging *a, double *out) {
     return *out >= 0 ? TENON_OK : TENON_PASS_INVALID;
 }
 
+/* An input's dimension that is open is said here, once; what computes the cycles would say it of each node. */
+static int check_shapes(const job *j) {
+    int is_open = 0;
+    for (int i = 0; i < j->graph->inputs(j->g); i++) {
+        const tenon_value *v = j->graph->input(j->g, i);
+        for (int k = 0; k < j->graph->rank(v); k++) {
+            const char *dim = j->graph->dim(v, k) < 0 ? j->graph->dim_text(j->host, v, k) : NULL;
+            if (dim != NULL)
+                j->diag->error(j->host, NULL, "unbound-dimension",
+                               "auto=latency: dimension '%s' of input '%s' has no size: give it with --dim %s=N", dim,
+                               j->graph->value_name(v), dim);
+            is_open |= dim != NULL;
+        }
+    }
+    return is_open ? TENON_PASS_USAGE : TENON_OK;
+}
+
 static int begin_latency(judging *a) {
+    TRY(check_shapes(a->j));
     a->target = a->j->option->text(a->j->host, "target", NULL);
     a->by.n = a->by.probes;
     return cycles_of(a, &a->cycles_before);

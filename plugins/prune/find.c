@@ -4,6 +4,11 @@
 
 #include "prune.h"
 
+const char *prune_label(const job *j, const tenon_node *n) {
+    const char *name = j->graph->node_name(n);
+    return *name != '\0' ? name : j->graph->value_name(j->graph->node_output(n, 0));
+}
+
 int prune_is_op(const job *j, const tenon_node *n, const char *op) {
     return n != NULL && *j->graph->domain(n) == '\0' && strcmp(j->graph->op(n), op) == 0;
 }
@@ -150,13 +155,58 @@ int prune_take(const job *j, tenon_node *n, weight *w) {
     return mask_read(j, w);
 }
 
+/* ---- what is left ---- */
+
+static const char *type_limit(int element_type) {
+    switch (element_type) {
+    case TENON_FLOAT16:
+        return "its weights are float16; only floats of 32 bits are pruned";
+    case TENON_BFLOAT16:
+        return "its weights are bfloat16; only floats of 32 bits are pruned";
+    case TENON_DOUBLE:
+        return "its weights are double; only floats of 32 bits are pruned";
+    default:
+        return "its weights are no floats";
+    }
+}
+
+/* Why it has no weight that could be pruned. */
+static unpruned why_not(const job *j, const tenon_node *n, const struct row *r) {
+    const tenon_value *v = j->graph->node_input(n, r->weight), *first = j->graph->node_input(n, 0);
+    const tenon_tensor *t = v != NULL ? j->graph->constant(v) : NULL;
+    if (t == NULL && !prune_is_op(j, n, "Conv") && first != NULL && j->graph->constant(first) != NULL)
+        return (unpruned){n, "its constant is the left operand; only the right one is pruned", 1};
+    if (t == NULL && v != NULL && prune_is_op(j, j->graph->producer(v), "DequantizeLinear"))
+        return (unpruned){n, "its weights are quantised; prune comes before quantize", 1};
+    if (t == NULL)
+        return (unpruned){n, "it has no constant weight", 0};
+    if (j->tensor->element_type(t) != TENON_FLOAT)
+        return (unpruned){n, type_limit(j->tensor->element_type(t)), 1};
+    if (j->tensor->count(t) == 0)
+        return (unpruned){n, "its weight has no numbers", 0};
+    return (unpruned){n, "its weight is no matrix", 1};
+}
+
+/* Why a layer is none that something leaves the graph from. */
+static const char *const no_structure[] = {
+    [BY_ROW] = "granularity=row is of outputs of two dimensions and more",
+    [BY_CHANNEL] = "granularity=channel is of Conv",
+    [BY_HEAD] = "granularity=head is of Attention, and of products of its form",
+    [BY_NEURON] = "granularity=neuron is of MatMul and Gemm",
+};
+
+static int leave(job *j, unpruned l) {
+    j->left[j->n_left++] = l;
+    return TENON_OK;
+}
+
 static int add_weight(job *j, tenon_node *n, const struct row *r) {
     weight *same, asked = {.node = n, .input = r->weight, .value = j->graph->node_input(n, r->weight)};
     if (numbers_of(j, asked.value) == NULL)
-        return TENON_OK;
+        return leave(j, why_not(j, n, r));
     TRY(prune_settings(j, n, &asked.how));
     if (asked.how.by > BY_COLUMN)
-        return TENON_OK; /* shrink.c */
+        return leave(j, (unpruned){n, no_structure[asked.how.by], 0});
     same = same_weight(j, &asked);
     return same != NULL ? share_weight(j, same, &asked) : prune_take(j, n, &j->weights[j->n_weights++]);
 }
@@ -164,10 +214,12 @@ static int add_weight(job *j, tenon_node *n, const struct row *r) {
 int prune_find(job *j) {
     int tables = j->option->count(j->host, "select", NULL) > 0;
     j->weights = prune_room(j, (size_t)j->graph->nodes(j->g) + 1, sizeof *j->weights);
-    if (j->weights == NULL)
+    j->left = prune_room(j, (size_t)j->graph->nodes(j->g) + 1, sizeof *j->left);
+    if (j->weights == NULL || j->left == NULL)
         return TENON_PASS_RESOURCE;
     for (tenon_node *n = j->graph->first(j->g); n != NULL; n = j->graph->next(n)) {
         const struct row *r = row_of(j, n);
+        j->n_layers += r != NULL && !r->is_table;
         if (r != NULL && (tables || !r->is_table) && prune_is_selected(j, n))
             TRY(add_weight(j, n, r));
     }

@@ -4,13 +4,17 @@
 
 #include "prune.h"
 
-static int bar(const job *j, group *g, const char *why, const tenon_node *n, const tenon_value *v) {
-    const char *name = n != NULL ? j->graph->node_name(n) : "";
+static int bar_at(group *g, const char *why, const char *at) {
     if (g->barrier != NULL)
         return TENON_OK;
     g->barrier = why;
-    g->at = *name != '\0' ? name : v != NULL ? j->graph->value_name(v) : j->graph->op(n);
+    g->at = at;
     return TENON_OK;
+}
+
+static int bar(const job *j, group *g, const char *why, const tenon_node *n, const tenon_value *v) {
+    const char *name = n != NULL ? j->graph->node_name(n) : "";
+    return bar_at(g, why, *name != '\0' ? name : v != NULL ? j->graph->value_name(v) : j->graph->op(n));
 }
 
 /* ---- members ---- */
@@ -158,7 +162,7 @@ static int has_other_outputs(const job *j, const tenon_node *n) {
 
 static int visit_user(const job *j, group *g, const tenon_use *u, const member *m) {
     if (u->node == NULL)
-        return bar(j, g, "the model gives it out", NULL, m->value);
+        return bar_at(g, "the model gives it out", j->graph->output_name(j->g, u->index));
     if (prune_is_op(j, u->node, "Shape"))
         return TENON_OK; /* says what there is, whatever that is */
     if (prune_is_reshape(j, u->node))

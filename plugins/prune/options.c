@@ -55,6 +55,10 @@ const tenon_option *const prune_options[] = {&o_method,      &o_criterion,  &o_s
                                              &o_seed,        &o_activation, &o_auto,     &o_target, &o_auto_samples,
                                              &o_label,       &o_select,     &o_keep,     NULL};
 
+const tenon_option *const prune_whole[] = {&o_scope,  &o_calibration,  &o_samples,         &o_map,
+                                           &o_scale,  &o_seed,         &o_bias_correction, &o_auto,
+                                           &o_target, &o_auto_samples, &o_label,           NULL};
+
 /* ---- granularity ---- */
 
 static const struct {
@@ -131,10 +135,41 @@ static int contradiction(const job *j, const tenon_node *node, const char *text)
     return TENON_PASS_USAGE;
 }
 
-static int check(const job *j, const tenon_node *node, const settings *s) {
+/* Does an override give the node this option, and not what the pass has for all? */
+static int is_own(const job *j, const tenon_node *node, const char *name) {
+    const char *text, *of_all;
+    if (node == NULL || !j->option->given_for(j->host, name, node))
+        return 0;
+    if (!j->option->given(j->host, name))
+        return 1;
+    text = j->option->text(j->host, name, node);
+    of_all = j->option->text(j->host, name, NULL);
+    return strcmp(text, of_all) != 0;
+}
+
+static int has_own_sparsity(const job *j, const tenon_node *node, double sparsity) {
+    return node != NULL &&
+           (!j->option->given(j->host, "sparsity") || sparsity != j->option->real(j->host, "sparsity", NULL));
+}
+
+/* An override's N:M takes the place of the pass's share. */
+static int has_needless_share(const job *j, const tenon_node *node, const settings *s) {
     double of_m = 1 - (double)s->grain.kept / (double)s->grain.columns;
+    return s->by == BY_N_OF_M && j->option->given_for(j->host, "sparsity", node) && s->sparsity != of_m &&
+           (!is_own(j, node, "granularity") || has_own_sparsity(j, node, s->sparsity));
+}
+
+/* target= is read by nobody else. */
+static int has_idle_target(const job *j) {
+    const char *goal = j->option->text(j->host, "auto", NULL);
+    return j->option->given(j->host, "target") && (goal == NULL || strncmp(goal, "latency:", 8) != 0);
+}
+
+static int check(const job *j, const tenon_node *node, const settings *s) {
     int has_data = j->option->text(j->host, "calibration", NULL) != NULL;
-    if (s->by == BY_N_OF_M && j->option->given_for(j->host, "sparsity", node) && s->sparsity != of_m)
+    if (node == NULL && has_idle_target(j))
+        return contradiction(j, node, "target= is of auto=latency: give that, or leave target= away");
+    if (has_needless_share(j, node, s))
         return contradiction(j, node, "granularity=N:M says how many stay: leave sparsity= away");
     if (s->by == BY_N_OF_M && j->is_global)
         return contradiction(j, node, "granularity=N:M is the same everywhere: scope=global chooses nothing there");
@@ -150,14 +185,25 @@ static int check(const job *j, const tenon_node *node, const settings *s) {
     return TENON_OK;
 }
 
-int prune_settings(const job *j, const tenon_node *node, settings *out) {
-    memset(out, 0, sizeof *out);
+/* Of method= and criterion=, an override's takes the place of the pass's. */
+static int read_method(const job *j, const tenon_node *node, settings *out) {
+    int owns_method = is_own(j, node, "method"), owns_criterion = is_own(j, node, "criterion");
     out->method = (method)choice_of(j, "method", node, methods);
     out->criterion = j->option->text(j->host, "criterion", node);
-    if (out->criterion != NULL && j->option->given_for(j->host, "method", node))
+    if (out->criterion == NULL)
+        return TENON_OK;
+    if (j->option->given_for(j->host, "method", node) && owns_method == owns_criterion)
         return contradiction(j, node, "criterion= stands in place of method=: give one of them");
-    if (out->criterion != NULL)
+    if (owns_method)
+        out->criterion = NULL;
+    else
         out->method = METHOD_OTHER;
+    return TENON_OK;
+}
+
+int prune_settings(const job *j, const tenon_node *node, settings *out) {
+    memset(out, 0, sizeof *out);
+    TRY(read_method(j, node, out));
     out->sparsity = j->option->real(j->host, "sparsity", node);
     TRY(read_grain(j, node, out));
     TRY(check(j, node, out));

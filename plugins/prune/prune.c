@@ -5,16 +5,30 @@
  * (weights). What goes as a whole, channels, heads and neurons, goes with all that depends on it (groups, shrink).
  */
 #include "prune.h"
+#include "overrides.h"
 #include "samples.h"
 
 void *prune_room(const job *j, size_t n, size_t each) {
     return pass_room(j->host, n, each);
 }
 
+enum { NOTES_MOST = 10 };
+
+/* Says of each layer why. */
 static int nothing(const job *j) {
-    j->diag->error(j->host, NULL, "nothing-to-do",
-                   "nothing is pruned: the model has no such weights, or select= and keep= leave none");
-    return TENON_PASS_USAGE;
+    int is_unsupported = 0;
+    const char *why = j->n_left > 0     ? "no layer that is selected can be"
+                      : j->n_layers > 0 ? "select= and keep= leave no MatMul, Gemm or Conv"
+                                        : "the model has no MatMul, Gemm or Conv";
+    j->diag->error(j->host, NULL, "nothing-to-do", "nothing is pruned: %s", why);
+    for (const unpruned *l = j->left; l < j->left + j->n_left; l++) {
+        is_unsupported |= l->is_unsupported;
+        if (l < j->left + NOTES_MOST)
+            j->diag->note(j->host, "'%s': %s", prune_label(j, l->node), l->why);
+    }
+    if (j->n_left > NOTES_MOST)
+        j->diag->note(j->host, "and so on for %d more", j->n_left - NOTES_MOST);
+    return is_unsupported ? TENON_PASS_UNSUPPORTED : TENON_PASS_USAGE;
 }
 
 static int prune(job *j) {
@@ -22,6 +36,7 @@ static int prune(job *j) {
     j->seed = (uint64_t)j->option->integer(j->host, "seed", NULL);
     j->is_global = j->option->text(j->host, "scope", NULL)[0] == 'g';
     TRY(prune_settings(j, NULL, &s));
+    TRY(overrides_check(j->host, j->g, prune_whole));
     TRY(samples_open(j->host, j->g, &j->samples, &j->n_samples));
     j->corrects = j->samples != NULL && j->option->boolean(j->host, "bias_correction", NULL);
     TRY(prune_structures(j));

@@ -111,6 +111,13 @@ typedef struct group {
     int n_producers, n_consumers;
 } group;
 
+/* A layer that is not pruned, though it was asked for. */
+typedef struct unpruned {
+    const tenon_node *node;
+    const char *why;
+    int is_unsupported; /* it could be, but not by this pass */
+} unpruned;
+
 /* What was asked to leave the graph: from one node on. */
 typedef struct structure {
     tenon_node *node;
@@ -143,6 +150,9 @@ typedef struct job {
     int n_activations;
     structure *structures;
     int n_structures;
+    unpruned *left;
+    int n_left;
+    int n_layers;       /* that there are, selected or not */
     tenon_graph *dense; /* the model before anything became zero, as far as it is needed; NULL: it is not */
     growing sums, cross, h, inverse, matrix, scores, units_sums, units_twice; /* room for one weight */
     growing kept;                                                             /* samples of j->dense */
@@ -159,6 +169,8 @@ double *prune_grown(const job *j, growing *g, size_t n);
 
 /* ---- options.c ---- */
 extern const tenon_option *const prune_options[];
+/* Those that hold for the pass as a whole. */
+extern const tenon_option *const prune_whole[];
 /* The options for a node; NULL: for the pass. Contradictions are said. */
 int prune_settings(const job *j, const tenon_node *node, settings *out);
 /* Is the node among those that select= and keep= leave? */
@@ -166,13 +178,15 @@ int prune_is_selected(const job *j, const tenon_node *node);
 const char *prune_method_name(const weight *w);
 
 /* ---- find.c ---- */
+/* Its name, or that of its first output. */
+const char *prune_label(const job *j, const tenon_node *n);
 /* Is it ONNX's operator of this name? n may be NULL. */
 int prune_is_op(const job *j, const tenon_node *n, const char *op);
 /* Is it a Conv, MatMul or Gemm with a constant weight? Puts down which input that is. */
 int prune_is_linear(const job *j, const tenon_node *n, int *input);
 /* The weight of such a node (or of a Gather). */
 int prune_take(const job *j, tenon_node *n, weight *w);
-/* The weights that are to become sparse: of the nodes that are selected. */
+/* The weights that are to become sparse: of the nodes that are selected; what is left, and why. */
 int prune_find(job *j);
 /* Where element (o, i) of the matrix lies in the tensor. */
 int64_t weight_place(const weight *w, int64_t o, int64_t i);

@@ -57,6 +57,26 @@ static void say_weights(const job *j) {
     }
 }
 
+/* What could be pruned, but not by this pass. */
+static void put_left(const job *j) {
+    j->report->begin_list(j->host, "left");
+    for (const unpruned *l = j->left; l < j->left + j->n_left; l++) {
+        if (!l->is_unsupported)
+            continue;
+        j->report->begin_object(j->host, NULL);
+        j->report->text(j->host, "node", prune_label(j, l->node));
+        j->report->text(j->host, "why", l->why);
+        j->report->end(j->host);
+    }
+    j->report->end(j->host);
+}
+
+static void say_left(const job *j) {
+    for (const unpruned *l = j->left; l < j->left + j->n_left; l++)
+        if (l->is_unsupported)
+            j->report->line(j->host, "  %-40s stays: %s", prune_label(j, l->node), l->why);
+}
+
 static int64_t gone_of(const structure *s) {
     return s->barrier == NULL ? s->gone : 0;
 }
@@ -95,6 +115,7 @@ void prune_report(const job *j) {
         say_structures(j);
     if (j->n_weights > 0)
         say_weights(j);
+    say_left(j);
     if (j->judged > 0)
         j->report->line(j->host, "sparsities chosen: %lld of %lld samples lost", (long long)j->lost,
                         (long long)j->judged);
@@ -116,5 +137,6 @@ void prune_report(const job *j) {
     }
     put_weights(j);
     put_structures(j);
+    put_left(j);
     put_activations(j);
 }

@@ -79,6 +79,10 @@ const tenon_option *const quant_options[] = {
     &o_map,       &o_scale,           &o_auto,         &o_auto_widths, &o_auto_samples,
     &o_label,     &o_bias_correction, &o_select,       &o_keep,        NULL};
 
+const tenon_option *const quant_whole[] = {&o_ends, &o_calibration, &o_samples,      &o_map,   &o_scale,
+                                           &o_auto, &o_auto_widths, &o_auto_samples, &o_label, &o_bias_correction,
+                                           NULL};
+
 /* ---- reading them ---- */
 
 static int choice_of(const job *j, const char *name, const tenon_node *node, const char *const *choices) {
@@ -112,7 +116,13 @@ static int has_number(const job *j, const char *name, const tenon_node *node, in
     return 1;
 }
 
+static int is_all(const job *j, const tenon_node *node) {
+    return strcmp(j->option->text(j->host, "data", node), "all") == 0;
+}
+
 static int check(const job *j, const tenon_node *node, const settings *s) {
+    if (is_all(j, node) != is_all(j, NULL))
+        return contradiction(j, node, "data=all is of the pass as a whole: it cannot differ by node");
     if (s->scheme != SCHEME_FIXED && (s->has_data_frac || s->has_weight_frac || s->has_bias_frac))
         return contradiction(j, node, "data_frac, weight_frac and bias_frac are of format=fixed");
     if (s->scheme != SCHEME_FIXED && s->method == METHOD_HALF)

@@ -5,6 +5,7 @@
  * every layer its float mean output (bias).
  */
 #include "quantize.h"
+#include "overrides.h"
 #include "samples.h"
 
 void *quant_room(const job *j, size_t n, size_t each) {
@@ -21,6 +22,7 @@ static int nothing(const job *j) {
 static int quantise(job *j) {
     settings s;
     TRY(quant_settings(j, NULL, &s));
+    TRY(overrides_check(j->host, j->g, quant_whole));
     TRY(samples_open(j->host, j->g, &j->samples, &j->n_samples));
     TRY(quant_equalise(j));
     TRY(quant_smooth(j));

@@ -113,6 +113,8 @@ void *quant_room(const job *j, size_t n, size_t each);
 
 /* ---- options.c ---- */
 extern const tenon_option *const quant_options[];
+/* Those that hold for the pass as a whole. */
+extern const tenon_option *const quant_whole[];
 /* The options for a node; NULL: for the pass. Contradictions are said. */
 int quant_settings(const job *j, const tenon_node *node, settings *out);
 /* Is the node among those that select= and keep= leave? */

@@ -52,11 +52,12 @@ select = "op:Gemm"
 bits = 2
 deep = false
 [[pass.override]]
-select = ["re:^/3/[A-Z]onv$", "nothing"]
+select = ["re:^/3/[A-Z]onv$", "re:^nothing"]
 rate = 1
 """
     done = graph("--pipeline", file("good.toml", text))
     checks.check("--pipeline", done.status == 0, done.last)
+    checks.equal("a pattern that selects nothing is a warning", done.err, f"tenon: warning[no-node]: {FOLDER}/good.toml: line 13: 'select=re:^nothing' selects no node of the model\n")
     words = "[a=1], [b=x], [c=0.25]"
     got = sorted(set(marks(done)))
     want = [("Conv", f"bits 4, rate 0.5, deep, {words}"), ("Conv", f"bits 4, rate 1, deep, {words}"), ("Gemm", f"bits 2, rate 0.5, flat, {words}")]
@@ -88,6 +89,11 @@ def test_bad_files(checks):
              ('[[pass]]\nname = "mark"\nbits = []', "line 3: pass mark: 'bits=': needs a value", 2),
              ('skip = ["cze"]', "--skip cze: there is no such pass", 2),
              ('plugins = ["absent.so"]', "absent.so: error[plugin]: the plugin cannot be loaded", 5)]
+    conv = marks(graph("--plugin", PROBE, "-p", "mark:nodes=op:Conv"))
+    checks.check("the model has convolutions", len(conv) == 2, conv)
+    cases += [('[[pass]]\nname = "mark"\n\nnodes = ["op:Conv", "nobody"]', "bad14.toml: line 4: pass mark: 'nodes=nobody': the model has no node of this name", 2),
+              ('[[pass]]\nname = "mark"\nnodes = ["Conv"]', "'nodes=Conv': the model has no node of this name\nnote: op:Conv selects by operator", 2),
+              ('[[pass]]\nname = "mark"\n[[pass.override]]\nselect = ["op:Conv", "/3/Conw"]\nbits = 4', "line 3: 'select=/3/Conw': the model has no node of this name\nnote: did you mean '/3/Conv'?", 2)]
     for i, (text, says, status) in enumerate(cases):
         done = graph("--plugin", PROBE, "--pipeline", file(f"bad{i}.toml", text))
         checks.check(f"pipeline file {text!r}", done.status == status and says in done.err, done.err)

@@ -393,6 +393,12 @@ def test_selection(checks):
     r = json.loads(done.out)["passes"][0]
     checks.equal("overrides: weights", [w["width"] for w in r["weights"]], [8, 3])
     checks.equal("overrides: data", [d["width"] for d in r["data"]], [8, 5])
+    for line in ('ends = "integer"', 'calibration = "none.npz"', "samples = 3", 'calibration_map = ["x=y"]', 'calibration_scale = ["x=2"]', 'auto = "accuracy:1"', 'auto_widths = "all"',
+                 "auto_samples = 3", 'label = "classes"', "bias_correction = false", 'data = "all"'):
+        pipeline = write("whole.toml", f'[[pass]]\nname = "quantize"\ncalibration = "{data}"\n[[pass.override]]\nselect = ["second"]\n{line}\n')
+        done = tenon("inspect", model, "--pipeline", pipeline, "--dim", "n=1")
+        name = line.split(" = ")[0] if "data = " not in line else "data=all"
+        checks.check(f"an override with {line} is refused", done.status == 2 and "'second' (Gemm-13): error[usage]: " + name in done.err and "is of the pass as a whole" in done.err and f"note: {pipeline}: line 4 gives" in done.err, done.err)
 
 
 def test_errors(checks):
@@ -402,7 +408,7 @@ def test_errors(checks):
              ("format=affine,frac=half", 2, "format=fixed"), ("format=symmetric,data_frac=3", 2, "format=fixed"), ("data_width=0,weight_width=0", 2, "nothing-to-do"),
              ("calibration=none.npz", 5, "none.npz"), (f"calibration={data},calibration_map=x=q", 3, "no array 'q'"), (f"calibration={data},calibration_map=q=x", 2, "no input 'q'"),
              (f"calibration={data},calibration_scale=x", 2, "INPUT=X"), (f"calibration={data},calibration_scale=x=big", 2, "number"), ("percentile=20", 2, "50 to 100"),
-             ("data_width=0,select=re:(", 2, "select"), (f"calibration={model}", 3, "error[npz]")]
+             ("data_width=0,select=re:(", 2, "select"), ("data_width=0,keep=frist", 2, "did you mean 'first'?"), ("data_width=0,select=first,nobody", 2, "'select=nobody': the model has no node of this name"), (f"calibration={model}", 3, "error[npz]")]
     before = tenon("compile", model, "--emit", "graph").out
     for options, status, says in cases:
         _, _, done = quantised(model, options)
