@@ -1,17 +1,18 @@
 """Starts the command. As a program, by its path, it is there before the package is: so Ctrl-C, and what is missing, are a line from the beginning."""
 import os
-import signal
 import sys
 from typing import NoReturn
 
 
 def _ended(*_: object) -> NoReturn:
-    os.write(2, b"\ntenon sweep: ended; nothing has been measured yet\n")
+    """At once: what is being imported may make another error of an exception."""
+    os.write(2, b"\ntenon sweep: ended; the same command goes on from here\n")
     os._exit(130)
 
 
 def start() -> NoReturn:
     """Reads the package, and calls it."""
+    import signal
     before = signal.getsignal(signal.SIGINT)
     if before is signal.default_int_handler:
         signal.signal(signal.SIGINT, _ended)
@@ -26,4 +27,7 @@ def start() -> NoReturn:
     main()
 
 
-start()
+try:
+    start()
+except KeyboardInterrupt:
+    _ended()

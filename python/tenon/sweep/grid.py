@@ -80,7 +80,8 @@ class Settings:
             raise ValueError(f"{where}: {error}") from None
         if not words:
             return None
-        text, items, options = shlex.join(words), "" if words[0].startswith("--") else words.pop(0), {}
+        text, items = shlex.join(words), "" if words[0].startswith("--") else words.pop(0)
+        options: Dict[str, Any] = {}
         while words:
             word, equals, value = words.pop(0).partition("=")
             name = word[2:]

@@ -83,22 +83,23 @@ def _mark(upper: Any, lower: Any, axes: Axes, best: Point, rule: str, places: Pl
     lower.plot(x, [_error(best, least)], **style)
 
 
-def _ticks(plot: Any, axis: Union[Axis, Settings], places: Places) -> None:
-    """A label for each value that has room for one; words are upright where they have none side by side."""
+def _ticks(plot: Any, axis: Union[Axis, Settings], places: Places) -> float:
+    """A label for each value that has room for one; words are upright where they have none side by side. The inches that upright ones need."""
     regular = all(number(v) == x for v, x in places.items())
     if regular and len(places) > 20:
-        return  # as matplotlib has them
-    labels = {v: _text(v, 40) for v in places}
-    span = max(places.values()) - min(places.values()) or 1
-    apart = 0.75 * WIDTH * min((b - a for a, b in zip(list(places.values()), list(places.values())[1:])), default=span) / span
-    upright = not regular and apart < CHARACTER * (max(map(len, labels.values())) + 1)
+        return 0  # as matplotlib has them
+    labels, stand = {v: _text(v, 32) for v in places}, list(places.values())
+    inch = 0.75 * WIDTH / (max(stand) - min(stand) or 1)
+    longest, apart = CHARACTER * max(map(len, labels.values())), inch * min((b - a for a, b in zip(stand, stand[1:])), default=1)
+    upright = not regular and apart < longest + CHARACTER
     shown: List[str] = []
     for v, x in places.items():
-        needed = 2 * CHARACTER if upright else CHARACTER * (1 + (len(v) + len(shown[-1]) if shown else 0) / 2)
-        if not shown or (x - places[shown[-1]]) / span * 0.75 * WIDTH >= needed:
+        half = len(labels[v]) + len(labels[shown[-1]]) if shown else 0
+        if not shown or inch * (x - places[shown[-1]]) >= CHARACTER * (2 if upright else 1 + half / 2):
             shown.append(v)
     plot.set_xticks([places[v] for v in shown], [labels[v] for v in shown], rotation=90 if upright else 0)
     plot.set_xticks([x for v, x in places.items() if v not in shown], minor=True)
+    return longest if upright else 0
 
 
 def _scale(lower: Any, points: Sequence[Point]) -> None:
@@ -115,14 +116,16 @@ def _scale(lower: Any, points: Sequence[Point]) -> None:
         lower.set_ylim(10.0 ** (math.floor(low - 0.1)), 10.0 ** (math.ceil(high + 0.1)))
 
 
-def _legend(figure: Any, upper: Any) -> None:
-    """As many columns as its texts have room for; the picture is higher where it has many rows."""
+def _legend(figure: Any, upper: Any) -> float:
+    """As many columns as have room. The inches that its rows need."""
     handles, labels = upper.get_legend_handles_labels()
-    longest = max(len(line) for label in labels for line in label.split("\n"))
-    columns = max(1, min(2 if len(labels) <= 12 else 4, int(WIDTH / CHARACTER / (longest + 5))))
-    rows = math.ceil(len(labels) / columns) + 1
-    figure.set_size_inches(WIDTH, HEIGHT + 0.17 * max(0, rows - 5))
-    figure.legend(handles, labels, loc="outside upper left", ncols=columns, frameon=False)
+    for columns in range(2 if len(labels) <= 12 else 4, 0, -1):
+        legend = figure.legend(handles, labels, loc="outside upper left", ncols=columns, frameon=False)
+        extent = legend.get_window_extent()
+        if extent.width <= figure.bbox.width or columns == 1:
+            break
+        legend.remove()
+    return float(extent.height / figure.dpi)
 
 
 def draw(axes: Axes, title: str, reference: Point, points: Sequence[Point], best: Optional[Point], rule: str, folder: str) -> List[str]:
@@ -138,7 +141,7 @@ def draw(axes: Axes, title: str, reference: Point, points: Sequence[Point], best
     _curves(upper, lower, axes, title, points, places, least)
     if best:
         _mark(upper, lower, axes, best, rule, places, least)
-    _ticks(lower, over, places)
+    below = _ticks(lower, over, places)
     _scale(lower, points)
     lower.set_xlabel(_text(f"{over.title}{' (bits)' if any('width' in n for n in over.names) else ''} of {title}"))
     upper.set_ylabel(f"accuracy on {reference['samples']:,} samples (%)")
@@ -146,7 +149,8 @@ def draw(axes: Axes, title: str, reference: Point, points: Sequence[Point], best
     for plot in (upper, lower):
         plot.grid(color="#ddd", linewidth=0.6)
         plot.spines[["top", "right"]].set_visible(False)
-    _legend(figure, upper)
+    above = _legend(figure, upper)
+    figure.set_size_inches(WIDTH, HEIGHT + max(0, above - 0.9) + below)
     paths = [os.path.join(folder, f"sweep.{form}") for form in ("svg", "png")]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of letters that the font lacks
