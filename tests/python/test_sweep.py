@@ -144,10 +144,10 @@ def test_contents(checks):
     for name, words in (("--and", ["--over", "weight_width=2", "--and", f'calibration="{cal}"']), ("--settings", ["--settings", settings])):
         calibrate(1)
         asked = ["sweep", MODEL, "--data", DIGITS, "--scale", SCALE, "--limit", 40, "--pass", "quantize", *words, "-o", to]
-        told = [command(*asked), command(*asked)]
+        told = [command(*asked)]
         calibrate(2)
         told.append(command(*asked))
-        checks.equal(f"another file that {name} names: its point is measured anew", [(d.status, d.err.count(" left\n")) for d in told], [(0, 2), (0, 0), (0, 1)])
+        checks.equal(f"another file that {name} names: its point is measured anew", [(d.status, d.err.count(" left\n")) for d in told], [(0, 2), (0, 1)])
 
 
 def test_damaged(checks):
@@ -220,9 +220,9 @@ def test_pictures(checks):
     close, kept = pyplot.close, []
     pyplot.close = kept.append
     for name, axes, points in (("one point", *series("s=0.5")), ("nineteen", *series("s=0.05..0.95..0.05", "m=a,b")), ("twelve curves", *series("w=2..8", "m=1..12")),
-                               ("near", *series("s=0.1,0.1001,0.1002,0.9")), ("powers", *series("s=1e-5,1e-3,0.1,1")), ("files", *series(f"c={','.join(f'{folder}_{i}' for i in range(12))}")),
-                               ("words", *series(f"c={','.join(f'word{i}' for i in range(90))}")), ("sixty-two curves", *series("w=2..8", "m=1..62")),
-                               ("long names", *series("w=2..8", f"calibration={','.join(f'{folder}_{i}' for i in range(9))}", "frac=half,mse")),
+                               ("near", *series("s=0.1,0.1001,0.1002,0.9")), ("files", *series(f"c={','.join(f'{folder}_{i}' for i in range(12))}")),
+                               ("words", *series(f"c={','.join(f'word{i}' for i in range(90))}")), ("sixty-two curves", *series("w=2..4", "m=1..62")),
+                               ("long names", *series("w=2..4", f"calibration={','.join(f'{folder}_{i}' for i in range(9))}", "frac=half,mse")),
                                ("odd letters", *series("c=$a$,b$\\frac$,$c\n$", "x=$\\q$,\udcff")), ("no errors", *series("s=0", error=0.0)), ("nearly none", *series("s=0,1", error=3e-9)),
                                ("no numbers", *series("s=0,1", error=float("nan")))):
         to = os.path.join(FOLDER, "pictures", name)
