@@ -268,6 +268,12 @@ def test_begun(checks):
     os.chmod(path, 0o755)
     done = command(*SWEEP, "--over", "weight_width=2", env={"PYTHON": path})
     checks.check("a Python without numpy", done.status == 5 and "numpy" in done.err and "Traceback" not in done.err, f"{done.status} {done.err}")
+    odd = os.path.join(FOLDER, "odd")
+    os.makedirs(odd)
+    for name in ("json.py", "statistics.py", "grid.py"):
+        open(os.path.join(odd, name), "w").close()
+    done = command(*SWEEP, "--limit", 40, "--over", "weight_width=3", cwd=odd, timeout=60)
+    checks.check("in a folder of files that are called as modules are", done.status == 0, f"{done.status} {done.err[-500:]}")
 
 
 def test_size(checks):
