@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""tenon sweep: its points are what tenon eval says; killed at any moment it loses none; which point is best; tables, curves, wrong arguments."""
+"""tenon sweep: its points are what tenon eval says, and of these files; killed at any moment it loses none; which point is best; tables, pictures, what cannot be read or written."""
 import glob
 import json
 import os
@@ -10,18 +10,19 @@ import signal
 import subprocess
 import sys
 import time
+import warnings
 
 import numpy as np
 import onnx
 from onnx import TensorProto, numpy_helper
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "tools"))
-from checks import BUILD, MODELS, ROOT, TENON, Checks, scratch, tenon as command  # noqa: E402
+from checks import BUILD, MODELS, ROOT, TENON, Checks, run, scratch, tenon as command  # noqa: E402
 
 os.environ["TENON_LIBRARY"] = os.path.join(BUILD, "lib", "libtenon.so")
 os.environ["PYTHON"] = sys.executable
 sys.path.insert(0, os.path.join(ROOT, "python"))
-from tenon.sweep import grid, statistics  # noqa: E402
+from tenon.sweep import grid, plot, statistics, store  # noqa: E402
 
 FOLDER = scratch("sweep")
 MODEL, DIGITS = os.path.join(MODELS, "mnist-cnn", "model.onnx"), os.path.join(MODELS, "mnist-cnn", "test_10000.npz")
@@ -84,13 +85,23 @@ def test_settings(checks):
                  for items, more in (("weight_width=4,frac=mse", ""), ("weight_width=3", " --skip fold --skip cse"))])
     checks.check("no curves", not os.path.exists(os.path.join(to, "sweep.svg")))
     checks.check("the same again: nothing is measured", " left" not in command(*SWEEP, "--settings", path, "--and", "per=tensor,channel", "-o", to).err)
-    for text, why in (("a=1 b=2", "is no option"), ("a=1 'b", ":1: "), ("# nothing\n", "no settings"), ("a=1 --", "is no option")):
+    for text, why in (("a=1 b=2", "is no option"), ("a=1 'b", ":1: "), ("# nothing\n", "no settings"), ("a=1 --", "is no option"),
+                      ("a=1 --wurst 5", ":1: --wurst is none"), ("a=1\n\nb=2 --limit 3", ":3: --limit is none"), ("a=1 --int best --int force", ":1: --int is given twice")):
         write(text)
         wrong = command(*SWEEP, "--settings", path, "-o", to)
         checks.check(f"'{text.strip()}' is refused", wrong.status == 2 and why in wrong.err, wrong.err)
-    write("weight_width=4 --wurst 5\nweight_width=4\n")
+    write("weight_width=4 --target wurst\nweight_width=4\n")
     part = command(*SWEEP, "--settings", path, "-o", to)
-    checks.check("an option that is none: that point fails", part.status == 3 and "--wurst" in part.err and "failed" in part.out, part.err + part.out)
+    checks.check("a value that is none: that point fails", part.status == 3 and "wurst" in part.err and "failed" in part.out, part.err + part.out)
+    write("'calibration=\"a # b\"' --skip 'c#d' # two\n")
+    checks.equal("a # in quotes is no comment", [(grid.Settings(path).spell(v), grid.Settings(path).options(v)) for v in grid.Settings(path).values],
+                 [('calibration="a # b"', {"skip": ["c#d"]})])
+    with open(path, "wb") as f:
+        f.write(b"weight_width=\xff\n")
+    wrong = command(*SWEEP, "--settings", path, "-o", to)
+    checks.check("no UTF-8: which file", wrong.status == 2 and f"{path} is no text in UTF-8" in wrong.err, wrong.err)
+    gone = command(*SWEEP, "--settings", path + ".none", "-o", to)
+    checks.check("no such file", gone.status == 5 and f"{path}.none: cannot be read" in gone.err, gone.err)
 
 
 def test_first_pass(checks):
@@ -107,7 +118,162 @@ def test_first_pass(checks):
     first, again = command(*asked), command(*asked)
     np.savez(data, input=z["input"][20:40])
     third = command(*asked)
-    checks.equal("another calibration file of the same name: measured anew", [d.err.count(" left\n") for d in (first, again, third)], [2, 0, 2])
+    checks.equal("another calibration file of the same name: measured anew, but for the model as it is", [d.err.count(" left\n") for d in (first, again, third)], [2, 0, 1])
+
+
+def test_contents(checks):
+    """What lies in files beside the model, and in files that options name wherever they stand, counts by its contents."""
+    folder, to = os.path.join(FOLDER, "contents"), os.path.join(FOLDER, "contents", "out")
+    os.makedirs(folder)
+    path, cal = os.path.join(folder, "model.onnx"), os.path.join(folder, "a=b.npz")
+    onnx.save_model(onnx.load(MODEL), path, save_as_external_data=True, location="weights.bin", size_threshold=0)
+    sweep = ["sweep", path, *SWEEP[2:], "--limit", 40, "--over", "weight_width=8", "-o", to, "--json"]
+    first, again = command(*sweep), command(*sweep)
+    with open(os.path.join(folder, "weights.bin"), "r+b") as f:
+        f.write(bytes(os.path.getsize(f.name)))
+    third = command(*sweep)
+    checks.equal("other weights in an external file: measured anew", [d.err.count(" left\n") for d in (first, again, third)], [2, 0, 2])
+    checks.check("... and otherwise right", json.loads(first.out)["reference"]["correct"] > 30 > json.loads(third.out)["reference"]["correct"], third.out)
+
+    def calibrate(seed):
+        np.savez(cal, input=np.random.default_rng(seed).random((4, 1, 28, 28), np.float32))
+
+    settings = os.path.join(folder, "settings.txt")
+    with open(settings, "w") as f:
+        f.write(f"data_width=0,weight_width=3\n'weight_width=3,calibration=\"{cal}\"'\n")
+    for name, words in (("--and", ["--over", "weight_width=2", "--and", f'calibration="{cal}"']), ("--settings", ["--settings", settings])):
+        calibrate(1)
+        asked = ["sweep", MODEL, "--data", DIGITS, "--scale", SCALE, "--limit", 40, "--pass", "quantize", *words, "-o", to]
+        told = [command(*asked)]
+        calibrate(2)
+        told.append(command(*asked))
+        checks.equal(f"another file that {name} names: its point is measured anew", [(d.status, d.err.count(" left\n")) for d in told], [(0, 2), (0, 1)])
+
+
+def test_damaged(checks):
+    """A line of points.jsonl counts only as it was written."""
+    to = os.path.join(FOLDER, "damaged")
+    sweep = [*SWEEP, "--limit", 40, "--over", "weight_width=3", "-o", to, "--json"]
+    first, path = command(*sweep), os.path.join(to, "points.jsonl")
+    whole = [line for line in open(path).read().split("\n") if line]
+    point = json.loads(whole[-1])
+    broken = ["", "{}", "[]", "3", "null", '"sum"', "[" * 200000, '{"a":' * 100000, whole[-1][:-1], whole[-1][1:], json.dumps({k: point[k] for k in ("sweep", "pass")}),
+              json.dumps({k: point[k] for k in ("sweep", "pass", "sum")}), "\udc80".encode("utf-8", "surrogatepass").decode("latin-1")]
+    for key, value in (("margins", point["margins"][:-8]), ("accuracy", None), ("right", point["right"][:-4]), ("right", "@@@"), ("samples", 39), ("correct", "3"), ("size", {}),
+                       ("size", {"weights": None, "data": 1}), ("ci95", [0]), ("pass", []), ("sum", None)):
+        broken.append(json.dumps({**point, key: value}))
+    for text in broken:
+        with open(path, "w") as f:
+            f.write(text + "\n" + "".join(line + "\n" for line in whole[:-1]))
+        known = store.Store(to, {json.loads(line)["pass"]: point["sweep"] for line in whole} | {None: json.loads(whole[0])["sweep"]}).known
+        checks.equal(f"{text[:60]!r} is no point", set(known), {None})
+    with open(path, "w") as f:
+        f.write("".join(text + "\n" for text in [*broken, whole[0]]))
+    again = command(*sweep)
+    same = [{k: v for k, v in json.loads(d.out)["points"][0].items() if k != "seconds"} for d in (first, again) if d.status == 0]
+    checks.check("it is measured again", len(same) == 2 and same[0] == same[1] and again.err.count(" left\n") == 1, again.err[-500:])
+
+
+def test_unwritable(checks):
+    """What cannot be written is a line, and the status 5; what has been measured stays."""
+    to = os.path.join(FOLDER, "unwritable")
+    sweep = [*SWEEP, "--limit", 40, "--over", "weight_width=3", "-o", to]
+    checks.equal("it runs", command(*sweep).status, 0)
+    table = os.path.join(to, "table.md")
+
+    def shell(line, *words):
+        return run(["sh", "-c", line, "sh", TENON, *map(str, words)], env={"PIPE": os.path.join(to, "status")})
+
+    for name, make in (("table.md", os.mkdir), ("sweep.png", os.mkdir), ("sweep.svg", os.mkdir), ("table.md", lambda p: os.symlink("/dev/full", p))):
+        path = os.path.join(to, name)
+        if os.path.exists(path):
+            os.remove(path)
+        make(path)
+        done = command(*sweep)
+        checks.check(f"{name} cannot be written", done.status == 5 and f"tenon sweep: {path}: cannot be written" in done.err and "Traceback" not in done.err, f"{done.status} {done.err}")
+        (os.remove if os.path.islink(path) else os.rmdir)(path)
+    done = shell('ulimit -f 1; exec "$@"', *SWEEP, "--limit", 400, "--over", "weight_width=3", "-o", os.path.join(to, "short"))
+    checks.check("points.jsonl becomes too long", done.status == 5 and "points.jsonl: cannot be written" in done.err and "Traceback" not in done.err, f"{done.status} {done.err}")
+    for name, line in (("a full disk", '"$@" >/dev/full'), ("no stdout", '"$@" >&-'), ("a closed pipe", '{ "$@"; echo $? >"$PIPE"; } | true; exit $(cat "$PIPE")')):
+        done = shell(line, *sweep)
+        told = [text for text in done.err.split("\n") if text]
+        checks.check(f"stdout is {name}", done.status == 5 and len(told) == 1 and told[0].startswith("tenon sweep: standard output: cannot be written: "), f"{done.status} {done.err}")
+    for name, line in (("closed", '"$@" 2>&-'), ("full", '"$@" 2>/dev/full'), ("closed, stdin too", '"$@" <&- 2>&-')):
+        if os.path.exists(table):
+            os.remove(table)
+        done = shell(line, *sweep, "--limit", 41 + len(name))
+        checks.check(f"stderr is {name}: the work goes on", done.status == 0 and os.path.exists(table) and "Best by" in done.out and " left" not in done.out, f"{done.status} {done.out}")
+
+
+def series(over, *others, error=None):
+    """Axes and points on them, with numbers that a plot may be made of."""
+    axes = [grid.Axis(over), *map(grid.Axis, others)]
+    rows = grid.points(axes)
+    return axes, [{"values": list(v), "accuracy": (400 + 300 * i // len(rows)) / 1000, "ci95": statistics.wilson(400 + 300 * i // len(rows), 1000),
+                   "against": {"margin_mse": 10.0 ** -(i % 5) if error is None else error}} for i, v in enumerate(rows)]
+
+
+def test_pictures(checks):
+    """Nothing in a picture lies on something else or beyond its edge, and words are shown to the letter."""
+    from matplotlib import pyplot
+    folder = "data/with/a/long/name/of/many/characters/calibration"
+    close, kept = pyplot.close, []
+    pyplot.close = kept.append
+    for name, axes, points in (("one point", *series("s=0.5")), ("nineteen", *series("s=0.05..0.95..0.05", "m=a,b")), ("twelve curves", *series("w=2..8", "m=1..12")),
+                               ("near", *series("s=0.1,0.1001,0.1002,0.9")), ("files", *series(f"c={','.join(f'{folder}_{i}' for i in range(12))}")),
+                               ("words", *series(f"c={','.join(f'word{i}' for i in range(90))}")), ("sixty-two curves", *series("w=2..4", "m=1..62")),
+                               ("long names", *series("w=2..4", f"calibration={','.join(f'{folder}_{i}' for i in range(9))}", "frac=half,mse")),
+                               ("odd letters", *series("c=$a$,b$\\frac$,$c\n$", "x=$\\q$,\udcff")), ("no errors", *series("s=0", error=0.0)), ("nearly none", *series("s=0,1", error=3e-9)),
+                               ("no numbers", *series("s=0,1", error=float("nan")))):
+        to = os.path.join(FOLDER, "pictures", name)
+        os.makedirs(to)
+        with warnings.catch_warnings(record=True) as found:
+            warnings.simplefilter("always")
+            plot.draw(axes, "prune", {"accuracy": 0.6, "samples": 1000}, points, points[len(points) // 2], "one-standard-error", to)
+        checks.equal(f"{name}: no warnings", [str(w.message) for w in found], [])
+        figure = kept[-1]
+        figure.canvas.draw()
+        boxes = {"legend": figure.legends[0].get_window_extent()}
+        upper, lower = figure.axes
+        checks.check(f"{name}: the legend is in the picture", boxes["legend"].x1 <= figure.bbox.x1 and boxes["legend"].y1 <= figure.bbox.y1 + 1, boxes)
+        checks.check(f"{name}: the legend is above the curves", boxes["legend"].y0 >= upper.get_window_extent().y1, boxes)
+        checks.check(f"{name}: the curves are large", upper.get_window_extent().height > 150 and lower.get_window_extent().height > 90, upper.get_window_extent())
+        ticks = [t.get_window_extent() for t in lower.get_xticklabels() if t.get_text()]
+        checks.check(f"{name}: labels stand apart", ticks and all(a.x1 < b.x0 for a, b in zip(ticks, ticks[1:])), ticks)
+        labels = [t for t in lower.yaxis.get_ticklabels() if lower.get_ylim()[0] <= t.get_position()[1] <= lower.get_ylim()[1]]
+        checks.check(f"{name}: the lower axis has numbers", len(labels) >= 2, labels)
+        if name == "one point":
+            drawn = [c.get_segments()[0][:, 1].tolist() for c in upper.collections if type(c).__name__ == "LineCollection" and c.get_segments()]
+            checks.check("one point: its interval", drawn and np.allclose(drawn[0], [100 * x for x in points[0]["ci95"]]), drawn)
+        if name == "odd letters":
+            svg = open(os.path.join(to, "sweep.svg"), encoding="utf-8").read()
+            checks.check("odd letters: to the letter", all(text in svg for text in (">$a$<", ">b$\\frac$<", ">$c\ufffd$<", ">x=$\\q$<")), re.findall(">([^<]*[$][^<]*)<", svg))
+        close(figure)
+    pyplot.close = close
+
+
+def test_begun(checks):
+    """Ctrl-C while the package is being read; a Python that lacks what is needed."""
+    process = subprocess.Popen([TENON, *map(str, SWEEP), "--over", "weight_width=2..9", "-o", os.path.join(FOLDER, "begun")], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+                               preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler))
+    end = time.monotonic() + 60
+    while "numpy" not in open(f"/proc/{process.pid}/maps").read() and time.monotonic() < end:
+        pass
+    process.send_signal(signal.SIGINT)
+    told = process.communicate(timeout=60)[1]
+    checks.check("Ctrl-C at the beginning: one line", process.returncode == 130 and told.strip().count("\n") == 0 and "goes on from here" in told, f"{process.returncode} {told}")
+    path = os.path.join(FOLDER, "bare-python")
+    with open(path, "w") as f:
+        f.write(f'#!/bin/sh\nexec "{sys.executable}" -S "$@"\n')
+    os.chmod(path, 0o755)
+    done = command(*SWEEP, "--over", "weight_width=2", env={"PYTHON": path})
+    checks.check("a Python without numpy", done.status == 5 and "numpy" in done.err and "Traceback" not in done.err, f"{done.status} {done.err}")
+    odd = os.path.join(FOLDER, "odd")
+    os.makedirs(odd)
+    for name in ("json.py", "statistics.py", "grid.py"):
+        open(os.path.join(odd, name), "w").close()
+    done = command(*SWEEP, "--limit", 40, "--over", "weight_width=3", cwd=odd, timeout=60)
+    checks.check("in a folder of files that are called as modules are", done.status == 0, f"{done.status} {done.err[-500:]}")
 
 
 def test_size(checks):
@@ -252,7 +418,8 @@ def arrays(name, images, labels):
 
 
 def test_refused(checks):
-    over = ["--over", "weight_width=2..3", "-o", os.path.join(FOLDER, "refused")]
+    over, objects = ["--over", "weight_width=2..3", "-o", os.path.join(FOLDER, "refused")], os.path.join(FOLDER, "objects.npz")
+    np.savez(objects, input=np.array([{}, 1], object), label=np.array([0, 1]))
     for name, status, text, words in (
             ("no model", 5, "nowhere.onnx", ["sweep", "nowhere.onnx", "--data", DIGITS, "--pass", "quantize:data_width=0", *over]),
             ("no data", 5, "nowhere.npz", ["sweep", MODEL, "--data", "nowhere.npz", "--pass", "quantize:data_width=0", *over]),
@@ -267,7 +434,10 @@ def test_refused(checks):
             ("too few samples", 3, "3 samples for the input 'input', and 4 labels", ["sweep", MODEL, "--data", arrays("few", np.zeros((3, 1, 28, 28)), [0, 1, 2, 3]), "--pass", "quantize:data_width=0", *over]),
             ("labels that are none", 3, "not one whole number", ["sweep", MODEL, "--data", arrays("halves", np.zeros((2, 1, 28, 28)), [0, 0.5]), "--pass", "quantize:data_width=0", *over]),
             ("neither --over nor --settings", 2, "--over --settings", SWEEP),
-            ("no scale", 2, "--scale", [*SWEEP, *over, "--scale", "input=much"])):
+            ("no scale", 2, "--scale input=much: expected a number", [*SWEEP, *over, "--scale", "input=much"]),
+            ("a scale that is no number", 2, "--scale input=nan: expected a number", [*SWEEP, *over, "--scale", "input=nan"]),
+            ("no model, but text", 3, "not an ONNX model", ["sweep", __file__, "--data", DIGITS, "--pass", "quantize:data_width=0", *over]),
+            ("objects as data", 3, f"the array 'input' of {objects} cannot be read", ["sweep", MODEL, "--data", objects, "--pass", "quantize:data_width=0", *over])):
         done = command(*words)
         checks.check(f"{name}: status {status} and why", done.status == status and text in done.err, f"{done.status} {done.err}")
     checks.check("tenon has no command 'swoop'", command("swoop").status == 2)
@@ -291,7 +461,7 @@ def test_external(checks):
 
 def main():
     checks = Checks()
-    for test in (test_grid, test_best, test_points, test_settings, test_first_pass, test_size, test_lock, test_killed, test_refused, test_external):
+    for test in (test_grid, test_best, test_points, test_settings, test_first_pass, test_contents, test_damaged, test_unwritable, test_pictures, test_begun, test_size, test_lock, test_killed, test_refused, test_external):
         test(checks)
     checks.finish()
 

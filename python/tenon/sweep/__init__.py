@@ -3,19 +3,20 @@
     tenon sweep MODEL --data FILE --pass quantize --over data_width=2..16 --and frac=half,mse -o FOLDER
 """
 import argparse
-import hashlib
 import json
 import os
 import shutil
 import signal
 import sys
 import time
-from typing import Any, Dict, List, NoReturn, Optional, Sequence, Tuple
+from typing import Any, Dict, List, NoReturn, Optional, Sequence
 
+from .. import errors
 from . import statistics
 from .grid import Axis, Settings, job, number, points
+from .identity import keys
 from .statistics import Point
-from .store import Store, digest
+from .store import Store, told
 from .table import tables
 from .workers import measured
 
@@ -25,7 +26,6 @@ FILE of --settings has a setting a line: items of the pass, then options of teno
 What has been measured stands in FOLDER/points.jsonl, one JSON object a line; the same command goes on where it was ended, however that was.
 The best point, of one-standard-error: the smallest model (bits of weights that are not zero, then of data) whose accuracy cannot be told from the best one's:
 on the same samples, the mean difference is within its standard error. Of derivative: the least |d accuracy / d value| times value, zeros left out."""
-FORM = 2  # of a line of points.jsonl
 
 
 def _arguments(words: Sequence[str]) -> argparse.Namespace:
@@ -53,9 +53,8 @@ def _arguments(words: Sequence[str]) -> argparse.Namespace:
     p.add_argument("--json", action="store_true", help="one JSON object on stdout, and nothing else there")
     a = p.parse_args(words)
     try:
-        a.axes = [Settings(a.settings) if a.settings else Axis(a.over), *map(Axis, a.others)]
-    except OSError as error:
-        p.error(f"--settings {a.settings}: {error.strerror}")
+        with told(a.settings or "", "read"):
+            a.axes = [Settings(a.settings) if a.settings else Axis(a.over), *map(Axis, a.others)]
     except ValueError as error:
         p.error(str(error))
     names = [n for axis in a.axes for n in axis.names]
@@ -63,34 +62,54 @@ def _arguments(words: Sequence[str]) -> argparse.Namespace:
                         ("an option is swept twice", len(set(names)) < len(names)),
                         ("--best derivative goes over numbers", a.best == "derivative" and any(number(v) is None for v in a.axes[0].values)),
                         ("--map and --scale are INPUT=...", any("=" not in w for w in a.map + a.scale)),
-                        ("--scale has a number", any(number(w.rpartition("=")[2]) is None for w in a.scale))):
+                        *((f"--scale {w}: expected a number", number(w.rpartition("=")[2]) is None) for w in a.scale)):
         if wrong:
             p.error(what)
     return a
 
 
-def _fail(text: str, status: int) -> NoReturn:
-    print(f"tenon sweep: {text}", file=sys.stderr)
-    sys.exit(status)
+def _nowhere(fd: int, flags: int = os.O_WRONLY) -> None:
+    """What is written there from now on is lost."""
+    opened = os.open(os.devnull, flags)
+    os.dup2(opened, fd)
+    if opened != fd:
+        os.close(opened)
+    os.set_inheritable(fd, True)
 
 
-def _named(texts: Sequence[str]) -> List[str]:
-    """Digests of the files that items of passes name."""
-    values = [item.rpartition("=")[2] for text in texts for item in text.partition(":")[2].split(",")]
-    return [digest(v) for v in values if os.path.isfile(v)]
+def _streams() -> None:
+    """Those that were closed are open, so that no other file gets their place; an output that is closed still takes nothing. Names may have any bytes."""
+    for fd, name, flags in ((0, "stdin", os.O_RDONLY), (1, "stdout", os.O_RDONLY), (2, "stderr", os.O_WRONLY)):
+        if getattr(sys, name) is None:
+            _nowhere(fd, flags)
+            setattr(sys, name, open(fd, "r" if fd == 0 else "w", closefd=False))
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
 
 
-def _setup(a: argparse.Namespace) -> Tuple[Dict[str, Any], str]:
-    """What the processes that measure are told, and the sweep's name: what decides the numbers, by contents."""
-    options = {name: getattr(a, name) for name in ("dim", "shape", "skip", "plugin", "target", "backend", "float", "int", "p") if getattr(a, name)}
-    setup = {"model": os.path.abspath(a.model), "data": os.path.abspath(a.data), "limit": a.limit, "label": a.label, "map": a.map, "scale": a.scale,
-             "options": options}
+def _print(text: str) -> None:
+    """On stdout, at once."""
     try:
-        held = {**setup, "model": digest(a.model), "data": digest(a.data), "files": _named([a.pass_text, *a.p]), "plugins": [digest(path) for path in a.plugin]}
-    except OSError as error:
-        _fail(f"{error.filename}: cannot be read: {error.strerror}", 5)
-    from .. import __version__
-    return setup, hashlib.sha256(json.dumps([held, __version__, FORM], sort_keys=True).encode()).hexdigest()[:16]
+        with told("standard output", "written"):
+            print(text, end="", flush=True)
+    except OSError:
+        _nowhere(1)
+        raise
+
+
+def _say(text: str, end: str = "\n") -> None:
+    """On stderr; where that takes nothing, the work goes on."""
+    try:
+        print(text, end=end, file=sys.stderr, flush=True)
+    except OSError:
+        _nowhere(2)
+
+
+def _setup(a: argparse.Namespace) -> Dict[str, Any]:
+    """What the processes that measure are told."""
+    options = {name: getattr(a, name) for name in ("dim", "shape", "skip", "plugin", "target", "backend", "float", "int", "p") if getattr(a, name)}
+    return {"model": os.path.abspath(a.model), "data": os.path.abspath(a.data), "limit": a.limit, "label": a.label, "map": a.map, "scale": a.scale,
+            "options": options}
 
 
 def _time(seconds: float) -> str:
@@ -110,12 +129,12 @@ class Progress:
         gone = time.monotonic() - self.begin
         line = f"{self.done} of {self.total}: {text}; {_time(gone)} gone, {_time(gone / self.fresh * (self.total - self.done))} left"
         width = shutil.get_terminal_size().columns - 1
-        print(f"\r\x1b[K{line[-width:]}" if self.terminal else line, end="" if self.terminal else "\n", file=sys.stderr, flush=True)
+        _say(f"\r\x1b[K{line[-width:]}" if self.terminal else line, end="" if self.terminal else "\n")
 
     def end(self) -> None:
         """All are."""
         if self.terminal and self.fresh:
-            print(file=sys.stderr)
+            _say("")
 
 
 def _measure(a: argparse.Namespace, setup: Dict[str, Any], store: Store, asked: Sequence[Dict[str, Any]]) -> Dict[Optional[str], str]:
@@ -135,31 +154,25 @@ def _measure(a: argparse.Namespace, setup: Dict[str, Any], store: Store, asked: 
 
 
 def _draw(a: argparse.Namespace, reference: Point, found: Sequence[Point], best: Optional[Point]) -> List[str]:
-    from .plot import draw
     if a.settings:
         return []
     try:
-        draw(a.axes, a.pass_text.partition(":")[0], reference, found, best, a.best, a.folder)
-        return [os.path.join(a.folder, "sweep." + form) for form in ("svg", "png")]
+        from .plot import draw
+        return draw(a.axes, a.pass_text.partition(":")[0], reference, found, best, a.best, a.folder)
     except ImportError:
-        print("tenon sweep: the curves need matplotlib: pip install matplotlib", file=sys.stderr)
+        _say("tenon sweep: the curves need matplotlib: pip install matplotlib")
         return []
 
 
 def _run(a: argparse.Namespace) -> int:
-    setup, key = _setup(a)
-    try:
-        store = Store(a.folder, key)
-    except BlockingIOError:
-        _fail(f"{a.folder}: another sweep is at work there: name another folder by -o", 5)
-    except OSError as error:
-        _fail(f"{error.filename}: cannot be written: {error.strerror}", 5)
+    setup = _setup(a)
     asked = [{"pass": None, "values": [], "request": None, "options": {}}, *(job(a.pass_text, a.axes, values) for values in points(a.axes))]
+    store = Store(a.folder, keys(setup, asked))
     failed = _measure(a, setup, store, asked)
     for text, why in sorted(failed.items(), key=lambda f: f[0] is not None)[:1]:
-        print(f"tenon sweep: {len(failed)} of {len(asked)} failed; {text or 'the model as it is'}:\n{why}", file=sys.stderr)
+        _say(f"tenon sweep: {len(failed)} of {len(asked)} failed; {text or 'the model as it is'}:\n{why}")
     if None in failed or len(failed) == len(asked) - 1:
-        sys.exit(3)
+        return 3
     return _tell(a, store, asked[1:], list(failed))
 
 
@@ -169,24 +182,33 @@ def _tell(a: argparse.Namespace, store: Store, asked: Sequence[Dict[str, Any]], 
     found = [{**store.known[job["pass"]], "values": job["values"]} for job in asked if job["pass"] in store.known]
     found = [{**p, "against": statistics.against(reference, p)} for p in found]
     best = statistics.RULES[a.best](found)
-    table = tables(a.axes, a.pass_text, reference, found, best, a.best)
-    with open(os.path.join(a.folder, "table.md"), "w", encoding="utf-8") as f:
+    table, path = tables(a.axes, a.pass_text, reference, found, best, a.best), os.path.join(a.folder, "table.md")
+    if not a.json:
+        _print(table)
+    with told(path, "written"), open(path, "w", encoding="utf-8", errors="backslashreplace") as f:
         f.write(table)
     drawn = _draw(a, reference, found, best)
     if a.json:
         shown = [{k: v for k, v in p.items() if k not in ("right", "margins", "sweep")} for p in [reference, *found]]
-        print(json.dumps({"reference": shown[0], "points": shown[1:], "rule": a.best, "best": best and best["pass"], "failed": failed, "files": drawn}, indent=1))
+        _print(json.dumps({"reference": shown[0], "points": shown[1:], "rule": a.best, "best": best and best["pass"], "failed": failed, "files": drawn}, indent=1) + "\n")
     else:
-        print(table, end="")
-        print(f"\nIn {a.folder}: points.jsonl, table.md{', sweep.svg, sweep.png' if drawn else ''}")
+        _print(f"\nIn {a.folder}: {', '.join(['points.jsonl', 'table.md', *map(os.path.basename, drawn)])}\n")
     return 3 if failed else 0
 
 
 def main() -> NoReturn:
-    """The command."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    """The command. What goes wrong becomes a line and a status here."""
     try:
-        sys.exit(_run(_arguments(sys.argv[1:])))
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+        _streams()
+        status: Optional[int] = _run(_arguments(sys.argv[1:]))
     except KeyboardInterrupt:
-        print("\ntenon sweep: ended; the same command goes on from here", file=sys.stderr)
-        sys.exit(130)
+        _say("\ntenon sweep: ended; the same command goes on from here")
+        status = 130
+    except errors.Error as error:
+        _say(str(error))
+        status = error.status
+    except OSError as error:
+        _say(f"tenon sweep: {error.filename}: {error.strerror}")
+        status = 5
+    sys.exit(status)

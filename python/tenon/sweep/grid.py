@@ -1,10 +1,14 @@
 """What is swept: options of a pass with their values, and the points that these make."""
 import decimal
 import itertools
+import math
 import shlex
 from typing import Any, Dict, List, Optional, Sequence, Tuple, Union
 
 MOST = 100_000
+# Options of tenon eval that a setting may have: may they be given several times?
+SETTABLE = {"dim": True, "shape": True, "skip": True, "plugin": True, "freeze": True, "pipeline": True, "target": False, "backend": False, "float": False, "int": False,
+            "schedule": False, "tune": False, "isolate": False, "verify-passes": False}
 
 
 class Axis:
@@ -59,28 +63,37 @@ class Settings:
     names, title = ["setting"], "setting"
 
     def __init__(self, path: str) -> None:
-        with open(path, encoding="utf-8") as file:
-            self._lines = dict(self._parse(path, number, line) for number, line in enumerate(file, 1) if line.partition("#")[0].strip())
+        try:
+            with open(path, encoding="utf-8") as file:
+                self._lines = dict(filter(None, (self._parse(f"{path}:{number}", line) for number, line in enumerate(file, 1))))
+        except UnicodeDecodeError as error:
+            raise ValueError(f"{path} is no text in UTF-8: {error.reason}") from None
         self.values = list(self._lines)
         if not self.values:
             raise ValueError(f"{path} has no settings: a line has items of the pass, as data_width=8,weight_width=8")
 
     @staticmethod
-    def _parse(path: str, number: int, line: str) -> Tuple[str, Tuple[str, Dict[str, Any]]]:
-        text = line.partition("#")[0].strip()
+    def _parse(where: str, line: str) -> Optional[Tuple[str, Tuple[str, Dict[str, Any]]]]:
         try:
-            words = shlex.split(text)
+            words = shlex.split(line, comments=True)
         except ValueError as error:
-            raise ValueError(f"{path}:{number}: {error}") from None
-        items = words.pop(0) if not words[0].startswith("--") else ""
+            raise ValueError(f"{where}: {error}") from None
+        if not words:
+            return None
+        text, items = shlex.join(words), "" if words[0].startswith("--") else words.pop(0)
         options: Dict[str, Any] = {}
         while words:
-            name, equals, value = words.pop(0).partition("=")
-            if not name.startswith("--") or len(name) == 2:
-                raise ValueError(f"{path}:{number}: '{name}' is no option: a line is ITEMS [--OPTION VALUE]...")
+            word, equals, value = words.pop(0).partition("=")
+            name = word[2:]
+            if not word.startswith("--") or not name:
+                raise ValueError(f"{where}: '{word}' is no option: a line is ITEMS [--OPTION VALUE]...")
+            if name not in SETTABLE:
+                raise ValueError(f"{where}: {word} is none of a setting's options: {', '.join('--' + n for n in SETTABLE)}")
+            if name in options and not SETTABLE[name]:
+                raise ValueError(f"{where}: {word} is given twice")
             if not equals and words and not words[0].startswith("--"):
                 equals, value = "=", words.pop(0)
-            options.setdefault(name[2:], []).append(value if equals else None)
+            options.setdefault(name, []).append(value if equals else None)
         return text, (items, {n: True if v == [None] else v for n, v in options.items()})
 
     def spell(self, value: str) -> str:
@@ -96,11 +109,12 @@ Axes = Sequence[Union[Axis, Settings]]
 
 
 def number(text: str) -> Optional[float]:
-    """The value as a number; None where it is none."""
+    """The value as a number; None where it is none that is finite."""
     try:
-        return float(text)
+        found = float(text)
     except ValueError:
         return None
+    return found if math.isfinite(found) else None
 
 
 def request(pass_text: str, axes: Axes, values: Sequence[str]) -> str:

@@ -27,27 +27,43 @@ class Samples:
     def __init__(self, setup: Dict[str, Any]) -> None:
         if not zipfile.is_zipfile(setup["data"]):
             raise ValueError(f"{setup['data']} is no .npz file")
-        arrays = np.load(setup["data"])
         maps, scales = ({k: v for k, _, v in (w.rpartition("=") for w in setup[name])} for name in ("map", "scale"))
-        self.names, self.scales, limit = maps, {k: float(v) for k, v in scales.items()}, setup["limit"]
-        label = setup["label"]
-        if label not in arrays.files:
-            raise ValueError(f"{setup['data']} has no array '{label}' with the right classes; it has {', '.join(arrays.files)}")
-        given = arrays[label][:limit]
+        self.names, self.scales, self.limit = maps, {k: float(v) for k, v in scales.items()}, setup["limit"]
+        self.path, label = setup["data"], setup["label"]
+        try:
+            self.file = np.load(self.path)
+        except Exception as error:  # whatever zipfile says of what is damaged
+            raise ValueError(f"{self.path} cannot be read: {error}") from None
+        self.there = [n for n in self.file.files if n != label]
+        self.arrays: Dict[str, Array] = {}
+        if label not in self.file.files:
+            raise ValueError(f"{self.path} has no array '{label}' with the right classes; it has {', '.join(self.file.files)}")
+        given = self._read(label)
         self.labels = given.astype(np.int64).reshape(-1)
         if len(self.labels) != len(given) or not np.array_equal(self.labels, given.reshape(-1)):
-            raise ValueError(f"the array '{label}' of {setup['data']} has not one whole number for each sample")
-        self.bound: Optional[Dict[str, Tuple[int, ...]]] = None
-        self.arrays: Dict[str, Array] = {n: arrays[n][:limit] for n in arrays.files if n != label}
+            raise ValueError(f"the array '{label}' of {self.path} has not one whole number for each sample")
         if not len(self.labels):
-            raise ValueError(f"{setup['data']} has no samples")
+            raise ValueError(f"{self.path} has no samples")
+        self.bound: Optional[Dict[str, Tuple[int, ...]]] = None
+
+    def _read(self, name: str) -> Array:
+        """The array of this name, once."""
+        if name not in self.arrays:
+            try:
+                array = self.file[name][:self.limit]
+            except Exception as error:  # whatever numpy, zipfile and zlib say of what is damaged, or is no array
+                raise ValueError(f"the array '{name}' of {self.path} cannot be read: {error}") from None
+            if not isinstance(array, np.ndarray) or array.dtype.kind not in "biuf":
+                raise ValueError(f"the array '{name}' of {self.path} has no numbers")
+            self.arrays[name] = array
+        return self.arrays[name]
 
     def array(self, name: str) -> Array:
         """That of the input."""
-        array = self.arrays.get(self.names.get(name, name))
-        if array is None:
-            raise ValueError(f"there is no array for the input '{name}': --map {name}=ARRAY names one of {', '.join(self.arrays)}")
-        return array
+        array = self.names.get(name, name)
+        if array not in self.there:
+            raise ValueError(f"there is no array for the input '{name}': --map {name}=ARRAY names one of {', '.join(self.there)}")
+        return self._read(array)
 
     def shapes(self, model: tenon.Graph) -> Dict[str, Tuple[int, ...]]:
         """Of one sample, for inputs with dimensions that are not known and an array of as many: what binds them."""

@@ -11,6 +11,8 @@ from typing import Any, Dict, Iterator, Optional, Sequence
 
 Job = Dict[str, Any]
 Jobs = queue.Queue[Job]
+# Without the folder that it is started in, where any file may have a module's name.
+START = "import sys; sys.path[:] = filter(None, sys.path); from tenon.sweep.measure import main; main()"
 
 
 class Worker:
@@ -27,7 +29,8 @@ class Worker:
         env = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
         package = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
         env["PYTHONPATH"] = os.pathsep.join([package, *filter(None, [env.get("PYTHONPATH")])])
-        process = subprocess.Popen([sys.executable, "-m", "tenon.sweep.measure"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=env)
+        # A session of its own: Ctrl-C is for who started it, who ends it.
+        process = subprocess.Popen([sys.executable, "-c", START], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=env, start_new_session=True)
         self._tell(process, self.setup)
         return process
 
