@@ -12,7 +12,13 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 from checks import MODELS, Checks, tenon  # noqa: E402
 from onnx_models import unoptimised  # noqa: E402
 from passes import report_of  # noqa: E402
-from test_prune import BERT, F, FOLDER, PICTURES, RANDOM, REVIEWS, TINY, TRAINED, WORDS, accuracy_of, info, node, pruned, same_as_ort, save  # noqa: E402
+from test_prune import F, FOLDER, RANDOM, accuracy_of, info, node, pruned, same_as_ort, save  # noqa: E402
+
+BERT = os.path.join(MODELS, "bert-tiny-imdb", "dynamic.onnx")
+REVIEWS = os.path.join(MODELS, "bert-tiny-imdb", "test_5000.npz")
+TRAINED = os.path.join(MODELS, "bert-tiny-imdb", "train_5000.npz")
+TINY = os.path.join(MODELS, "mlperf-tiny")
+PICTURES, WORDS = os.path.join(TINY, "cifar10_2000.npz"), os.path.join(TINY, "words_312.npz")
 
 
 def test_shipped(checks):

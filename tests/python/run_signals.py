@@ -8,6 +8,7 @@ import time
 import numpy as np
 import tenon
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever started the tests may have it ignored
 MODELS, MLP_DATA = sys.argv[1], "mnist-cnn/test_10000.npz"
 TIMES = 10
 

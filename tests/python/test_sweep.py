@@ -155,7 +155,7 @@ def test_damaged(checks):
     to = os.path.join(FOLDER, "damaged")
     sweep = [*SWEEP, "--limit", 40, "--over", "weight_width=3", "-o", to, "--json"]
     first, path = command(*sweep), os.path.join(to, "points.jsonl")
-    whole = [line for line in open(path).read().split("\n") if line]
+    whole = sorted(filter(None, open(path).read().split("\n")), key=lambda line: json.loads(line)["pass"] is not None)  # the model as it is first
     point = json.loads(whole[-1])
     broken = ["", "{}", "[]", "3", "null", '"sum"', "[" * 200000, '{"a":' * 100000, whole[-1][:-1], whole[-1][1:], json.dumps({k: point[k] for k in ("sweep", "pass")}),
               json.dumps({k: point[k] for k in ("sweep", "pass", "sum")}), "\udc80".encode("utf-8", "surrogatepass").decode("latin-1")]
