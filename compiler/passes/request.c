@@ -302,10 +302,8 @@ static status finish_option(reading *r) {
     setting s = {.q = r->q, .option = r->option, .a = r->a, .d = r->d};
     if (r->items.n == 1 && *r->items.at[0] == '\0' && !r->quoted)
         return needs_value(&s);
-    const char **items = ARENA_NEW_N(r->a, const char *, r->items.n + 1);
+    const char **items = arena_copy(r->a, r->items.at, r->items.n * sizeof *items);
     TRY_ALLOC(items);
-    for (size_t i = 0; i < r->items.n; i++)
-        items[i] = r->items.at[i];
     return request_set(r->q, r->q->values, r->option->name, items, r->items.n, r->a, r->d);
 }
 

@@ -63,10 +63,8 @@ static pipeline_override *override_now(reading *r) {
 /* ---- values ---- */
 
 static status keep_items(reading *r, const char *const **out, size_t *out_n) {
-    const char **copy = ARENA_NEW_N(r->a, const char *, r->items.n + 1);
+    const char **copy = arena_copy(r->a, r->items.at, r->items.n * sizeof *copy);
     TRY_ALLOC(copy);
-    for (size_t i = 0; i < r->items.n; i++)
-        copy[i] = r->items.at[i];
     *out = copy;
     *out_n = r->items.n;
     return STATUS_OK;

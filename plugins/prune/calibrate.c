@@ -52,7 +52,7 @@ seen *prune_new_seen(const job *j, const weight *w, int is_diagonal) {
     s->groups = w->groups;
     s->is_diagonal = is_diagonal;
     size_t each = (size_t)(s->groups * s->k);
-    s->room = prune_room(j, (size_t)(s->k * (2 * ROWS + 1)), sizeof *s->room);
+    s->room = prune_room(j, (size_t)(s->k * 2 * ROWS), sizeof *s->room);
     s->totals = prune_room(j, each, sizeof *s->totals);
     s->means = prune_room(j, each, sizeof *s->means);
     if (is_diagonal)
@@ -113,12 +113,12 @@ int prune_begin_seen(job *j) {
 /* ---- adding up ---- */
 
 /* was: the same rows in the dense model, or NULL; they become the differences. */
-static void add_rows(seen *s, int64_t part, const float *x, float *was, int64_t n, float *room) {
+static void add_rows(seen *s, int64_t part, const float *x, float *was, int64_t n, int only_means) {
     double *total = s->totals + part * s->k;
     for (int64_t r = 0; r < n; r++)
         for (int64_t i = 0; i < s->k; i++)
             total[i] += (double)x[r * s->k + i];
-    if (room == NULL)
+    if (only_means)
         return;
     for (int64_t i = 0; i < n * s->k && was != NULL; i++)
         was[i] -= x[i];
@@ -134,11 +134,11 @@ static void add_rows(seen *s, int64_t part, const float *x, float *was, int64_t 
             sum[i] += (double)x[i] * (double)x[i];
 }
 
-static void see_conv(const job *j, seen *s, const tenon_tensor *t, const float *was, float *room) {
+static void see_conv(const job *j, seen *s, const tenon_tensor *t, const float *was, int only_means) {
     const int64_t *dims = j->tensor->dims(t), channels = s->conv->dims[1], plane = dims[2] * dims[3];
     const window v = window_of(j->graph, s->conv->node, s->conv->dims, dims);
     const float *planes = j->tensor->data(t);
-    float *rows = s->room, *dense = was != NULL ? s->room + (ROWS + 1) * s->k : NULL;
+    float *rows = s->room, *dense = was != NULL ? s->room + ROWS * s->k : NULL;
     for (int64_t g = 0; g < s->groups * dims[0]; g++) {
         const int64_t from = g * channels * plane;
         int64_t n = 0;
@@ -150,7 +150,7 @@ static void see_conv(const job *j, seen *s, const tenon_tensor *t, const float *
             n++;
             if (n < ROWS && at + 1 < v.steps[0] * v.steps[1])
                 continue;
-            add_rows(s, g % s->groups, rows, dense, n, room);
+            add_rows(s, g % s->groups, rows, dense, n, only_means);
             n = 0;
         }
     }
@@ -168,10 +168,11 @@ typedef struct calibration {
 } calibration;
 
 /* Room for what hessian compares with later, of the first layers, as far as it is not too much. */
-static int make_kept(const calibration *c) {
+static int make_kept(const calibration *c, const tenon_tensor *const *values) {
     int64_t left = 1 << 27;
     for (int i = 0; i < c->n; i++) {
         seen *s = c->of[i];
+        s->elements = c->j->tensor->count(values[i]);
         const int64_t numbers = s->dense != NULL ? c->j->n_samples * s->elements : left;
         if (numbers >= left)
             continue;
@@ -195,14 +196,13 @@ static int see(void *context, int64_t sample, const tenon_tensor *const *values)
     const job *j = c->j;
     for (int i = 0; i < c->n; i++) {
         seen *s = c->of[i];
-        float *room = c->only_means ? NULL : s->room + ROWS * s->k;
         float *was = c->kept != NULL ? c->kept + (sample - c->first) * s->elements : NULL;
         s->elements = j->tensor->count(values[i]);
         if (s->conv != NULL) {
-            see_conv(j, s, values[i], was, room);
+            see_conv(j, s, values[i], was, c->only_means);
             continue;
         }
-        add_rows(s, 0, j->tensor->data(values[i]), was, s->elements / s->k, room);
+        add_rows(s, 0, j->tensor->data(values[i]), was, s->elements / s->k, c->only_means);
         s->rows += s->elements / s->k;
     }
     return TENON_OK;
@@ -210,15 +210,13 @@ static int see(void *context, int64_t sample, const tenon_tensor *const *values)
 
 static int see_means(void *context, int64_t sample, const tenon_tensor *const *values) {
     const calibration *c = context;
-    const job *j = c->j;
-    for (int i = 0; i < c->n; i++)
-        c->of[i]->elements = j->tensor->count(values[i]);
     if (sample == 0)
-        TRY(make_kept(c));
+        TRY(make_kept(c, values));
     for (int i = 0; i < c->n; i++) {
         seen *s = c->of[i];
         if (s->kept != NULL)
-            memcpy(s->kept + sample * s->elements, j->tensor->data(values[i]), (size_t)s->elements * sizeof *s->kept);
+            memcpy(s->kept + sample * s->elements, c->j->tensor->data(values[i]),
+                   (size_t)s->elements * sizeof *s->kept);
     }
     return see(context, sample, values);
 }

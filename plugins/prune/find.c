@@ -114,9 +114,8 @@ static int take_numbers(const job *j, weight *w, const tenon_tensor *t) {
     memset(w->keep, 1, (size_t)w->count);
     for (int64_t i = 0; i < w->count; i++)
         if (!isfinite(w->x[i])) {
-            const char *node = j->graph->node_name(w->node);
             j->diag->error(j->host, w->node, "not-finite", "%s has %g: keep=%s leaves it as it is", w->name,
-                           (double)w->x[i], node[0] != '\0' ? node : "NODE");
+                           (double)w->x[i], prune_label(j, w->node));
             return TENON_PASS_INVALID;
         }
     return TENON_OK;

@@ -178,7 +178,7 @@ int prune_is_selected(const job *j, const tenon_node *node);
 const char *prune_method_name(const weight *w);
 
 /* ---- find.c ---- */
-/* Its name, or that of its first output. */
+/* Its name, or that of its first output: as select= and keep= take it. */
 const char *prune_label(const job *j, const tenon_node *n);
 /* Is it ONNX's operator of this name? n may be NULL. */
 int prune_is_op(const job *j, const tenon_node *n, const char *op);
